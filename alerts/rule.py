@@ -1,0 +1,69 @@
+"""What is watched: one rule is one alarm, with the reason it exists."""
+
+from enum import IntEnum
+from typing import Literal
+
+import msgspec
+
+from devices.duration import Duration
+
+
+class Severity(IntEnum):
+    """How much is at stake, worst last."""
+
+    ADVISORY = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+    CRITICAL = 5
+
+    @property
+    def word(self) -> str:
+        """As files and screens spell it."""
+        return self.name.lower()
+
+
+SeverityWord = Literal["advisory", "low", "medium", "high", "critical"]
+Kind = Literal["high", "low", "count", "silence", "discrete", "out-of-range"]
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One further limit of a rule: beyond it the alarm has this severity."""
+
+    limit: float
+    severity: SeverityWord
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One alarm on one channel, as declared in a ``rules.d`` file or a story.
+
+    ``limit`` and ``deadband`` are in the stored unit of the channel's quantity
+    (``devices.units``): ``high`` sets at value >= limit and clears at value <= limit - deadband,
+    ``low`` is its mirror. ``discrete`` sets while the value equals ``limit`` (1 by default).
+    ``count`` sets after ``count`` crossings of ``limit`` within ``window``. ``silence`` sets when
+    no good sample came for ``on_delay``, or three periods of the channel when that is zero.
+    ``inhibited_by`` names the rule whose alarm, while active, explains this one: it is listed
+    under it and nobody is paged for it.
+    """
+
+    id: str
+    channel: str
+    kind: Kind
+    limit: float | None = None
+    deadband: float = 0.0
+    on_delay: Duration = Duration(0)
+    off_delay: Duration = Duration(0)
+    severity: SeverityWord = "high"
+    policy: str = ""
+    latching: bool = False
+    count: int | None = None
+    window: Duration | None = None
+    re_alarm: Duration | None = None
+    repeat_gap: Duration | None = None
+    shelve_max: Duration = Duration(8 * 3_600_000)
+    inhibited_by: str | None = None
+    steps: tuple[Limit, ...] = ()
+    cause: str = ""
+    consequence: str = ""
+    action: str = ""
+    respond_within: Duration | None = None

@@ -1,0 +1,39 @@
+"""Finds and loads the profiles that are shipped, and those that a site brings."""
+
+from importlib import resources
+from pathlib import Path
+
+from devices import document
+from devices.profile import Profile
+
+
+class ProfileError(Exception):
+    """A profile cannot be used; the text says which file, where in it, and why."""
+
+
+def load(path: Path) -> Profile:
+    """The profile in a TOML file.
+
+    Raises:
+        ProfileError: the file cannot be read, has an unknown key, or contradicts itself.
+    """
+    try:
+        return document.read(path, Profile)
+    except document.DocumentError as error:
+        raise ProfileError(str(error)) from error
+
+
+def find(name: str, beside: Path | None = None) -> Profile:
+    """The profile called ``name``: a site's own under ``beside``, else a shipped one.
+
+    Raises:
+        ProfileError: there is none, or it cannot be used.
+    """
+    if beside is not None and (own := beside / f"{name}.toml").is_file():
+        return load(own)
+    with resources.as_file(resources.files("devices") / "profiles") as shipped:
+        path = shipped / f"{name}.toml"
+        if path.is_file():
+            return load(path)
+        known = ", ".join(sorted(p.stem for p in shipped.glob("*.toml")))
+    raise ProfileError(f"no profile is called {name!r}; shipped: {known}")

@@ -1,0 +1,53 @@
+"""What stands in the journal: one ordered log of everything that alarms depend on."""
+
+import msgspec
+
+from devices.scan import Scan
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
+    """What a person did: ``verb`` on ``target``, with arguments.
+
+    ``id`` is given by whoever took the act in, so that a repeat is recognised. ``via`` is the
+    way it came: ``console``, ``link``, ``cli``. ``at`` is epoch milliseconds, UTC.
+    """
+
+    id: str
+    at: int
+    by: str
+    verb: str
+    target: str
+    via: str
+    arguments: dict[str, str] = {}
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
+    """The core began to run. ``configuration`` is the SHA-256 of what it runs with."""
+
+    at: int
+    version: str
+    configuration: str
+
+
+class Stopped(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):
+    """The core ended of its own accord; a crash leaves none of these."""
+
+    at: int
+    reason: str
+
+
+class ClockStep(msgspec.Struct, frozen=True, kw_only=True, tag="clock_step"):
+    """The wall clock was set: it now shows ``at``, ``step`` milliseconds off where it would be."""
+
+    at: int
+    step: int
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick"):
+    """The instant at which a timer of the alarm engine was found due."""
+
+    at: int
+
+
+Note = Command | Started | Stopped | ClockStep | Tick
+Entry = Scan | Note
