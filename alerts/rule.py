@@ -43,7 +43,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``count`` sets after ``count`` crossings of ``limit`` within ``window``. ``silence`` sets when
     no good sample came for ``on_delay``, or three periods of the channel when that is zero.
     ``inhibited_by`` names the rule whose alarm, while active, explains this one: it is listed
-    under it and nobody is paged for it.
+    under it and nobody is paged for it. ``out-of-range`` sets when the channel carries a fault
+    code or an impossible number and clears after ``good_after`` good samples in a row.
+    ``count`` and ``window`` may be given to ``high`` and ``low`` too: so many activations set the
+    alarm although none of them lasted for ``on_delay``. ``steps`` stand in the order of rising
+    severity, each further out than the one before.
     """
 
     id: str
@@ -67,3 +71,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     consequence: str = ""
     action: str = ""
     respond_within: Duration | None = None
+    good_after: int = 1

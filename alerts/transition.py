@@ -6,13 +6,20 @@ import msgspec
 
 
 class What(StrEnum):
-    """Kinds of entries; the words are those of a rehearsal file."""
+    """Kinds of entries; the words are those of a rehearsal file.
+
+    To be handed to somebody, named in ``to``: ``queued`` (a page), ``notice`` (news of an alarm
+    that they were paged for, such as who has it), and as the one closing message of their pages
+    ``all_clear`` or ``closed``. ``ack`` and ``void`` say that pages of the occurrence which
+    nobody has claimed yet need not be sent.
+    """
 
     NEAR_MISS = "near_miss"
     SET = "set"
     CLEAR = "clear"
     VOID = "void"
     QUEUED = "queued"
+    NOTICE = "notice"
     ALL_CLEAR = "all_clear"
     ACK = "ack"
     REFUSED = "refused"
@@ -23,11 +30,15 @@ class What(StrEnum):
     RE_ALARM = "re_alarm"
     ESCALATE = "escalate"
     EXHAUSTED = "exhausted"
+    INHIBITED = "inhibited"
     QUALITY = "quality"
     SYSTEM = "system"
     CORRECTION = "correction"
     CLOSED = "closed"
     CANCELLED = "cancelled"
+    EDITED = "edited"
+    REMOVED = "removed"
+    ROTA = "rota"
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -35,12 +46,14 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``at`` is when it was done, ``since`` the time from which it holds. ``occurrence`` counts the
     alarms of a rule from 1, ``activation`` the times it was set within one occurrence. ``why``
-    is a sentence for people. ``command`` is the id of the command that it answers.
+    is a sentence for people. ``command`` is the id of the command that it answers. ``late`` marks
+    what should have been done while nothing ran, and what is judged from late samples.
     """
 
     at: int
     what: What
     rule: str = ""
+    channel: str = ""
     occurrence: int | None = None
     activation: int | None = None
     severity: str = ""

@@ -1,11 +1,13 @@
 """A device model as data: what it measures, where the numbers stand, what they may be."""
 
+from math import isfinite
 from typing import Literal
 
 import msgspec
 
 from devices.duration import Duration
 from devices.quality import Quality
+from devices.scan import Layout
 from devices.units import Stored, stored
 
 Table = Literal["holding", "input", "coil", "discrete"]
@@ -85,7 +87,11 @@ class Modbus(Struct, frozen=True, kw_only=True):
 
     ``gap`` is how many unneeded registers a block may span, ``span`` the most registers and
     ``bits`` the most bits of one read, ``forbidden`` address ranges (first, last) a read must
-    not touch, ``window`` the most requests in flight.
+    not touch, ``window`` the most requests in flight. The upper bounds are those of the Modbus
+    specification (application protocol 1.1b3, messaging on TCP/IP 1.0b).
+
+    Raises:
+        ValueError: a number is outside what Modbus allows.
     """
 
     unit: int = 1
@@ -97,6 +103,18 @@ class Modbus(Struct, frozen=True, kw_only=True):
     forbidden: tuple[tuple[int, int], ...] = ()
     timeout: Duration = Duration(1000)
     window: int = 1
+
+    def __post_init__(self) -> None:
+        bounds = {"unit": 255, "port": 65535, "gap": 2000, "span": 125, "bits": 2000, "window": 16}
+        for name, most in bounds.items():
+            least = 0 if name in {"unit", "gap"} else 1
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; allowed: {least} to {most}")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout {self.timeout} leaves no time to answer")
+        for first, last in self.forbidden:
+            if first > last:
+                raise ValueError(f"forbidden range {first} to {last} is empty")
 
 
 class Stamp(Struct, frozen=True, kw_only=True):
@@ -153,6 +171,8 @@ class Profile(Struct, frozen=True, kw_only=True):
         low, high = channel.range
         if not low < high:
             raise ValueError(f"{where}: range {low} to {high} is empty")
+        if not channel.resolution > 0:
+            raise ValueError(f"{where}: resolution {channel.resolution} is not above 0")
         source = channel.source
         if isinstance(source, Register) != (self.modbus is not None):
             raise ValueError(f"{where}: its source is not of the profile's transport")
@@ -165,12 +185,25 @@ class Profile(Struct, frozen=True, kw_only=True):
         is_bit = register.table in {"coil", "discrete"}
         if is_bit != (register.type == "bit"):
             raise ValueError(f"{where}: a {register.table} cannot hold a {register.type}")
+        if not isfinite(register.scale) or register.scale == 0:
+            raise ValueError(f"{where}: scale {register.scale} makes every value the same")
+        if register.mask is not None and (register.mask <= 0 or register.type in {"f32", "bit"}):
+            raise ValueError(f"{where}: mask {register.mask} picks no bits of a {register.type}")
         modbus = self.modbus
         assert modbus is not None  # noqa: S101 # the caller asked
         last = register.address + register.count - 1
         for first, end in modbus.forbidden:
             if register.address <= end and last >= first:
                 raise ValueError(f"{where}: stands in the forbidden range {first} to {end}")
+
+
+def layout(device_id: str, profile: Profile) -> Layout:
+    """The channels of the device ``device_id``, in the order of its profile."""
+    return Layout(
+        device_id,
+        tuple(channel.key for channel in profile.channels),
+        tuple(channel.quantity for channel in profile.channels),
+    )
 
 
 FAULT_QUALITY: dict[str, Quality] = {quality.word: quality for quality in Quality}

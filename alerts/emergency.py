@@ -1,0 +1,106 @@
+"""Pages straight from memory, for the time in which the disk takes nothing."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+
+from alerts.directory import Directory, Way
+from alerts.dispatch import Claim
+from alerts.notice import Notice
+from alerts.notify.notifier import Notifier, PermanentError, TemporaryError
+from alerts.page import Composer
+from alerts.store import Caused
+from alerts.transition import What
+
+log = logging.getLogger(__name__)
+_BOUND_S = 20.0
+_MAX_WAITING = 1_000
+
+
+class Emergency:
+    """Sends each page once, on the first way that takes it, and remembers which.
+
+    Without a disk nothing can be claimed or repeated: a page is marked as a possible repeat.
+    """
+
+    def __init__(
+        self,
+        notifiers: Mapping[str, Notifier],
+        composer: Composer,
+        directory: Directory,
+        *,
+        on_trouble: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._notifiers = notifiers
+        self._composer = composer
+        self._directory = directory
+        self._on_trouble = on_trouble
+        self._waiting: deque[Caused] = deque(maxlen=_MAX_WAITING)
+        self._given = asyncio.Event()
+        self._handed: dict[tuple[int, str], Way] = {}
+
+    def take(self, caused: Sequence[Caused]) -> None:
+        """Send the pages among ``caused``, which could not be stored."""
+        self._waiting.extend(c for c in caused if c.transition.what is What.QUEUED)
+        self._given.set()
+
+    def handed(self, caused: Caused) -> Way | None:
+        """On which way a page went out, for the store when it can be written again."""
+        if caused.transition.what is not What.QUEUED:
+            return None
+        return self._handed.pop((caused.seq, caused.transition.to), None)
+
+    async def run(self) -> None:
+        """Send what is given until cancelled, one after the other."""
+        while True:
+            await self._given.wait()
+            self._given.clear()
+            while self._waiting:
+                await self._page(self._waiting.popleft())
+
+    async def _page(self, caused: Caused) -> None:
+        transition = caused.transition
+        tried: set[Way] = set()
+        way: Way | None = self._directory.first(transition.to)
+        while way is not None:
+            tried.add(way)
+            if await self._sent(caused, way):
+                self._handed[caused.seq, transition.to] = way
+                return
+            way = self._directory.next_way(transition.rule, transition.to, tried)
+        self._on_trouble(
+            f"NOBODY COULD BE REACHED about {transition.rule}, and the disk takes nothing"
+        )
+
+    async def _sent(self, caused: Caused, way: Way) -> bool:
+        notifier = self._notifiers.get(way.channel)
+        if notifier is None:
+            return False
+        message = self._composer.compose(_as_claim(caused, way))
+        try:
+            async with asyncio.timeout(_BOUND_S):
+                await notifier.send(message)
+        except (TemporaryError, PermanentError, TimeoutError) as error:
+            self._on_trouble(f"page from memory to {way.person} by {way.channel}: {error}")
+            return False
+        return True
+
+
+def _as_claim(caused: Caused, way: Way) -> Claim:
+    transition = caused.transition
+    return Claim(
+        row=0,
+        attempt=f"memory-{caused.seq}-{transition.to}",
+        notice=Notice.PAGE,
+        rule=transition.rule,
+        occurrence=transition.occurrence or 0,
+        severity=transition.severity,
+        way=way,
+        tries=1,
+        may_repeat=True,
+        arrived=caused.arrived,
+        why="the disk takes nothing; this was sent from memory",
+        told_before=(),
+        transition=transition,
+    )

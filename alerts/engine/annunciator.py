@@ -1,0 +1,212 @@
+"""Moves alarms on by what their filters found, and says what happened."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from alerts.engine import core, telling
+from alerts.engine.alarm import Phase
+from alerts.engine.clock import Clock
+from alerts.engine.core import Event
+from alerts.engine.escalation import Event as Next
+from alerts.engine.escalation import escalate
+from alerts.engine.filter import Found
+from alerts.engine.moment import Moment
+from alerts.engine.monitor import Monitor, Touched
+from alerts.engine.parts import RotaPart
+from alerts.engine.signal import Trust
+from alerts.engine.site import explained, explanation, newly_explained
+from alerts.engine.timers import Timers
+from alerts.engine.watch import Channel, News
+from alerts.engine.words import cleared_because, set_because
+from alerts.policy import Policy
+from alerts.transition import Transition, What
+
+
+class Act(NamedTuple):
+    """Who did it, with which command and note."""
+
+    by: str = ""
+    command: str = ""
+    note: str = ""
+
+
+NOBODY = Act()
+
+
+class Annunciator:
+    """Collects transitions in ``said`` and the monitors that changed in ``dirty``."""
+
+    def __init__(self, clock: Clock, timers: Timers, rota: RotaPart) -> None:
+        self.clock = clock
+        self.timers = timers
+        self.rota = rota
+        self.said: list[Transition] = []
+        self.dirty: set[Monitor] = set()
+
+    def moment(self, monitor: Monitor, act: Act = NOBODY, *, late: bool = False) -> Moment:
+        """This instant, for one monitor."""
+        return Moment(
+            now=self.clock.now,
+            offset=self.clock.offset,
+            rule=monitor.rule,
+            policy=monitor.policy,
+            on_call=self.on_call,
+            cause=explanation(monitor),
+            late=late,
+            by=act.by,
+            command=act.command,
+            note=act.note,
+            said=self.said,
+        )
+
+    def on_call(self, policy: Policy, step: int) -> tuple[str, ...]:
+        """The people of a step, as the rota has them now."""
+        standing_in = self.rota.get(policy.id, {}).get(str(step))
+        return policy.steps[step].to if standing_in is None else standing_in
+
+    def announce(
+        self, news: Iterable[News], touched: Iterable[Touched] = (), *, late: bool = False
+    ) -> None:
+        """Tell of the quality of channels, then move the alarms: causes before consequences."""
+        every = list(touched)
+        for one in news:
+            if one.told:
+                self._tell_quality(one.channel, one.told)
+            every += one.touched
+        for shown in sorted(every, key=lambda one: one.monitor.order):
+            self.apply(shown, late=late)
+
+    def apply(self, shown: Touched, act: Act = NOBODY, *, late: bool = False) -> None:
+        """Move one alarm by what its filters found."""
+        monitor = shown.monitor
+        if monitor.changed:
+            monitor.changed = False
+            self.keep(monitor)
+        for level, found in shown.found:
+            if found.what is What.CORRECTION or (found.what is What.NEAR_MISS and level == 0):
+                self._tell_past(monitor, found)
+        before, after = shown.before, monitor.level
+        if before != after:
+            moment = self.moment(monitor, act, late=late)
+            self._describe(moment, monitor, shown, after)
+            self.run(monitor, _event(shown, before, after), moment)
+
+    def run(self, monitor: Monitor, event: Event | None, moment: Moment) -> None:
+        """Take the cell of table A2 (None: the occurrence is void) and what follows from it."""
+        was_active = monitor.alarm.active
+        if event is None:
+            monitor.alarm = core.void(monitor.alarm, moment)
+        else:
+            monitor.alarm = core.apply(monitor.alarm, event, moment)
+        self.keep(monitor)
+        if monitor.alarm.active and not was_active:
+            for below in newly_explained(monitor):
+                below.alarm = telling.inhibit(below.alarm, self.moment(below))
+                self.keep(below)
+        elif was_active and not monitor.alarm.active:
+            for below in explained(monitor):
+                self._release(below)
+
+    def work_off(self, monitor: Monitor, limit: int, *, late: bool) -> None:
+        """Do what the alarm's own timers were set for, up to ``limit`` (steady ms)."""
+        if _is_due(monitor.alarm.release_due, limit):
+            self._start_released(monitor, late=late)
+        if _is_due(monitor.alarm.page_due, limit):
+            moment = self.moment(monitor, late=late)
+            moment.why = "active again; the gap between repeated pages is over"
+            monitor.alarm = telling.page_again(replace(monitor.alarm, page_due=None), moment)
+        if _is_due(monitor.alarm.remind_due, limit):
+            self.run(monitor, Event.RE_ALARM, self.moment(monitor, late=late))
+        if _is_due(monitor.alarm.escalation.due, limit):
+            moment = self.moment(monitor, late=late)
+            monitor.alarm = escalate(monitor.alarm, Next.DUE, moment)
+        self.keep(monitor)
+
+    def keep(self, monitor: Monitor) -> None:
+        """The monitor changed: it is to be stored, and may be due earlier."""
+        self.dirty.add(monitor)
+        self.timers.note(monitor)
+
+    def _release(self, monitor: Monitor) -> None:
+        alarm = replace(monitor.alarm, under="")
+        if alarm.phase is Phase.U:
+            wait = int(monitor.rule.on_delay) if monitor.judges_values else 0
+            alarm = replace(alarm, release_due=self.clock.now + wait)
+        monitor.alarm = alarm
+        if _is_due(alarm.release_due, self.clock.now):
+            self._start_released(monitor, late=False)
+        self.keep(monitor)
+
+    def _start_released(self, monitor: Monitor, *, late: bool) -> None:
+        moment = self.moment(monitor, late=late)
+        moment.why = "still active although what explained it is over"
+        monitor.alarm = telling.start(replace(monitor.alarm, release_due=None), moment)
+
+    def _describe(self, moment: Moment, monitor: Monitor, shown: Touched, level: int) -> None:
+        ends = level < 0
+        wanted = What.CLEAR if ends else What.SET
+        told = [found for _, found in shown.found if found.what in {wanted, What.VOID}]
+        found = told[-1] if told else Found(wanted, self.clock.now, 0.0)
+        moment.severity = None if ends else monitor.severity(level)
+        moment.since = found.since if ends or shown.before >= 0 else monitor.filters[0].anchor
+        moment.late = moment.late or found.late
+        measured = monitor.judges_values and bool(told)
+        moment.value = found.value if measured else None
+        if ends:
+            moment.why = cleared_because(monitor, found)
+        else:
+            moment.why = set_because(monitor, level, found)
+
+    def _tell_past(self, monitor: Monitor, found: Found) -> None:
+        moment = self.moment(monitor, late=found.late)
+        if found.what is What.NEAR_MISS:
+            why = f"over the limit for less than {monitor.rule.on_delay}"
+        else:
+            why = "an excursion that late samples tell of; it is over"
+        detail = {}
+        if found.until is not None:
+            detail["until"] = moment.clock(found.until)
+        no_occurrence = replace(monitor.alarm, occurrence=0, activation=0, worst=None)
+        moment.say(
+            no_occurrence,
+            found.what,
+            why=why,
+            since=found.since,
+            value=found.value,
+            severity=monitor.severity(0),
+            detail=detail,
+        )
+
+    def _tell_quality(self, channel: Channel, told: str) -> None:
+        signal = channel.signal
+        rules = (*channel.faults, *channel.silences, *channel.values)
+        if not rules:
+            return
+        suspect = signal.trust in {Trust.SUSPECT, Trust.GOOD}
+        self.said.append(
+            Transition(
+                at=self.clock.now + self.clock.offset,
+                what=What.QUALITY,
+                rule=rules[0].rule.id,
+                channel=channel.spec.id,
+                severity="advisory" if suspect else rules[0].rule.severity,
+                since=None if signal.heard is None else signal.heard + self.clock.offset,
+                why=told,
+                detail={"quality": signal.trust.value},
+            )
+        )
+
+
+def _event(shown: Touched, before: int, after: int) -> Event | None:
+    if before < 0:
+        return Event.SET
+    if after < 0:
+        void = any(found.what is What.VOID for _, found in shown.found)
+        return None if void else Event.CLEAR
+    return Event.SEV_UP if after > before else Event.SEV_DOWN
+
+
+def _is_due(due: int | None, limit: int) -> bool:
+    return due is not None and due <= limit

@@ -1,0 +1,90 @@
+"""Which side of a limit a value is on; exact at the edge for float, decimal and integer."""
+
+from decimal import Decimal
+from enum import IntEnum
+from math import inf
+from typing import NamedTuple
+
+from alerts.rule import Rule, Severity
+
+PARTS = 1000
+"""A value is judged in this many parts of the channel's resolution, as an integer: finer than
+any instrument, coarser than the noise of binary fractions."""
+
+
+class Side(IntEnum):
+    """Of a limit: beyond it, past the deadband on the safe side, or between the two."""
+
+    FALSE = -1
+    INSIDE = 0
+    TRUE = 1
+
+
+class Level(NamedTuple):
+    """One limit in parts, turned so that more is worse; ``exact`` for an equality."""
+
+    set_at: int
+    clear_at: int
+    severity: Severity
+    exact: bool = False
+
+
+class Limits(NamedTuple):
+    """The levels of a rule, the lowest severity first. ``sign`` is -1 where less is worse."""
+
+    part: float
+    sign: int
+    levels: tuple[Level, ...]
+
+    def sides(self, value: float | Decimal) -> tuple[Side, ...]:
+        """Where ``value`` is seen from each level."""
+        scaled = self.sign * self.parts(value)
+        return tuple(_side(level, scaled) for level in self.levels)
+
+    def parts(self, value: float | Decimal) -> int:
+        """``value`` as a whole number of parts."""
+        return round(float(value) / self.part)
+
+    def excess(self, value: float) -> float:
+        """How far ``value`` is from where the lowest level clears; positive is not yet there."""
+        return self.sign * value - self.levels[0].clear_at * self.part
+
+    def is_worse(self, value: float, other: float) -> bool:
+        """Whether ``value`` is beyond the first limit and further out than ``other``."""
+        if self.sides(value)[0] is not Side.TRUE:
+            return False
+        return self.levels[0].exact or self.sign * (value - other) > 0
+
+    def calm(self) -> tuple[float, float]:
+        """An open interval in which a value is surely on the FALSE or INSIDE side of all."""
+        edge = (self.levels[0].set_at - 1) * self.part
+        return (-inf, edge) if self.sign > 0 else (-edge, inf)
+
+
+def _side(level: Level, scaled: int) -> Side:
+    if level.exact:
+        return Side.TRUE if scaled == level.set_at else Side.FALSE
+    if scaled >= level.set_at:
+        return Side.TRUE
+    return Side.FALSE if scaled <= level.clear_at else Side.INSIDE
+
+
+def compiled(rule: Rule, resolution: float) -> Limits:
+    """The limits of a rule on a channel of this resolution (stored unit).
+
+    Rules that watch for samples instead of values have one level that no value reaches.
+    """
+    part = resolution / PARTS
+    sign = -1 if rule.kind == "low" else 1
+    severity = Severity[rule.severity.upper()]
+    if rule.kind in {"silence", "out-of-range"}:
+        return Limits(part, 1, (Level(0, 0, severity, exact=True),))
+    first = 1.0 if rule.limit is None else rule.limit
+    pairs = [(first, severity)]
+    pairs += [(step.limit, Severity[step.severity.upper()]) for step in rule.steps]
+    band = round(rule.deadband / part)
+    levels = []
+    for limit, worth in pairs:
+        edge = sign * round(limit / part)
+        levels.append(Level(edge, edge - band, worth, exact=rule.kind == "discrete"))
+    return Limits(part, sign, tuple(levels))

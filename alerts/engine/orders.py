@@ -1,0 +1,229 @@
+"""What people order: acknowledge, take back, reset, edit, remove, and who is on call."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from msgspec.structs import replace
+
+from alerts.engine import telling
+from alerts.engine.annunciator import Act, Annunciator
+from alerts.engine.core import Event
+from alerts.engine.definition import changed, described
+from alerts.engine.filter import Event as Seen
+from alerts.engine.filter import Filter, Result, Sample, Stage, step
+from alerts.engine.limits import Side
+from alerts.engine.monitor import Monitor, Touched
+from alerts.engine.signal import Trust
+from alerts.engine.site import Site
+from alerts.engine.watch import Channel
+from alerts.rule import Rule, Severity
+from alerts.rulebook import Rulebook, RuleError
+from alerts.transition import Transition, What
+from storage.entry import Command
+
+JUDGED = frozenset({"limit", "deadband", "steps", "count", "window"})
+"""Fields that decide whether the condition holds."""
+
+
+class Orders:
+    """Carries out commands. ``book`` is the rulebook with all edits."""
+
+    def __init__(self, site: Site, book: Rulebook, annunciator: Annunciator) -> None:
+        self.site = site
+        self.book = book
+        self.annunciator = annunciator
+
+    def take(self, command: Command) -> None:
+        """Do it, or say why not; either carries the command's id."""
+        if not command.by.strip():
+            self._refuse(command, "it needs the name of a person")
+        elif command.verb == "rota":
+            self._set_rota(command)
+        elif command.verb not in ORDERS:
+            known = ", ".join((*ORDERS, "rota"))
+            self._refuse(command, f"{command.verb!r} is not known here; known: {known}")
+        else:
+            monitor = self.site.monitors.get(command.target)
+            if monitor is None or monitor.removed:
+                self._refuse(command, f"there is no rule {command.target!r}")
+            else:
+                ORDERS[command.verb](self, monitor, command)
+
+    def adopt(self, rule: Rule) -> None:
+        """``rule`` is what runs in the place of the one with its id."""
+        self.book = _with(self.book, rule)
+
+    def acknowledge(self, monitor: Monitor, command: Command) -> None:
+        """Ack: for the occurrence and severity that the person saw, when they say so."""
+        word = command.arguments.get("severity", "")
+        if word and word.upper() not in Severity.__members__:
+            self._refuse(command, f"no severity is called {word!r}")
+        elif self._is_this_occurrence(monitor, command):
+            moment = self.annunciator.moment(monitor, _act(command))
+            moment.seen = Severity[word.upper()] if word else None
+            self.annunciator.run(monitor, Event.ACK, moment)
+
+    def unacknowledge(self, monitor: Monitor, command: Command) -> None:
+        """Unack: nobody has it any more."""
+        self._simply(monitor, command, Event.UNACK)
+
+    def reset(self, monitor: Monitor, command: Command) -> None:
+        """Reset a latched alarm."""
+        self._simply(monitor, command, Event.RESET)
+
+    def edit(self, monitor: Monitor, command: Command) -> None:
+        """Change the definition; the newest good value is judged by it at once."""
+        if not command.arguments:
+            self._refuse(command, "no field to change is named")
+            return
+        try:
+            after = changed(monitor.rule, self.book, command.arguments)
+        except RuleError as error:
+            self._refuse(command, "; ".join(str(error).splitlines()))
+            return
+        monitor.edits = {**monitor.edits, **command.arguments}
+        self.redefine(monitor, monitor.rule, after, _act(command))
+
+    def remove(self, monitor: Monitor, command: Command) -> None:
+        """Take the rule away; what is open is closed, and its people hear of it."""
+        moment = self.annunciator.moment(monitor, _act(command))
+        moment.removed = True
+        moment.why = f"rule removed by {command.by}"
+        moment.say(monitor.alarm, What.REMOVED, why=command.arguments.get("note", moment.why))
+        monitor.filters = tuple(Filter() for _ in monitor.filters)
+        monitor.removed = True
+        self.annunciator.run(monitor, Event.EDIT, moment)
+        self._redraw(monitor)
+
+    def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
+        """Work by ``after`` from now on, and write down what differs from ``before``."""
+        differing = described(before, after)
+        fields = ", ".join(differing) or "nothing"
+        moment = self.annunciator.moment(monitor, act)
+        moment.why = f"{fields} edited by {act.by}"
+        moment.say(monitor.alarm, What.EDITED, why=moment.why, detail=differing)
+        monitor.define(after, self.site.policies.get(after.policy))
+        self.adopt(after)
+        self._redraw(monitor)
+        self.reassess(monitor, moment.why, act, judged=bool(JUDGED & set(differing)))
+
+    def reassess(self, monitor: Monitor, why: str, act: Act, *, judged: bool) -> None:
+        """Judge the newest good value by a definition that changed."""
+        watch, channel = self.site.of_channel[monitor.spec.id]
+        watch.settle()
+        shown = _judged_anew(monitor, channel, self.annunciator.clock.now)
+        ends = shown.before >= 0 and monitor.level < 0
+        if not ends:
+            self.annunciator.apply(shown, act)
+        if ends or (judged and shown.before < 0 and monitor.level < 0):
+            moment = self.annunciator.moment(monitor, act)
+            moment.why = why
+            moment.still = False
+            moment.since = moment.now
+            moment.value = channel.signal.value
+            self.annunciator.run(monitor, Event.EDIT, moment)
+        watch.refresh()
+        self.annunciator.timers.note(watch)
+
+    def _redraw(self, monitor: Monitor) -> None:
+        watch, channel = self.site.of_channel[monitor.spec.id]
+        watch.settle()
+        channel.define()
+        watch.define()
+        self.annunciator.timers.note(watch)
+        self.annunciator.keep(monitor)
+
+    def _simply(self, monitor: Monitor, command: Command, event: Event) -> None:
+        if self._is_this_occurrence(monitor, command):
+            moment = self.annunciator.moment(monitor, _act(command))
+            self.annunciator.run(monitor, event, moment)
+
+    def _is_this_occurrence(self, monitor: Monitor, command: Command) -> bool:
+        meant, now = command.arguments.get("occurrence", ""), monitor.alarm.occurrence
+        if not meant or meant == str(now):
+            return True
+        why = f"that was for occurrence {meant}; now it is {now}, which stays as it is"
+        telling.refuse(monitor.alarm, self.annunciator.moment(monitor, _act(command)), why)
+        return False
+
+    def _set_rota(self, command: Command) -> None:
+        policy = self.site.policies.get(command.target)
+        step = command.arguments.get("step", "")
+        if policy is None:
+            self._refuse(command, f"no policy is called {command.target!r}")
+        elif not step.isdecimal() or int(step) >= len(policy.steps):
+            self._refuse(command, f"policy {policy.id!r} has no step {step!r}")
+        else:
+            names = command.arguments.get("to", "").split(",")
+            people = tuple(name.strip() for name in names if name.strip())
+            rota = self.annunciator.rota
+            rota[policy.id] = {**rota.get(policy.id, {}), str(int(step)): people}
+            why = f"step {step} of {policy.id!r}: {', '.join(people) or 'nobody'}"
+            self._say(command, What.ROTA, why)
+
+    def _refuse(self, command: Command, why: str) -> None:
+        self._say(command, What.REFUSED, why)
+
+    def _say(self, command: Command, what: What, why: str) -> None:
+        clock = self.annunciator.clock
+        known = command.target if command.target in self.site.monitors else ""
+        self.annunciator.said.append(
+            Transition(
+                at=clock.now + clock.offset,
+                what=what,
+                rule=known,
+                why=why,
+                by=command.by,
+                command=command.id,
+                detail={"verb": command.verb, "target": command.target},
+            )
+        )
+
+
+ORDERS: Mapping[str, Callable[[Orders, Monitor, Command], None]] = MappingProxyType(
+    {
+        "ack": Orders.acknowledge,
+        "unack": Orders.unacknowledge,
+        "reset": Orders.reset,
+        "edit": Orders.edit,
+        "remove": Orders.remove,
+    }
+)
+
+
+def _judged_anew(monitor: Monitor, channel: Channel, now: int) -> Touched:
+    """Filters shown the newest good value; without one that counts nothing ends."""
+    value = channel.signal.value
+    if not monitor.judges_values or value is None or channel.signal.trust is not Trust.GOOD:
+        sides = (Side.INSIDE,) * len(monitor.filters)
+    else:
+        sides = monitor.limits.sides(value)
+    before, found = monitor.level, []
+    states = []
+    for index, (state, side) in enumerate(zip(monitor.filters, sides, strict=True)):
+        after, told = _shown(monitor, state, side, Sample(at=now, now=now, value=value or 0.0))
+        states.append(after)
+        found += [(index, one) for one in told]
+    monitor.filters = tuple(states)
+    monitor.changed = True
+    return Touched(monitor, before, tuple(found))
+
+
+def _shown(monitor: Monitor, state: Filter, side: Side, sample: Sample) -> Result:
+    if state.stage is Stage.F0:
+        return step(monitor.delays, state, Seen.TRUE, sample) if side is Side.TRUE else (state, ())
+    if side is Side.FALSE:
+        return Filter(), ()
+    if state.stage is Stage.F1:
+        on = monitor.delays.on
+        return replace(state, due=None if on is None else state.anchor + on), ()
+    return state, ()
+
+
+def _with(book: Rulebook, rule: Rule) -> Rulebook:
+    rules = tuple(rule if old.id == rule.id else old for old in book.rules)
+    return replace(book, rules=rules)
+
+
+def _act(command: Command) -> Act:
+    return Act(command.by, command.id, command.arguments.get("note", ""))

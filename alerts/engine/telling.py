@@ -1,0 +1,64 @@
+"""How people hear of an alarm: paging begins, rests, is refused, and is closed once."""
+
+from msgspec.structs import replace
+
+from alerts.engine.alarm import Alarm, Escalation, Status
+from alerts.engine.escalation import Event, escalate
+from alerts.engine.moment import Moment
+from alerts.transition import What
+
+
+def start(alarm: Alarm, moment: Moment) -> Alarm:
+    """Page from step 0, or list the alarm under its cause and page nobody."""
+    if moment.cause:
+        return inhibit(alarm, moment)
+    fresh = replace(alarm, escalation=replace(alarm.escalation, status=Status.IDLE), page_due=None)
+    return escalate(fresh, Event.START, moment)
+
+
+def page_again(alarm: Alarm, moment: Moment) -> Alarm:
+    """Page at once all who were reached so far; an escalation that is not running begins."""
+    if moment.cause:
+        return inhibit(alarm, moment)
+    escalation, policy = alarm.escalation, moment.policy
+    if policy is None or escalation.status not in {Status.RUN, Status.EXHAUSTED}:
+        return start(alarm, moment)
+    for step in range(escalation.step + 1):
+        moment.page(alarm, moment.on_call(policy, step), step, moment.why)
+    return moment.book(alarm)
+
+
+def inhibit(alarm: Alarm, moment: Moment) -> Alarm:
+    """The alarm ``moment.cause`` explains this one: it is listed there, and paging rests."""
+    why = f"listed under {moment.cause}, which explains it"
+    moment.say(alarm, What.INHIBITED, why=why, detail={"cause": moment.cause})
+    return replace(
+        alarm, under=moment.cause, escalation=Escalation(), page_due=None, release_due=None
+    )
+
+
+def close(alarm: Alarm, moment: Moment, why: str, what: What = What.ALL_CLEAR) -> Alarm:
+    """The occurrence is over: one closing message to everyone paged."""
+    for person in alarm.paged:
+        moment.say(alarm, what, to=person, why=why, value=moment.value)
+    if not alarm.paged and what is What.CLOSED:
+        moment.say(alarm, what, why=why)
+    return Alarm(occurrence=alarm.occurrence, activation=alarm.activation, overlay=alarm.overlay)
+
+
+def refuse(alarm: Alarm, moment: Moment, why: str) -> Alarm:
+    """Answer a command with why it cannot be done."""
+    moment.say(alarm, What.REFUSED, why=why)
+    return alarm
+
+
+def tell(alarm: Alarm, moment: Moment, why: str) -> None:
+    """News for everyone who was paged."""
+    for person in alarm.paged:
+        moment.say(alarm, What.NOTICE, to=person, why=why)
+
+
+def tell_others(alarm: Alarm, moment: Moment) -> None:
+    for person in alarm.paged:
+        if person != moment.by:
+            moment.say(alarm, What.NOTICE, to=person, why=f"{moment.by} has it")

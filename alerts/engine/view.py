@@ -1,0 +1,69 @@
+"""Where an alarm stands, as screens and stories show it."""
+
+import msgspec
+
+from alerts.engine.alarm import Phase
+from alerts.engine.monitor import Monitor
+from alerts.engine.signal import Signal
+from alerts.engine.site import explained
+
+
+class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule's alarm now. Times are epoch milliseconds, UTC.
+
+    ``state`` (N U A R LU LA), ``filter`` (F0 to F3), ``quality`` (NEVER GOOD SUSPECT BAD STALE),
+    ``overlay`` and ``escalation`` (IDLE RUN HELD EXHAUSTED; ``step`` is the last one run) are the
+    states of the tables A1 to A5. ``severity`` is the current one, ``worst`` the highest of the
+    occurrence: what an acknowledgement must have seen. ``under`` is the active alarm that
+    explains this one, ``consequences`` are the active alarms that this one explains.
+    ``value`` and ``value_at`` are the newest good sample of the channel.
+    """
+
+    rule: str
+    channel: str
+    state: str
+    filter: str
+    quality: str
+    overlay: str
+    escalation: str
+    step: int | None
+    severity: str
+    worst: str
+    occurrence: int
+    activation: int
+    since: int | None
+    acked_by: tuple[str, ...]
+    paged: tuple[str, ...]
+    under: str
+    consequences: tuple[str, ...]
+    value: float | None
+    value_at: int | None
+
+
+def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
+    """The view on a monitor whose channel's quality is ``signal``."""
+    alarm = monitor.alarm
+    level = monitor.level
+    open_ = alarm.phase is not Phase.N
+    escalation = alarm.escalation
+    return AlarmView(
+        rule=monitor.rule.id,
+        channel=monitor.spec.id,
+        state=alarm.phase.value,
+        filter=monitor.filters[max(level, 0)].stage.value,
+        quality=signal.trust.value,
+        overlay=alarm.overlay,
+        escalation=escalation.status.value,
+        step=None if escalation.step < 0 else escalation.step,
+        severity=alarm.severity.word if alarm.severity else "",
+        worst=alarm.worst.word if alarm.worst else "",
+        occurrence=alarm.occurrence,
+        activation=alarm.activation,
+        since=alarm.since + offset if open_ else None,
+        acked_by=alarm.acked_by,
+        paged=alarm.paged,
+        under=alarm.under,
+        consequences=tuple(m.rule.id for m in explained(monitor)),
+        value=signal.value,
+        value_at=None if signal.good_at is None else signal.good_at + offset,
+    )

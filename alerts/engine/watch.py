@@ -1,0 +1,294 @@
+"""What is watched of one device: its channels, and the shortcut for scans that change nothing."""
+
+from math import inf
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from alerts.channel import ChannelSpec
+from alerts.engine.filter import Event, Sample
+from alerts.engine.limits import Side
+from alerts.engine.monitor import PERIODS, Monitor, Touched
+from alerts.engine.signal import Event as Heard
+from alerts.engine.signal import Fact, Signal, Trust, judge
+from devices.quality import VALUELESS, Quality
+from devices.scan import Layout, Scan, Source
+
+AHEAD_MS = 60_000
+"""A sample stamped further ahead of its arrival than this is taken at its arrival."""
+
+OLDEST_MS = 946_684_800_000
+"""The year 2000: an earlier stamp is a clock that was never set, and its sample is not judged."""
+
+TRUSTED = frozenset({Quality.GOOD, Quality.CLOCK_UNSURE})
+FAULTS = frozenset({Quality.OUT_OF_RANGE, Quality.SENSOR_FAULT})
+
+
+class Shown(NamedTuple):
+    """One channel of a scan, its time in steady ms. ``live`` as opposed to from a buffer."""
+
+    at: int
+    now: int
+    value: float | None
+    quality: Quality
+    live: bool
+
+
+class News(NamedTuple):
+    """What a sample or silence did to one channel: ``told`` of its quality, and to its rules."""
+
+    channel: "Channel"
+    told: str
+    touched: tuple[Touched, ...]
+
+
+class Channel:
+    """One channel with the monitors of its rules."""
+
+    def __init__(self, spec: ChannelSpec, monitors: list[Monitor]) -> None:
+        self.spec = spec
+        self.monitors = monitors
+        self.signal = Signal()
+        self.define()
+
+    def define(self) -> None:
+        """Take in which rules there are, and by what they judge."""
+        alive = [m for m in self.monitors if not m.removed]
+        self.values = [m for m in alive if m.judges_values]
+        self.silences = [m for m in alive if m.rule.kind == "silence"]
+        self.faults = [m for m in alive if m.rule.kind == "out-of-range"]
+        allowances = [m.allowance for m in self.silences]
+        self.allowance = min(allowances, default=PERIODS * self.spec.period_ms)
+        self.needed = max((m.rule.good_after for m in self.faults), default=1)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a good value on the safe side of all limits would change nothing."""
+        if self.signal.trust is not Trust.GOOD:
+            return False
+        return all(m.calm for m in (*self.values, *self.silences, *self.faults))
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """The open interval in which a value is surely on the safe side of all limits."""
+        low = max((m.low for m in self.values), default=-inf)
+        return low, min((m.high for m in self.values), default=inf)
+
+    def due(self) -> int | None:
+        """When silence has to be judged next."""
+        times = [self.signal.silent_from(self.allowance)]
+        times += [
+            self.signal.blind_from(m.allowance)
+            for m in self.silences
+            if m.filters[0].latest is not Side.TRUE
+        ]
+        return min((due for due in times if due is not None), default=None)
+
+    def hear(self, shown: Shown) -> News:
+        """Judge one sample."""
+        if shown.quality in TRUSTED and shown.value is not None:
+            return self._good(shown, shown.value)
+        if not shown.live or (self.signal.heard is not None and shown.at <= self.signal.heard):
+            return News(self, "", ())
+        told = ""
+        if shown.quality in FAULTS:
+            told = self._judge(Heard.FAIL, Fact(shown.at, code=shown.quality.word))
+        elif shown.quality not in VALUELESS:
+            told = self._judge(Heard.SUSPECT, Fact(shown.at, code=shown.quality.word))
+        if shown.quality in FAULTS or shown.quality not in VALUELESS:
+            self.signal = replace(self.signal, heard=shown.at)
+        sample = Sample(at=shown.at, now=shown.now, newest=self.signal.good_at)
+        touched = [m.show(Event.BAD, sample) for m in self.values]
+        if shown.quality in FAULTS:
+            touched += [m.show(Event.TRUE, sample) for m in self.faults]
+        return News(self, told, tuple(touched))
+
+    def miss(self, due: int, now: int) -> News:
+        """Judge that nothing came by ``due``."""
+        told, touched = "", []
+        sample = Sample(at=due, now=now, newest=self.signal.good_at)
+        silent = self.signal.silent_from(self.allowance)
+        if silent is not None and silent <= due:
+            told = self._judge(Heard.SILENT, Fact(due))
+            touched += [m.show(Event.BAD, sample) for m in self.values]
+        for monitor in self.silences:
+            blind = self.signal.blind_from(monitor.allowance)
+            if blind is not None and blind <= due and monitor.filters[0].latest is not Side.TRUE:
+                touched.append(monitor.show(Event.TRUE, sample))
+        return News(self, told, tuple(touched))
+
+    def restart(self, now: int) -> None:
+        """Silence is measured from here, with the same allowance."""
+        self._judge(Heard.RESTART, Fact(now))
+
+    def rejudge(self, monitor: Monitor, now: int) -> Touched:
+        """Show a monitor the newest good sample after a restart."""
+        at = self.signal.good_at
+        if at is None or self.signal.value is None or not monitor.judges_values:
+            return monitor.show(Event.RESTART, Sample(at=now, now=now))
+        sample = Sample(at=at, now=now, value=self.signal.value)
+        sides = monitor.limits.sides(self.signal.value)
+        return monitor.show_each([(Event.RESTART, sample._replace(side=s)) for s in sides])
+
+    def _good(self, shown: Shown, value: float) -> News:
+        newest = self.signal.good_at
+        sample = Sample(at=shown.at, now=shown.now, value=value, newest=newest)
+        if shown.at == newest:
+            return self._second(sample)
+        fresh = shown.live or shown.now - shown.at <= self.allowance
+        late = not fresh or (newest is not None and shown.at < newest)
+        moved = [m for m in self.values if late or not m.is_unmoved_by(value)]
+        touched = [m.show_value(sample, late=late) for m in moved]
+        if late:
+            return News(self, "", tuple(touched))
+        told = ""
+        if shown.live:
+            told = self._judge(Heard.GOOD, Fact(shown.at, needed=self.needed))
+            self.signal = replace(self.signal, heard=shown.at)
+            touched += [m.show(Event.FALSE, sample) for m in self.silences if not m.calm]
+            if self.signal.trust is Trust.GOOD:
+                touched += [m.show(Event.FALSE, sample) for m in self.faults if not m.calm]
+        self.signal = replace(self.signal, good_at=shown.at, value=value)
+        return News(self, told, tuple(touched))
+
+    def _second(self, sample: Sample) -> News:
+        """A sample for a time that has one: the same is nothing new, of two the worse counts."""
+        if sample.value == self.signal.value:
+            return News(self, "", ())
+        before = self.signal.value or 0.0
+        worse = [m for m in self.values if m.limits.is_worse(sample.value, before)]
+        touched = [m.show_value(sample, late=False) for m in worse]
+        if worse:
+            self.signal = replace(self.signal, value=sample.value)
+        return News(self, "two values for one time; the worse counts", tuple(touched))
+
+    def _judge(self, event: Heard, fact: Fact) -> str:
+        self.signal, told = judge(self.signal, event, fact)
+        return told
+
+
+class Watch:
+    """All watched channels of one device, in the order of the rulebook.
+
+    As long as every channel is good and every value on the safe side, a scan costs only the
+    comparisons; the channels learn of it when something is asked of them (``settle``).
+    """
+
+    def __init__(self, device: str, channels: list[Channel], order: int) -> None:
+        self.device = device
+        self.channels = channels
+        self.order = order
+        self.scheduled: int | None = None
+        self._layout: Layout | None = None
+        self._places: tuple[int | None, ...] = ()
+        self._good = b""
+        self._bands: tuple[tuple[int, float, float], ...] = ()
+        self._quiet = False
+        self._newest = 0
+        self._pending: tuple[float | None, ...] | None = None
+        self._due: int | None = None
+        self.define()
+
+    def define(self) -> None:
+        """Take in which rules there are; the channels have been told before."""
+        spans = [c.allowance for c in self.channels]
+        spans += [m.allowance for c in self.channels for m in c.silences]
+        self._shortest = min(spans)
+        self._layout = None
+        self.refresh()
+
+    def passes(self, scan: Scan, at: int, received: int) -> bool:
+        """Take a live scan that changes nothing; False if it has to be looked at."""
+        if (
+            not self._quiet
+            or (scan.layout is not self._layout and scan.layout != self._layout)
+            or scan.qualities != self._good
+            or not self._newest < at <= received + AHEAD_MS
+            or scan.source is not Source.LIVE
+        ):
+            return False
+        values = scan.values
+        for place, low, high in self._bands:
+            if not low < values[place] < high:  # type: ignore[operator] # all good: no None
+                return False
+        self._newest = at
+        self._pending = values
+        return True
+
+    def hear(self, scan: Scan, at: int, received: int, now: int) -> list[News]:
+        """Judge a scan channel by channel."""
+        self.settle()
+        self._bind(scan.layout)
+        if scan.at < OLDEST_MS:
+            return []
+        if at > received + AHEAD_MS:
+            at = received
+        news = []
+        for channel, place in zip(self.channels, self._places, strict=True):
+            if place is None:
+                continue
+            quality = Quality(scan.qualities[place])
+            if scan.source is Source.TEST and quality.has_value:
+                quality = Quality.TEST
+            taken = received if quality is Quality.CLOCK_UNSURE else at
+            live = scan.source is not Source.BACKFILL
+            if quality is Quality.CLOCK_UNSURE and not live:
+                continue
+            shown = Shown(taken, now, scan.values[place], quality, live)
+            news.append(channel.hear(shown))
+        return news
+
+    def miss(self, due: int, now: int) -> list[News]:
+        """Judge the silence of every channel that was due by ``due``."""
+        self.settle()
+        return [c.miss(due, now) for c in self.channels if (c.due() or due + 1) <= due]
+
+    def await_new(self, now: int) -> None:
+        """Channels that were never watched before are expected from now on."""
+        for channel in self.channels:
+            if channel.signal.since is None:
+                channel.signal = replace(channel.signal, since=now, floor=now)
+        self.refresh()
+
+    def restart(self, now: int) -> None:
+        """A run began."""
+        self.settle()
+        for channel in self.channels:
+            channel.restart(now)
+        self.await_new(now)
+
+    def due(self) -> int | None:
+        """When silence has to be judged next."""
+        if self._pending is None:
+            return self._due
+        return max(self._newest, self.channels[0].signal.floor) + self._shortest
+
+    def settle(self) -> None:
+        """Let the channels know of the scans that passed."""
+        values = self._pending
+        if values is None:
+            return
+        self._pending = None
+        for channel, place in zip(self.channels, self._places, strict=True):
+            if place is not None:
+                at = self._newest
+                channel.signal = replace(channel.signal, heard=at, good_at=at, value=values[place])
+
+    def refresh(self) -> None:
+        """Find out anew whether scans may pass, and when silence is due."""
+        self.settle()
+        self._quiet = all(c.quiet for c in self.channels) and None not in self._places
+        self._newest = max((c.signal.good_at or 0 for c in self.channels), default=0)
+        dues = [due for c in self.channels if (due := c.due()) is not None]
+        self._due = min(dues, default=None)
+
+    def _bind(self, layout: Layout) -> None:
+        if layout == self._layout:
+            return
+        index = {key: place for place, key in enumerate(layout.keys)}
+        self._places = tuple(index.get(c.spec.key) for c in self.channels)
+        self._good = bytes(len(layout.keys))
+        self._layout = layout
+        found = zip(self.channels, self._places, strict=True)
+        bands = [(place, *c.band) for c, place in found if place is not None]
+        self._bands = tuple(b for b in bands if b[1:] != (-inf, inf))

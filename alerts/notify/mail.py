@@ -1,0 +1,133 @@
+"""Pages by e-mail: the one door to aiosmtplib."""
+
+import ssl
+from email.message import EmailMessage
+from email.utils import formatdate
+from typing import Literal
+
+import aiosmtplib
+import msgspec
+
+from alerts.notify.notifier import Message, PermanentError, Sent, TemporaryError
+
+_NOT_A_HEADER = frozenset("\r\n\0")
+_PERMANENT = 500
+
+
+class MailServer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where mail is handed over. ``timeout_s`` bounds each step of the conversation."""
+
+    host: str
+    port: int
+    sender: str
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    timeout_s: float = 15.0
+
+
+class MailNotifier:
+    """Hands mail to one SMTP server, a connection a message.
+
+    Raises:
+        ValueError: a password would travel without TLS.
+    """
+
+    def __init__(
+        self, server: MailServer, *, password: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
+        if password and server.security == "none":
+            raise ValueError(
+                f"mail server {server.host}: a password is never sent in the clear; "
+                "set security to starttls or tls"
+            )
+        self._server = server
+        self._password = password
+        self._tls = tls
+
+    async def send(self, message: Message) -> Sent:
+        """Hand over one mail. A server's 4xx is temporary, its 5xx permanent.
+
+        Raises:
+            TemporaryError: unreachable, slow, cut off, or the server said 4xx.
+            PermanentError: refused, or the message could smuggle in a header.
+        """
+        server = self._server
+        mail = _compose(message, server.sender)
+        try:
+            _, answer = await aiosmtplib.send(
+                mail,
+                hostname=server.host,
+                port=server.port,
+                username=server.username or None,
+                password=self._password or None,
+                use_tls=server.security == "tls",
+                start_tls=server.security == "starttls",
+                tls_context=self._tls,
+                timeout=server.timeout_s,
+            )
+        except (
+            aiosmtplib.SMTPRecipientsRefused,
+            aiosmtplib.SMTPResponseException,
+        ) as error:
+            raise self._refused(error) from error
+        except (
+            aiosmtplib.SMTPServerDisconnected,
+            aiosmtplib.SMTPConnectError,
+            aiosmtplib.SMTPTimeoutError,
+            OSError,
+        ) as error:
+            raise TemporaryError(f"{self._name}: {str(error) or type(error).__name__}") from error
+        except aiosmtplib.SMTPException as error:
+            raise PermanentError(f"{self._name}: {error}; check security and login") from error
+        return Sent(provider_id=answer)
+
+    @property
+    def _name(self) -> str:
+        return f"mail server {self._server.host}:{self._server.port}"
+
+    def _refused(
+        self, error: aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPResponseException
+    ) -> TemporaryError | PermanentError:
+        if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+            code, text = error.recipients[0].code, error.recipients[0].message
+        else:
+            code, text = error.code, error.message
+        reason = f"{self._name} answered {code} {text}"
+        if code >= _PERMANENT:
+            return PermanentError(reason)
+        return TemporaryError(reason)
+
+
+def _compose(message: Message, sender: str) -> EmailMessage:
+    mail = EmailMessage()
+    for name, text in _headers(message, sender).items():
+        try:
+            mail[name] = text
+        except (ValueError, IndexError) as error:
+            raise PermanentError(f"mail to {message.person}: not a {name}: {error}") from error
+    if message.severity == "critical":
+        mail["Importance"] = "high"
+    mail.set_content(message.text)
+    if message.html:
+        mail.add_alternative(message.html, subtype="html")
+    return mail
+
+
+def _headers(message: Message, sender: str) -> dict[str, str]:
+    if not message.address:
+        raise PermanentError(f"mail to {message.person}: no address is known")
+    if "," in message.address:
+        raise PermanentError(f"mail to {message.person}: one address is needed, not a list")
+    headers = {
+        "From": sender,
+        "To": message.address,
+        "Subject": message.subject,
+        "Message-ID": f"<{message.id}@culturewatch>",
+        "X-Culturewatch-Kind": message.kind,
+        "Date": formatdate(),
+        "Auto-Submitted": "auto-generated",
+    }
+    for name, text in headers.items():
+        if _NOT_A_HEADER & set(text):
+            raise PermanentError(f"mail to {message.person}: a line break stands in its {name}")
+    return headers

@@ -1,0 +1,67 @@
+"""What the outbox asks of a channel: hand one message over, or say whether to try again."""
+
+from typing import Protocol
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """One message to one person, ready to be handed over.
+
+    ``id`` names the row of the outbox, the same for each attempt, so that a provider which
+    recognises repeats can drop them. ``kind`` is one of ``alerts.notice.Notice``. ``link`` lets
+    the person acknowledge: whoever has it can, so it is sent and never logged or kept.
+    """
+
+    id: str
+    kind: str
+    person: str
+    address: str
+    subject: str
+    text: str
+    html: str = ""
+    link: str = ""
+    severity: str = ""
+    rule: str = ""
+    occurrence: int | None = None
+    may_repeat: bool = False
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True):
+    """The provider took the message. ``delivered`` says that this was also the receipt."""
+
+    provider_id: str = ""
+    delivered: bool = False
+
+
+class SendError(Exception):
+    """A message was not handed over; the text says why and what to look at."""
+
+
+class TemporaryError(SendError):
+    """Trying again helps. ``retry_after_s`` is what the provider asked for, in seconds."""
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class PermanentError(SendError):
+    """Trying again on this channel cannot help: wrong address, refused sender, bad secret."""
+
+
+class QuotaError(PermanentError):
+    """The provider's quota or credit is used up: nothing can be sent on this channel."""
+
+
+class Notifier(Protocol):
+    """One channel."""
+
+    async def send(self, message: Message) -> Sent:
+        """Hand ``message`` over, within a bounded time.
+
+        Raises:
+            TemporaryError: not now.
+            PermanentError: not on this channel.
+        """
+        ...

@@ -1,0 +1,256 @@
+"""Messages reach people: claims rows under a lease, sends them, records what came of it."""
+
+import asyncio
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from alerts.delivery import Event
+from alerts.directory import Directory
+from alerts.dispatch import Claim, Free, Verdict, channels_waiting, claim, settle
+from alerts.notify.notifier import (
+    Message,
+    Notifier,
+    PermanentError,
+    QuotaError,
+    SendError,
+    TemporaryError,
+)
+from alerts.pace import Pace
+from alerts.page import Composer
+from alerts.schema import StoreError
+from alerts.store import Act, AlarmStore
+from alerts.trouble import record, unsent
+from alerts.upkeep import next_due, receipt, upkeep
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+def wall_ms() -> int:
+    """Epoch milliseconds, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is under way at once, and how long one hand-over may take, in seconds.
+
+    ``per_person`` keeps one person's slow receiver from taking all slots of a channel.
+    ``send_s`` stays below the lease, so that a lease runs out only when the sender died.
+    """
+
+    per_channel: int = 16
+    per_person: int = 4
+    send_s: float = 20.0
+    idle_s: float = 1.0
+    audit_s: float = 5.0
+
+
+class Outbox:
+    """The sender. ``wake`` it after rows were queued; it also looks for itself.
+
+    ``at_point`` is called at the named points between which a crash matters: ``after-claim``,
+    ``after-accept``, ``after-record``. ``on_trouble`` gets a line that somebody must see.
+    """
+
+    def __init__(
+        self,
+        store: AlarmStore,
+        notifiers: Mapping[str, Notifier],
+        composer: Composer,
+        directory: Directory,
+        *,
+        pace: Pace = Pace(),  # noqa: B008 # frozen
+        bounds: Bounds = Bounds(),  # noqa: B008 # frozen
+        now: Callable[[], int] = wall_ms,
+        on_trouble: Callable[[str], None] = log.warning,
+        at_point: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._notifiers = notifiers
+        self._composer = composer
+        self._directory = directory
+        self._pace = pace
+        self._bounds = bounds
+        self._now = now
+        self._on_trouble = on_trouble
+        self._at_point = at_point
+        self._failing = False
+        self._woken = asyncio.Event()
+        self._under_way: dict[str, Claim] = {}
+        self._lags: deque[int] = deque(maxlen=10_000)
+
+    @property
+    def lags_ms(self) -> tuple[int, ...]:
+        """Of the newest pages: milliseconds from arrival of the reading to the hand-over."""
+        return tuple(self._lags)
+
+    def wake(self) -> None:
+        """Something was queued."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until cancelled. What is under way then is left to its lease."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._audit(), name="outbox auditor")
+            while True:
+                self._woken.clear()
+                await self._upkeep()
+                while await self._claim(tasks):
+                    pass
+                await self._rest()
+
+    async def receipt(self, row: int, *, delivered: bool, note: str = "") -> None:
+        """What a provider said later of the message of ``row`` (``page-<row>``)."""
+        now = self._now()
+        lines = await self._persist(
+            lambda db: receipt(
+                db,
+                row,
+                self._directory,
+                delivered=delivered,
+                now=now,
+                pace=self._pace,
+                note=note,
+            )
+        )
+        await self._say(lines)
+        self.wake()
+
+    async def _audit(self) -> None:
+        """Say when pages wait, and when they wait no more, whatever the sender is doing."""
+        waiting = 0
+        while True:
+            now = self._now()
+            before = waiting
+            waiting, line = await self._persist(partial(unsent, now=now))
+            if waiting and not before:
+                await self._say([line])
+            elif before and not waiting:
+                await self._say(["no page is waiting any more"])
+            await asyncio.sleep(self._bounds.audit_s)
+
+    async def _persist(self, act: Act[T]) -> T:
+        """Write, and again until the disk takes it: what was sent must not be forgotten."""
+        while True:
+            try:
+                value = await self._store.write(act)
+            except StoreError as error:
+                if not self._failing:
+                    self._failing = True
+                    self._on_trouble(f"the outbox cannot record what it sends: {error}")
+                await asyncio.sleep(self._bounds.idle_s)
+            else:
+                self._failing = False
+                return value
+
+    async def _rest(self) -> None:
+        due = await self._persist(lambda db: next_due(db, self._pace))
+        wait = self._bounds.idle_s
+        if due is not None and due > self._now():
+            wait = min(wait, (due - self._now()) / 1000)
+        try:
+            async with asyncio.timeout(wait):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _upkeep(self) -> None:
+        now, mine = self._now(), set(self._under_way)
+        await self._say(
+            await self._persist(
+                lambda db: upkeep(db, mine, self._directory, now=now, pace=self._pace)
+            )
+        )
+
+    async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
+        """Start what there is room for; whether there was anything."""
+        now, free = self._now(), self._free
+        claims = await self._persist(
+            lambda db: [
+                taken
+                for channel in channels_waiting(db)
+                if (room := free(channel)).slots > 0
+                for taken in claim(db, channel, room, now=now, pace=self._pace)
+            ]
+        )
+        if claims:
+            self._at_point("after-claim")
+        for taken in claims:
+            self._under_way[taken.attempt] = taken
+            name = f"send {taken.way.channel} to {taken.way.person}"
+            tasks.create_task(self._send(taken), name=name)
+        return bool(claims)
+
+    def _free(self, channel: str) -> Free:
+        under_way = Counter(
+            taken.way.person for taken in self._under_way.values() if taken.way.channel == channel
+        )
+        return Free(
+            slots=self._bounds.per_channel - under_way.total(),
+            each=self._bounds.per_person,
+            under_way=under_way,
+        )
+
+    async def _send(self, taken: Claim) -> None:
+        try:
+            verdict = await self._hand_over(taken)
+            now = self._now()
+            if verdict.event in {Event.ACCEPT, Event.RECEIPT}:
+                self._at_point("after-accept")
+                self._lags.append(now - taken.arrived)
+            lines = await self._persist(
+                lambda db: settle(db, taken, verdict, self._directory, now=now, pace=self._pace)
+            )
+            self._at_point("after-record")
+            await self._say(lines)
+        finally:
+            del self._under_way[taken.attempt]
+            self.wake()
+
+    async def _hand_over(self, taken: Claim) -> Verdict:
+        notifier = self._notifiers.get(taken.way.channel)
+        if notifier is None:
+            note = f"{taken.way.person} has no channel {taken.way.channel!r} that is set up here"
+            return Verdict(event=Event.PERMANENT, note=note)
+        if taken.tries > 2 * self._pace.max_tries:
+            note = f"the sender died {taken.tries - 1} times while it sent this"
+            return Verdict(event=Event.PERMANENT, note=note)
+        message = self._composer.compose(taken)
+        try:
+            async with asyncio.timeout(self._bounds.send_s):
+                sent = await notifier.send(message)
+        except (SendError, TimeoutError) as error:
+            return _failure(error, message, f"no answer within {self._bounds.send_s:g} s")
+        event = Event.RECEIPT if sent.delivered else Event.ACCEPT
+        return Verdict(event=event, provider_id=sent.provider_id, subject=message.subject)
+
+    async def _say(self, lines: list[str]) -> None:
+        if not lines:
+            return
+        now = self._now()
+        for line in lines:
+            self._on_trouble(line)
+        await self._persist(lambda db: record(db, lines, now=now))
+
+
+def _failure(error: SendError | TimeoutError, message: Message, silence: str) -> Verdict:
+    wait = error.retry_after_s if isinstance(error, TemporaryError) else None
+    match error:
+        case QuotaError():
+            event = Event.QUOTA
+        case PermanentError():
+            event = Event.PERMANENT
+        case _:
+            event = Event.TEMPORARY
+    return Verdict(
+        event=event,
+        note=str(error) or silence,
+        retry_after_ms=None if wait is None else int(wait * 1000),
+        subject=message.subject,
+    )

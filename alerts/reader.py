@@ -1,0 +1,219 @@
+"""What other processes may know of alarms: a read-only view of ``alarms.db``."""
+
+import sqlite3
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+
+from alerts import history
+from alerts.delivery import Delivery
+from alerts.engine.view import AlarmView
+from alerts.notice import Notice
+from alerts.schema import StoreError, open_read_only
+from alerts.store import Answer
+from alerts.transition import Transition
+from storage.chain import Broken, Head
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A row of the alarm history: its number, the journal entry behind it, what happened."""
+
+    number: int
+    seq: int
+    transition: Transition
+
+
+class SentPage(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the outbox. Times are epoch ms; ``handed`` is when a provider took it."""
+
+    row: int
+    notice: Notice
+    rule: str
+    occurrence: int
+    severity: str
+    person: str
+    channel: str
+    state: Delivery
+    arrived: int
+    queued: int
+    handed: int | None
+    tries: int
+    may_repeat: bool
+    over: str
+    error: str
+    subject: str
+    acked_by: tuple[str, ...] = ()
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the delivery log."""
+
+    row: int
+    at: int
+    event: str
+    was: str
+    became: str
+    attempt: str
+    note: str
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is: alarms that are open, occurrences, pages and history rows so far."""
+
+    open: int
+    occurrences: int
+    pages: int
+    handed: int
+    waiting: int
+    failed: int
+    history: int
+
+
+_PAGES = """
+SELECT id, notice, rule, occurrence, severity, person, channel, state, arrived, queued, handed,
+       tries, may_repeat, over, error, subject,
+       (SELECT json_group_array(DISTINCT json_extract(h.body, '$.by')) FROM history h
+        WHERE h.rule = o.rule AND h.occurrence = o.occurrence AND h.what = 'ack')
+FROM outbox o ORDER BY id DESC LIMIT ?
+"""
+
+_COUNTS = """
+SELECT (SELECT count(*) FROM alarm WHERE state != 'N'),
+       (SELECT count(*) FROM history WHERE what = 'set'),
+       count(*), count(handed), coalesce(sum(state IN ('queued', 'claimed')), 0),
+       coalesce(sum(state = 'failed'), 0), (SELECT count(*) FROM history)
+FROM outbox WHERE notice = 'page'
+"""
+
+
+class AlarmReader:
+    """Alarms, pages and answers as of the last commit. Use as a context manager.
+
+    Raises:
+        StoreError: there is no store yet, or a newer version wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._db = open_read_only(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._db.close()
+
+    def alarms(self) -> list[AlarmView]:
+        """All alarms as they stood at their last transition, by rule."""
+        rows = self._rows("SELECT body FROM alarm ORDER BY rule")
+        return [msgspec.json.decode(body, type=AlarmView) for (body,) in rows]
+
+    def open_alarms(self) -> list[AlarmView]:
+        """Alarms that are not normal, by rule."""
+        return [alarm for alarm in self.alarms() if alarm.state != "N"]
+
+    def history(self, *, limit: int = 100, rule: str | None = None) -> list[Recorded]:
+        """The newest rows, newest first."""
+        rows = self._rows(
+            "SELECT n, seq, body FROM history WHERE ? IS NULL OR rule = ? ORDER BY n DESC LIMIT ?",
+            rule,
+            rule,
+            limit,
+        )
+        return [_recorded(row) for row in rows]
+
+    def between(self, start: int, end: int) -> list[Recorded]:
+        """Rows of the history in [``start``, ``end``), epoch ms, in their order."""
+        rows = self._rows(
+            "SELECT n, seq, body FROM history WHERE at >= ? AND at < ? ORDER BY n", start, end
+        )
+        return [_recorded(row) for row in rows]
+
+    def pages(self, *, limit: int = 50) -> list[SentPage]:
+        """The newest messages, newest first, with who acknowledged what they were about."""
+        return [_page(row) for row in self._rows(_PAGES, limit)]
+
+    def deliveries(self, row: int) -> list[Step]:
+        """What became of one message, step by step."""
+        rows = self._rows(
+            "SELECT row, at, event, was, became, attempt, note FROM delivery_log"
+            " WHERE row = ? ORDER BY n",
+            row,
+        )
+        return [
+            msgspec.convert(dict(zip(Step.__struct_fields__, r, strict=True)), Step) for r in rows
+        ]
+
+    def answer(self, command: str) -> Answer | None:
+        """What was said to a command; None while it is on its way."""
+        rows = self._rows(
+            "SELECT command, seq, at, accepted, why FROM answer WHERE command = ?", command
+        )
+        return _as_answer(rows[0]) if rows else None
+
+    def used(self, command: str) -> bool:
+        """Whether a command of this id was accepted: what a single-use link asks."""
+        found = self.answer(command)
+        return found is not None and found.accepted
+
+    def troubles(self, *, limit: int = 20) -> list[tuple[int, str]]:
+        """The newest lines about the alarm system itself: epoch ms and text, newest first."""
+        rows = self._rows("SELECT at, line FROM trouble ORDER BY n DESC LIMIT ?", limit)
+        return [(at, line) for at, line in rows]
+
+    def lags_ms(self, *, limit: int = 10_000) -> list[int]:
+        """Of the newest pages: milliseconds from arrival of the reading to the hand-over."""
+        rows = self._rows(
+            "SELECT handed - arrived FROM outbox WHERE notice = 'page' AND handed IS NOT NULL"
+            " ORDER BY id DESC LIMIT ?",
+            limit,
+        )
+        return [lag for (lag,) in rows]
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        row = self._rows(_COUNTS)[0]
+        return msgspec.convert(dict(zip(Counts.__struct_fields__, row, strict=True)), Counts)
+
+    def head(self) -> Head:
+        """The newest row of the history's chain."""
+        return history.head(self._db)
+
+    def verify_history(self, *, until: Head | None = None) -> Broken | None:
+        """The first row of the history that does not follow from the one before, or nothing."""
+        return history.verify(self._db, until=until)
+
+    def _rows(self, query: str, *arguments: object) -> list[Any]:
+        try:
+            return self._db.execute(query, arguments).fetchall()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+
+
+def _recorded(row: tuple[Any, ...]) -> Recorded:
+    number, seq, body = row
+    return Recorded(number, seq, msgspec.json.decode(body, type=Transition))
+
+
+def _page(row: tuple[Any, ...]) -> SentPage:
+    fields = dict(zip(SentPage.__struct_fields__, row, strict=True))
+    fields["may_repeat"] = bool(fields["may_repeat"])
+    fields["acked_by"] = msgspec.json.decode(str(fields["acked_by"]))
+    return msgspec.convert(fields, SentPage)
+
+
+def _as_answer(row: tuple[Any, ...]) -> Answer:
+    fields = dict(zip(Answer.__struct_fields__, row, strict=True))
+    fields["accepted"] = bool(fields["accepted"])
+    return msgspec.convert(fields, Answer)

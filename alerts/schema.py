@@ -1,0 +1,169 @@
+"""The tables of ``alarms.db``: the core's own file, which needs no server to be up."""
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 1
+
+_TABLES = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL);
+INSERT INTO progress VALUES (1, 0);
+
+CREATE TABLE state (part TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE alarm (
+    rule TEXT PRIMARY KEY, occurrence INTEGER NOT NULL, state TEXT NOT NULL,
+    body BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE history (
+    n INTEGER PRIMARY KEY,
+    seq INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    at INTEGER GENERATED ALWAYS AS (json_extract(body, '$.at')) VIRTUAL,
+    what TEXT GENERATED ALWAYS AS (json_extract(body, '$.what')) VIRTUAL,
+    rule TEXT GENERATED ALWAYS AS (json_extract(body, '$.rule')) VIRTUAL,
+    occurrence INTEGER GENERATED ALWAYS AS (json_extract(body, '$.occurrence')) VIRTUAL
+);
+CREATE INDEX history_by_rule ON history (rule, occurrence);
+CREATE INDEX history_by_time ON history (at);
+
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    root INTEGER NOT NULL,
+    history INTEGER NOT NULL,
+    notice TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    occurrence INTEGER NOT NULL,
+    severity TEXT NOT NULL,
+    urgency INTEGER NOT NULL,
+    person TEXT NOT NULL,
+    channel TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued',
+    arrived INTEGER NOT NULL,
+    queued INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    attempt TEXT NOT NULL DEFAULT '',
+    handed INTEGER,
+    provider_id TEXT NOT NULL DEFAULT '',
+    may_repeat INTEGER NOT NULL DEFAULT 0,
+    followed INTEGER NOT NULL DEFAULT 0,
+    stand_in INTEGER NOT NULL DEFAULT 0,
+    over TEXT NOT NULL DEFAULT '',
+    why TEXT NOT NULL DEFAULT '',
+    error TEXT NOT NULL DEFAULT '',
+    subject TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX outbox_by_state ON outbox (state, channel, urgency);
+CREATE INDEX outbox_by_occurrence ON outbox (rule, occurrence, person);
+CREATE INDEX outbox_by_history ON outbox (history);
+CREATE INDEX outbox_by_root ON outbox (root);
+
+CREATE TABLE delivery_log (
+    n INTEGER PRIMARY KEY,
+    row INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    was TEXT NOT NULL,
+    became TEXT NOT NULL,
+    attempt TEXT NOT NULL,
+    note TEXT NOT NULL
+);
+CREATE INDEX delivery_log_by_row ON delivery_log (row);
+
+CREATE TABLE answer (
+    command TEXT PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL,
+    accepted INTEGER NOT NULL, why TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE trouble (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, line TEXT NOT NULL);
+"""
+
+APPEND_ONLY = ("history", "delivery_log", "answer", "trouble")
+_REFUSAL = """
+CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
+"""
+
+
+class StoreError(Exception):
+    """The alarm store cannot be used; the text says which file, why, and what to do."""
+
+
+def open_store(path: Path) -> sqlite3.Connection:
+    """The store at ``path``, made when it is not there: WAL, each commit on disk.
+
+    Raises:
+        StoreError: not to be opened, no store, or written by a newer version.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5.0)
+        try:
+            _prepare(db, path)
+        except BaseException:
+            db.close()
+            raise
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(
+            f"{path}: the alarm store cannot be opened: {error}; "
+            "check the disk and the owner of the folder"
+        ) from error
+    return db
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write, for another process.
+
+    Raises:
+        StoreError: there is none yet, or it was written by a newer version.
+    """
+    if not path.exists():
+        raise StoreError(f"{path}: there is no alarm store yet; is the core running?")
+    try:
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5.0
+        )
+        try:
+            _check_version(db, path)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: the alarm store cannot be read: {error}") from error
+    return db
+
+
+def _prepare(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")
+    made = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    if made is None:
+        _make(db)
+    else:
+        _check_version(db, path)
+    db.execute("COMMIT")
+
+
+def _make(db: sqlite3.Connection) -> None:
+    for statement in _TABLES.split(";"):
+        if statement.strip():
+            db.execute(statement)
+    for table in APPEND_ONLY:
+        for verb in ("UPDATE", "DELETE"):
+            db.execute(_REFUSAL.format(table=table, verb=verb))
+    db.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
+
+
+def _check_version(db: sqlite3.Connection, path: Path) -> None:
+    row = db.execute("SELECT version FROM schema_version").fetchone()
+    found = row[0] if row else None
+    if found != VERSION:
+        raise StoreError(
+            f"{path}: written with schema {found}, this version knows {VERSION}; "
+            "start the culturewatch that wrote it, or a newer one"
+        )

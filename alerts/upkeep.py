@@ -1,0 +1,121 @@
+"""What time alone, and a provider's later word, do to the outbox's rows."""
+
+import sqlite3
+from collections.abc import Collection
+
+from alerts.delivery import Act, Delivery, Event, advance
+from alerts.directory import Directory
+from alerts.enqueue import log
+from alerts.follow import follow, go_on, tried
+from alerts.pace import Pace
+
+
+def receipt(
+    db: sqlite3.Connection,
+    row: int,
+    directory: Directory,
+    *,
+    delivered: bool,
+    now: int,
+    pace: Pace,
+    note: str = "",
+) -> list[str]:
+    """What the provider said later of a message that it took."""
+    found = db.execute("SELECT state FROM outbox WHERE id = ?", (row,)).fetchone()
+    if found is None:
+        return []
+    state = Delivery(found[0])
+    event = Event.RECEIPT if delivered else Event.PERMANENT
+    step = advance(state, event)
+    db.execute(
+        "UPDATE outbox SET state = ?, handed = coalesce(handed, ?) WHERE id = ?",
+        (step.to, now if step.to is Delivery.DELIVERED else None, row),
+    )
+    log(db, row, event, state, step.to, now=now, note=note)
+    if step.act is Act.NEXT_WAY:
+        return [go_on(db, row, directory, why=note or "undelivered", now=now, pace=pace)]
+    return []
+
+
+def upkeep(
+    db: sqlite3.Connection,
+    mine: Collection[str],
+    directory: Directory,
+    *,
+    now: int,
+    pace: Pace,
+) -> list[str]:
+    """What time alone does to rows; lines that somebody must see.
+
+    ``mine`` are the attempts that are under way in this process: they answer for themselves,
+    whatever the clock does.
+    """
+    lines = _leases(db, mine, now=now, pace=pace)
+    _receipts(db, directory, now=now, pace=pace)
+    _outlived(db, now=now, pace=pace)
+    return lines
+
+
+def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pace) -> list[str]:
+    rows = db.execute(
+        "SELECT id, attempt, person, rule, over FROM outbox WHERE state = 'claimed'"
+        " AND (due <= ? OR due > ?) ORDER BY id",
+        (now, now + pace.longest_ms),
+    ).fetchall()
+    lines = []
+    for row, attempt, person, rule, over in rows:
+        if attempt in mine:
+            continue
+        lost = advance(Delivery.CLAIMED, Event.LEASE_OVER).to
+        log(db, row, Event.LEASE_OVER, Delivery.CLAIMED, lost, now=now, attempt=attempt)
+        event = Event.ACKED if over else Event.LEASE_OVER
+        became = advance(lost, event).to
+        log(db, row, event, lost, became, now=now, note=over or "may be repeated")
+        db.execute(
+            "UPDATE outbox SET state = ?, due = ?, may_repeat = 1 WHERE id = ?", (became, now, row)
+        )
+        if not over:
+            lines.append(
+                f"a message to {person} about {rule} was under way when the sender died; "
+                "it is sent again, marked as a possible repeat"
+            )
+    return lines
+
+
+def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: Pace) -> None:
+    rows = db.execute(
+        "SELECT id, root, person FROM outbox WHERE state = 'accepted' AND notice = 'page'"
+        " AND followed = 0 AND over = '' AND (handed <= ? OR handed > ?) ORDER BY id",
+        (now - pace.receipt_ms, now + pace.longest_ms),
+    ).fetchall()
+    for row, root, person in rows:
+        step = advance(Delivery.ACCEPTED, Event.NO_RECEIPT)
+        way = directory.next_channel(person, tried(db, root))
+        log(db, row, Event.NO_RECEIPT, Delivery.ACCEPTED, step.to, now=now)
+        if way is None:
+            # No channel is left: from here it is the escalation's.
+            db.execute("UPDATE outbox SET followed = 1 WHERE id = ?", (row,))
+        else:
+            follow(db, row, way, due=now, now=now, why="no receipt on the channel before")
+
+
+def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
+    became = advance(Delivery.QUEUED, Event.OUTLIVED).to
+    rows = db.execute(
+        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice != 'page' AND history IN"
+        " (SELECT n FROM history WHERE at <= ?) RETURNING id",
+        (became, now - pace.outlived_ms),
+    ).fetchall()
+    for (row,) in rows:
+        log(db, row, Event.OUTLIVED, Delivery.QUEUED, became, now=now)
+
+
+def next_due(db: sqlite3.Connection, pace: Pace) -> int | None:
+    """When the next row wants something, in epoch ms; None when all is at rest."""
+    found: tuple[int | None] = db.execute(
+        "SELECT min(t) FROM (SELECT min(due) AS t FROM outbox WHERE state IN ('queued', 'claimed')"
+        " UNION ALL SELECT min(handed) + ? FROM outbox WHERE state = 'accepted'"
+        " AND notice = 'page' AND followed = 0 AND over = '')",
+        (pace.receipt_ms,),
+    ).fetchone()
+    return found[0]

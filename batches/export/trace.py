@@ -1,0 +1,56 @@
+"""The line of a chart, thinned while the readings go by: no spike is lost, memory is bounded."""
+
+import msgspec
+
+from batches.placement import Interval
+
+BUCKETS = 600
+
+
+class Point(msgspec.Struct, frozen=True):
+    """What was seen in one bucket: the first and last reading, the lowest and highest value."""
+
+    first_at: int
+    first: float
+    last_at: int
+    last: float
+    low: float
+    high: float
+
+
+class Trace:
+    """Readings of one channel over ``span``, in the order of time, as at most 600 points."""
+
+    def __init__(self, span: Interval) -> None:
+        self._span = span
+        self._points: list[Point] = []
+        self._bucket = -1
+
+    def add(self, at: int, value: float) -> None:
+        """A good reading inside the span."""
+        bucket = (at - self._span.start) * BUCKETS // self._span.length
+        if bucket != self._bucket:
+            self._bucket = bucket
+            self._points.append(Point(at, value, at, value, value, value))
+            return
+        seen = self._points[-1]
+        self._points[-1] = Point(
+            seen.first_at, seen.first, at, value, min(seen.low, value), max(seen.high, value)
+        )
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The points so far."""
+        return tuple(self._points)
+
+
+def merged(ranges: list[Interval], span: Interval) -> list[Interval]:
+    """``ranges`` (in order), those too close together to be told apart on a chart made one."""
+    near = span.length // BUCKETS
+    out: list[Interval] = []
+    for each in ranges:
+        if out and each.start - out[-1].end <= near:
+            out[-1] = Interval(out[-1].start, max(out[-1].end, each.end))
+        else:
+            out.append(each)
+    return out

@@ -1,0 +1,85 @@
+"""What follows from the measurements of all stays: complete? in limits? what is still open?"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from batches.batch import Batch
+from batches.episode import Episode
+from batches.exposure import Verdict
+from batches.placement import Interval, Placement
+from batches.survey import Summary
+from devices.duration import Duration
+
+
+class Stay(msgspec.Struct, frozen=True, kw_only=True):
+    """One stay, up to its end or to the making of the record, with what was measured."""
+
+    number: int
+    placement: Placement
+    span: Interval
+    channels: tuple[Summary, ...]
+
+
+def complete(stays: Sequence[Stay]) -> bool:
+    """Whether everything that has limits was measured during the whole of every stay."""
+    limited = [s.exposure for stay in stays for s in stay.channels if s.exposure.limits.given]
+    return bool(limited) and all(exposure.unknown_ms == 0 for exposure in limited)
+
+
+def verdict(stays: Sequence[Stay]) -> Verdict:
+    """In only when every stay has limits and every channel with limits was in them throughout."""
+    given = [s.exposure.verdict for stay in stays for s in stay.channels]
+    verdicts = {each for each in given if each is not None}
+    if Verdict.OUT in verdicts:
+        return Verdict.OUT
+    judged = all(any(s.exposure.verdict for s in stay.channels) for stay in stays)
+    return Verdict.IN if verdicts == {Verdict.IN} and judged else Verdict.UNKNOWN
+
+
+def open_items(
+    batch: Batch,
+    stays: Sequence[Stay],
+    bench: Iterable[Interval],
+    alarms: Iterable[Episode],
+    *,
+    damaged: int,
+) -> Iterable[str]:
+    """Sentences about what somebody must still look at before the record can be signed."""
+    if batch.is_open:
+        yield "The batch is still open; this record ends where it was made."
+    if not stays:
+        yield "The batch was never placed in a device; nothing is known of its environment."
+    for gap in bench:
+        yield f"In no device for {Duration(gap.length)}; its environment there is not measured."
+    for stay in stays:
+        yield from _stay_items(stay)
+    for alarm in alarms:
+        yield from _alarm_items(alarm)
+    if damaged:
+        yield f"{damaged} entries of the journal are damaged and were left out."
+
+
+def _stay_items(stay: Stay) -> Iterable[str]:
+    where = f"Stay {stay.number} in {stay.placement.device}"
+    if not any(summary.exposure.limits.given for summary in stay.channels):
+        yield f"{where}: no limits are in force, so nothing can be said to be in limits."
+    for summary in stay.channels:
+        exposure, name = summary.exposure, summary.title
+        if exposure.excursions:
+            out, count = Duration(exposure.out_ms or 0), len(exposure.excursions)
+            yield f"{where}, {name}: {_several(count, 'excursion')}, {out} out of limits."
+        if exposure.unknown_ms:
+            gap, count = Duration(exposure.unknown_ms), len(exposure.gaps)
+            yield f"{where}, {name}: {_several(count, 'gap')}, {gap} unknown."
+
+
+def _alarm_items(alarm: Episode) -> Iterable[str]:
+    if alarm.cleared_at is None:
+        yield f"Alarm {alarm.rule} no. {alarm.occurrence} has not cleared."
+    if alarm.acknowledged_at is None:
+        yield f"Alarm {alarm.rule} no. {alarm.occurrence} was never acknowledged."
+
+
+def _several(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

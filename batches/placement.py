@@ -1,0 +1,121 @@
+"""Where a batch stood: half-open intervals, and what may not be entered about them."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from batches.batch import Batch
+
+PROMPT_MS = 15 * 60_000
+"""What was done longer ago than this when it is entered is backdated, and needs a reason."""
+AHEAD_MS = 60_000
+"""How far another computer's clock may run ahead before its time counts as the future."""
+
+
+class Refused(Exception):  # noqa: N818 # what happened to the act, and what callers call it
+    """An act that the ledger does not take; nothing was written.
+
+    ``row`` is the entry that stands against it, where there is one.
+    """
+
+    def __init__(self, why: str, *, row: int | None = None) -> None:
+        super().__init__(why if row is None else f"{why} (row {row})")
+        self.row = row
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch in a device, from ``start`` up to but not including ``end``; None: still there.
+
+    ``row`` is the entry that says so, ``departure`` the one that ended it, ``corrects`` the one
+    it took the place of. Times are epoch milliseconds, UTC.
+    """
+
+    row: int
+    batch: str
+    device: str
+    position: str
+    start: int
+    end: int | None
+    by: str
+    entered: int
+    reason: str
+    corrects: int | None = None
+    departure: int | None = None
+
+    def covers(self, at: int) -> bool:
+        """Whether the batch was there at ``at``."""
+        return self.start <= at and (self.end is None or at < self.end)
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """From ``start`` up to but not including ``end``; epoch milliseconds, UTC."""
+
+    start: int
+    end: int
+
+    @property
+    def length(self) -> int:
+        """Milliseconds."""
+        return self.end - self.start
+
+
+def bench(batch: Batch, stays: Iterable[Placement], until: int) -> tuple[Interval, ...]:
+    """When the batch was in no device, between its opening and its closing (or ``until``)."""
+    at, out = batch.opened_at, []
+    last = until if batch.closed_at is None else batch.closed_at
+    for stay in sorted(stays, key=lambda stay: stay.start):
+        if stay.start > at:
+            out.append(Interval(at, min(stay.start, last)))
+        at = max(at, last if stay.end is None else stay.end)
+    if at < last:
+        out.append(Interval(at, last))
+    return tuple(gap for gap in out if gap.length > 0)
+
+
+def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
+    """An act done at ``at`` and entered at ``entered`` is neither future nor unexplained past.
+
+    Raises:
+        Refused: it is.
+    """
+    if at > entered + AHEAD_MS:
+        raise Refused(
+            f"{what}: its time lies {(at - entered) / 1000:g} s in the future; "
+            "enter what has been done"
+        )
+    if entered - at > PROMPT_MS and not reason.strip():
+        raise Refused(
+            f"{what}: this was {(entered - at) / 60_000:.0f} min ago; "
+            "a backdated entry needs a reason"
+        )
+
+
+def check_stay(batch: Batch, stays: Iterable[Placement], *, start: int, end: int | None) -> None:
+    """The interval is one the batch can have spent in a device, beside its other ``stays``.
+
+    Raises:
+        Refused: it ends before it starts, leaves the life of the batch, or overlaps another.
+    """
+    if end is not None and end <= start:
+        raise Refused(f"{batch.id}: a stay must end after it starts")
+    if start < batch.opened_at:
+        raise Refused(f"{batch.id}: a stay cannot start before the batch was opened", row=batch.row)
+    if batch.closed_at is not None and (end is None or end > batch.closed_at):
+        raise Refused(f"{batch.id}: a stay cannot outlast the batch", row=batch.closure)
+    for other in stays:
+        if _overlap(start, end, other):
+            raise Refused(f"{batch.id}: is in {other.device} at that time", row=other.row)
+
+
+def check_open(batch: Batch) -> None:
+    """Nothing is entered about a closed batch but corrections.
+
+    Raises:
+        Refused: it is closed.
+    """
+    if not batch.is_open:
+        raise Refused(f"{batch.id}: is closed", row=batch.closure)
+
+
+def _overlap(start: int, end: int | None, other: Placement) -> bool:
+    return (other.end is None or start < other.end) and (end is None or other.start < end)

@@ -1,0 +1,159 @@
+"""What stands in the ledger, corrections applied; read inside somebody's transaction."""
+
+from sqlalchemy import ColumnElement, Connection, RowMapping, select
+
+from batches.batch import Batch
+from batches.placement import Placement, Refused, check_stay
+from storage import schema
+from storage.acts import Act
+
+_CULTURES = select(schema.culture).order_by(schema.culture.c.opened_at, schema.culture.c.sequence)
+_STAYS = select(schema.stay).order_by(schema.stay.c.start_at, schema.stay.c.sequence)
+
+
+def cultures(connection: Connection) -> tuple[Batch, ...]:
+    """Every batch, in the order of opening."""
+    return tuple(_batch(row) for row in connection.execute(_CULTURES).mappings())
+
+
+def find(connection: Connection, batch: str) -> Batch | None:
+    """The batch of this id, if there is one."""
+    row = connection.execute(_CULTURES.where(schema.culture.c.id == batch)).mappings().first()
+    return None if row is None else _batch(row)
+
+
+def known(connection: Connection, batch: str) -> Batch:
+    """The batch of this id.
+
+    Raises:
+        Refused: there is none.
+    """
+    found = find(connection, batch)
+    if found is None:
+        raise Refused(f"{batch}: is not a batch of this ledger; open it first")
+    return found
+
+
+def stays(connection: Connection, where: ColumnElement[bool]) -> tuple[Placement, ...]:
+    """The stays of which ``where`` holds, in the order of time."""
+    rows = connection.execute(_STAYS.where(where)).mappings()
+    return tuple(_placement(row) for row in rows)
+
+
+def stay(connection: Connection, row: int) -> Placement:
+    """The stay that entry ``row`` speaks of.
+
+    Raises:
+        Refused: it is no stay, or was corrected since.
+    """
+    found = stays(connection, schema.stay.c.sequence == row)
+    if not found:
+        _not_superseded(connection, row)
+        raise Refused("that entry is not a stay", row=row)
+    return found[0]
+
+
+def current(connection: Connection, batch: str) -> Placement:
+    """The stay that has not ended.
+
+    Raises:
+        Refused: the batch is in no device.
+    """
+    columns = schema.stay.c
+    found = stays(connection, (columns.batch == batch) & columns.end_at.is_(None))
+    if not found:
+        raise Refused(f"{batch}: is in no device; place it")
+    return found[0]
+
+
+def act(connection: Connection, row: int) -> Act:
+    """Entry ``row``, which nothing has taken the place of.
+
+    Raises:
+        Refused: there is none, or it was corrected or taken back since.
+    """
+    _not_superseded(connection, row)
+    found = (
+        connection.execute(select(schema.act).where(schema.act.c.sequence == row))
+        .mappings()
+        .first()
+    )
+    if found is None:
+        raise Refused("the ledger has no such entry", row=row)
+    return _act(found)
+
+
+def acts(connection: Connection, subject: str) -> tuple[Act, ...]:
+    """Everything entered about ``subject``, in the order of entry."""
+    query = select(schema.act).where(schema.act.c.subject == subject)
+    rows = connection.execute(query.order_by(schema.act.c.sequence)).mappings()
+    return tuple(_act(row) for row in rows)
+
+
+def check_reopened(connection: Connection, departure: int) -> None:
+    """The stay whose end ``departure`` was, and which goes on now, meets no other.
+
+    Raises:
+        Refused: it overlaps one.
+    """
+    row = connection.execute(
+        select(schema.departure.c.placement).where(schema.departure.c.sequence == departure)
+    ).scalar_one()
+    again = stays(connection, schema.stay.c.sequence == row)
+    for each in again:
+        others = stays(
+            connection, (schema.stay.c.batch == each.batch) & (schema.stay.c.sequence != row)
+        )
+        check_stay(known(connection, each.batch), others, start=each.start, end=each.end)
+
+
+def _not_superseded(connection: Connection, row: int) -> None:
+    by = connection.execute(
+        select(schema.act.c.sequence).where(schema.act.c.corrects == row)
+    ).scalar()
+    if by is not None:
+        raise Refused(f"entry {row} was corrected or taken back already", row=by)
+
+
+def _batch(row: RowMapping) -> Batch:
+    return Batch(
+        row=row["sequence"],
+        id=row["id"],
+        product=row["product"],
+        protocol=row["protocol"],
+        opened_at=row["opened_at"],
+        opened_by=row["opened_by"],
+        reason=row["reason"],
+        closed_at=row["closed_at"],
+        closed_by=row["closed_by"],
+        closed_why=row["closed_why"],
+        closure=row["closure"],
+    )
+
+
+def _placement(row: RowMapping) -> Placement:
+    return Placement(
+        row=row["sequence"],
+        batch=row["batch"],
+        device=row["device"],
+        position=row["position"],
+        start=row["start_at"],
+        end=row["end_at"],
+        by=row["done_by"],
+        entered=row["entered_at"],
+        reason=row["reason"],
+        corrects=row["corrects"],
+        departure=row["departure"],
+    )
+
+
+def _act(row: RowMapping) -> Act:
+    return Act(
+        kind=row["kind"],
+        subject=row["subject"],
+        by=row["done_by"],
+        at=row["done_at"],
+        entered=row["entered_at"],
+        reason=row["reason"],
+        corrects=row["corrects"],
+    )

@@ -1,0 +1,168 @@
+"""Goes once through the readings of a stay and sums up every channel on the way."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from alerts.rule import Rule
+from batches.exposure import Exposure, Limits, Meter
+from batches.placement import Interval
+from devices.quality import Quality
+from devices.scan import Layout, Scan, Source
+
+_GOOD = int(Quality.GOOD)
+_REACH = 2
+"""Periods before and after a stay in which a reading may still say something about it."""
+
+
+class Readings(Protocol):
+    """Where the readings are kept; ``storage.reader.JournalReader`` is one."""
+
+    @property
+    def damaged(self) -> Mapping[int, str]:
+        """Entries that were left out because they did not match their checksum, and why."""
+        ...
+
+    @property
+    def last(self) -> int:
+        """The number of the newest entry."""
+        ...
+
+    def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
+        """What ``device`` said in ``[start, end)``, epoch milliseconds, in the order of time."""
+        ...
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel of a device measures, and in which stored unit."""
+
+    key: str
+    quantity: str
+    unit: str
+    name: str = ""
+
+
+class Part(StrEnum):
+    """Where a reading lies: inside a stay, or next to it and still needed to judge its edge."""
+
+    BEFORE = "before"
+    INSIDE = "inside"
+    AFTER = "after"
+
+
+Sink = Callable[[Part, Scan], None]
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a culture was exposed to on one channel during one stay."""
+
+    channel: str
+    quantity: str
+    unit: str
+    name: str
+    exposure: Exposure
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return self.name or self.channel.rpartition(".")[2].replace("_", " ")
+
+
+def survey(
+    readings: Readings,
+    device: str,
+    span: Interval,
+    *,
+    period: int,
+    channels: Sequence[Channel],
+    rules: Iterable[Rule],
+    sink: Sink,
+) -> tuple[Summary, ...]:
+    """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
+
+    Memory does not grow with the number of readings, but for one entry a gap and excursion.
+    A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
+
+    Raises:
+        ValueError: the readings are not in the order of time.
+    """
+    limits = {each.key: limits_of(rules, f"{device}.{each.key}") for each in channels}
+    meters = {
+        each.key: Meter(
+            start=span.start,
+            end=span.end,
+            period=period,
+            limits=limits[each.key],
+            kinetic=each.quantity == "temperature",
+        )
+        for each in channels
+    }
+    reach = _REACH * period
+    feed = _Feeder(meters)
+    near = readings.scans(device, span.start - reach, span.end + reach)
+    for part, scan in needed(near, span):
+        sink(part, scan)
+        feed(scan)
+    return tuple(
+        Summary(
+            channel=f"{device}.{each.key}",
+            quantity=each.quantity,
+            unit=each.unit,
+            name=each.name,
+            exposure=meters[each.key].result(),
+        )
+        for each in channels
+    )
+
+
+def needed(scans: Iterable[Scan], span: Interval) -> Iterator[tuple[Part, Scan]]:
+    """The scans inside ``span``, with the last one before it and the first one after it."""
+    before: Scan | None = None
+    for scan in scans:
+        if scan.at < span.start:
+            before = scan
+            continue
+        if before is not None:
+            yield Part.BEFORE, before
+            before = None
+        if scan.at >= span.end:
+            yield Part.AFTER, scan
+            return
+        yield Part.INSIDE, scan
+    if before is not None:
+        yield Part.BEFORE, before
+
+
+def limits_of(rules: Iterable[Rule], channel: str) -> Limits:
+    """The narrowest limits that ``rules`` set on ``channel``; silence and doors set none."""
+    mine = [rule for rule in rules if rule.channel == channel and rule.limit is not None]
+    lows = [rule.limit for rule in mine if rule.kind == "low" and rule.limit is not None]
+    highs = [rule.limit for rule in mine if rule.kind == "high" and rule.limit is not None]
+    return Limits(low=max(lows, default=None), high=min(highs, default=None))
+
+
+class _Feeder:
+    """Hands the values of a scan to the meters of their channels."""
+
+    def __init__(self, meters: dict[str, Meter]) -> None:
+        self._meters = meters
+        self._layout: Layout | None = None
+        self._columns: list[tuple[int, Meter]] = []
+
+    def __call__(self, scan: Scan) -> None:
+        if scan.repeat:
+            return
+        if scan.layout is not self._layout:
+            self._layout = scan.layout
+            self._columns = [
+                (column, self._meters[key])
+                for column, key in enumerate(scan.layout.keys)
+                if key in self._meters
+            ]
+        backfilled = scan.source is Source.BACKFILL
+        tested = scan.source is Source.TEST
+        for column, meter in self._columns:
+            judged = scan.qualities[column] == _GOOD and not tested
+            meter.feed(scan.at, scan.values[column] if judged else None, backfilled=backfilled)

@@ -1,0 +1,216 @@
+"""Proves that a record, or a folder of data, is what was written; else names what changed."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from alerts import history
+from alerts.schema import StoreError, open_read_only
+from batches.export import manifest
+from batches.export.csv import Chunk
+from batches.export.manifest import File, Manifest, ManifestError, describe
+from storage import acts, database
+from storage.chain import Broken, Head
+from storage.database import DatabaseError
+from storage.journalfile import NAME as JOURNAL
+from storage.reader import JournalReader
+from storage.waiting import JournalError
+
+ALARMS = "alarms.db"
+_CHUNKS_NAMED = 10
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is not as it was written: where, and what is wrong with it.
+
+    ``expected`` and ``actual`` are SHA-256 values where those were compared.
+    """
+
+    where: str
+    what: str
+    expected: str = ""
+    actual: str = ""
+
+    def __str__(self) -> str:
+        hashes = f" (expected {self.expected}, found {self.actual})" if self.expected else ""
+        return f"{self.where}: {self.what}{hashes}"
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What was checked, as sentences, and every fault that was found."""
+
+    path: str
+    checked: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether something was checked and nothing is wrong."""
+        return bool(self.checked) and not self.faults
+
+
+def verify(path: Path, *, data: Path | None = None) -> Report:
+    """Check a record folder, or a folder of data, reading every byte once.
+
+    Args:
+        path: the folder.
+        data: for a record, the folder of data it was made from, if that is at hand: its chains
+            must still pass through the heads that the record noted.
+    """
+    if _is_data(path):
+        return _report(path, _data(path, None))
+    findings = _record(path)
+    if data is not None:
+        findings = _both(findings, _anchored(path, data))
+    return _report(path, findings)
+
+
+Findings = Iterator[str | Fault]
+"""What was checked (a sentence), and what was found wrong, as it comes."""
+
+
+def _report(path: Path, findings: Findings) -> Report:
+    found = list(findings)
+    return Report(
+        path=str(path),
+        checked=tuple(each for each in found if isinstance(each, str)),
+        faults=tuple(each for each in found if isinstance(each, Fault)),
+    )
+
+
+def _both(first: Findings, second: Findings) -> Findings:
+    yield from first
+    yield from second
+
+
+def _is_data(path: Path) -> bool:
+    names = (database.NAME, ALARMS, JOURNAL)
+    return not (path / manifest.NAME).exists() and any((path / name).exists() for name in names)
+
+
+def _record(folder: Path) -> Findings:
+    try:
+        listed = manifest.read(folder)
+    except ManifestError as error:
+        yield Fault(where=manifest.NAME, what=str(error))
+        return
+    yield f"{manifest.NAME} of record {listed.record} matches its seal"
+    for name, file in listed.files.items():
+        yield from _file(folder, name, file)
+    try:
+        present = sorted(path.name for path in folder.iterdir())
+    except OSError as error:
+        yield Fault(where=str(folder), what=f"cannot be listed: {error.strerror}")
+        return
+    for name in present:
+        if name != manifest.NAME and name not in listed.files:
+            yield Fault(where=name, what="is not part of the record; it was added")
+
+
+def _file(folder: Path, name: str, file: File) -> Findings:
+    path = folder / name
+    if path.parent != folder or path.is_symlink():
+        yield Fault(where=name, what="is not a file of this folder")
+        return
+    try:
+        actual = describe(path)
+    except FileNotFoundError:
+        yield Fault(where=name, what="is missing", expected=file.sha256, actual="nothing")
+        return
+    except OSError as error:
+        yield Fault(where=name, what=f"cannot be read: {error.strerror}")
+        return
+    if actual.sha256 == file.sha256 and actual.size == file.size:
+        yield f"{name}: {file.size} bytes, SHA-256 {file.sha256}"
+        return
+    what = "was changed"
+    if actual.size != file.size:
+        what = f"was changed: it has {actual.size} bytes instead of {file.size}"
+    yield Fault(where=name, what=what, expected=file.sha256, actual=actual.sha256)
+    yield from _chunks(path, file)
+
+
+def _chunks(path: Path, file: File) -> Findings:
+    """Which rows of a table changed; only the first place when bytes were put in or taken out."""
+    shifted = path.stat().st_size != file.size
+    named = 0
+    with path.open("rb") as table:
+        for chunk in file.chunks:
+            data = table.read(chunk.size)
+            if chunk.matches(data):
+                continue
+            yield Fault(where=path.name, what=_rows(chunk, data, shifted=shifted))
+            named += 1
+            if shifted or named == _CHUNKS_NAMED:
+                return
+
+
+def _rows(chunk: Chunk, data: bytes, *, shifted: bool) -> str:
+    last = chunk.first + chunk.rows - 1
+    if shifted:
+        return f"differs from somewhere in rows {chunk.first} to {last} on"
+    row = chunk.changed_row(data.splitlines(keepends=True))
+    if row is None:
+        return f"differs somewhere in rows {chunk.first} to {last}"
+    return "the heading was changed" if row == 0 else f"row {row} was changed"
+
+
+def _anchored(folder: Path, data: Path) -> Findings:
+    try:
+        listed = manifest.read(folder)
+    except ManifestError:
+        return
+    for name in (database.NAME, ALARMS):
+        if not (data / name).exists():
+            yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
+    yield from _data(data, listed)
+
+
+def _data(folder: Path, anchors: Manifest | None) -> Findings:
+    if (folder / database.NAME).exists():
+        yield from _ledger(folder / database.NAME, anchors.ledger_head if anchors else None)
+    if (folder / ALARMS).exists():
+        yield from _alarms(folder / ALARMS, anchors.alarm_head if anchors else None)
+    if (folder / JOURNAL).exists():
+        yield from _journal(folder)
+
+
+def _ledger(path: Path, anchor: Head | None) -> Findings:
+    try:
+        broken = acts.verify_chain(f"sqlite:///{path.absolute()}", anchor)
+    except DatabaseError as error:
+        yield Fault(where=path.name, what=str(error))
+        return
+    yield _broken(path, broken) or f"{path.name}: the chain of the ledger holds"
+
+
+def _alarms(path: Path, anchor: Head | None) -> Findings:
+    try:
+        with closing(open_read_only(path)) as store:
+            broken = history.verify(store, until=anchor)
+    except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
+        yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
+        return
+    yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+
+
+def _journal(folder: Path) -> Findings:
+    try:
+        with JournalReader(folder) as journal:
+            count, after = 0, 0
+            while entries := journal.entries(after):
+                count, after = count + len(entries), entries[-1][0]
+            damaged = dict(journal.damaged)
+    except JournalError as error:
+        yield Fault(where=JOURNAL, what=str(error))
+        return
+    for seq, why in damaged.items():
+        yield Fault(where=JOURNAL, what=f"entry {seq}: {why}")
+    yield f"{JOURNAL}: {count} entries match their checksums"
+
+
+def _broken(path: Path, broken: Broken | None) -> Fault | None:
+    return None if broken is None else Fault(where=path.name, what=str(broken))

@@ -1,0 +1,40 @@
+"""Keeps a silent unit from taking its neighbours' time: asked less and less, never given up."""
+
+import msgspec
+
+MISSES = 2
+"""Polls in a row without an answer after which a unit is only probed."""
+FIRST_PROBE_S = 5.0
+LONGEST_PROBE_S = 300.0
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a unit stands. ``probe_s`` is the monotonic time at which it may be asked again."""
+
+    misses: int = 0
+    probe_s: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the unit is only probed."""
+        return self.misses >= MISSES
+
+    def may_ask(self, now_s: float) -> bool:
+        """Whether the unit is to be asked at ``now_s``."""
+        return not self.is_open or now_s >= self.probe_s
+
+
+HEALTHY = Breaker()
+
+
+def missed(breaker: Breaker, now_s: float) -> Breaker:
+    """After a poll that nothing answered. The pause doubles from 5 s to 5 minutes."""
+    misses = breaker.misses + 1
+    doublings = min(max(misses - MISSES, 0), 6)
+    pause_s = min(FIRST_PROBE_S * 2**doublings, LONGEST_PROBE_S)
+    return Breaker(misses=misses, probe_s=now_s + pause_s)
+
+
+def wake(breaker: Breaker, now_s: float) -> Breaker:
+    """After the link came back: whoever was silent may be there again, so ask at once."""
+    return Breaker(misses=breaker.misses, probe_s=min(breaker.probe_s, now_s))

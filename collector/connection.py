@@ -1,0 +1,224 @@
+"""One Modbus TCP connection: pairs answers with requests, and uses no answer it cannot pair."""
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from dataclasses import dataclass
+from typing import cast
+
+from collector import frame
+from collector.errors import UNREACHED, LinkError, NoAnswerError, RefusedError
+from collector.frame import EXCEPTION_BIT, Frame, GarbageError
+
+log = logging.getLogger(__name__)
+
+SILENT_LIMIT = 3
+"""Unanswered requests in a row after which the connection itself is doubted and replaced."""
+REMEMBERED = 64
+"""Expired requests remembered, so that their late answers are counted as late."""
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
+_BITS = frozenset({1, 2})
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was seen on an endpoint, over all its connections."""
+
+    requests: int = 0
+    timeouts: int = 0
+    late: int = 0
+    stray: int = 0
+    wrong_unit: int = 0
+    mismatched: int = 0
+    garbage: int = 0
+
+
+class Request:
+    """A question on its way. ``timeout_s`` runs from the moment it is sent."""
+
+    __slots__ = ("address", "count", "function", "future", "size", "timeout_s", "timer", "unit")
+
+    def __init__(
+        self, unit: int, function: int, address: int, count: int, timeout_s: float
+    ) -> None:
+        self.unit = unit
+        self.function = function
+        self.address = address
+        self.count = count
+        self.size = (count + 7) // 8 if function in _BITS else 2 * count
+        self.timeout_s = timeout_s
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.timer: asyncio.TimerHandle | None = None
+
+    def settle(self, outcome: bytes | Exception) -> None:
+        """Hand the outcome to whoever waits, if anybody still does."""
+        if self.timer is not None:
+            self.timer.cancel()
+        if self.future.done():
+            return
+        if isinstance(outcome, Exception):
+            self.future.set_exception(outcome)
+        else:
+            self.future.set_result(outcome)
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one TCP connection to ``name``, with at most ``window`` open requests."""
+
+    def __init__(self, name: str, window: int, counts: Counts) -> None:
+        self._name = name
+        self._window = window
+        self._counts = counts
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        # Going on where the last connection ended: a gateway may give its late answers to this one.
+        self._next = counts.requests & 0xFFFF
+        self._pending: dict[int, Request] = {}
+        self._waiting: deque[Request] = deque()
+        self._expired: dict[int, None] = {}
+        self._silent = 0
+        self._oddity = ""
+        self.has_answered = False
+        self.closed: asyncio.Future[str] = self._loop.create_future()
+        """Done, with the reason, when the connection is gone."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready to ask."""
+        self._transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _KEEP_ALIVE.items():
+                # Not every system has all of them.
+                if (number := getattr(socket, option, None)) is not None:
+                    sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail whatever is still open."""
+        self._end(str(exc) if exc else "closed by the device")
+
+    def abort(self, reason: str) -> None:
+        """Close at once; open requests fail with ``reason``."""
+        self._end(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def submit(self, request: Request) -> None:
+        """Send ``request`` when the window has room."""
+        if self.closed.done():
+            request.settle(LinkError(f"{self._name}: {self.closed.result()}"))
+        elif len(self._pending) < self._window:
+            self._send(request)
+        else:
+            self._waiting.append(request)
+
+    def data_received(self, data: bytes) -> None:
+        """Pair the answers in ``data`` with their requests."""
+        if self.closed.done():
+            return
+        try:
+            frames, self._buffer = frame.take(self._buffer + data)
+        except GarbageError as error:
+            self._counts.garbage += 1
+            self.abort(f"sent bytes that are not Modbus TCP ({error})")
+            return
+        for answer in frames:
+            self._pair(answer)
+
+    def _send(self, request: Request) -> None:
+        transaction = self._next
+        while transaction in self._pending:
+            transaction = transaction + 1 & 0xFFFF
+        self._next = transaction + 1 & 0xFFFF
+        self._expired.pop(transaction, None)
+        self._pending[transaction] = request
+        self._counts.requests += 1
+        request.timer = self._loop.call_later(request.timeout_s, self._expire, transaction)
+        assert self._transport is not None  # noqa: S101 # asked only once connected
+        self._transport.write(
+            frame.request(
+                transaction, request.unit, request.function, request.address, request.count
+            )
+        )
+
+    def _pair(self, answer: Frame) -> None:
+        request = self._pending.get(answer.transaction)
+        if request is None:
+            self._count_unasked(answer.transaction)
+        elif answer.unit != request.unit:
+            self._counts.wrong_unit += 1
+            self._oddity = f"; an answer of unit {answer.unit} was dropped"
+            if self._counts.wrong_unit == 1:
+                log.warning(
+                    "%s: unit %d was asked, unit %d answered; dropped. Check the unit numbers",
+                    self._name,
+                    request.unit,
+                    answer.unit,
+                )
+        elif answer.function == request.function and _is_whole(answer, request):
+            self._settle(answer.transaction, request, answer.body[1:])
+        elif answer.function == request.function | EXCEPTION_BIT and len(answer.body) == 1:
+            where = f"{self._name}: unit {request.unit}, address {request.address}"
+            refused = RefusedError(where, answer.body[0])
+            self._settle(answer.transaction, request, refused)
+        else:
+            self._counts.mismatched += 1
+            self._oddity = f"; an answer of function {answer.function} did not fit and was dropped"
+
+    def _settle(self, transaction: int, request: Request, outcome: bytes | RefusedError) -> None:
+        self._oddity = ""
+        if not isinstance(outcome, RefusedError) or outcome.code not in UNREACHED:
+            self.has_answered = True
+        self._silent = 0
+        del self._pending[transaction]
+        request.settle(outcome)
+        self._send_waiting()
+
+    def _count_unasked(self, transaction: int) -> None:
+        if transaction in self._expired:
+            del self._expired[transaction]
+            self._counts.late += 1
+            # Late, but alive: the connection is not to blame.
+            self._silent = 0
+        else:
+            self._counts.stray += 1
+
+    def _expire(self, transaction: int) -> None:
+        request = self._pending.pop(transaction)
+        self._counts.timeouts += 1
+        self._silent += 1
+        self._expired[transaction] = None
+        if len(self._expired) > REMEMBERED:
+            del self._expired[next(iter(self._expired))]
+        waited = f"no answer within {request.timeout_s:g} s{self._oddity}"
+        request.settle(NoAnswerError(f"{self._name}: unit {request.unit}: {waited}"))
+        if self._buffer:
+            # What follows a cut answer would be read as its end.
+            self.abort("left an answer unfinished")
+        elif self._silent >= SILENT_LIMIT:
+            self.abort(f"{self._silent} requests in a row were not answered")
+        else:
+            self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        while self._waiting and len(self._pending) < self._window and not self.closed.done():
+            request = self._waiting.popleft()
+            if not request.future.done():
+                self._send(request)
+
+    def _end(self, reason: str) -> None:
+        if self.closed.done():
+            return
+        self.closed.set_result(reason)
+        self._buffer = b""
+        for request in (*self._pending.values(), *self._waiting):
+            request.settle(LinkError(f"{self._name}: {reason}"))
+        self._pending.clear()
+        self._waiting.clear()
+
+
+def _is_whole(answer: Frame, request: Request) -> bool:
+    return len(answer.body) == request.size + 1 and answer.body[0] == request.size

@@ -1,0 +1,83 @@
+"""All Modbus devices of a site: one poller an endpoint, each supervised."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import groupby
+
+from collector.clock import Clock
+from collector.poll import Deliver, EndpointPoller, EndpointStats
+from collector.reconnect import ConnectBudget
+from collector.schedule import phase
+from collector.supervise import OnCrash, supervise
+from collector.unit import ModbusDevice
+
+
+class ModbusCollector:
+    """Polls all Modbus devices of a site, one connection an endpoint, beats spread in time.
+
+    ``deliver`` takes each scan at once (``journal.append``); ``on_crash`` is told the name of a
+    part that crashed and why, and raises the system alarm.
+
+    Raises:
+        ValueError: two devices are the same unit of the same endpoint.
+    """
+
+    def __init__(
+        self,
+        devices: Iterable[ModbusDevice],
+        *,
+        clock: Clock,
+        deliver: Deliver,
+        on_crash: OnCrash,
+        connects_per_second: float = 50.0,
+    ) -> None:
+        budget = ConnectBudget(connects_per_second)
+        groups = endpoints(devices)
+        self._on_crash = on_crash
+        self.pollers = tuple(
+            EndpointPoller(
+                group,
+                clock=clock,
+                deliver=deliver,
+                budget=budget,
+                offset=phase(index, len(groups)),
+            )
+            for index, group in enumerate(groups)
+        )
+
+    async def run(self) -> None:
+        """Poll for ever; only cancellation ends this."""
+        async with asyncio.TaskGroup() as tasks:
+            for poller in self.pollers:
+                for name, run in (
+                    (f"link {poller.name}", poller.client.run),
+                    (f"poll {poller.name}", poller.run),
+                ):
+                    tasks.create_task(supervise(name, run, on_crash=self._on_crash), name=name)
+
+    def stats(self) -> tuple[EndpointStats, ...]:
+        """A snapshot of every endpoint's counters."""
+        return tuple(poller.stats() for poller in self.pollers)
+
+
+def endpoints(devices: Iterable[ModbusDevice]) -> list[tuple[ModbusDevice, ...]]:
+    """The devices by endpoint, in order of host and port.
+
+    Raises:
+        ValueError: two devices are the same unit of the same endpoint.
+    """
+    ordered = sorted(devices, key=lambda device: (device.host, device.port))
+    groups = [
+        tuple(group) for _, group in groupby(ordered, key=lambda device: (device.host, device.port))
+    ]
+    for group in groups:
+        seen: dict[int, str] = {}
+        for device in group:
+            name = device.layout.device
+            if device.unit in seen:
+                raise ValueError(
+                    f"{name} and {seen[device.unit]} are both unit {device.unit} "
+                    f"of {device.host}:{device.port}; give each its own"
+                )
+            seen[device.unit] = name
+    return groups

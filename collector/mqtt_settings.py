@@ -1,0 +1,78 @@
+"""What the collection over one MQTT broker is told, and what it tells of itself."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from devices.profile import Profile
+from devices.scan import Layout
+
+MOST_WINDOW = 65_535
+"""As many messages as MQTT has packet ids for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """One broker. ``password`` is the secret itself and is never printed.
+
+    ``client_id`` must stay the same over restarts: the broker keeps under it what is not yet
+    acknowledged. ``window`` is the most messages that are taken in and not yet acknowledged.
+
+    Raises:
+        ValueError: the client id is empty, or the window is none.
+    """
+
+    id: str
+    host: str
+    client_id: str
+    port: int = 1883
+    username: str = ""
+    password: str = field(default="", repr=False)
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    window: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.client_id:
+            raise ValueError(f"broker {self.id}: without a client id the broker keeps nothing")
+        if not 1 <= self.window <= MOST_WINDOW:
+            raise ValueError(
+                f"broker {self.id}: window {self.window} is outside 1 to {MOST_WINDOW}"
+            )
+
+    @property
+    def address(self) -> str:
+        """Where the broker is, as people write it."""
+        return f"{self.host}:{self.port}"
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """What is expected on one topic: a device, and a message each ``period_ms``."""
+
+    layout: Layout
+    profile: Profile
+    period_ms: int
+
+
+class MqttStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What has been seen since the start.
+
+    ``unacknowledged`` messages are taken in and not yet stored. ``repeats`` are messages that
+    may have been stored before and carry nothing to tell. ``last_message_ms`` is, for each
+    device heard, the epoch millisecond at which its last message came.
+    """
+
+    connected: bool
+    connects: int
+    messages: int
+    bytes: int
+    stored: int
+    duplicates: int
+    conflicts: int
+    repeats: int
+    poison: int
+    absent: int
+    unacknowledged: int
+    waiting_for_journal: bool
+    refused_topics: tuple[str, ...]
+    last_message_ms: dict[str, int]

@@ -1,0 +1,57 @@
+"""What was taken in and not yet acknowledged: acknowledged in the order in which it came."""
+
+from collections import deque
+from collections.abc import Callable
+
+
+class Ticket:
+    """One message under way. ``size`` is that of its payload, in bytes."""
+
+    __slots__ = ("acknowledge", "is_settled", "size")
+
+    def __init__(self, acknowledge: Callable[[], None], size: int) -> None:
+        self.acknowledge = acknowledge
+        self.size = size
+        self.is_settled = False
+
+
+class Window:
+    """The tickets of the messages under way, oldest first.
+
+    It is full with more than ``most`` messages or ``most_bytes`` of payload, and has room again
+    when at most half of both are under way.
+    """
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._open: deque[Ticket] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should be taken in."""
+        return len(self._open) > self._most or self._bytes > self._most_bytes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it is time to take in more again."""
+        return len(self._open) * 2 <= self._most and self._bytes * 2 <= self._most_bytes
+
+    def admit(self, acknowledge: Callable[[], None], size: int) -> Ticket:
+        """Enter a message; ``acknowledge`` is called once it and all before it are settled."""
+        ticket = Ticket(acknowledge, size)
+        self._open.append(ticket)
+        self._bytes += size
+        return ticket
+
+    def settle(self, ticket: Ticket) -> None:
+        """Note that a message is safe on disk, and acknowledge what may be."""
+        ticket.is_settled = True
+        while self._open and self._open[0].is_settled:
+            first = self._open.popleft()
+            self._bytes -= first.size
+            first.acknowledge()

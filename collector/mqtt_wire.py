@@ -1,0 +1,135 @@
+"""An asyncio connection that a protocol library may take for its non-blocking socket."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+_CLOSE_S = 1.0
+
+
+class Wire(asyncio.Protocol):
+    """Calls ``read`` while there are bytes to ``recv``, and ``write`` when some may be sent.
+
+    What ``write`` sends is written in one piece. ``closed`` is told once that the connection
+    ended, and the error that ended it, if any.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], None],
+        write: Callable[[], None],
+        closed: Callable[[Exception | None], None],
+    ) -> None:
+        self._read = read
+        self._write = write
+        self._closed = closed
+        self._transport: asyncio.Transport | None = None
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unread = b""
+        self._at = 0
+        self._unsent: list[bytes] = []
+        self._paused = False
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether ``pause`` holds."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Hand on nothing more, and take nothing from the network."""
+        self._paused = True
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Undo ``pause``."""
+        if not self._paused:
+            return
+        self._paused = False
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self._pump)
+
+    def want_write(self) -> None:
+        """Call ``write`` soon; all that is wanted until then goes out together."""
+        asyncio.get_running_loop().call_soon(self._flush)
+
+    def abort(self) -> None:
+        """Drop the connection at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def shut(self) -> None:
+        """Send what is to be sent, and close; drop the connection when that takes long."""
+        if self._transport is None:
+            return
+        self._flush()
+        self._transport.close()
+        await asyncio.wait((self._gone,), timeout=_CLOSE_S)
+        self._transport.abort()
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        # uvloop's transports have the methods, and are no instances.
+        self._transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand on what came."""
+        self._unread = self._unread[self._at :] + data if self._at < len(self._unread) else data
+        self._at = 0
+        self._pump()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if not self._gone.done():
+            self._gone.set_result(None)
+        self._closed(exc)
+
+    # What the library calls: the methods of a non-blocking socket.
+
+    def recv(self, size: int, /) -> bytes:
+        """Up to ``size`` of the bytes that came.
+
+        Raises:
+            BlockingIOError: none are left.
+        """
+        taken = self._unread[self._at : self._at + size]
+        if not taken:
+            raise BlockingIOError
+        self._at += len(taken)
+        return taken
+
+    def send(self, data: bytes | bytearray, /) -> int:
+        """Take all of ``data``."""
+        self._unsent.append(bytes(data))
+        return len(data)
+
+    def close(self) -> None:
+        """Close when all is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def fileno(self) -> int:
+        """None: asyncio has it."""
+        return -1
+
+    def setblocking(self, _flag: bool, /) -> None:  # noqa: FBT001 # as sockets have it
+        """Nothing: it never blocks."""
+
+    def _pump(self) -> None:
+        while self._at < len(self._unread) and not self._paused and not self._gone.done():
+            before = self._at
+            self._read()
+            if self._at == before:
+                # The library reads no more: it has closed.
+                return
+
+    def _flush(self) -> None:
+        if self._transport is None:
+            return
+        self._write()
+        if self._unsent and not self._transport.is_closing():
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()

@@ -1,0 +1,161 @@
+"""One laboratory: its file, cross-checked, with the profiles its devices follow."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from culturewatch.secret import Secret
+from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
+from culturewatch.site_mistakes import (
+    Place,
+    at,
+    head_mistakes,
+    id_mistakes,
+    secret_mistakes,
+    transport_mistakes,
+)
+from devices import document
+from devices.catalog import ProfileError, find
+from devices.duration import Duration
+from devices.profile import Profile
+
+
+class SiteError(Exception):
+    """A site cannot be run. ``mistakes`` are lines that each say where, what, and what to do."""
+
+    def __init__(self, mistakes: Iterable[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self.mistakes))
+
+
+class SiteDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device of the site with the profile it follows and the period it is read at."""
+
+    declared: Device
+    profile: Profile
+    period: Duration
+
+    @property
+    def id(self) -> str:
+        """The id by which everything else calls the device."""
+        return self.declared.id
+
+    @property
+    def unit(self) -> int:
+        """The Modbus unit id: the site's, else the profile's."""
+        if self.declared.unit is not None:
+            return self.declared.unit
+        return self.profile.modbus.unit if self.profile.modbus else 0
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """A site whose parts fit together. ``digest`` is the SHA-256 of all files it was read from."""
+
+    path: Path
+    file: SiteFile
+    devices: tuple[SiteDevice, ...]
+    digest: str
+
+    @property
+    def base(self) -> Path:
+        """The folder that relative paths in the file start from."""
+        return self.path.parent
+
+    @property
+    def data(self) -> Path:
+        """Where the journal, the alarms and the ledger are kept."""
+        return self.base / self.file.site.data
+
+    @property
+    def rules(self) -> Path:
+        """The folder of the rules."""
+        return self.base / self.file.site.rules
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in which times are shown."""
+        return ZoneInfo(self.file.site.time_zone)
+
+    def reveal(self, secret: Secret | None) -> str:
+        """The secret, or nothing when none is declared; ``load`` has seen that it can be had."""
+        return "" if secret is None else secret.reveal(self.base)
+
+    def endpoint_of(self, device: SiteDevice) -> Endpoint:
+        """The endpoint that a Modbus device answers at."""
+        return next(e for e in self.file.endpoint if e.id == device.declared.endpoint)
+
+    def behind(self, broker: Broker) -> tuple[SiteDevice, ...]:
+        """The devices whose topics are on a broker."""
+        return tuple(d for d in self.devices if d.declared.broker == broker.id)
+
+
+def load(path: Path) -> Site:
+    """The site described by the file at ``path`` and the files beside it.
+
+    Raises:
+        SiteError: a file cannot be read, or the parts do not fit; all mistakes are listed.
+    """
+    try:
+        file = document.read(path, SiteFile)
+        parts = _device_files(path.parent / file.site.devices)
+    except document.DocumentError as error:
+        raise SiteError([str(error)]) from error
+    declared = [(path, "device", n, d) for n, d in enumerate(file.device)]
+    declared += [(p, "device", n, d) for p, part in parts for n, d in enumerate(part.device)]
+    mistakes = [*head_mistakes(path, file), *secret_mistakes(path, file)]
+    mistakes += id_mistakes(path, file, declared)
+    devices: list[SiteDevice] = []
+    for place in declared:
+        found, wrong = _resolve(place, file, path.parent / file.site.profiles)
+        mistakes += wrong
+        devices += [found] if found else []
+    mistakes += _shared_place_mistakes(devices)
+    if not declared:
+        mistakes.append(f"{path}: no [[device]] is declared; there is nothing to watch")
+    if mistakes:
+        raise SiteError(mistakes)
+    return Site(path=path, file=file, devices=tuple(devices), digest=_digest(path, file))
+
+
+def _device_files(folder: Path) -> list[tuple[Path, DevicesFile]]:
+    return [(path, document.read(path, DevicesFile)) for path in sorted(folder.glob("*.toml"))]
+
+
+def _digest(path: Path, file: SiteFile) -> str:
+    base = path.parent
+    whole = hashlib.sha256(path.read_bytes())
+    for folder in (file.site.devices, file.site.rules, file.site.profiles):
+        for part in sorted((base / folder).glob("*.toml")):
+            whole.update(part.name.encode() + b"\0" + part.read_bytes())
+    return whole.hexdigest()
+
+
+def _resolve(place: Place, file: SiteFile, own: Path) -> tuple[SiteDevice | None, list[str]]:
+    path, table, index, device = place
+    where = f"{at(path, table, index)} ({device.id})"
+    try:
+        profile = find(device.profile, own)
+    except ProfileError as error:
+        return None, [f"{where}: {error}"]
+    wrong = [f"{where}: {what}" for what in transport_mistakes(device, profile, file)]
+    period = device.period or profile.period
+    if period <= 0:
+        wrong.append(f"{where}: period must be longer than nothing")
+    return SiteDevice(declared=device, profile=profile, period=period), wrong
+
+
+def _shared_place_mistakes(devices: list[SiteDevice]) -> Iterator[str]:
+    seen: dict[tuple[str, str], str] = {}
+    for device in devices:
+        declared = device.declared
+        place = (
+            (declared.endpoint, str(device.unit))
+            if declared.endpoint
+            else (declared.broker, declared.topic)
+        )
+        if place in seen:
+            yield f"{declared.id} and {seen[place]} are both declared at {place[0]}, {place[1]}"
+        seen.setdefault(place, declared.id)

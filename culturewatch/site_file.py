@@ -1,0 +1,115 @@
+"""The words of ``site.toml`` and ``devices.d/*.toml``: what may stand there, and its defaults."""
+
+from typing import Literal
+
+import msgspec
+
+from alerts.policy import Person, Policy
+from culturewatch.secret import Secret
+from devices.duration import Duration
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the file: frozen, and a misspelt key is an error."""
+
+
+class SiteHead(Part, frozen=True, kw_only=True):
+    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9)."""
+
+    id: str
+    name: str
+    time_zone: str = "UTC"
+    data: str = "data"
+    rules: str = "rules.d"
+    devices: str = "devices.d"
+    profiles: str = "profiles"
+    max_data_gb: float = 50.0
+
+
+class Endpoint(Part, frozen=True, kw_only=True):
+    """``[[endpoint]]``: one Modbus TCP address; one connection serves all devices behind it."""
+
+    id: str
+    host: str
+    port: int = 502
+
+
+class Broker(Part, frozen=True, kw_only=True):
+    """``[[broker]]``: one MQTT broker. ``client_id`` must stay the same over restarts."""
+
+    id: str
+    host: str
+    port: int = 1883
+    protocol: Literal["3.1.1", "5"] = "5"
+    client_id: str = ""
+    username: str = ""
+    password: Secret | None = None
+
+
+class Device(Part, frozen=True, kw_only=True):
+    """``[[device]]``: a profile at a place, behind an endpoint or a broker's topic."""
+
+    id: str
+    profile: str
+    name: str = ""
+    location: str = ""
+    endpoint: str = ""
+    unit: int | None = None
+    broker: str = ""
+    topic: str = ""
+    period: Duration | None = None
+
+
+class Influx(Part, frozen=True, kw_only=True):
+    """``[influx]``: where readings are shown from; losing it loses nothing."""
+
+    url: str
+    org: str
+    bucket: str
+    token: Secret
+
+
+class Mail(Part, frozen=True, kw_only=True):
+    """``[mail]``: the server that takes pages by e-mail."""
+
+    host: str
+    port: int = 587
+    sender: str
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: Secret | None = None
+
+
+class Webhook(Part, frozen=True, kw_only=True):
+    """``[webhook]``: pages by signed HTTP POST; ``secret`` signs them."""
+
+    secret: Secret
+
+
+class Console(Part, frozen=True, kw_only=True):
+    """``[console]``: where the pages are served, and under which address people reach them."""
+
+    host: str = "127.0.0.1"
+    port: int = 8440
+    public_url: str = ""
+
+
+class SiteFile(Part, frozen=True, kw_only=True):
+    """All of ``site.toml``."""
+
+    site: SiteHead
+    endpoint: tuple[Endpoint, ...] = ()
+    broker: tuple[Broker, ...] = ()
+    device: tuple[Device, ...] = ()
+    person: tuple[Person, ...] = ()
+    policy: tuple[Policy, ...] = ()
+    influx: Influx | None = None
+    mail: Mail | None = None
+    webhook: Webhook | None = None
+    console: Console = Console()
+
+
+class DevicesFile(Part, frozen=True, kw_only=True):
+    """All of a ``devices.d/*.toml`` file."""
+
+    device: tuple[Device, ...] = ()

@@ -1,0 +1,196 @@
+"""Opening the journal whatever state it is in: what is damaged is set aside, never deleted."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from storage.floor import BLOCK, Floor
+from storage.journalfile import NAME, PAGE_BYTES, VERSION, JournalFile, read_layouts
+from storage.pack import DamagedError
+from storage.salvage import Salvaged, salvage
+from storage.waiting import Broken, JournalError
+
+CHECKED_BYTES = 64 * 1024 * 1024
+"""A file up to this size is checked as a whole at each start.
+
+A cold disk may give no more than that in a second. In a larger file the end is checked, where
+a crash does its harm, and every row when it is read.
+"""
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_PRIMARY = 0xFF
+"""SQLite's extended codes keep the kind of error in the lowest byte."""
+_READY = f"{NAME}.salvaged"
+
+
+def opened(
+    folder: Path, *, max_bytes: int | None, thorough: bool, say: Callable[[str], None]
+) -> JournalFile:
+    """The journal's file, salvaged into a new one if it is damaged.
+
+    ``thorough`` has a file of any size checked, and its indexes too. ``say`` gets one line when
+    anything was wrong.
+
+    Raises:
+        JournalError: a newer version wrote it.
+        sqlite3.Error: it cannot be opened or written.
+        OSError: the folder cannot be written.
+    """
+    path = folder / NAME
+    _finish(path)
+    fault = find_fault(path, thorough=thorough)
+    if not fault:
+        try:
+            return _open(path, "", max_bytes, say)
+        except (sqlite3.DatabaseError, DamagedError) as error:
+            # The check at the start looks at the tree of pages, not into every row.
+            if not is_damage(error):
+                raise
+            fault = str(error)
+    return _open(path, _replace(path, fault), max_bytes, say)
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether the file is at fault, and neither its disk nor its folder."""
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGE
+    return isinstance(error, DamagedError)
+
+
+def _open(path: Path, story: str, max_bytes: int | None, say: Callable[[str], None]) -> JournalFile:
+    floor = Floor(path.parent)
+    try:
+        file = JournalFile(path, floor, max_bytes=max_bytes)
+    except (sqlite3.Error, DamagedError, OSError):
+        floor.close()
+        raise
+    try:
+        told = [story, _skip(file, floor, salvaged=bool(story)), _sift_newest(file)]
+    except (sqlite3.Error, OSError):
+        file.close()
+        raise
+    if any(told):
+        say(f"{path}: {' '.join(filter(None, told))}")
+    return file
+
+
+def _sift_newest(file: JournalFile) -> str:
+    """Put damaged rows among the newest into quarantine; what to say about it."""
+    now = time.monotonic()
+    damaged = [Broken(seq, "does not match its checksum", now) for seq in file.unsound()]
+    if not damaged:
+        return ""
+    file.commit(damaged)
+    numbers = ", ".join(str(broken.seq) for broken in damaged)
+    return f"Damaged entries were put in quarantine and are not used: {numbers}."
+
+
+def find_fault(path: Path, *, thorough: bool) -> str:
+    """What is wrong with the structure of the file; empty if nothing is.
+
+    Raises:
+        JournalError: a newer version wrote it.
+        sqlite3.Error: it cannot be opened.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return ""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            return _fault(db, path, thorough=thorough)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+
+
+def _fault(db: sqlite3.Connection, path: Path, *, thorough: bool) -> str:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > VERSION:
+        raise JournalError(
+            f"{path}: has format {version}, this version knows {VERSION}; start the newer one"
+        )
+    if version != VERSION:
+        return f"has format {version}, which was never written"
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    if _is_in_one_file(db) and path.stat().st_size < pages * PAGE_BYTES:
+        return f"{pages} pages were written, the file is shorter"
+    if thorough or path.stat().st_size <= CHECKED_BYTES:
+        check = "integrity_check" if thorough else "quick_check"
+        found = db.execute(f"PRAGMA {check}(1)").fetchone()[0]
+        if found != "ok":
+            return " ".join(str(found).split())
+    try:
+        read_layouts(db)
+    except DamagedError as error:
+        return str(error)
+    return ""
+
+
+def _is_in_one_file(db: sqlite3.Connection) -> bool:
+    """Copy the write-ahead log into the file; whether that could be done."""
+    try:
+        busy, _, _ = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        # A full disk must not keep the core from starting.
+        return False
+    return not busy
+
+
+def _skip(file: JournalFile, floor: Floor, *, salvaged: bool) -> str:
+    """Number on above everything that may have been given out; what to say about it."""
+    newest = floor.newest
+    if not salvaged and file.last >= newest:
+        return ""
+    before = file.last
+    file.start_after(max(floor.reserved, before + BLOCK))
+    floor.reached(file.last)
+    if before >= newest:
+        return f"It goes on with entry {file.last + 1}."
+    return (
+        f"Entries {before + 1} to {newest} are gone from it (a write-ahead log cut or taken "
+        f"away?); it goes on with entry {file.last + 1}."
+    )
+
+
+def _replace(path: Path, fault: str) -> str:
+    part = path.with_name(f"{NAME}.part")
+    result = salvage(path, part)
+    _force(part)
+    part.rename(path.with_name(_READY))
+    _force(path.parent)
+    aside = _finish(path)
+    return _story(fault, result, aside)
+
+
+def _finish(path: Path) -> str:
+    """Put the salvaged file, if there is one, in the place of the damaged; the latter's name."""
+    ready = path.with_name(_READY)
+    if not ready.exists():
+        return ""
+    aside = f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
+    path.with_name(f"{NAME}-shm").unlink(missing_ok=True)
+    for tail in ("-wal", ""):
+        old = path.with_name(f"{NAME}{tail}")
+        if old.exists():
+            old.rename(path.with_name(f"{aside}{tail}"))
+    ready.rename(path)
+    _force(path.parent)
+    return aside
+
+
+def _story(fault: str, result: Salvaged, aside: str) -> str:
+    return (
+        f"was damaged ({fault}). {result.entries} entries were salvaged, {result.missing} up to "
+        f"entry {result.last} could not be{result.detail}; the damaged file is kept as {aside}."
+    )
+
+
+def _force(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

@@ -1,0 +1,169 @@
+"""What becomes of a group of waiting things: stored, known already, at odds, put aside."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from devices.scan import Layout, Scan
+from storage.pack import NOTE, checksum, layout_body
+from storage.rows import insert
+from storage.waiting import (
+    PEOPLE,
+    Broken,
+    Committed,
+    CursorMove,
+    Fact,
+    Logged,
+    MessageKey,
+    Oddity,
+    Outcome,
+    Waiting,
+    oddity,
+)
+
+_FOR_GOOD = 1 << 62
+Seen = dict[tuple[str, str], bytes]
+"""Digest of the first payload under a topic and mark."""
+
+
+class Group:
+    """The rows of one transaction; numbers go on after ``last``."""
+
+    def __init__(
+        self, last: int, layouts: Mapping[Layout, int], newest_layout: int, now: int
+    ) -> None:
+        """Begin an empty one; no new layout gets a number up to ``newest_layout``.
+
+        ``now`` is epoch milliseconds.
+        """
+        self.logged: list[Logged] = []
+        self.layouts: dict[Layout, int] = {}
+        self._last = last
+        self._known = layouts
+        self._newest_layout = newest_layout
+        self._now = now
+        self._entries: list[object] = []
+        self._seen: list[object] = []
+        self._odd: list[Oddity] = []
+        self._broken: list[Broken] = []
+        self._cursors: dict[str, int] = {}
+        self._outcomes: list[tuple[Callable[[Outcome], None], Outcome]] = []
+        self._done: list[Callable[[], None]] = []
+        self._counts = dict.fromkeys(Outcome, 0)
+
+    def sort_out(self, batch: Iterable[Waiting], seen: Seen) -> None:
+        """Decide on each in order; ``seen`` holds what was stored under their keys before."""
+        for item in batch:
+            match item:
+                case Fact():
+                    self._judge(item, seen)
+                case Oddity():
+                    self._odd.append(item)
+                    if item.done is not None:
+                        self._done.append(item.done)
+                case CursorMove():
+                    self._cursors[item.name] = item.seq
+                    self._done.append(item.done)
+                case Broken():
+                    self._broken.append(item)
+
+    def _judge(self, fact: Fact, seen: Seen) -> None:
+        outcome = Outcome.STORED
+        if (key := fact.key) is not None:
+            earlier = seen.get(key[:2])
+            if earlier is None:
+                seen[key[:2]] = key.digest
+                self._seen += (*key, _FOR_GOOD if key.topic == PEOPLE else self._now)
+            elif earlier == key.digest:
+                outcome = Outcome.DUPLICATE
+            else:
+                outcome = Outcome.CONFLICT
+                self._odd.append(_conflict(fact, key, earlier))
+        if outcome is Outcome.STORED:
+            self._log(fact)
+        self._counts[outcome] += 1
+        if fact.done is not None:
+            self._outcomes.append((fact.done, outcome))
+
+    def _log(self, fact: Fact) -> None:
+        entry = fact.entry
+        seq = self._last + len(self.logged) + 1
+        number = self._number(entry.layout) if isinstance(entry, Scan) else NOTE
+        self._entries += (
+            seq,
+            number,
+            entry.at,
+            checksum(seq, number, entry.at, fact.body),
+            fact.body,
+        )
+        self.logged.append((seq, entry))
+
+    def _number(self, layout: Layout) -> int:
+        number = self._known.get(layout) or self.layouts.get(layout)
+        if number is None:
+            number = self.layouts[layout] = self._newest_layout + len(self.layouts) + 1
+        return number
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Hand all rows to SQLite.
+
+        Raises:
+            sqlite3.Error: they could not be written.
+        """
+        for layout, number in self.layouts.items():
+            packed = layout_body(layout)
+            crc = checksum(number, NOTE, NOTE, packed)
+            db.execute("INSERT INTO layout VALUES (?, ?, ?)", (number, crc, packed))
+        insert(db, "entry", 5, self._entries)
+        insert(db, "seen", 4, self._seen)
+        for odd in self._odd:
+            put_aside(db, odd, self._now)
+        for broken in self._broken:
+            _take_out(db, broken, self._now)
+        for cursor in self._cursors.items():
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+
+    def committed(self) -> Committed:
+        """What is true once the transaction is on disk."""
+        return Committed(
+            last=self._last + len(self.logged),
+            logged=self.logged,
+            outcomes=self._outcomes,
+            done=self._done,
+            cursors=self._cursors,
+            duplicates=self._counts[Outcome.DUPLICATE],
+            conflicts=self._counts[Outcome.CONFLICT],
+            quarantined=len(self._odd) + len(self._broken),
+        )
+
+
+def put_aside(db: sqlite3.Connection, odd: Oddity, now: int) -> None:
+    """Write one row of quarantine.
+
+    Raises:
+        sqlite3.Error: it could not be written.
+    """
+    db.execute(
+        "INSERT INTO quarantine (at, origin, reason, length, sha256, payload) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (now, odd.origin, odd.reason, odd.length, odd.sha256, odd.payload),
+    )
+
+
+def _take_out(db: sqlite3.Connection, broken: Broken, now: int) -> None:
+    where = (broken.seq,)
+    row = db.execute("SELECT body FROM entry WHERE seq = ?", where).fetchone()
+    if row is not None:
+        raw = row[0] if isinstance(row[0], bytes) else repr(row[0]).encode()
+        put_aside(db, oddity(f"journal entry {broken.seq}", broken.reason, raw), now)
+        db.execute("DELETE FROM entry WHERE seq = ?", where)
+
+
+def _conflict(fact: Fact, key: MessageKey, earlier: bytes) -> Oddity:
+    return oddity(
+        key.topic,
+        f"its stamp or sequence {key.mark!r} belongs to another payload (SHA-256 "
+        f"{earlier.hex()}, this one {key.digest.hex()}); kept here as it was read, not stored",
+        msgspec.json.encode(fact.entry),
+    )

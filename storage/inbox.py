@@ -1,0 +1,173 @@
+"""What people do, kept until the core has moved it into the journal."""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from storage.entry import Command
+from storage.journal import Journal, JournalFullError
+from storage.transaction import Transaction
+from storage.waiting import PEOPLE, MessageKey
+
+POLL_S = 0.2
+_AT_ONCE = 100
+_LONGEST_PAUSE_S = 5.0
+_REMEMBERED_MS = 30 * 24 * 3_600_000
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS command (
+    number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL, settled INTEGER);
+CREATE INDEX IF NOT EXISTS command_open ON command (number) WHERE settled IS NULL;
+"""
+_encode = msgspec.msgpack.Encoder(order="sorted").encode
+_decode = msgspec.msgpack.Decoder(Command).decode
+
+
+class InboxError(Exception):
+    """The inbox cannot keep or give out what people did; the message says what to do."""
+
+
+class Inbox:
+    """A small durable queue beside the journal, for any number of processes and threads."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the inbox in ``folder``, or create it.
+
+        Raises:
+            InboxError: its file cannot be opened.
+        """
+        self._path = folder / "inbox.db"
+        self._lock = threading.Lock()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+            for line in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL"):
+                self._db.execute(f"PRAGMA {line}")
+            self._db.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise self._failure(error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._db.close()
+
+    def submit(self, command: Command) -> None:
+        """Keep what somebody did; on disk when this returns. A repeat changes nothing.
+
+        Raises:
+            InboxError: it could not be kept, or its id belongs to another act.
+        """
+        body = _encode(command)
+        try:
+            with self._lock, Transaction(self._db):
+                self._db.execute(
+                    "INSERT OR IGNORE INTO command (id, body) VALUES (?, ?)", (command.id, body)
+                )
+                kept = self._db.execute(
+                    "SELECT body FROM command WHERE id = ?", (command.id,)
+                ).fetchone()[0]
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+        if kept != body:
+            raise InboxError(
+                f"{self._path}: the id {command.id} belongs to another act; do it again under "
+                "an id of its own"
+            )
+
+    def take(self, limit: int = _AT_ONCE) -> list[Command]:
+        """Up to ``limit`` that are not settled, in the order in which they came.
+
+        Raises:
+            InboxError: they cannot be read.
+        """
+        try:
+            with self._lock:
+                rows = self._db.execute(
+                    "SELECT body FROM command WHERE settled IS NULL ORDER BY number LIMIT ?",
+                    (limit,),
+                ).fetchall()
+            return [_decode(body) for (body,) in rows]
+        except (sqlite3.Error, msgspec.MsgspecError) as error:
+            raise self._failure(error) from error
+
+    def settle(self, ids: Iterable[str]) -> None:
+        """Say that the journal has these; their ids are remembered for 30 days.
+
+        Raises:
+            InboxError: it could not be written down.
+        """
+        now = time.time_ns() // 1_000_000
+        try:
+            with self._lock, Transaction(self._db):
+                self._db.executemany(
+                    "UPDATE command SET settled = ? WHERE id = ?", [(now, id_) for id_ in ids]
+                )
+                self._db.execute("DELETE FROM command WHERE settled < ?", (now - _REMEMBERED_MS,))
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> InboxError:
+        return InboxError(
+            f"{self._path}: {error}; see that the disk has room, that this user may write there "
+            "and, if the file is damaged, move it away: the journal has what was taken from it"
+        )
+
+
+async def drain(
+    inbox: Inbox, journal: Journal, *, on_trouble: Callable[[str], None] | None = None
+) -> None:
+    """Move what people do into the journal, for ever, in order, each act once.
+
+    An act that was in the journal before a crash came between is recognised there by its id.
+    ``on_trouble`` gets one line when this stops working, and one when it works again.
+    """
+    failing, pause_s = False, POLL_S
+    while True:
+        try:
+            moved = await _move(inbox, journal)
+        except (InboxError, JournalFullError) as error:
+            if not failing and on_trouble is not None:
+                on_trouble(f"what people do is kept but has no effect for now: {error}")
+            failing, pause_s = True, min(pause_s * 2, _LONGEST_PAUSE_S)
+            moved = 0
+        else:
+            if failing and on_trouble is not None:
+                on_trouble("what people do has its effect again; nothing was lost")
+            failing, pause_s = False, POLL_S
+        if moved < _AT_ONCE:
+            await asyncio.sleep(pause_s)
+
+
+async def _move(inbox: Inbox, journal: Journal) -> int:
+    commands = await asyncio.to_thread(inbox.take, _AT_ONCE)
+    if not commands:
+        return 0
+    for command in commands[:-1]:
+        journal.append(command, key=_key(command))
+    # One order, one writer: when the last is on disk, so are those before it.
+    await journal.put(commands[-1], key=_key(commands[-1]))
+    await asyncio.to_thread(inbox.settle, [command.id for command in commands])
+    return len(commands)
+
+
+def _key(command: Command) -> MessageKey:
+    return MessageKey(PEOPLE, command.id, sha256(_encode(command)).digest())

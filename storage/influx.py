@@ -1,0 +1,302 @@
+"""Forwards the journal to InfluxDB, where it is a view that can be built again at any time."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from itertools import count
+from random import SystemRandom
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import msgspec
+
+from devices.scan import Scan
+from storage.endpoint import WriteEndpoint, packed
+from storage.entry import Entry
+from storage.journal import JournalFullError
+from storage.points import PointWriter
+from storage.verdict import Fate, Verdict
+from storage.window import Window
+
+log = logging.getLogger("storage.influx")
+
+CURSOR = "influx"
+UNCONFIRMED_PER_REQUEST = 2
+ENTRIES_AT_ONCE = 500
+LINES_AT_ONCE = 1_000
+
+_chance = SystemRandom()
+
+
+class InfluxSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where readings are forwarded to. ``token`` may write into ``bucket``; it is never shown.
+
+    Raises:
+        ValueError: a setting cannot work.
+    """
+
+    url: str
+    org: str
+    bucket: str
+    token: str
+    batch_lines: int = 5_000
+    in_flight: int = 4
+
+    def __post_init__(self) -> None:
+        url = urlsplit(self.url)
+        if url.scheme not in {"http", "https"} or not url.hostname or "@" in url.netloc:
+            raise ValueError("influx url: write http://host:port, without a user or password")
+        if not self.org or not self.bucket:
+            raise ValueError("influx: org and bucket must be named")
+        if not (self.token.isascii() and self.token.isprintable()) or not self.token.strip():
+            raise ValueError("influx token: empty, or with a line end or another unprintable sign")
+        if self.batch_lines < 1 or self.in_flight < 1:
+            raise ValueError("influx: batch_lines and in_flight are at least 1")
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"InfluxSettings({shown})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        return [
+            (name, "redacted" if name == "token" else getattr(self, name))
+            for name in self.__struct_fields__
+        ]
+
+
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things wait, in seconds.
+
+    A batch waits ``linger_s`` for more lines, a full journal is asked again after
+    ``full_disk_s``, and the pauses before a server is asked again grow between the other two.
+    """
+
+    linger_s: float = 1.0
+    full_disk_s: float = 1.0
+    shortest_pause_s: float = 0.5
+    longest_pause_s: float = 30.0
+
+    def pause_s(self, attempt: int, asked: float | None) -> float:
+        """Full jitter under a doubling ceiling, or what the server asked for."""
+        if asked is not None:
+            return max(asked, self.shortest_pause_s)
+        ceiling = min(self.longest_pause_s, self.shortest_pause_s * 2.0 ** min(attempt, 16))
+        return _chance.uniform(self.shortest_pause_s, ceiling)
+
+
+USUAL_PACE = Pace()
+
+
+class Log(Protocol):
+    """What the forwarder asks of the journal."""
+
+    @property
+    def last(self) -> int:
+        """The newest entry on disk."""
+
+    def follow(self, after: int, *, limit: int = ...) -> AsyncIterator[list[tuple[int, Entry]]]:
+        """Every entry behind ``after``, in order; waits for more."""
+
+    async def cursor(self, name: str) -> int:
+        """How far the consumer ``name`` is."""
+
+    async def advance(self, name: str, seq: int) -> None:
+        """Puts the consumer ``name`` at ``seq``, on disk."""
+
+    def quarantine(
+        self, origin: str, reason: str, payload: bytes, *, done: Callable[[], None] | None = ...
+    ) -> None:
+        """Keeps what cannot be used; ``done`` is called when it is on disk."""
+
+
+class ForwarderStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How forwarding goes. ``trouble`` is empty while the server takes data.
+
+    ``behind`` counts journal entries not confirmed yet and ``behind_ms`` is the age of the
+    oldest; ``expired`` counts lines older than the bucket keeps.
+    """
+
+    behind: int
+    behind_ms: int
+    lines_written: int
+    quarantined: int
+    expired: int
+    requests: int
+    in_flight: int
+    trouble: str
+
+
+class Forwarder:
+    """Follows the journal and writes the readings of ``site`` to InfluxDB until cancelled.
+
+    The cursor ``influx`` only moves past entries of which every line was taken by the server,
+    is in quarantine with the server's reason, or is older than the bucket keeps. After a crash
+    what was on its way goes out again, which changes nothing on the server; a line that was
+    refused just then may stand in quarantine twice. Troubles are waited out for ever, those of
+    the server and a journal that is full alike. Cancel it before the journal closes.
+    """
+
+    def __init__(
+        self,
+        settings: InfluxSettings,
+        journal: Log,
+        *,
+        site: str,
+        pace: Pace = USUAL_PACE,
+    ) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._points = PointWriter(site)
+        self._pace = pace
+        self._passing = asyncio.Event()
+        self._trouble = ""
+        self._written = self._quarantined = self._expired = 0
+        self._window: Window | None = None
+        self._endpoint = WriteEndpoint(
+            settings.url,
+            org=settings.org,
+            bucket=settings.bucket,
+            token=settings.token,
+            connections=settings.in_flight,
+        )
+
+    @property
+    def status(self) -> ForwarderStatus:
+        """A snapshot. Before ``run`` has read the cursor nothing counts as behind."""
+        since = self._window.since if self._window else None
+        return ForwarderStatus(
+            behind=max(0, self._journal.last - self._window.confirmed) if self._window else 0,
+            behind_ms=max(0, _now_ms() - since) if since is not None else 0,
+            lines_written=self._written,
+            quarantined=self._quarantined,
+            expired=self._expired,
+            requests=self._endpoint.requests,
+            in_flight=self._endpoint.in_flight,
+            trouble=self._trouble,
+        )
+
+    async def run(self) -> None:
+        """Forwards until the journal closes."""
+        after = await self._journal.cursor(CURSOR)
+        window = self._window = Window(
+            after,
+            batch_lines=self._settings.batch_lines,
+            linger_s=self._pace.linger_s,
+            most=UNCONFIRMED_PER_REQUEST * self._settings.in_flight,
+        )
+        self._passing.set()
+        try:
+            async with self._endpoint, asyncio.TaskGroup() as tasks:
+                workers = [tasks.create_task(self._confirm(window), name="influx.confirm")]
+                workers += [
+                    tasks.create_task(self._send(window), name=f"influx.send[{n}]")
+                    for n in range(self._settings.in_flight)
+                ]
+                await self._read(window)
+                for worker in workers:
+                    worker.cancel()
+        finally:
+            window.close()
+
+    async def _read(self, window: Window) -> None:
+        written = 0
+        async for logged in self._journal.follow(window.confirmed, limit=ENTRIES_AT_ONCE):
+            for seq, entry in logged:
+                if isinstance(entry, Scan):
+                    lines = self._points.lines(entry)
+                    await window.add(seq, lines, entry.received)
+                    written += len(lines)
+                else:
+                    await window.add(seq, [], entry.at)
+                if written >= LINES_AT_ONCE:
+                    written = 0
+                    await asyncio.sleep(0)
+
+    async def _confirm(self, window: Window) -> None:
+        on_disk = window.confirmed
+        while True:
+            confirmed = await window.confirmed_after(on_disk)
+            try:
+                await self._journal.advance(CURSOR, confirmed)
+            except JournalFullError:
+                await asyncio.sleep(self._pace.full_disk_s)
+            else:
+                on_disk = confirmed
+
+    async def _send(self, window: Window) -> None:
+        while True:
+            batch = await window.take()
+            if batch.lines:
+                await self._store(batch.lines)
+            window.settle(batch)
+
+    async def _store(self, lines: list[str]) -> None:
+        verdict = await self._answer(lines)
+        match verdict.fate:
+            case Fate.STORED:
+                self._written += len(lines)
+            case Fate.EXPIRED:
+                expired = len(lines) if verdict.dropped is None else verdict.dropped
+                self._expired += expired
+                self._written += len(lines) - expired
+            case _ if len(lines) == 1 or verdict.dropped == len(lines):
+                await self._set_aside(lines, verdict.reason)
+            case _:
+                # Sorted, the lines of one measurement stand together, and a measurement that
+                # is refused as a whole is found with few requests.
+                ordered = sorted(lines)
+                middle = len(ordered) // 2
+                await self._store(ordered[:middle])
+                await self._store(ordered[middle:])
+
+    async def _set_aside(self, lines: list[str], reason: str) -> None:
+        kept = asyncio.Event()
+        while not kept.is_set():
+            try:
+                self._journal.quarantine(CURSOR, reason, "".join(lines).encode(), done=kept.set)
+                await kept.wait()
+            except JournalFullError:
+                await asyncio.sleep(self._pace.full_disk_s)
+        if not self._quarantined:
+            log.warning("InfluxDB refuses a line, now in quarantine (later ones count): %s", reason)
+        self._quarantined += len(lines)
+
+    async def _answer(self, lines: list[str]) -> Verdict:
+        """The server's word on ``lines``, once it is more than "later"."""
+        body = await asyncio.to_thread(packed, lines)
+        while True:
+            await self._passing.wait()
+            verdict = await self._endpoint.write(body)
+            if verdict.fate.is_settled:
+                return verdict
+            if self._passing.is_set():
+                return await self._insist(body, verdict)
+
+    async def _insist(self, body: bytes, verdict: Verdict) -> Verdict:
+        """Asks again, with growing pauses, while every other request waits for the outcome."""
+        self._passing.clear()
+        told: Fate | None = None
+        try:
+            for attempt in count():
+                self._trouble = f"InfluxDB at {self._settings.url}: {verdict.told}"
+                # One lost connection is no outage; what a person must mend is said at once.
+                if verdict.fate is not told and (attempt or verdict.fate is Fate.MEND):
+                    told = verdict.fate
+                    log.warning("%s; readings wait in the journal", self._trouble)
+                await asyncio.sleep(self._pace.pause_s(attempt, verdict.pause_s))
+                verdict = await self._endpoint.write(body)
+                if verdict.fate.is_settled:
+                    break
+        finally:
+            self._trouble = ""
+            self._passing.set()
+        if told:
+            now = self.status
+            behind_s = now.behind_ms / 1000
+            log.info("InfluxDB takes data again: %d entries, %.0f s behind", now.behind, behind_s)
+        return verdict
+
+
+def _now_ms() -> int:
+    return int(datetime.now(UTC).timestamp() * 1000)

@@ -1,0 +1,203 @@
+"""The SQLite file of the journal: its tables, and one transaction a group of what waits."""
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from devices.scan import Layout
+from storage import spare
+from storage.floor import Floor
+from storage.group import Group, Seen
+from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of
+from storage.rows import slices
+from storage.transaction import Transaction
+from storage.waiting import Committed, Fact, Waiting
+
+NAME = "journal.db"
+PAGE_BYTES = 4096
+VERSION = 1
+SEEN_MS = 7 * 24 * 3_600_000
+"""How long a message is remembered so that its redelivery is recognised."""
+_PRUNED_AT_ONCE = 500
+_CHECKPOINT_PAGES = 4_000
+SCHEMA = f"""
+CREATE TABLE layout (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE entry (
+    seq INTEGER PRIMARY KEY, layout INTEGER NOT NULL, at INTEGER NOT NULL,
+    crc INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE INDEX entry_by_layout ON entry (layout, at);
+CREATE TABLE seen (
+    topic TEXT NOT NULL, mark TEXT NOT NULL, digest BLOB NOT NULL, kept INTEGER NOT NULL,
+    PRIMARY KEY (topic, mark)) WITHOUT ROWID;
+CREATE INDEX seen_by_age ON seen (kept);
+CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL, origin TEXT NOT NULL, reason TEXT NOT NULL,
+    length INTEGER NOT NULL, sha256 BLOB NOT NULL, payload BLOB NOT NULL);
+CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE start (seq INTEGER PRIMARY KEY, before INTEGER NOT NULL);
+PRAGMA user_version = {VERSION};
+"""
+LAST = (
+    "SELECT max(coalesce((SELECT max(seq) FROM entry), 0), "
+    "coalesce((SELECT max(seq) FROM start), 0))"
+)
+
+
+class JournalFile:
+    """One connection that writes. Used by one thread at a time."""
+
+    def __init__(self, path: Path, floor: Floor, *, max_bytes: int | None = None) -> None:
+        """Open the file, or create it; ``floor`` is closed with it.
+
+        Raises:
+            sqlite3.Error: the file cannot be opened or read.
+            OSError: a file beside it cannot be read or written.
+            DamagedError: a layout in it is not what was written.
+        """
+        self._floor = floor
+        self._folder = path.parent
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._next_prune = 0.0
+        self.unsure: Committed | None = None
+        """What a commit that failed would have brought: it may be on disk all the same."""
+        try:
+            self._prepare(max_bytes)
+        except (sqlite3.Error, DamagedError, OSError):
+            self._db.close()
+            raise
+
+    def _prepare(self, max_bytes: int | None) -> None:
+        run = self._db.execute
+        run(f"PRAGMA page_size = {PAGE_BYTES}")
+        run("PRAGMA journal_mode = WAL")
+        run("PRAGMA synchronous = FULL")
+        run(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        run("PRAGMA busy_timeout = 5000")
+        if not run("PRAGMA user_version").fetchone()[0]:
+            self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        if max_bytes is not None:
+            run(f"PRAGMA max_page_count = {max(1, max_bytes // PAGE_BYTES)}")
+        self.last: int = run(LAST).fetchone()[0]
+        self.layouts = {layout: number for number, layout in read_layouts(self._db).items()}
+        self._newest_layout = max(spare.highest(self._folder), *self.layouts.values(), NOTE)
+        self._spare(self.layouts)
+        self.cursors: dict[str, int] = dict(run("SELECT name, seq FROM cursor"))
+
+    def _spare(self, layouts: Mapping[Layout, int]) -> None:
+        known = spare.read(self._folder)
+        new = {layout: number for layout, number in layouts.items() if number not in known}
+        if new:
+            spare.add(self._folder, new)
+
+    def close(self) -> None:
+        """Close the connection; SQLite tidies its write-ahead log away if it is the last one."""
+        self._db.close()
+        self._floor.close()
+
+    def start_after(self, seq: int) -> None:
+        """Give out no number up to ``seq``, now or after the next start.
+
+        Raises:
+            sqlite3.Error: it could not be written.
+        """
+        with Transaction(self._db):
+            self._db.execute("INSERT INTO start VALUES (?, ?)", (seq, self.last))
+        self.last = max(self.last, seq)
+
+    def force(self) -> None:
+        """Copy all that was committed into the main file and force that to disk.
+
+        Raises:
+            sqlite3.Error: it could not be done now.
+        """
+        busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        if busy:
+            raise sqlite3.OperationalError("a reader holds the write-ahead log")
+
+    def holds(self, seq: int) -> bool:
+        """Whether there is an entry of this number.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        return bool(self._db.execute("SELECT 1 FROM entry WHERE seq = ?", (seq,)).fetchall())
+
+    def unsound(self, newest: int = 1_000) -> list[int]:
+        """Which of the newest entries do not match their checksum.
+
+        Raises:
+            sqlite3.Error: the file cannot be read.
+        """
+        rows = self._db.execute(
+            "SELECT seq, layout, at, crc, body FROM entry ORDER BY seq DESC LIMIT ?", (newest,)
+        )
+        return [row[0] for row in rows if not is_sound(*row)]
+
+    def commit(self, batch: Sequence[Waiting]) -> Committed:
+        """Write a batch in one transaction and return when it is on disk.
+
+        Raises:
+            sqlite3.Error: nothing of it was written, as far as SQLite knows.
+            OSError: the file of the floor cannot be written.
+        """
+        self._floor.reserve(self.last + len(batch))
+        group = Group(self.last, self.layouts, self._newest_layout, time.time_ns() // 1_000_000)
+        with Transaction(self._db):
+            group.sort_out(batch, self._already_seen(batch))
+            group.write(self._db)
+            self._prune()
+            answer = group.committed()
+            if group.logged:
+                self.unsure = answer
+        if group.layouts:
+            spare.add(self._folder, group.layouts)
+            self._newest_layout += len(group.layouts)
+        self._floor.reached(answer.last)
+        self.unsure = None
+        self.last = answer.last
+        self.layouts.update(group.layouts)
+        self.cursors.update(answer.cursors)
+        return answer
+
+    def _already_seen(self, batch: Sequence[Waiting]) -> Seen:
+        keys = [item.key for item in batch if isinstance(item, Fact) and item.key is not None]
+        found: Seen = {}
+        for part in slices(keys):
+            rows = ",".join(["(?,?)"] * len(part))
+            found |= {
+                (topic, mark): digest
+                for topic, mark, digest in self._db.execute(
+                    "SELECT topic, mark, digest "  # noqa: S608 # only question marks are joined
+                    f"FROM (VALUES {rows}) AS asked CROSS JOIN seen "
+                    "ON topic = asked.column1 AND mark = asked.column2",
+                    [word for key in part for word in key[:2]],
+                )
+            }
+        return found
+
+    def _prune(self) -> None:
+        now = time.monotonic()
+        if now < self._next_prune:
+            return
+        pruned = self._db.execute(
+            "DELETE FROM seen WHERE (topic, mark) IN "
+            "(SELECT topic, mark FROM seen WHERE kept < ? ORDER BY kept LIMIT ?)",
+            (time.time_ns() // 1_000_000 - SEEN_MS, _PRUNED_AT_ONCE),
+        ).rowcount
+        self._next_prune = now + (1 if pruned == _PRUNED_AT_ONCE else 60)
+
+
+def read_layouts(db: sqlite3.Connection) -> dict[int, Layout]:
+    """All layouts by their number.
+
+    Raises:
+        sqlite3.Error: the table cannot be read.
+        DamagedError: a row is not what was written.
+    """
+    found = {}
+    for number, crc, packed in db.execute("SELECT id, crc, body FROM layout"):
+        if not isinstance(packed, bytes) or crc != checksum(number, NOTE, NOTE, packed):
+            raise DamagedError(f"layout {number} does not match its checksum")
+        found[number] = layout_of(packed)
+    return found

@@ -1,0 +1,114 @@
+"""How an entry lies in a row of the journal, and how a damaged row is told from a whole one."""
+
+import struct
+from functools import cache
+from struct import Struct
+from zlib import crc32
+
+import msgspec
+
+from devices.scan import VALUELESS_CODES, Layout, Scan, Source
+from storage.entry import Entry, Note
+
+NOTE = 0
+"""Stands where a scan has the number of its layout."""
+
+_SOURCE, _REPEAT, _MARKED = 0b0011, 0b0100, 0b1000
+_PLACE = Struct("<qqq")
+_encode = msgspec.msgpack.Encoder().encode
+_decode_note = msgspec.msgpack.Decoder(Note).decode
+_decode_layout = msgspec.msgpack.Decoder(Layout).decode
+
+
+class DamagedError(Exception):
+    """A row does not say what was once written into it."""
+
+
+@cache
+def _values(count: int) -> Struct:
+    """``received``, flags and ``count`` numbers."""
+    return Struct(f"<qB{count}d")
+
+
+_HEAD = _values(0)
+
+
+def body(entry: Entry) -> bytes:
+    """The entry as bytes, without its time, its number and its layout.
+
+    A scan is ``received`` (int64), one flag byte, a double for each value that exists and, only
+    if one of them is not good, a quality byte a channel. Everything else is msgpack.
+
+    Raises:
+        ValueError: a time does not fit 64 bits.
+    """
+    try:
+        if not isinstance(entry, Scan):
+            return _encode(entry)
+        flags = entry.source | (_REPEAT if entry.repeat else 0)
+        values, qualities = entry.values, entry.qualities
+        if qualities.count(0) == len(qualities):
+            return _values(len(values)).pack(entry.received, flags, *values)
+        known = [value for value in values if value is not None]
+        return _values(len(known)).pack(entry.received, flags | _MARKED, *known) + qualities
+    except (struct.error, OverflowError) as error:
+        raise ValueError(f"an entry of {entry.at} does not fit: {error}") from error
+
+
+def unpacked(layout: Layout | None, at: int, packed: bytes) -> Entry:
+    """What ``body`` packed; ``layout`` is None for a note.
+
+    Raises:
+        DamagedError: these bytes are no such entry.
+    """
+    try:
+        return _decode_note(packed) if layout is None else _scan(layout, at, packed)
+    except (struct.error, msgspec.MsgspecError, ValueError) as error:
+        raise DamagedError(str(error)) from error
+
+
+def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
+    count = len(layout.keys)
+    values: tuple[float | None, ...]
+    received, flags = _HEAD.unpack_from(packed)
+    if flags & _MARKED:
+        split = len(packed) - count
+        qualities = packed[split:]
+        known = iter(_values((split - _HEAD.size) // 8).unpack(packed[:split])[2:])
+        values = tuple(None if code in VALUELESS_CODES else next(known, None) for code in qualities)
+    else:
+        qualities = bytes(count)
+        values = _values(count).unpack(packed)[2:]
+    return Scan(
+        layout, at, received, values, qualities, Source(flags & _SOURCE), bool(flags & _REPEAT)
+    )
+
+
+def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:
+    """CRC-32 over a row: its place as well as its content, so that a row cannot change places."""
+    return crc32(packed, crc32(_PLACE.pack(seq, layout, at)))
+
+
+def is_sound(seq: object, layout: object, at: object, crc: object, packed: object) -> bool:
+    """Whether a row matches its checksum. Damage may have changed types too."""
+    match seq, layout, at, packed:
+        case int(), int(), int(), bytes():
+            return checksum(seq, layout, at, packed) == crc
+    return False
+
+
+def layout_body(layout: Layout) -> bytes:
+    """A layout as bytes."""
+    return _encode(layout)
+
+
+def layout_of(packed: bytes) -> Layout:
+    """What ``layout_body`` packed.
+
+    Raises:
+        DamagedError: these bytes are no layout.
+    """
+    try:
+        return _decode_layout(packed)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise DamagedError(str(error)) from error

@@ -1,0 +1,209 @@
+"""Reading the journal: from other processes, for the record, and for those who lag behind."""
+
+import sqlite3
+from collections.abc import Iterator
+from heapq import merge
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from devices.scan import Layout, Scan
+from storage.entry import Entry
+from storage.journalfile import LAST, NAME, read_layouts
+from storage.pack import NOTE, DamagedError, is_sound, unpacked
+from storage.waiting import JournalError, Logged
+
+_AT_ONCE = 2_000
+_ROW = "SELECT seq, layout, at, crc, body FROM entry "
+Row = tuple[int, int, int, int, bytes]
+
+
+class Quarantined(NamedTuple):
+    """Something unusable that was kept. ``at`` is epoch milliseconds; ``payload`` may be cut."""
+
+    id: int
+    at: int
+    origin: str
+    reason: str
+    length: int
+    sha256: bytes
+    payload: bytes
+
+
+class JournalReader:
+    """A view that only reads. Every method raises JournalError if the file cannot be read.
+
+    ``damaged`` fills with the numbers of rows that did not match their checksum: they are left
+    out of what is returned, never returned as values.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the journal in ``folder``; the file may come to be later."""
+        self._path = folder / NAME
+        self._db: sqlite3.Connection | None = None
+        self._identity = (0, 0)
+        self._layouts: dict[int, Layout] = {}
+        self.damaged: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    @property
+    def last(self) -> int:
+        """The newest number on disk; 0 in an empty journal."""
+        return int(self._rows(LAST)[0][0])
+
+    def entries(self, after: int, limit: int = _AT_ONCE) -> list[Logged]:
+        """Up to ``limit`` entries with higher numbers than ``after``, in order.
+
+        Damaged rows are left out; an empty list says that there is nothing more.
+        """
+        while rows := self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit):
+            if whole := list(self._whole(rows)):
+                return whole
+            after = rows[-1][0]
+        return []
+
+    def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
+        """Scans of a device with ``start`` ≤ ``at`` < ``end`` (epoch ms), ordered by ``at``."""
+        found = [self._of_layout(number, start, end) for number in self._numbers(device)]
+        for _, _, scan in merge(*found, key=lambda each: each[:2]):
+            yield scan
+
+    def latest(self, device: str) -> Scan | None:
+        """The scan of a device with the highest ``at``."""
+        newest: tuple[int, int, Scan] | None = None
+        for number in self._numbers(device):
+            scan = self._newest(number)
+            if scan is not None and (newest is None or scan[:2] > newest[:2]):
+                newest = scan
+        return newest and newest[2]
+
+    def latest_all(self) -> dict[str, Scan]:
+        """The scan with the highest ``at`` of every device that ever spoke."""
+        devices = {layout.device for layout in self._all_layouts().values()}
+        found = ((device, self.latest(device)) for device in sorted(devices))
+        return {device: scan for device, scan in found if scan is not None}
+
+    def layouts(self) -> dict[str, Layout]:
+        """The layout in which each device spoke last."""
+        return {layout.device: layout for _, layout in sorted(self._all_layouts().items())}
+
+    def quarantined(self, limit: int = 100) -> list[Quarantined]:
+        """What was put aside, newest first."""
+        rows = self._rows(
+            "SELECT id, at, origin, reason, length, sha256, payload FROM quarantine "
+            "ORDER BY id DESC LIMIT ?",
+            limit,
+        )
+        return [Quarantined(*row) for row in rows]
+
+    def _of_layout(self, number: int, start: int, end: int) -> Iterator[tuple[int, int, Scan]]:
+        at, seq = start, 0
+        # Page by page: one long read would keep the writer from tidying its write-ahead log.
+        while rows := self._rows(
+            _ROW + "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?",
+            number,
+            at,
+            seq,
+            end,
+            _AT_ONCE,
+        ):
+            seq, at = rows[-1][0], rows[-1][2]
+            for number_, entry in self._whole(rows):
+                if isinstance(entry, Scan):
+                    yield entry.at, number_, entry
+
+    def _newest(self, number: int) -> tuple[int, int, Scan] | None:
+        offset = 0
+        while rows := self._rows(
+            _ROW + "WHERE layout = ? ORDER BY at DESC, seq DESC LIMIT 1 OFFSET ?", number, offset
+        ):
+            for seq, entry in self._whole(rows):
+                if isinstance(entry, Scan):
+                    return entry.at, seq, entry
+            offset += 1
+        return None
+
+    def _numbers(self, device: str) -> list[int]:
+        return [n for n, layout in self._all_layouts().items() if layout.device == device]
+
+    def _all_layouts(self) -> dict[int, Layout]:
+        newest = self._rows("SELECT coalesce(max(id), 0) FROM layout")[0][0]
+        if newest not in self._layouts:
+            self._load_layouts()
+        return self._layouts
+
+    def _load_layouts(self) -> None:
+        try:
+            self._layouts = read_layouts(self._connection())
+        except (sqlite3.Error, DamagedError) as error:
+            raise self._failure(error) from error
+
+    def _whole(self, rows: list[Row]) -> Iterator[Logged]:
+        for row in rows:
+            try:
+                yield row[0], self._entry(row)
+            except DamagedError as error:
+                self.damaged[row[0]] = str(error)
+
+    def _entry(self, row: Row) -> Entry:
+        seq, number, at, _, packed = row
+        if not is_sound(*row):
+            raise DamagedError(f"row {seq} does not match its checksum")
+        if number == NOTE:
+            return unpacked(None, at, packed)
+        if number not in self._layouts:
+            self._load_layouts()
+        if number not in self._layouts:
+            raise DamagedError(f"row {seq} has layout {number}, which is gone")
+        return unpacked(self._layouts[number], at, packed)
+
+    def _rows(self, query: str, *values: int) -> list[Any]:
+        try:
+            return self._connection().execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        """The open file; opened again when another has taken its place."""
+        try:
+            stat = self._path.stat()
+        except OSError as error:
+            raise self._failure(error) from error
+        identity = (stat.st_dev, stat.st_ino)
+        if self._db is None or identity != self._identity:
+            self.close()
+            self._layouts = {}
+            self._db = _open(self._path)
+            self._identity = identity
+        return self._db
+
+    def _failure(self, error: Exception) -> JournalError:
+        return JournalError(
+            f"{self._path}: cannot be read: {error}; if the core is running it examines and "
+            "mends the file by itself, otherwise start it once"
+        )
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+    )

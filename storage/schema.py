@@ -1,0 +1,95 @@
+"""The ledger's tables and views, as they are after every migration.
+
+``act`` is the spine: who did what, when it was done, when it was entered, why, and the hash
+chain. What an act says beyond that stands in one row of a table of its own, under the same
+``sequence``. Times are epoch milliseconds, UTC. ``stay`` and ``culture`` are views: what holds
+once corrections and withdrawals are taken into account.
+"""
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
+
+LONG = BigInteger().with_variant(Integer(), "sqlite")
+metadata = MetaData()
+views = MetaData()
+
+act = Table(
+    "act",
+    metadata,
+    Column("sequence", LONG, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("done_by", String, nullable=False),
+    Column("done_at", LONG, nullable=False),
+    Column("entered_at", LONG, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("corrects", LONG, ForeignKey("act.sequence")),
+    Column("detail", String),
+    Column("body", String, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("act_subject", "subject"),
+    Index("act_corrects", "corrects"),
+)
+batch = Table(
+    "batch",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+    Column("product", String, nullable=False),
+    Column("protocol", String, nullable=False),
+    Column("opened_at", LONG, nullable=False),
+    Index("batch_id", "id"),
+)
+placement = Table(
+    "placement",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("batch", String, nullable=False),
+    Column("device", String, nullable=False),
+    Column("position", String, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("end_at", LONG),
+    Index("placement_batch", "batch"),
+    Index("placement_device", "device", "start_at"),
+)
+departure = Table(
+    "departure",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("placement", LONG, ForeignKey("placement.sequence"), nullable=False),
+    Column("end_at", LONG, nullable=False),
+    Index("departure_placement", "placement"),
+)
+DETAILS = {table.name: table for table in (batch, placement, departure)}
+"""The tables an act may have its further row in."""
+
+stay = Table(
+    "stay",
+    views,
+    Column("sequence", LONG),
+    Column("batch", String),
+    Column("device", String),
+    Column("position", String),
+    Column("start_at", LONG),
+    Column("end_at", LONG),
+    Column("done_by", String),
+    Column("entered_at", LONG),
+    Column("reason", String),
+    Column("corrects", LONG),
+    Column("departure", LONG),
+)
+culture = Table(
+    "culture",
+    views,
+    Column("sequence", LONG),
+    Column("id", String),
+    Column("product", String),
+    Column("protocol", String),
+    Column("opened_at", LONG),
+    Column("opened_by", String),
+    Column("reason", String),
+    Column("closed_at", LONG),
+    Column("closed_by", String),
+    Column("closed_why", String),
+    Column("closure", LONG),
+)

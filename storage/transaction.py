@@ -1,0 +1,22 @@
+"""All of it or nothing, on an SQLite connection."""
+
+import sqlite3
+
+
+class Transaction:
+    """BEGIN IMMEDIATE … COMMIT, or ROLLBACK when something was raised."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        """Hold the connection on which it runs."""
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._db.execute("COMMIT")
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")

@@ -1,0 +1,297 @@
+"""Whatever happens, the journal replayed gives the same, and the invariants of A2 hold."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alerts.engine.engine import Engine
+from alerts.engine.watch import Watch
+from alerts.rule import Limit, Rule
+from alerts.rulebook import Rulebook
+from alerts.transition import Transition, What
+from devices.duration import parse
+from devices.quality import VALUELESS, Quality
+from devices.scan import Layout, Scan, Source
+from storage.entry import ClockStep, Command, Entry, Started, Tick
+from tests.unit.alerts.engine.lab import START, rulebook  # noqa: TID251 # a test's own
+
+LAYOUTS = (
+    Layout("inc1", ("temperature", "oxygen"), ("temperature", "oxygen")),
+    Layout("room", ("power",), ("state",)),
+)
+CHANNELS = ("inc1.temperature", "inc1.oxygen", "room.power")
+RULES = (
+    Rule(
+        id="hot",
+        channel="inc1.temperature",
+        kind="high",
+        limit=2.0,
+        deadband=0.5,
+        on_delay=parse("30s"),
+        off_delay=parse("20s"),
+        severity="medium",
+        steps=(Limit(limit=3.0, severity="critical"),),
+        re_alarm=parse("2m"),
+        policy="chain",
+    ),
+    Rule(
+        id="cold",
+        channel="inc1.temperature",
+        kind="low",
+        limit=0.0,
+        on_delay=parse("20s"),
+        severity="high",
+        latching=True,
+        policy="chain",
+        inhibited_by="power",
+    ),
+    Rule(
+        id="bursts",
+        channel="inc1.oxygen",
+        kind="count",
+        limit=2.0,
+        count=3,
+        window=parse("2m"),
+        policy="chain",
+    ),
+    Rule(id="power", channel="room.power", kind="discrete", limit=1.0, policy="chain"),
+    Rule(id="silent", channel="inc1.temperature", kind="silence", policy="chain"),
+    Rule(
+        id="broken",
+        channel="inc1.temperature",
+        kind="out-of-range",
+        on_delay=parse("10s"),
+        good_after=2,
+        policy="chain",
+    ),
+)
+CLOSING = {What.ALL_CLEAR, What.CLOSED}
+
+
+@cache
+def site() -> Rulebook:
+    return rulebook(RULES, channels=CHANNELS)
+
+
+@st.composite
+def scans(draw: st.DrawFn, now: int) -> Scan:
+    layout = draw(st.sampled_from(LAYOUTS))
+    qualities, values = [], []
+    for _ in layout.keys:
+        quality = draw(st.sampled_from([Quality.GOOD] * 6 + list(Quality)))
+        value = draw(st.sampled_from([-1.0, 0.0, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0]))
+        qualities.append(quality)
+        values.append(None if quality in VALUELESS else value)
+    age = draw(st.sampled_from([0, 0, 0, 0, 1_000, 15_000, 45_000]))
+    source = draw(st.sampled_from([Source.LIVE] * 5 + [Source.BACKFILL]))
+    return Scan(layout, now - age, now, tuple(values), bytes(qualities), source)
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Entry]:
+    """Entries in the order of a journal, the first of them a start."""
+    now, made = START, [Started(at=START, version="0", configuration="")]
+    entries: list[Entry] = list(made)
+    for number in range(draw(st.integers(5, 60))):
+        now += draw(st.sampled_from([0, 1_000, 5_000, 10_000, 20_000, 60_000, 600_000]))
+        kind = draw(
+            st.sampled_from(
+                ["scan"] * 12 + ["tick", "ack", "ack", "ack", "order", "started", "step"]
+            )
+        )
+        if kind == "scan":
+            entries.append(draw(scans(now)))
+        elif kind == "tick":
+            entries.append(Tick(now))
+        elif kind == "started":
+            entries.append(Started(at=now, version="0", configuration=""))
+        elif kind == "step":
+            step = draw(st.sampled_from([3_600_000, -3_600_000, 700]))
+            now += step
+            entries.append(ClockStep(at=now, step=step))
+        else:
+            target = draw(st.sampled_from([*(rule.id for rule in RULES), "chain", "nothing"]))
+            verb = "ack"
+            arguments = draw(st.sampled_from([{}, {"occurrence": "1"}, {"severity": "medium"}]))
+            if kind == "order":
+                verb = draw(st.sampled_from(["unack", "reset", "edit", "remove", "rota", "dance"]))
+                arguments = draw(
+                    st.sampled_from(
+                        [
+                            {},
+                            {"limit": "2.5"},
+                            {"on_delay": "1m"},
+                            {"limit": "?"},
+                            {"step": "0", "to": ""},
+                        ]
+                    )
+                )
+            entries.append(
+                Command(
+                    id=str(number),
+                    at=now,
+                    by=draw(st.sampled_from(["A", "B"])),
+                    verb=verb,
+                    target=target,
+                    via="cli",
+                    arguments=arguments,
+                )
+            )
+    return entries
+
+
+def played(engine: Engine, entries: list[Entry]) -> list[Transition]:
+    told: list[Transition] = []
+    for seq, entry in enumerate(entries):
+        told += engine.advance(seq, entry)
+    return told
+
+
+quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@quick
+@given(journals())
+def test_the_same_journal_gives_the_same_history_and_the_same_state(entries: list[Entry]) -> None:
+    one, other = Engine(site()), Engine(site())
+    assert played(one, entries) == played(other, entries)
+    assert one.dump() == other.dump()
+
+
+@quick
+@given(journals(), st.sets(st.integers(0, 60)))
+def test_a_crash_anywhere_changes_nothing(entries: list[Entry], crashes: set[int]) -> None:
+    straight = Engine(site())
+    wanted = played(straight, entries)
+    engine, stored, told = Engine(site()), dict[str, bytes](), list[Transition]()
+    for seq, entry in enumerate(entries):
+        told += engine.advance(seq, entry)
+        if seq in crashes:
+            for key, part in engine.changed().items():
+                if part is None:
+                    stored.pop(key, None)
+                else:
+                    stored[key] = part
+            engine = Engine(site(), stored)
+            assert engine.changed().keys() == {"clock"}
+    assert told == wanted
+    assert engine.dump() == straight.dump()
+
+
+@quick
+@given(journals())
+def test_entries_that_were_taken_before_change_nothing(entries: list[Entry]) -> None:
+    engine = Engine(site())
+    played(engine, entries)
+    before = engine.dump()
+    assert played(engine, entries) == []
+    assert engine.dump() == before
+
+
+@quick
+@given(journals())
+def test_the_shortcut_for_calm_scans_is_only_a_shortcut(entries: list[Entry]) -> None:
+    short, long = Engine(site()), Engine(site())
+    wanted = played(short, entries)
+    with every_scan_looked_at():
+        assert played(long, entries) == wanted
+    assert short.dump() == long.dump()
+
+
+@quick
+@given(journals(), st.sets(st.integers(1, 60)))
+def test_ticks_that_nobody_needed_change_nothing(entries: list[Entry], more: set[int]) -> None:
+    wanted = played(Engine(site()), entries)
+    padded: list[Entry] = []
+    for number, entry in enumerate(entries):
+        if number in more and isinstance(entry, Scan):
+            padded.append(Tick(entry.received - 1))
+        padded.append(entry)
+    told = played(Engine(site()), padded)
+    assert [one.what for one in told] == [one.what for one in wanted]
+
+
+@quick
+@given(journals())
+def test_every_page_has_one_closing_message_to_exactly_the_people_paged(
+    entries: list[Entry],
+) -> None:
+    engine = Engine(site())
+    told = played(engine, entries)
+    for rule in RULES:
+        last = engine.view(rule.id)
+        for occurrence in range(1, last.occurrence + 1):
+            mine = [o for o in told if (o.rule, o.occurrence) == (rule.id, occurrence)]
+            paged = {one.to for one in mine if one.what is What.QUEUED}
+            closed = Counter(one.to for one in mine if one.what in CLOSING)
+            closed.pop("", None)
+            open_ = occurrence == last.occurrence and last.state != "N"
+            assert closed == ({} if open_ else dict.fromkeys(paged, 1))
+            if open_:
+                assert set(last.paged) == paged
+
+
+@quick
+@given(journals())
+def test_bad_quality_never_clears_and_an_ack_covers_only_what_it_saw(
+    entries: list[Entry],
+) -> None:
+    engine = Engine(site())
+    for seq, entry in enumerate(entries):
+        told = engine.advance(seq, entry)
+        if isinstance(entry, Scan) and not {0, Quality.CLOCK_UNSURE} & set(entry.qualities):
+            values = {rule.id for rule in RULES[:4]}
+            due = {o.rule for o in told if o.what is What.CLEAR and o.since != o.at}
+            assert not {o.rule for o in told if o.what is What.CLEAR} & values - due
+        for view in engine.views():
+            if view.state == "A":
+                seen = view.worst
+                risen = [o for o in told if o.rule == view.rule and o.what is What.SEV_UP]
+                assert all(one.severity <= seen or one.severity == seen for one in risen)
+
+
+@quick
+@given(journals())
+def test_nothing_is_set_before_its_delay_is_over(entries: list[Entry]) -> None:
+    delays = {rule.id: rule.on_delay for rule in RULES if rule.kind in {"high", "low"}}
+    edited = any(isinstance(e, Command) and e.verb == "edit" for e in entries)
+    for one in played(Engine(site()), entries):
+        if one.what is What.SET and one.rule in delays and not edited:
+            assert one.since is not None
+            assert one.at - one.since >= delays[one.rule]
+
+
+@quick
+@given(journals())
+def test_every_command_is_answered(entries: list[Entry]) -> None:
+    engine = Engine(site())
+    for seq, entry in enumerate(entries):
+        told = engine.advance(seq, entry)
+        if isinstance(entry, Command):
+            assert entry.id in {one.command for one in told}
+
+
+@quick
+@given(journals())
+def test_the_next_due_time_is_in_the_future_once_a_tick_was_taken(entries: list[Entry]) -> None:
+    engine = Engine(site())
+    played(engine, entries)
+    for seq in range(len(entries), len(entries) + 300):
+        due = engine.next_due()
+        if due is None:
+            return
+        engine.advance(seq, Tick(due))
+        after = engine.next_due()
+        assert after is None or after > due
+
+
+@contextmanager
+def every_scan_looked_at() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Watch, "passes", lambda *_: False)
+        yield

@@ -1,0 +1,256 @@
+"""Exposure, against the worked cases of USP <1160>'s formula and an excursion done by hand."""
+
+from math import inf, nan
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batches.exposure import KineticMean, Limits, Meter, Verdict, measure
+from batches.placement import Interval
+
+MIN = 60_000
+DIP = [37.0, 37.0, 36.4, 35.8, 36.0, 36.3, 36.6, 36.9, 37.0, 37.0, 37.0]
+"""A reading a minute, from t = 0."""
+
+
+def minutes(values: list[float | None]) -> list[tuple[int, float | None]]:
+    return [(minute * MIN, value) for minute, value in enumerate(values)]
+
+
+@pytest.mark.parametrize(
+    ("weighted", "expected"),
+    [
+        pytest.param([(25.0, 1)] * 10, 25.000000, id="mkt1"),
+        pytest.param([(20.0, 1), (30.0, 1)], 26.259887, id="mkt2"),
+        pytest.param([(15.0, 1), (20.0, 1), (25.0, 1), (30.0, 1)], 24.104053, id="mkt3"),
+        pytest.param([(5.0, 23), (15.0, 1)], 5.763546, id="mkt5"),
+        pytest.param([(5.0, 20), (15.0, 4)], 7.704628, id="mkt6"),
+        pytest.param([(5.0, 19_479_016), (15.0, 4_520_984)], 8.0, id="mkt6, at its limit"),
+        pytest.param([(-190.0, 23), (-130.0, 1)], -136.229059, id="mkt9"),
+    ],
+)
+def test_the_mean_kinetic_temperature_is_that_of_the_worked_case(
+    weighted: list[tuple[float, int]], expected: float
+) -> None:
+    mean = KineticMean()
+    for celsius, weight in weighted:
+        mean.add(celsius, weight)
+    assert mean.celsius() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("delta_h", "expected"),
+    [(42.0, 25.618762), (60.0, 25.907469), (100.0, 26.500549), (125.0, 26.829923)],
+)
+def test_another_activation_energy_gives_another_temperature_mkt11(
+    delta_h: float, expected: float
+) -> None:
+    mean = KineticMean(delta_h)
+    mean.add(20.0, 1)
+    mean.add(30.0, 1)
+    assert mean.celsius() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("celsius", [-273.15, -300.0, nan, inf, -inf])
+def test_what_is_no_temperature_is_refused(celsius: float) -> None:
+    with pytest.raises(ValueError, match="not a temperature"):
+        KineticMean().add(celsius, 1)
+
+
+def test_a_negative_weight_and_a_meaningless_energy_are_refused() -> None:
+    with pytest.raises(ValueError, match="not a temperature and a time"):
+        KineticMean().add(20.0, -1)
+    with pytest.raises(ValueError, match="activation energy"):
+        KineticMean(0.0)
+
+
+def test_a_temperature_near_absolute_zero_does_not_underflow() -> None:
+    mean = KineticMean()
+    mean.add(-272.0, 10)
+    mean.add(-271.0, 10)
+    assert -272.0 < mean.celsius() <= -271.0
+
+
+def test_the_worked_excursion_lasts_240_s_and_reaches_35_8() -> None:
+    found = measure(minutes([*DIP]), start=0, end=10 * MIN, period=MIN, limits=Limits(low=36.5))
+    (excursion,) = found.excursions
+    assert (excursion.start, excursion.end) == (120_000, 360_000)
+    assert (excursion.side, excursion.worst) == ("low", 35.8)
+    # 0.1 + 0.7 + 0.5 + 0.2 °C, a minute each.
+    assert excursion.area == pytest.approx(90.0)
+    assert (found.out_ms, found.in_ms, found.unknown_ms) == (240_000, 360_000, 0)
+    assert found.verdict is Verdict.OUT
+
+
+@pytest.mark.parametrize(("delay_s", "raised_s"), [(180, 300), (300, None), (0, 120)])
+def test_the_worked_excursion_raises_an_alarm_after_its_delay(
+    delay_s: int, raised_s: int | None
+) -> None:
+    found = measure(minutes([*DIP]), start=0, end=10 * MIN, period=MIN, limits=Limits(low=36.5))
+    raised = found.excursions[0].raised(delay_s * 1000)
+    assert raised == (None if raised_s is None else raised_s * 1000)
+
+
+def test_with_the_reading_at_240_s_missing_60_s_are_unknown_and_neither_in_nor_out() -> None:
+    holed = [sample for sample in minutes([*DIP]) if sample[0] != 240_000]
+    found = measure(holed, start=0, end=10 * MIN, period=MIN, limits=Limits(low=36.5))
+    assert (found.unknown_ms, found.out_ms, found.in_ms) == (60_000, 180_000, 360_000)
+    assert found.gaps == (Interval(240_000, 300_000),)
+    assert found.coverage == 90.0
+
+
+def test_a_reading_marked_bad_ends_what_the_one_before_it_says() -> None:
+    found = measure([(0, 37.0), (45_000, None), (60_000, 37.0)], start=0, end=2 * MIN, period=MIN)
+    assert found.gaps == (Interval(45_000, 60_000),)
+    assert (found.received, found.good, found.rejected) == (3, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("second_at", "gap"),
+    [
+        pytest.param(90_000, (), id="just in time"),
+        pytest.param(90_001, (Interval(60_000, 90_001),), id="a millisecond late"),
+    ],
+)
+def test_a_reading_holds_for_at_most_one_and_a_half_periods(
+    second_at: int, gap: tuple[Interval, ...]
+) -> None:
+    found = measure([(0, 37.0), (second_at, 37.0)], start=0, end=100_000, period=MIN)
+    assert found.gaps == gap
+
+
+def test_a_gap_is_never_in_limits() -> None:
+    limits = Limits(low=36.0, high=38.0)
+    whole = measure([(0, 37.0)], start=0, end=MIN, period=MIN, limits=limits)
+    holed = measure([(1, 37.0)], start=0, end=MIN, period=MIN, limits=limits)
+    empty = measure([], start=0, end=MIN, period=MIN, limits=limits)
+    assert whole.verdict is Verdict.IN
+    assert holed.verdict is Verdict.UNKNOWN
+    assert holed.coverage == 99.99
+    assert empty.verdict is Verdict.UNKNOWN
+    assert empty.mean is None
+    assert empty.gaps == (Interval(0, MIN),)
+
+
+def test_without_limits_there_is_no_verdict() -> None:
+    found = measure([(0, 37.0)], start=0, end=MIN, period=MIN)
+    assert (found.verdict, found.in_ms, found.out_ms) == (None, None, None)
+
+
+def test_a_value_on_the_limit_is_in_and_a_milli_unit_beyond_it_is_out() -> None:
+    limits = Limits(low=36.5, high=36.6)
+    on = measure([(0, 36.5), (1, 36.6)], start=0, end=2, period=10, limits=limits)
+    beyond = measure([(0, 36.601)], start=0, end=2, period=10, limits=limits)
+    assert on.verdict is Verdict.IN
+    assert beyond.verdict is Verdict.OUT
+
+
+def test_a_sum_that_is_a_little_off_in_binary_does_not_cross_a_limit() -> None:
+    assert 0.1 + 0.2 > 0.3
+    found = measure([(0, 0.1 + 0.2)], start=0, end=1, period=1, limits=Limits(high=0.3))
+    assert found.verdict is Verdict.IN
+
+
+def test_from_too_cold_to_too_hot_at_once_is_two_excursions() -> None:
+    found = measure(
+        [(0, 30.0), (MIN, 40.0)], start=0, end=2 * MIN, period=MIN, limits=Limits(low=36, high=38)
+    )
+    assert [e.side for e in found.excursions] == ["low", "high"]
+
+
+def test_readings_beside_the_interval_tell_about_its_edges_and_are_not_counted() -> None:
+    samples = [(-MIN // 2, 36.0), (MIN // 2, 38.0), (3 * MIN // 2, 39.0)]
+    found = measure(samples, start=0, end=MIN, period=MIN)
+    assert (found.received, found.expected) == (1, 1)
+    assert found.mean == 37.0
+    assert found.unknown_ms == 0
+
+
+def test_of_two_readings_at_one_instant_the_first_good_one_counts() -> None:
+    found = measure([(0, None), (0, 37.0), (0, 99.0)], start=0, end=MIN, period=MIN)
+    assert (found.minimum, found.maximum) == (37.0, 37.0)
+    assert (found.received, found.good, found.rejected) == (3, 1, 2)
+
+
+def test_readings_out_of_order_and_numbers_that_are_none_are_refused() -> None:
+    meter = Meter(start=0, end=10, period=1)
+    meter.feed(5, 1.0)
+    with pytest.raises(ValueError, match="came after"):
+        meter.feed(4, 1.0)
+    with pytest.raises(ValueError, match="not a measurement"):
+        meter.feed(6, nan)
+    with pytest.raises(ValueError, match="no interval"):
+        Meter(start=1, end=0, period=1)
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(1, 200),
+        st.one_of(st.none(), st.floats(-196, 150, allow_nan=False)),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def walked(moves: list[tuple[int, float | None]]) -> list[tuple[int, float | None]]:
+    at, out = 0, []
+    for step, value in moves:
+        out.append((at, value))
+        at += step
+    return out
+
+
+@given(steps)
+def test_min_mean_kinetic_mean_and_max_stand_in_this_order(
+    moves: list[tuple[int, float | None]],
+) -> None:
+    samples = walked(moves)
+    found = measure(samples, start=0, end=samples[-1][0] + 50, period=100, kinetic=True)
+    assert found.known_ms + found.unknown_ms == found.end - found.start
+    assert sum(gap.length for gap in found.gaps) == found.unknown_ms
+    if found.mean is None:
+        assert found.known_ms == 0
+        return
+    assert found.minimum is not None
+    assert found.maximum is not None
+    assert found.kinetic is not None
+    assert found.minimum <= found.mean <= found.maximum
+    assert found.mean <= found.kinetic + 1e-9
+    assert found.kinetic <= found.maximum + 1e-9
+
+
+@given(steps, st.data())
+def test_cutting_an_interval_in_two_changes_nothing(
+    moves: list[tuple[int, float | None]], data: st.DataObject
+) -> None:
+    samples = walked(moves)
+    end = samples[-1][0] + 50
+    cut = data.draw(st.integers(0, end))
+    limits = Limits(low=-100.0, high=40.0)
+    whole = measure(samples, start=0, end=end, period=100, limits=limits)
+    parts = [
+        measure(samples, start=start, end=stop, period=100, limits=limits)
+        for start, stop in ((0, cut), (cut, end))
+    ]
+    assert sum(part.known_ms for part in parts) == whole.known_ms
+    assert sum(part.out_ms or 0 for part in parts) == whole.out_ms
+    assert sum(part.received for part in parts) == whole.received
+    weighted = sum((part.mean or 0.0) * part.known_ms for part in parts)
+    if whole.mean is not None:
+        assert weighted / whole.known_ms == pytest.approx(whole.mean, abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-196, 150), st.integers(1, 10**9)), min_size=1), st.randoms())
+def test_the_kinetic_mean_does_not_depend_on_order_or_on_cutting(
+    weighted: list[tuple[float, int]], random: object
+) -> None:
+    forward, shuffled = KineticMean(), KineticMean()
+    for celsius, weight in weighted:
+        forward.add(celsius, weight)
+    pieces = [(c, w // 2) for c, w in weighted] + [(c, w - w // 2) for c, w in weighted]
+    random.shuffle(pieces)  # type: ignore[attr-defined] # hypothesis gives a Random
+    for celsius, weight in pieces:
+        shuffled.add(celsius, weight)
+    assert shuffled.celsius() == pytest.approx(forward.celsius(), abs=1e-9)

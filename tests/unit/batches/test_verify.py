@@ -1,0 +1,219 @@
+"""Whoever changes a record or the data behind it is found out, and the place is named."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alerts.reader import AlarmReader
+from batches.batch import Signed
+from batches.export.csv import CHUNK_ROWS
+from batches.export.folder import make_record
+from batches.ledger import Ledger
+from batches.record import Made
+from batches.setting import Setting
+from batches.survey import Readings
+from batches.verify import Fault, verify
+from devices.scan import Layout, Scan
+from storage.journal import Journal
+
+FILES = ("readings.csv", "record.html", "record.json")
+
+
+@pytest.fixture
+def record(
+    lived: Ledger,
+    journal: Readings,
+    alarms: AlarmReader,
+    setting: Setting,
+    tmp_path: Path,
+) -> Path:
+    made = Made(by="quality", at=1_767_596_400_000 + 9 * 3_600_000)
+    return make_record(
+        "B-2026-0001",
+        tmp_path / "record",
+        ledger=lived,
+        readings=journal,
+        alarms=alarms,
+        setting=setting,
+        made=made,
+    )
+
+
+@pytest.fixture
+def sound(record: Path) -> Iterator[Path]:
+    """The record, put right again after each example."""
+    kept = record.parent / "kept"
+    shutil.copytree(record, kept)
+    yield record
+    shutil.rmtree(kept)
+
+
+def restore(record: Path) -> None:
+    shutil.rmtree(record)
+    shutil.copytree(record.parent / "kept", record)
+
+
+def flip(path: Path, place: int, mask: int = 1) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= mask
+    path.write_bytes(data)
+
+
+def test_a_sound_record_verifies_and_says_what_was_checked(record: Path) -> None:
+    report = verify(record)
+    assert report.sound
+    assert len(report.checked) == 4
+    assert report.checked[1].startswith("readings.csv: ")
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_one_changed_byte_anywhere_is_found_in_its_file(sound: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from([*FILES, "manifest.json"]))
+    path = sound / name
+    flip(path, data.draw(st.integers(0, path.stat().st_size - 1)), data.draw(st.integers(1, 255)))
+    try:
+        report = verify(sound)
+        assert not report.sound
+        assert {fault.where for fault in report.faults} == {name}
+    finally:
+        restore(sound)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_a_changed_byte_in_the_table_is_named_with_its_row(
+    sound: Path, data: st.DataObject
+) -> None:
+    path = sound / "readings.csv"
+    table = path.read_bytes()
+    row = data.draw(st.integers(1, table.count(b"\n") - 1))
+    begin = sum(len(line) for line in table.splitlines(keepends=True)[:row])
+    end = table.index(b"\n", begin)
+    flip(path, data.draw(st.integers(begin, end - 1)), 0x80)
+    try:
+        assert verify(sound).faults[-1] == Fault(
+            where="readings.csv", what=f"row {row} was changed"
+        )
+    finally:
+        restore(sound)
+
+
+def test_several_changed_rows_are_named_as_a_range(record: Path) -> None:
+    path = record / "readings.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    for row in (5, 9):
+        lines[row] = lines[row].replace(b"inside", b"INSIDE")
+    path.write_bytes(b"".join(lines))
+    assert verify(record).faults[-1].what == f"differs somewhere in rows 0 to {CHUNK_ROWS - 1}"
+
+
+def test_a_row_taken_out_is_named_by_where_it_begins_to_differ(record: Path) -> None:
+    path = record / "readings.csv"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:1200] + lines[1201:]))
+    changed, where = verify(record).faults
+    assert "bytes instead of" in changed.what
+    assert len(changed.expected) == len(changed.actual) == 64
+    assert where.what == f"differs from somewhere in rows 1000 to {len(lines) - 1} on"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(record: Path, name: str) -> None:
+    (record / name).unlink()
+    (fault,) = verify(record).faults
+    assert (fault.where, fault.what) == (name, "is missing")
+
+
+def test_a_file_that_was_added_is_named(record: Path) -> None:
+    (record / "note.txt").write_text("trust me")
+    (fault,) = verify(record).faults
+    assert (fault.where, fault.what) == ("note.txt", "is not part of the record; it was added")
+
+
+def test_a_manifest_that_was_taken_away_is_missed(record: Path) -> None:
+    (record / "manifest.json").unlink()
+    (fault,) = verify(record).faults
+    assert fault.where == "manifest.json"
+    assert "cannot be read" in fault.what
+
+
+def test_a_link_to_somewhere_else_is_no_file_of_the_record(record: Path) -> None:
+    (record / "record.json").rename(record.parent / "elsewhere")
+    (record / "record.json").symlink_to(record.parent / "elsewhere")
+    (fault,) = verify(record).faults
+    assert (fault.where, fault.what) == ("record.json", "is not a file of this folder")
+
+
+def test_a_folder_that_is_neither_is_said_to_be_none(tmp_path: Path) -> None:
+    assert not verify(tmp_path).sound
+    assert not verify(tmp_path / "nowhere").sound
+
+
+def test_a_record_agrees_with_the_data_it_was_made_from(record: Path, tmp_path: Path) -> None:
+    report = verify(record, data=tmp_path / "data")
+    assert report.sound
+    assert report.checked[-2:] == (
+        "ledger.db: the chain of the ledger holds",
+        "alarms.db: the chain of the alarm history holds",
+    )
+
+
+def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
+    record: Path, lived: Ledger, tmp_path: Path
+) -> None:
+    for path in (tmp_path / "data").glob("ledger.db*"):
+        path.unlink()
+    again = Ledger(lived.url)
+    for number in range(10):
+        again.open_batch(f"B-2026-{number:04}", product="x", act=Signed(by="mallory"))
+    assert verify(tmp_path / "data").sound
+    (fault,) = verify(record, data=tmp_path / "data").faults
+    assert fault.where == "ledger.db"
+    assert "table act, row 6, hash: the chain was rewritten" in fault.what
+
+
+def test_data_are_verified_each_in_its_own_way(
+    record: Path, alarms: AlarmReader, tmp_path: Path
+) -> None:
+    assert record.exists()
+    folder = tmp_path / "data"
+    alarms.close()
+    report = verify(folder)
+    assert report.sound
+    db = sqlite3.connect(folder / "alarms.db")
+    db.execute("DROP TRIGGER history_refuses_UPDATE")
+    db.execute("UPDATE history SET body = replace(body, 'anna', 'mike') WHERE n = 2")
+    db.commit()
+    db.close()
+    (fault,) = verify(folder).faults
+    assert fault.where == "alarms.db"
+    assert "table history, row 2, hash" in fault.what
+
+
+async def test_damaged_entries_of_the_journal_are_named(tmp_path: Path) -> None:
+    shape = Layout("inc1", ("temperature",), ("temperature",))
+    async with Journal(tmp_path) as journal:
+        for at in range(5):
+            await journal.put(Scan(shape, at, at, (37.0,), bytes(1)))
+    assert verify(tmp_path).sound
+    db = sqlite3.connect(tmp_path / "journal.db")
+    db.execute("UPDATE entry SET at = at + 1 WHERE seq = 3")
+    db.commit()
+    db.close()
+    (fault,) = verify(tmp_path).faults
+    assert fault.where == "journal.db"
+    assert "entry 3" in fault.what

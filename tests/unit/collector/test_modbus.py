@@ -1,0 +1,403 @@
+"""The client against a responder that does what real gateways were seen to do."""
+
+import ast
+import asyncio
+import random
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import collector
+from collector import reconnect
+from collector.errors import LinkError, NoAnswerError, RefusedError
+from collector.frame import READ
+from collector.modbus import ModbusClient
+from tests.unit.collector.responder import (  # noqa: TID251 # a test's own double
+    Behaviour,
+    Peer,
+    Query,
+    Responder,
+    responding,
+    rightly,
+    until,
+    word,
+)
+
+SHORT_S = 0.05
+LONG_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
+
+
+@asynccontextmanager
+async def connected(responder: Responder, window: int = 1) -> AsyncIterator[ModbusClient]:
+    client = ModbusClient("127.0.0.1", responder.port, window=window)
+    async with asyncio.TaskGroup() as tasks:
+        link = tasks.create_task(client.run(), name="link")
+        await until(lambda: client.is_connected)
+        yield client
+        link.cancel()
+
+
+def words(payload: bytes) -> list[int]:
+    return list(struct.unpack(f">{len(payload) // 2}H", payload))
+
+
+async def test_registers_come_as_the_device_holds_them() -> None:
+    async with responding() as responder, connected(responder) as client:
+        payload = await client.read(3, "holding", 16, 4, LONG_S)
+        assert words(payload) == [word(3, address) for address in range(16, 20)]
+        query = responder.queries[0]
+        assert (query.unit, query.function, query.address, query.number) == (3, 3, 16, 4)
+
+
+@pytest.mark.parametrize(
+    ("table", "function"), [("coil", 1), ("discrete", 2), ("holding", 3), ("input", 4)]
+)
+async def test_each_table_is_read_with_its_function(table: str, function: int) -> None:
+    async with responding() as responder, connected(responder) as client:
+        await client.read(1, table, 0, 9, LONG_S)  # type: ignore[arg-type] # a parametrised literal
+        assert responder.queries[0].function == function
+
+
+async def test_a_late_answer_is_counted_and_never_taken_for_the_next_one() -> None:
+    def first_is_late(peer: Peer, query: Query) -> None:
+        if query.address == 16:
+            peer.later(2 * SHORT_S, query.answer())
+        else:
+            peer.later(4 * SHORT_S, query.answer())
+
+    async with responding(first_is_late) as responder, connected(responder) as client:
+        with pytest.raises(NoAnswerError, match="unit 1: no answer within"):
+            await client.read(1, "input", 16, 1, SHORT_S)
+        assert words(await client.read(1, "input", 18, 1, LONG_S)) == [word(1, 18)]
+        assert client.stats().late_answers == 1
+        assert client.stats().connects == 1
+
+
+def twice(peer: Peer, query: Query) -> None:
+    peer.send(query.answer() * 2)
+
+
+def byte_by_byte(peer: Peer, query: Query) -> None:
+    for number, byte in enumerate(query.answer()):
+        peer.later(number * 0.001, bytes((byte,)))
+
+
+def after_an_unknown_one(peer: Peer, query: Query) -> None:
+    stranger = query.answer(transaction=query.transaction ^ 0x5555, data=b"\0\0" * query.number)
+    peer.send(stranger + query.answer())
+
+
+def after_another_unit(peer: Peer, query: Query) -> None:
+    peer.send(query.answer(unit=query.unit + 1, data=b"\0\0" * query.number) + query.answer())
+
+
+def after_another_function(peer: Peer, query: Query) -> None:
+    peer.send(query.answer(function=query.function ^ 7) + query.answer())
+
+
+def after_a_longer_one(peer: Peer, query: Query) -> None:
+    peer.send(query.answer(data=query.data() + b"\0\0") + query.answer())
+
+
+@pytest.mark.parametrize(
+    ("behave", "counted"),
+    [
+        (twice, "stray_answers"),
+        (byte_by_byte, None),
+        (after_an_unknown_one, "stray_answers"),
+        (after_another_unit, "wrong_unit"),
+        (after_another_function, "mismatched"),
+        (after_a_longer_one, "mismatched"),
+    ],
+)
+async def test_only_the_answer_that_was_asked_for_is_used(
+    behave: Behaviour, counted: str | None
+) -> None:
+    async with responding(behave) as responder, connected(responder) as client:
+        for address in (5, 6, 7):
+            payload = await client.read(9, "holding", address, 3, LONG_S)
+            assert words(payload) == [word(9, a) for a in range(address, address + 3)]
+        if counted:
+            assert getattr(client.stats(), counted) >= 2
+
+
+async def test_an_answer_of_another_unit_alone_is_no_answer_and_the_error_names_it() -> None:
+    def as_unit_7(peer: Peer, query: Query) -> None:
+        peer.send(query.answer(unit=7))
+
+    async with responding(as_unit_7) as responder, connected(responder) as client:
+        with pytest.raises(NoAnswerError, match=r"unit 2.*an answer of unit 7 was dropped"):
+            await client.read(2, "input", 0, 1, SHORT_S)
+
+
+async def test_an_exception_says_its_code_in_the_words_of_the_specification() -> None:
+    def refuse(peer: Peer, query: Query) -> None:
+        peer.send(query.exception(2))
+
+    async with responding(refuse) as responder, connected(responder) as client:
+        with pytest.raises(RefusedError, match="exception 2, illegal data address") as caught:
+            await client.read(1, "input", 40, 1, LONG_S)
+        assert caught.value.is_lasting
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(40), b"\0\0\0\0\xff\xff\1\3\2\0\0", b"\0\1\0\7"],
+)
+async def test_garbage_closes_the_connection_and_a_new_one_is_right_again(garbage: bytes) -> None:
+    def once_garbage(peer: Peer, query: Query) -> None:
+        if peer.responder.accepted == 1:
+            peer.send(garbage)
+        else:
+            rightly(peer, query)
+
+    async with responding(once_garbage) as responder, connected(responder) as client:
+        with pytest.raises(LinkError, match="not Modbus TCP"):
+            await client.read(1, "input", 0, 1, LONG_S)
+        await until(lambda: client.connects == 2)
+        assert words(await client.read(1, "input", 3, 1, LONG_S)) == [word(1, 3)]
+        assert client.stats().garbage == 1
+        assert responder.most_at_once == 1
+
+
+async def test_what_follows_a_cut_answer_is_not_read_as_its_end() -> None:
+    def cut_then_whole(peer: Peer, query: Query) -> None:
+        if peer.responder.accepted == 1:
+            peer.send(query.answer()[:-2])
+            peer.later(SHORT_S, query.answer())
+        else:
+            rightly(peer, query)
+
+    async with responding(cut_then_whole) as responder, connected(responder) as client:
+        with pytest.raises(LinkError):
+            await client.read(1, "input", 0, 4, LONG_S)
+        await until(lambda: client.connects == 2)
+        assert words(await client.read(1, "input", 0, 1, LONG_S)) == [word(1, 0)]
+
+
+async def test_a_cut_answer_that_never_ends_costs_one_timeout_and_the_connection() -> None:
+    def cut(peer: Peer, query: Query) -> None:
+        peer.send(query.answer()[:-1])
+
+    async with responding(cut) as responder, connected(responder) as client:
+        with pytest.raises(NoAnswerError):
+            await client.read(1, "input", 0, 4, SHORT_S)
+        await until(lambda: client.connects == 2)
+
+
+async def test_requests_beyond_the_window_wait_and_lose_nothing() -> None:
+    most = 0
+
+    def slowly(peer: Peer, query: Query) -> None:
+        nonlocal most
+        open_now = len(peer.responder.queries) - answered
+        most = max(most, open_now)
+        asyncio.get_running_loop().call_later(0.005, finish, peer, query)
+
+    answered = 0
+
+    def finish(peer: Peer, query: Query) -> None:
+        nonlocal answered
+        answered += 1
+        peer.send(query.answer())
+
+    async with responding(slowly) as responder, connected(responder, window=4) as client:
+        payloads = await asyncio.gather(
+            *(client.read(1, "input", address, 1, LONG_S) for address in range(20))
+        )
+        assert [words(payload) for payload in payloads] == [[word(1, a)] for a in range(20)]
+        assert most == 4
+
+
+async def test_three_silences_in_a_row_replace_the_connection() -> None:
+    async with responding(lambda _peer, _query: None) as responder, connected(responder) as client:
+        for _ in range(3):
+            with pytest.raises(NoAnswerError):
+                await client.read(1, "input", 0, 1, 0.01)
+        await until(lambda: client.connects == 2)
+        assert responder.most_at_once == 1
+
+
+async def test_a_lost_connection_fails_what_is_open_and_comes_back() -> None:
+    def hang_up(peer: Peer, query: Query) -> None:
+        if peer.responder.accepted == 1:
+            peer.close()
+        else:
+            rightly(peer, query)
+
+    async with responding(hang_up) as responder, connected(responder, window=2) as client:
+        outcomes = await asyncio.gather(
+            *(client.read(1, "input", a, 1, LONG_S) for a in range(5)), return_exceptions=True
+        )
+        assert all(isinstance(outcome, LinkError) for outcome in outcomes)
+        await until(lambda: client.connects == 2)
+        assert words(await client.read(1, "input", 1, 1, LONG_S)) == [word(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pauses"),
+    [
+        pytest.param(False, [0, 1, 2, 3, 4], id="never answered: longer and longer"),
+        pytest.param(True, [0, 0, 0, 0, 0], id="answered: from the beginning each time"),
+    ],
+)
+async def test_a_device_that_only_accepts_is_not_tried_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+    asked: bool,  # noqa: FBT001 # a parameter of the table above
+    pauses: list[int],
+) -> None:
+    seen: list[int] = []
+
+    def pause_s(failures: int, _chance: random.Random) -> float:
+        seen.append(failures)
+        return 0.001
+
+    monkeypatch.setattr("collector.modbus.pause_s", pause_s)
+    async with responding() as responder, connected(responder) as client:
+        for connects in range(1, 6):
+            await until(lambda: client.connects >= connects and responder.peers)  # noqa: B023 # awaited here
+            if asked:
+                await client.read(1, "input", 0, 1, LONG_S)
+            responder.hang_up()
+            await until(lambda: not client.is_connected or client.connects > connects)  # noqa: B023 # awaited here
+        await until(lambda: len(seen) >= 5)
+    assert seen[:5] == pauses
+
+
+async def test_ending_the_client_closes_its_connection() -> None:
+    async with responding() as responder:
+        async with connected(responder) as client:
+            await until(lambda: responder.peers)
+        await until(lambda: not responder.peers)
+        with pytest.raises(LinkError):
+            await client.read(1, "input", 0, 1, LONG_S)
+
+
+async def test_without_a_connection_a_read_fails_at_once_and_says_why() -> None:
+    client = ModbusClient("127.0.0.1", 9)
+    with pytest.raises(LinkError, match=r"127\.0\.0\.1:9: not connected yet"):
+        await client.read(1, "input", 0, 1, LONG_S)
+
+
+class Mischief:
+    """Answers each query rightly in the end, but not alone, not whole, or not in time."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.held: list[bytes] = []
+        self.ways = (
+            self.hold,
+            self.hand_over,
+            twice,
+            self.split,
+            after_an_unknown_one,
+            after_another_unit,
+            after_another_function,
+            after_a_longer_one,
+            self.refuse,
+            self.break_off,
+        )
+
+    def __call__(self, peer: Peer, query: Query) -> None:
+        way = self.chance.choice(self.ways) if self.chance.random() < 0.3 else rightly
+        way(peer, query)
+
+    def hold(self, _peer: Peer, query: Query) -> None:
+        self.held.append(query.answer())
+
+    def hand_over(self, peer: Peer, query: Query) -> None:
+        late = b"".join(self.held)
+        self.held.clear()
+        peer.send(late + query.answer())
+
+    def split(self, peer: Peer, query: Query) -> None:
+        answer = query.answer()
+        peer.split(answer, self.chance.randrange(1, len(answer)))
+
+    def refuse(self, peer: Peer, query: Query) -> None:
+        peer.send(query.exception(6))
+
+    def break_off(self, peer: Peer, query: Query) -> None:
+        # Each of these costs the connection, and the next one begins half a second later.
+        match self.chance.randrange(150):
+            case 0:
+                peer.send(query.answer()[:-1])
+            case 1:
+                peer.send(self.chance.randbytes(30))
+            case _:
+                rightly(peer, query)
+
+
+async def ask_at_random(client: ModbusClient, seed: int, times: int) -> int:
+    """Read random registers; gives how many answers were used, all of them right."""
+    chance = random.Random(seed)
+    used = 0
+    for _ in range(times):
+        unit, first, number = chance.randrange(200), chance.randrange(60000), chance.randrange(1, 9)
+        try:
+            payload = await client.read(unit, "holding", first, number, 0.02)
+        except RefusedError:
+            continue
+        except LinkError:
+            await until(lambda: client.is_connected)
+            continue
+        assert words(payload) == [word(unit, first + i) for i in range(number)]
+        used += 1
+    return used
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(800, id="20,000 requests"),
+        pytest.param(
+            40_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)], id="1,000,000 requests"
+        ),
+    ],
+)
+async def test_no_answer_is_misattributed_whatever_happens_on_the_wire(times: int) -> None:
+    """Of all requests, whatever is used is the answer to its own."""
+    async with responding(Mischief(20260101)) as responder, asyncio.TaskGroup() as tasks:
+        clients = [ModbusClient("127.0.0.1", responder.port, window=w) for w in (1, 4, 8, 8, 4)]
+        links = [tasks.create_task(client.run(), name="link") for client in clients]
+        await until(lambda: all(client.is_connected for client in clients))
+        used = await asyncio.gather(
+            *(
+                ask_at_random(client, 100 * number + lane, times)
+                for number, client in enumerate(clients)
+                for lane in range(client.window)
+            )
+        )
+        for link in links:
+            link.cancel()
+    lanes = sum(client.window for client in clients)
+    assert sum(used) > 0.9 * lanes * times
+    seen = [client.stats() for client in clients]
+    assert sum(stats.requests for stats in seen) > 0.9 * lanes * times
+    for kind in ("late_answers", "stray_answers", "wrong_unit", "mismatched", "garbage"):
+        assert sum(getattr(stats, kind) for stats in seen) > 0, kind
+
+
+def test_the_client_has_no_way_to_write() -> None:
+    folder = Path(next(iter(collector.__path__)))
+    for path in folder.glob("*.py"):
+        if path.name.startswith("mqtt"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert "write" not in node.name, f"{path.name}: {node.name}"
+
+
+async def test_only_reading_functions_were_ever_sent() -> None:
+    async with responding() as responder, connected(responder) as client:
+        for table in READ:
+            await client.read(1, table, 0, 1, LONG_S)
+        assert {query.function for query in responder.queries} == {1, 2, 3, 4}

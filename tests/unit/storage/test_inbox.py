@@ -1,0 +1,112 @@
+"""What people do reaches the journal once, in order, whatever falls down in between."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from storage.entry import Command
+from storage.inbox import Inbox, InboxError, drain
+from storage.journal import Journal
+from storage.reader import JournalReader
+from tests.unit.storage.samples import command  # noqa: TID251 - samples of the tests
+
+
+@asynccontextmanager
+async def draining(inbox: Inbox, journal: Journal, said: list[str]) -> AsyncIterator[None]:
+    task = asyncio.create_task(drain(inbox, journal, on_trouble=said.append), name="drain")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def emptied(inbox: Inbox) -> None:
+    async with asyncio.timeout(10):
+        while inbox.take():  # noqa: ASYNC110 - another process could not tell us either
+            await asyncio.sleep(0.01)
+
+
+def acts(folder: Path) -> list[Command]:
+    with JournalReader(folder) as reader:
+        return [entry for _, entry in reader.entries(0) if isinstance(entry, Command)]
+
+
+async def test_acts_reach_the_journal_in_order_and_once(tmp_path: Path) -> None:
+    done = [command(n) for n in range(250)]
+    said: list[str] = []
+    async with Journal(tmp_path) as journal:
+        with Inbox(tmp_path) as inbox, Inbox(tmp_path) as of_the_console:
+            for act in done[:100]:
+                of_the_console.submit(act)
+            async with draining(inbox, journal, said):
+                for act in done:
+                    of_the_console.submit(act)
+                await emptied(inbox)
+    assert acts(tmp_path) == done
+    assert said == []
+
+
+def test_what_was_submitted_outlives_its_process(tmp_path: Path) -> None:
+    with Inbox(tmp_path) as inbox:
+        inbox.submit(command(1))
+        inbox.submit(command(1))
+    with Inbox(tmp_path) as inbox:
+        assert inbox.take() == [command(1)]
+        inbox.settle(["act1"])
+        inbox.submit(command(1))
+        assert inbox.take() == []
+
+
+async def test_a_crash_between_commit_and_settling_doubles_nothing(tmp_path: Path) -> None:
+    with Inbox(tmp_path) as inbox:
+        for n in range(3):
+            inbox.submit(command(n))
+        async with Journal(tmp_path) as journal, draining(inbox, journal, []):
+            await emptied(inbox)
+        # As if the core had died before it could settle them.
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as db, db:
+            db.execute("UPDATE command SET settled = NULL")
+        assert len(inbox.take()) == 3
+        inbox.submit(command(3))
+
+        async with Journal(tmp_path) as journal, draining(inbox, journal, []):
+            await emptied(inbox)
+            assert journal.stats.duplicates == 3
+    assert acts(tmp_path) == [command(n) for n in range(4)]
+
+
+def test_one_id_for_two_acts_is_refused(tmp_path: Path) -> None:
+    with Inbox(tmp_path) as inbox:
+        inbox.submit(command(1))
+        with pytest.raises(InboxError, match="belongs to another act"):
+            inbox.submit(replace(command(1), target="r2"))
+        assert inbox.take() == [command(1)]
+
+
+def test_an_inbox_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "inbox.db").write_bytes(b"this is a letter to my aunt\n" * 500)
+    with pytest.raises(InboxError, match=r"inbox\.db.*move it away"):
+        Inbox(tmp_path)
+
+
+async def test_trouble_with_the_inbox_is_said_once_and_passes(tmp_path: Path) -> None:
+    said: list[str] = []
+    async with Journal(tmp_path) as journal:
+        with Inbox(tmp_path) as inbox, closing(sqlite3.connect(tmp_path / "inbox.db")) as other:
+            inbox.submit(command(1))
+            other.execute("ALTER TABLE command RENAME TO elsewhere")
+            async with draining(inbox, journal, said), asyncio.timeout(20):
+                while not said:  # noqa: ASYNC110 - said on another task
+                    await asyncio.sleep(0.01)
+                other.execute("ALTER TABLE elsewhere RENAME TO command")
+                while len(said) < 2:  # noqa: ASYNC110 - said on another task
+                    await asyncio.sleep(0.01)
+    assert acts(tmp_path) == [command(1)]
+    assert ["has its effect again" in line for line in said] == [False, True]
