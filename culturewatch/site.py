@@ -75,6 +75,12 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return self.base / self.file.site.rules
 
     @property
+    def public_url(self) -> str:
+        """The address under which people reach the console."""
+        console = self.file.console
+        return (console.public_url or f"http://{console.host}:{console.port}").rstrip("/")
+
+    @property
     def zone(self) -> ZoneInfo:
         """The zone in which times are shown."""
         return ZoneInfo(self.file.site.time_zone)

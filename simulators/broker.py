@@ -17,7 +17,7 @@ from amqtt.errors import BrokerError
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
-from simulators.modbus import ServeError, only_loopback
+from simulators.loopback import ServeError, only_loopback
 
 MOST_CLIENTS = 200
 CLOSE_S = 2.0

@@ -113,7 +113,8 @@ def read(state: State, inputs: Inputs, seed: int, design: Design = BULK) -> Read
         top_c=_probe(state.top_c + state.lid_k, seed + 2, index, shorted=inputs.top_shorted),
         bottom_c=_probe(state.bottom_c, seed + 3, index, shorted=inputs.bottom_shorted),
         lid_open=inputs.lid_open,
-        filling=state.filling,
+        # The lid switch cuts the valve at once, not at the controller's next step.
+        filling=state.filling and not inputs.lid_open,
         fill_alarm=state.fill_alarm,
     )
 

@@ -133,7 +133,7 @@ class LiveFreezer:
 
     def switches(self) -> tuple[bool, bool]:
         """What it tells at once when it changes: lid and filling."""
-        return self.inputs.lid_open, self.state.filling
+        return self.inputs.lid_open, self.state.filling and not self.inputs.lid_open
 
 
 class LiveRoom:

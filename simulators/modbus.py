@@ -7,7 +7,6 @@ sterilisation) and the discrete input 0 (door open). A missing value is 0x8000, 
 
 import math
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from types import TracebackType
 from typing import Literal, Self
 
@@ -18,6 +17,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from simulators.faults import UNIT_AT, Faults, sent
 from simulators.incubator import Readings
+from simulators.loopback import ServeError, only_loopback
 from simulators.words import block, float_low_first, signed
 
 Table = Literal["holding", "input", "coil", "discrete"]
@@ -25,10 +25,6 @@ Registers = Mapping[int, int]
 _TABLES: dict[int, Table] = {1: "coil", 2: "discrete", 3: "holding", 4: "input"}
 _BITS_IN_WORD = 16
 NO_TEMPERATURE, NO_HUMIDITY = 0x8000, 0xFFFF
-
-
-class ServeError(Exception):
-    """A simulator cannot listen; the text says where and what to do."""
 
 
 class Unit(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,20 +97,6 @@ class Server:
             # A gateway's word for it: the target device did not respond.
             return packet[:-1] + bytes([ExcCodes.GATEWAY_NO_RESPONSE])
         return sent(packet, faults)
-
-
-def only_loopback(host: str) -> None:
-    """Simulated devices are for this machine alone.
-
-    Raises:
-        ServeError: ``host`` is not a loopback address.
-    """
-    try:
-        loopback = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ServeError(f"{host}: simulators serve on loopback only; write 127.0.0.1")
 
 
 def incubator_tables(shown: Readings, faults: Faults) -> dict[Table, Registers]:

@@ -118,6 +118,7 @@ class Annunciator:
             moment.why = "active again; the gap between repeated pages is over"
             monitor.alarm = telling.page_again(replace(monitor.alarm, page_due=None), moment)
         if _is_due(monitor.alarm.remind_due, limit):
+            monitor.alarm = replace(monitor.alarm, remind_due=None)
             self.run(monitor, Event.RE_ALARM, self.moment(monitor, late=late))
         if _is_due(monitor.alarm.escalation.due, limit):
             moment = self.moment(monitor, late=late)

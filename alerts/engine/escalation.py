@@ -59,9 +59,11 @@ def begin(alarm: Alarm, moment: Moment) -> Escalation:
 def go_on(alarm: Alarm, moment: Moment) -> Escalation:
     """Step due: the next one, or after the last EXHAUSTED and round again."""
     escalation, policy = alarm.escalation, moment.policy
-    if policy is None or escalation.due is None or escalation.due > moment.now:
+    if escalation.due is None or escalation.due > moment.now:
         return escalation
-    if escalation.step + 1 < len(policy.steps):
+    if policy is None or not policy.steps:
+        return Escalation()
+    if escalation.step + 1 < len(policy.steps) or policy.loop_after is None:
         return _advanced(alarm, moment)
     why = "everyone in the chain was told, nobody acknowledged; it begins again"
     moment.say(alarm, What.EXHAUSTED, why=why)

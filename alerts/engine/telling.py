@@ -12,7 +12,7 @@ def start(alarm: Alarm, moment: Moment) -> Alarm:
     """Page from step 0, or list the alarm under its cause and page nobody."""
     if moment.cause:
         return inhibit(alarm, moment)
-    fresh = replace(alarm, escalation=replace(alarm.escalation, status=Status.IDLE), page_due=None)
+    fresh = replace(alarm, escalation=Escalation(), page_due=None, release_due=None)
     return escalate(fresh, Event.START, moment)
 
 
@@ -23,7 +23,7 @@ def page_again(alarm: Alarm, moment: Moment) -> Alarm:
     escalation, policy = alarm.escalation, moment.policy
     if policy is None or escalation.status not in {Status.RUN, Status.EXHAUSTED}:
         return start(alarm, moment)
-    for step in range(escalation.step + 1):
+    for step in range(min(escalation.step + 1, len(policy.steps))):
         moment.page(alarm, moment.on_call(policy, step), step, moment.why)
     return moment.book(alarm)
 

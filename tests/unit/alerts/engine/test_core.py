@@ -281,6 +281,21 @@ def test_a_critical_one_that_comes_again_pages_all_who_were_reached() -> None:
     assert after.escalation == running.escalation
 
 
+def test_a_policy_that_became_shorter_is_no_obstacle() -> None:
+    short = replace(CHAIN, steps=CHAIN.steps[:1])
+    now = moment(policy=short)
+    critical(now)
+    apply(replace(UNACKED, escalation=Escalation(Status.RUN, 1, 100, None)), Event.SEV_UP, now)
+    assert words(now) == "sev_up, queued A"
+
+
+def test_a_page_for_a_rise_is_not_repeated_when_a_consequence_is_released() -> None:
+    waiting = replace(UNACKED, escalation=Escalation(), release_due=1_500)
+    now = moment()
+    critical(now)
+    assert apply(waiting, Event.SEV_UP, now).release_due is None
+
+
 def test_an_ack_holds_the_escalation_and_is_for_the_severity_that_was_seen() -> None:
     after = apply(replace(UNACKED, worst=Severity.CRITICAL), Event.ACK, moment(RE_ALARMING))
     assert (after.acked_by, after.acked_at, after.seen) == (("P",), 1_000, Severity.CRITICAL)

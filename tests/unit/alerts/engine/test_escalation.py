@@ -163,6 +163,17 @@ def test_the_rota_decides_who_is_on_a_step_when_it_is_run() -> None:
     assert paged(now) == "S"
 
 
+def test_a_policy_that_was_taken_away_ends_an_escalation_that_is_due() -> None:
+    assert escalate(alarm(FIRST), Event.DUE, moment(1_300, None)).escalation == IDLE
+
+
+def test_a_loop_that_was_taken_away_ends_after_the_last_step() -> None:
+    now = moment(1_900, replace(CHAIN, loop_after=None))
+    after = escalate(alarm(LAST), Event.DUE, now)
+    assert after.escalation == replace(LAST, due=None)
+    assert not now.said
+
+
 @pytest.mark.parametrize("policy", [None, replace(CHAIN, steps=())])
 def test_without_anybody_to_tell_there_is_no_escalation(policy: Policy | None) -> None:
     now = moment(1_000, policy)

@@ -328,6 +328,25 @@ def test_45_a_consequence_that_is_over_in_time_never_pages() -> None:
     assert room.engine.view("cold").state == "R"
 
 
+def test_45_a_cause_that_comes_later_takes_over_the_paging() -> None:
+    room = lab(COLD, POWER, channels=("inc1.temperature", "room.power"))
+    room.hold("0:00", "1:00", 35.0)
+    assert room.said(What.QUEUED) == ["0:01:00 queued cold A"]
+    room.sample("1:05", 1.0, of="room.power")
+    assert room.said(What.INHIBITED) == ["0:01:05 inhibited cold"]
+    room.hold("1:10", "8:00", 35.0)
+    assert room.said(What.QUEUED)[1:] == ["0:01:05 queued power A", "0:06:05 queued power B"]
+
+
+def test_45_a_consequence_that_somebody_has_stays_theirs() -> None:
+    room = lab(COLD, POWER, channels=("inc1.temperature", "room.power"))
+    room.hold("0:00", "1:00", 35.0)
+    room.order("1:01", "ack", target="cold")
+    room.sample("1:05", 1.0, of="room.power")
+    assert room.engine.view("cold").state == "A"
+    assert room.engine.view("cold").under == ""
+
+
 SILENT = Rule(id="silent", channel="inc1.temperature", kind="silence", policy="chain")
 BROKEN = Rule(id="broken", channel="inc1.temperature", kind="out-of-range", policy="chain")
 

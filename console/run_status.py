@@ -1,0 +1,71 @@
+"""How a running core says how it is: one small file beside the data, written each second."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from collector.mqtt_settings import MqttStats
+from collector.poll import EndpointStats
+from storage.influx import ForwarderStatus
+from storage.stats import JournalStats
+
+NAME = "status.json"
+
+
+class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The core at ``at`` (epoch ms). Counts are since ``started``.
+
+    ``polled`` are scans from Modbus polls that had an answer, ``absent`` scans that say a device
+    gave none, ``refused`` readings that the journal could not take. ``troubles`` are the newest
+    lines about the system itself.
+    """
+
+    at: int
+    started: int
+    pid: int
+    version: str
+    configuration: str
+    journal: JournalStats
+    modbus: tuple[EndpointStats, ...]
+    mqtt: dict[str, MqttStats]
+    forwarding: ForwarderStatus | None
+    alarm_cursor: int
+    refused: int
+    troubles: tuple[str, ...]
+
+    @property
+    def received(self) -> int:
+        """Messages and answered polls."""
+        polls = sum(d.polls - d.unanswered for e in self.modbus for d in e.devices)
+        return polls + sum(broker.messages for broker in self.mqtt.values())
+
+
+def write(folder: Path, status: RunStatus) -> None:
+    """Put ``status`` in place of the one before, whole or not at all.
+
+    Raises:
+        OSError: the folder does not take it.
+    """
+    fresh = folder / f"{NAME}.new"
+    fresh.write_bytes(msgspec.json.encode(status))
+    fresh.replace(folder / NAME)
+
+
+def read(folder: Path) -> RunStatus | None:
+    """What the core last said; None when it never ran there, or cannot be understood."""
+    try:
+        return msgspec.json.decode((folder / NAME).read_bytes(), type=RunStatus)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def is_alive(status: RunStatus) -> bool:
+    """Whether the process that wrote it is still there."""
+    try:
+        os.kill(status.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

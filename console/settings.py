@@ -1,0 +1,25 @@
+"""What the console is told by whoever starts it."""
+
+from pathlib import Path
+
+import msgspec
+
+from alerts.policy import Person
+from alerts.rule import Rule
+from console.view import Equipment
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """One site's console. ``public_url`` is the address under which people reach it."""
+
+    site: str
+    time_zone: str
+    data: Path
+    ledger_url: str
+    token_key: Path
+    equipment: tuple[Equipment, ...]
+    people: tuple[Person, ...]
+    rules: tuple[Rule, ...]
+    host: str = "127.0.0.1"
+    port: int = 8440
+    public_url: str = ""

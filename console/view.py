@@ -1,0 +1,206 @@
+"""The site as people see it, on every screen alike: built from what the core has written."""
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from alerts.engine.view import AlarmView
+from alerts.reader import AlarmReader, Counts, SentPage
+from alerts.schema import StoreError
+from batches.ledger import Ledger
+from console import run_status
+from console.run_status import RunStatus
+from devices.quality import Quality
+from devices.scan import Scan
+from devices.units import STORED_UNIT
+from storage.database import DatabaseError
+from storage.journal import JournalError
+from storage.reader import JournalReader
+
+PERIODS_UNTIL_STALE = 3
+CORE_LOST_MS = 10_000
+PAGES_SHOWN = 12
+
+
+class Equipment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the site's file says of a device that screens show."""
+
+    id: str
+    name: str
+    location: str
+    period_ms: int
+
+
+class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel now. ``quality`` is the word of ``devices.quality``.
+
+    It says ``stale`` where the newest scan is older than three periods, whoever is to blame.
+    ``alarm`` is the worst open alarm on it.
+    """
+
+    id: str
+    key: str
+    quantity: str
+    unit: str
+    value: float | None
+    quality: str
+    at: int | None
+    age_ms: int | None
+    alarm: AlarmView | None
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """One device with its channels and the batches inside."""
+
+    id: str
+    name: str
+    location: str
+    silent: bool
+    batches: tuple[str, ...]
+    channels: tuple[ChannelView, ...]
+
+
+class SiteView(msgspec.Struct, frozen=True, kw_only=True):
+    """All of it at ``at`` (epoch ms). ``core_age_ms`` is how long ago the core last wrote.
+
+    ``problems`` are lines on what could not be read.
+    """
+
+    at: int
+    core_alive: bool
+    core_age_ms: int | None
+    devices: tuple[DeviceView, ...]
+    alarms: tuple[AlarmView, ...]
+    pages: tuple[SentPage, ...]
+    counts: Counts | None
+    status: RunStatus | None
+    problems: tuple[str, ...]
+
+
+_SEVERITIES = ("advisory", "low", "medium", "high", "critical")
+
+
+class Viewer:
+    """Looks at a folder of data, read-only. Use as a context manager; not for several threads."""
+
+    def __init__(self, data: Path, ledger_url: str, equipment: Iterable[Equipment]) -> None:
+        self._data = data
+        self._ledger_url = ledger_url
+        self._equipment = tuple(equipment)
+        self._ledger: Ledger | None = None
+
+    def look(self) -> SiteView:
+        """The site now. What cannot be read is named, and the rest is shown."""
+        now = time.time_ns() // 1_000_000
+        problems: list[str] = []
+        with ExitStack() as stack:
+            scans = self._scans(stack, problems)
+            alarms = self._alarms(stack, problems)
+            status = run_status.read(self._data)
+            inside = self._inside(problems)
+            open_alarms = () if alarms is None else tuple(sorted(alarms.open_alarms(), key=_rank))
+            return SiteView(
+                at=now,
+                core_alive=_is_alive(status, now),
+                core_age_ms=None if status is None else max(0, now - status.at),
+                devices=device_views(self._equipment, scans, open_alarms, inside, now),
+                alarms=open_alarms,
+                pages=() if alarms is None else tuple(alarms.pages(limit=PAGES_SHOWN)),
+                counts=None if alarms is None else alarms.counts(),
+                status=status,
+                problems=tuple(problems),
+            )
+
+    def _scans(self, stack: ExitStack, problems: list[str]) -> dict[str, Scan]:
+        try:
+            return stack.enter_context(JournalReader(self._data)).latest_all()
+        except JournalError as error:
+            problems.append(str(error))
+            return {}
+
+    def _alarms(self, stack: ExitStack, problems: list[str]) -> AlarmReader | None:
+        try:
+            return stack.enter_context(AlarmReader(self._data / "alarms.db"))
+        except StoreError as error:
+            problems.append(str(error))
+            return None
+
+    def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]]:
+        try:
+            if self._ledger is None:
+                self._ledger = Ledger(self._ledger_url)
+            ledger = self._ledger
+            return {
+                device.id: tuple(stay.batch for stay in ledger.at_risk(device.id))
+                for device in self._equipment
+            }
+        except DatabaseError as error:
+            problems.append(str(error))
+            return {}
+
+
+def device_views(
+    equipment: Iterable[Equipment],
+    scans: Mapping[str, Scan],
+    alarms: Iterable[AlarmView],
+    inside: Mapping[str, tuple[str, ...]],
+    now: int,
+) -> tuple[DeviceView, ...]:
+    """Every device with its newest scan; ``now`` is epoch ms."""
+    worst: dict[str, AlarmView] = {}
+    for alarm in sorted(alarms, key=_rank, reverse=True):
+        worst[alarm.channel] = alarm
+    return tuple(
+        _device(device, scans.get(device.id), worst, inside.get(device.id, ()), now)
+        for device in equipment
+    )
+
+
+def _device(
+    device: Equipment,
+    scan: Scan | None,
+    worst: Mapping[str, AlarmView],
+    batches: tuple[str, ...],
+    now: int,
+) -> DeviceView:
+    stale = scan is None or now - scan.received > PERIODS_UNTIL_STALE * device.period_ms + 1_000
+    channels = () if scan is None else tuple(_channels(scan, worst, now, stale=stale))
+    heard = any(c.quality not in {"no_answer", "stale"} for c in channels)
+    return DeviceView(
+        id=device.id,
+        name=device.name or device.id,
+        location=device.location,
+        silent=not heard,
+        batches=batches,
+        channels=channels,
+    )
+
+
+def _channels(
+    scan: Scan, worst: Mapping[str, AlarmView], now: int, *, stale: bool
+) -> Iterable[ChannelView]:
+    for reading in scan.readings():
+        yield ChannelView(
+            id=reading.channel,
+            key=reading.channel.partition(".")[2],
+            quantity=reading.quantity,
+            unit=STORED_UNIT.get(reading.quantity, ""),
+            value=None if stale else reading.value,
+            quality=Quality.STALE.word if stale else reading.quality.word,
+            at=reading.at,
+            age_ms=max(0, now - reading.at),
+            alarm=worst.get(reading.channel),
+        )
+
+
+def _rank(alarm: AlarmView) -> tuple[bool, int, str]:
+    """Unacknowledged first, then the worst, then by name."""
+    severity = _SEVERITIES.index(alarm.severity) if alarm.severity in _SEVERITIES else -1
+    return alarm.state not in {"U", "R", "LU"}, -severity, alarm.rule
+
+
+def _is_alive(status: RunStatus | None, now: int) -> bool:
+    return status is not None and run_status.is_alive(status) and now - status.at < CORE_LOST_MS

@@ -1,0 +1,5 @@
+"""``python -m culturewatch``."""
+
+from culturewatch.cli import main
+
+main()

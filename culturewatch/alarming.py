@@ -1,0 +1,105 @@
+"""The alarm engine over the journal, and the sender of its pages, wired for a site."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from alerts.directory import Directory
+from alerts.dispatch import Claim
+from alerts.emergency import Emergency
+from alerts.engine.engine import Engine
+from alerts.outbox import Outbox
+from alerts.page import Composer
+from alerts.rule import Rule
+from alerts.rulebook import Rulebook
+from alerts.service import AlarmService
+from alerts.store import AlarmStore
+from alerts.token import TokenDesk, load_key
+from culturewatch.at_risk import AtRisk
+from culturewatch.paths import token_key
+from culturewatch.reach import notifiers
+from culturewatch.site import Site
+from culturewatch.troubles import Troubles
+from storage.journal import Journal
+
+
+class Alarming:
+    """Judges what the journal holds, and tells people. Made by ``alarming``."""
+
+    def __init__(self, service: AlarmService, outbox: Outbox, emergency: Emergency) -> None:
+        self.service = service
+        self.emergency = emergency
+        self._outbox = outbox
+
+    async def send(self) -> None:
+        """Send pages; those that later entries take back are not sent, so first catch up."""
+        await self.service.caught_up.wait()
+        await self._outbox.run()
+
+
+@asynccontextmanager
+async def alarming(
+    site: Site,
+    book: Rulebook,
+    *,
+    journal: Journal,
+    store: AlarmStore,
+    at_risk: AtRisk,
+    troubles: Troubles,
+) -> AsyncIterator[Alarming]:
+    """The alarms of ``site``, where they left off, while its notifiers are open.
+
+    Raises:
+        alerts.token.KeyFileError: the key that signs links cannot be used.
+        alerts.schema.StoreError: the store cannot be read.
+    """
+    saved = await store.load()
+    engine = Engine(book, saved.parts)
+    directory = Directory(site.file.person, site.file.policy, _finder(engine))
+    composer = Composer(
+        directory,
+        book.channels,
+        at_risk=at_risk.in_device,
+        link_of=_linker(site),
+        zone=site.zone,
+    )
+    async with notifiers(site) as ways:
+        outbox = Outbox(store, ways, composer, directory, on_trouble=troubles.hear)
+        emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
+        service = AlarmService(
+            journal,
+            engine,
+            store,
+            directory,
+            cursor=saved.cursor,
+            committed=lambda _: outbox.wake(),
+            unstored=emergency.take,
+            on_trouble=troubles.say,
+            handed=emergency.handed,
+        )
+        yield Alarming(service, outbox, emergency)
+
+
+def _finder(engine: Engine) -> Callable[[str], Rule | None]:
+    def rule_of(rule: str) -> Rule | None:
+        try:
+            return engine.rule(rule)
+        except KeyError:
+            return None
+
+    return rule_of
+
+
+def _linker(site: Site) -> Callable[[Claim], str]:
+    # The console asks whether a link was used; who makes links need not.
+    desk = TokenDesk(load_key(token_key(site.data)), used=lambda _: False)
+
+    def link_of(claim: Claim) -> str:
+        token = desk.make(
+            person=claim.way.person,
+            rule=claim.rule,
+            occurrence=claim.occurrence,
+            severity=claim.severity,
+        )
+        return f"{site.public_url}/ack/{token}"
+
+    return link_of

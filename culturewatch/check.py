@@ -1,0 +1,122 @@
+"""What a site would do, before it does it: the read plan, and what nobody watches."""
+
+import sys
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from alerts.rulebook import Rulebook
+from culturewatch.parts import rulebook
+from culturewatch.site import Site, SiteDevice, load
+from devices.plan import plan
+
+SILENCE = "silence"
+
+
+class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """How one device is read. ``bus_s`` is estimated at 9600 baud, for gateways to serial lines."""
+
+    id: str
+    profile: str
+    where: str
+    period_s: float
+    requests: int
+    registers: int
+    bus_s: float
+    verify: tuple[str, ...]
+
+
+class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """The plan of a site. ``unwatched`` are channels without any rule.
+
+    ``unheard`` are devices whose silence no rule would tell.
+    """
+
+    site: str
+    devices: tuple[PlannedDevice, ...]
+    rules: int
+    people: int
+    unwatched: tuple[str, ...]
+    unheard: tuple[str, ...]
+    requests_per_s: float
+
+
+def site_plan(site: Site, book: Rulebook) -> SitePlan:
+    """What running ``site`` means for its devices and its people."""
+    devices = tuple(_planned(site, device) for device in site.devices)
+    watched = {rule.channel for rule in book.rules}
+    heard = {rule.channel.partition(".")[0] for rule in book.rules if rule.kind == SILENCE}
+    return SitePlan(
+        site=site.file.site.name,
+        devices=devices,
+        rules=len(book.rules),
+        people=len(site.file.person),
+        unwatched=tuple(spec.id for spec in book.channels if spec.id not in watched),
+        unheard=tuple(device.id for device in site.devices if device.id not in heard),
+        requests_per_s=sum(device.requests / device.period_s for device in devices),
+    )
+
+
+def _planned(site: Site, device: SiteDevice) -> PlannedDevice:
+    verify = tuple(c.key for c in device.profile.channels if c.verify or device.profile.verify)
+    if device.profile.modbus is None:
+        where, requests, registers, bus_s = f"topic {device.declared.topic}", 0, 0, 0.0
+    else:
+        endpoint = site.endpoint_of(device)
+        blocks = plan(device.profile)
+        where = f"{endpoint.host}:{endpoint.port} unit {device.unit}"
+        requests, bus_s = blocks.requests, blocks.bus_seconds()
+        registers = sum(block.count for block in blocks.blocks)
+    return PlannedDevice(
+        id=device.id,
+        profile=device.declared.profile,
+        where=where,
+        period_s=device.period.seconds,
+        requests=requests,
+        registers=registers,
+        bus_s=round(bus_s, 3),
+        verify=verify,
+    )
+
+
+def print_plan(path: Path, *, as_json: bool) -> None:
+    """Print the plan of the site at ``path``.
+
+    Raises:
+        culturewatch.site.SiteError: it cannot be run; every mistake is listed.
+    """
+    site = load(path)
+    planned = site_plan(site, rulebook(site))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(planned).decode() + "\n")
+        return
+    console = Console()
+    console.print(_table(planned))
+    console.print(
+        f"{len(planned.devices)} devices, {planned.requests_per_s:.1f} requests a second, "
+        f"{planned.rules} rules, {planned.people} people"
+    )
+    for device in planned.devices:
+        if device.verify:
+            console.print(f"! {device.id}: addresses not proven: {', '.join(device.verify)}")
+    for name in planned.unheard:
+        console.print(f"! {name}: no silence rule; if it dies, nobody is told")
+    if planned.unwatched:
+        console.print(f"without a rule: {', '.join(planned.unwatched)}", soft_wrap=True)
+
+
+def _table(planned: SitePlan) -> Table:
+    table = Table(title=planned.site, box=None, padding=(0, 1), title_justify="left")
+    for heading in ("device", "profile", "where"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("period s", "requests", "registers", "bus s at 9600"):
+        table.add_column(heading, justify="right")
+    for d in planned.devices:
+        polled = bool(d.requests)
+        table.add_row(
+            *(d.id, d.profile, d.where, f"{d.period_s:g}"),
+            *((str(d.requests), str(d.registers), f"{d.bus_s:.3f}") if polled else ("", "", "")),
+        )
+    return table

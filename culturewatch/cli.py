@@ -1,0 +1,167 @@
+"""The command line. What a command needs is imported when it runs, so that each stays small."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from culturewatch import logs
+from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
+from culturewatch.faults import FAILED, told
+from devices import duration
+
+app = typer.Typer(
+    name="culturewatch",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Monitoring for cell-culture and cryobank laboratories.",
+)
+app.add_typer(batch_commands, name="batch")
+app.command()(record)
+app.command()(verify)
+
+SitePath = Annotated[
+    Path,
+    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
+
+
+def _span(text: str) -> float:
+    try:
+        return duration.parse(text).seconds
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def demo(
+    for_: Annotated[
+        str, typer.Option("--for", metavar="SPAN", help="how long, such as 45s or 3m")
+    ] = "3m",
+    out: Annotated[Path, typer.Option(help="where data and record go")] = Path("demo-out"),
+) -> None:
+    """Run simulated rooms on real sockets, with alarms, pages and a batch record at the end."""
+    from culturewatch.demo import run_demo  # noqa: PLC0415 # needs nearly everything
+
+    raise SystemExit(run_demo(span_s=_span(for_), out=out))
+
+
+@app.command()
+def run(site: SitePath) -> None:
+    """Watch a site: collect, keep, alarm and page, and serve the console."""
+    from culturewatch.processes import ChildError  # noqa: PLC0415 # the core needs none of it
+    from culturewatch.run import run_site  # noqa: PLC0415
+
+    logs.set_up()
+    with told(ChildError):
+        asyncio.run(run_site(site))
+
+
+@app.command(hidden=True)
+def core(site: SitePath) -> None:
+    """Run the core alone (``run`` starts it)."""
+    import uvloop  # noqa: PLC0415 # only here
+
+    from alerts.schema import StoreError  # noqa: PLC0415
+    from alerts.token import KeyFileError  # noqa: PLC0415
+    from culturewatch.core import run_core  # noqa: PLC0415
+    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
+    from culturewatch.site import load  # noqa: PLC0415
+    from storage.inbox import InboxError  # noqa: PLC0415
+    from storage.journal import JournalError  # noqa: PLC0415
+
+    logs.set_up()
+
+    async def main() -> None:
+        with stopped_by_signals() as stop:
+            await run_core(load(site), stop)
+
+    with told(StoreError, InboxError, JournalError, wrong_use=(KeyFileError,)):
+        uvloop.run(main())
+
+
+@app.command(hidden=True)
+def console(site: SitePath) -> None:
+    """Run the console alone (``run`` starts it)."""
+    from alerts.token import KeyFileError  # noqa: PLC0415 # the core needs none of it
+    from culturewatch.serve_console import serve_console  # noqa: PLC0415
+
+    logs.set_up()
+    with told(wrong_use=(KeyFileError,)):
+        serve_console(site)
+
+
+@app.command()
+def check(site: SitePath, *, as_json: AsJson = False) -> None:
+    """Validate a site's files; print the read plan and what nobody watches."""
+    from culturewatch.check import print_plan  # noqa: PLC0415
+
+    with told():
+        print_plan(site, as_json=as_json)
+
+
+@app.command()
+def simulate(
+    site: SitePath,
+    story: Annotated[
+        str, typer.Option("--story", metavar="SPAN", help="play the demonstration's story in SPAN")
+    ] = "",
+) -> None:
+    """Serve the hardware of a site, simulated, where the site's file says it is."""
+    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
+    from culturewatch.simulated import demo_scenario, serve  # noqa: PLC0415
+    from culturewatch.site import load  # noqa: PLC0415
+    from simulators.loopback import ServeError  # noqa: PLC0415
+
+    logs.set_up()
+
+    async def main() -> None:
+        loaded = load(site)
+        scenario = demo_scenario(loaded, _span(story)) if story else None
+        with stopped_by_signals() as stop:
+            await serve(
+                loaded,
+                stop,
+                scenario=scenario,
+                ready=lambda: typer.echo("the simulated devices answer"),
+            )
+
+    with told(ServeError):
+        asyncio.run(main())
+
+
+@app.command()
+def status(
+    site: SitePath = DEFAULT_SITE,
+    *,
+    as_json: AsJson = False,
+    watch: Annotated[bool, typer.Option("--watch", help="keep showing, until Ctrl-C")] = False,
+) -> None:
+    """Show a running site, from any terminal on its machine. Exit 1 when its core does not run."""
+    from culturewatch.show import show_status  # noqa: PLC0415
+
+    with told():
+        alive = show_status(site, as_json=as_json, watch=watch)
+    if not alive:
+        raise SystemExit(FAILED)
+
+
+@app.command()
+def rehearse(
+    stories: Annotated[list[Path], typer.Argument(metavar="FILE...", help="story files")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Play alarm stories in virtual time and compare what happens with what they expect."""
+    from alerts.rehearse.command import rehearse as play  # noqa: PLC0415
+
+    raise SystemExit(play(stories, json=as_json, out=sys.stdout))
+
+
+def main() -> None:
+    """What the installed program calls."""
+    app()

@@ -1,0 +1,221 @@
+"""``culturewatch batch …``, ``record`` and ``verify``: what people enter, and what comes of it."""
+
+import getpass
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from culturewatch.faults import FAILED, told
+from culturewatch.site import Site, SiteError, load
+
+if TYPE_CHECKING:
+    from batches.batch import Signed
+    from batches.ledger import Ledger
+
+batch_commands = typer.Typer(no_args_is_help=True, help="Open, place, move and close batches.")
+
+SiteOption = Annotated[
+    Path,
+    typer.Option("--site", envvar="CULTUREWATCH_SITE", help="the site's file"),
+]
+BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="such as B-2026-0001")]
+DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="the id of a device of the site")]
+By = Annotated[str, typer.Option("--by", help="who did it; default: who is logged in")]
+At = Annotated[
+    str,
+    typer.Option("--at", metavar="TIME", help="when it was done, ISO 8601; default: now"),
+]
+Reason = Annotated[str, typer.Option("--reason", help="why; needed for what was done earlier")]
+Position = Annotated[str, typer.Option("--position", help="shelf, rack or place in the device")]
+DEFAULT_SITE = Path("site.toml")
+
+
+@batch_commands.command("open")
+def open_(
+    batch: BatchId,
+    product: Annotated[str, typer.Option("--product", help="what is cultured")],
+    *,
+    protocol: Annotated[str, typer.Option("--protocol", help="name and version")] = "",
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Begin a batch."""
+    with _ledger(site) as (ledger, sign):
+        ledger.open_batch(batch, product=product, act=sign(by, at, reason), protocol=protocol)
+        _say(f"{batch} is open: {product}")
+
+
+@batch_commands.command()
+def place(
+    batch: BatchId,
+    device: DeviceId,
+    *,
+    position: Position = "",
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Put a batch into a device."""
+    with _ledger(site) as (ledger, sign):
+        ledger.place(batch, device, act=sign(by, at, reason), position=position)
+        _say(f"{batch} is in {device}")
+
+
+@batch_commands.command()
+def move(
+    batch: BatchId,
+    device: DeviceId,
+    *,
+    position: Position = "",
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Take a batch out of where it is and into another device, at the same instant."""
+    with _ledger(site) as (ledger, sign):
+        ledger.move(batch, device, act=sign(by, at, reason), position=position)
+        _say(f"{batch} is in {device}")
+
+
+@batch_commands.command()
+def remove(
+    batch: BatchId,
+    *,
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Take a batch out of its device, onto the bench."""
+    with _ledger(site) as (ledger, sign):
+        stay = ledger.remove(batch, act=sign(by, at, reason))
+        _say(f"{batch} has left {stay.device}")
+
+
+@batch_commands.command()
+def close(
+    batch: BatchId,
+    *,
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """End a batch, and the stay it is in."""
+    with _ledger(site) as (ledger, sign):
+        ledger.close(batch, act=sign(by, at, reason))
+        _say(f"{batch} is closed")
+
+
+@batch_commands.command("list")
+def list_(
+    *, as_json: Annotated[bool, typer.Option("--json")] = False, site: SiteOption = DEFAULT_SITE
+) -> None:
+    """Show all batches and where they are."""
+    with _ledger(site) as (ledger, _):
+        batches = ledger.batches()
+        stays = {batch.id: ledger.stays(batch.id) for batch in batches}
+    if as_json:
+        rows = [{"batch": b, "stays": stays[b.id]} for b in batches]
+        _say(msgspec.json.encode(rows).decode())
+        return
+    for batch in batches:
+        here = [stay.device for stay in stays[batch.id] if stay.end is None]
+        place_ = here[0] if here else ("on the bench" if batch.is_open else "closed")
+        _say(f"{batch.id}  {place_}  {batch.product}")
+    if not batches:
+        _say("no batch has been opened")
+
+
+def record(
+    batch: BatchId,
+    out: Annotated[Path, typer.Option("--out", help="the folder to make")],
+    *,
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Write the environmental record of a batch into a folder."""
+    from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
+    from batches.export.folder import RecordError  # noqa: PLC0415
+    from batches.placement import Refused  # noqa: PLC0415
+    from culturewatch.make_record import write_record  # noqa: PLC0415
+    from storage.database import DatabaseError  # noqa: PLC0415
+    from storage.journal import JournalError  # noqa: PLC0415
+
+    with told(StoreError, RecordError, Refused, DatabaseError, JournalError):
+        made = write_record(load(site), batch, out, by=by or getpass.getuser())
+        _say(f"{made}: the record of {batch}; open {made / 'record.html'}")
+
+
+def verify(
+    path: Annotated[Path, typer.Argument(metavar="DIR", help="a record, or a folder of data")],
+    *,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="hold a record against the data it came from")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Check a record or a folder of data byte by byte; name whatever was changed."""
+    from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
+
+    with told():
+        report = check(path, data=data)
+    if as_json:
+        _say(msgspec.json.encode(report).decode())
+    else:
+        for line in report.checked:
+            _say(f"ok     {line}")
+        for fault in report.faults:
+            _say(f"WRONG  {fault}")
+        _say(f"{path}: " + ("nothing was changed" if report.sound else "NOT as it was written"))
+    if not report.sound:
+        raise SystemExit(FAILED)
+
+
+Sign = Callable[[str, str, str], "Signed"]
+
+
+@contextmanager
+def _ledger(path: Path) -> Iterator["tuple[Ledger, Sign]"]:
+    from batches.batch import Signed  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.ledger import Ledger  # noqa: PLC0415
+    from batches.placement import Refused  # noqa: PLC0415
+    from culturewatch.paths import ledger_url  # noqa: PLC0415
+    from storage.database import DatabaseError  # noqa: PLC0415
+
+    with told(DatabaseError, Refused):
+        site = load(path)
+        site.data.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
+
+        def sign(by: str, at: str, reason: str) -> Signed:
+            return Signed(by=by or getpass.getuser(), at=_instant(site, at), reason=reason)
+
+        yield ledger, sign
+
+
+def _instant(site: Site, text: str) -> int | None:
+    """Epoch milliseconds; a time without an offset is one of the site's zone."""
+    if not text:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SiteError([f"--at {text}: write 2026-01-05T08:00 or with an offset"]) from error
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=site.zone)
+    return round(when.timestamp() * 1000)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,184 @@
+"""The core of a running site: collect, journal, judge, page and forward. It needs no console."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from alerts.rulebook import Rulebook, encode
+from alerts.store import AlarmStore
+from collector.supervise import supervise
+from console import run_status
+from console.run_status import RunStatus
+from culturewatch import paths
+from culturewatch.alarming import Alarming, alarming
+from culturewatch.at_risk import AtRisk
+from culturewatch.collecting import Collecting
+from culturewatch.parts import VERSION, influx_settings, rulebook
+from culturewatch.site import Site
+from culturewatch.troubles import Troubles
+from storage.entry import Started, Stopped
+from storage.inbox import Inbox, drain
+from storage.influx import Forwarder
+from storage.journal import Journal
+
+log = logging.getLogger(__name__)
+
+STATUS_S = 1.0
+FILL_ALARM = 0.7
+GB = 1_000_000_000
+
+
+def now_ms() -> int:
+    """Epoch milliseconds, UTC."""
+    return time.time_ns() // 1_000_000
+
+
+async def run_core(site: Site, stop: asyncio.Event) -> None:
+    """Run ``site`` until ``stop`` is set.
+
+    Raises:
+        culturewatch.site.SiteError: the rules or settings cannot be used.
+        storage.journal.JournalError: another core runs on the data, or it cannot be written.
+        alerts.schema.StoreError: the alarm store cannot be used.
+        alerts.token.KeyFileError: the key that signs links cannot be used.
+        storage.inbox.InboxError: the inbox cannot be used.
+    """
+    book = rulebook(site)
+    troubles = Troubles()
+    async with AsyncExitStack() as stack:
+        journal = await stack.enter_async_context(
+            Journal(
+                site.data,
+                max_bytes=int(site.file.site.max_data_gb * GB),
+                on_trouble=troubles.say,
+            )
+        )
+        store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
+        inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
+        at_risk = AtRisk(site.data, tuple(device.id for device in site.devices))
+        alarms = await stack.enter_async_context(
+            alarming(site, book, journal=journal, store=store, at_risk=at_risk, troubles=troubles)
+        )
+        core = Core(site, book, journal=journal, alarms=alarms, troubles=troubles)
+        await core.announce()
+        parts = core.parts() | {
+            "batches at risk": at_risk.run,
+            "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
+            "troubles": lambda: troubles.keep(store),
+        }
+        await _run_until(stop, parts, troubles)
+        await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
+
+
+class Core:
+    """What the core runs, and how it is."""
+
+    def __init__(
+        self,
+        site: Site,
+        book: Rulebook,
+        *,
+        journal: Journal,
+        alarms: Alarming,
+        troubles: Troubles,
+    ) -> None:
+        self._site = site
+        self._book = book
+        self._journal = journal
+        self._alarms = alarms
+        self._troubles = troubles
+        self._started = now_ms()
+        self._filling = False
+        self._collecting = Collecting(site, journal, troubles)
+        influx = influx_settings(site)
+        self._forwarder = (
+            None if influx is None else Forwarder(influx, journal, site=site.file.site.id)
+        )
+
+    async def announce(self) -> None:
+        """Put the start into the log, and keep what it runs with."""
+        kept = paths.configuration(self._site.data, self._book.digest)
+        await asyncio.to_thread(_keep, kept, encode(self._book))
+        await self._journal.put(
+            Started(at=self._started, version=VERSION, configuration=self._book.digest)
+        )
+
+    def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What is to be run, by name."""
+        collecting = self._collecting
+        running: dict[str, Callable[[], Awaitable[None]]] = {
+            "clock": collecting.clock.watch,
+            "modbus": collecting.modbus.run,
+            "alarm engine": self._alarms.service.run,
+            "outbox": self._alarms.send,
+            "emergency pages": self._alarms.emergency.run,
+            "status": self._say_how_it_is,
+        }
+        running |= {broker.name: broker.run for broker in collecting.brokers.values()}
+        if self._forwarder is not None:
+            running["forwarding"] = self._forwarder.run
+        return running
+
+    def status(self) -> RunStatus:
+        """How the core is now."""
+        collecting = self._collecting
+        return RunStatus(
+            at=now_ms(),
+            started=self._started,
+            pid=os.getpid(),
+            version=VERSION,
+            configuration=self._site.digest,
+            journal=self._journal.stats,
+            modbus=collecting.modbus.stats(),
+            mqtt={name: broker.stats for name, broker in collecting.brokers.items()},
+            forwarding=None if self._forwarder is None else self._forwarder.status,
+            alarm_cursor=self._alarms.service.cursor,
+            refused=collecting.refused,
+            troubles=tuple(self._troubles.newest),
+        )
+
+    async def _say_how_it_is(self) -> None:
+        failing = False
+        while True:
+            status = self.status()
+            self._watch_fill(status.journal.fill)
+            try:
+                await asyncio.to_thread(run_status.write, self._site.data, status)
+                failing = False
+            except OSError as error:
+                if not failing:
+                    log.warning("%s: the status cannot be written: %s", self._site.data, error)
+                failing = True
+            await asyncio.sleep(STATUS_S)
+
+    def _watch_fill(self, fill: float) -> None:
+        full = fill >= FILL_ALARM
+        if full and not self._filling:
+            self._troubles.say(
+                f"the journal fills {fill:.0%} of what it may take; make room on the disk, "
+                "or raise site.max_data_gb"
+            )
+        self._filling = full
+
+
+async def _run_until(
+    stop: asyncio.Event, parts: dict[str, Callable[[], Awaitable[None]]], troubles: Troubles
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        running = [
+            tasks.create_task(supervise(name, run, on_crash=troubles.crashed), name=name)
+            for name, run in parts.items()
+        ]
+        await stop.wait()
+        for task in running:
+            task.cancel()
+
+
+def _keep(path: Path, body: bytes) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)

@@ -1,0 +1,32 @@
+"""Writes the record of a batch from a site's data."""
+
+import time
+from pathlib import Path
+
+from alerts.reader import AlarmReader
+from batches.export.folder import make_record
+from batches.ledger import Ledger
+from batches.record import Made
+from culturewatch import paths
+from culturewatch.parts import rulebook, setting
+from culturewatch.site import Site
+from storage.reader import JournalReader
+
+
+def write_record(site: Site, batch: str, out: Path, *, by: str) -> Path:
+    """Write the record of ``batch`` as of now into ``out``; returns that folder.
+
+    Raises:
+        culturewatch.site.SiteError: the rules cannot be used.
+        as ``batches.export.folder.make_record``.
+    """
+    with JournalReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
+        return make_record(
+            batch,
+            out,
+            ledger=Ledger(paths.ledger_url(site.data)),
+            readings=readings,
+            alarms=alarms,
+            setting=setting(site, rulebook(site)),
+            made=Made(by=by, at=time.time_ns() // 1_000_000),
+        )

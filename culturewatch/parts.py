@@ -1,0 +1,141 @@
+"""What a site's file means to each part: channels, polls, subscriptions, rules, equipment."""
+
+from importlib.metadata import version
+
+from alerts.channel import ChannelSpec
+from alerts.rulebook import Rulebook, RuleError
+from alerts.rulebook import load as load_rules
+from batches.setting import Setting, equipment
+from collector.mqtt_settings import BrokerSettings, Subscription
+from collector.unit import ModbusDevice
+from culturewatch.site import Site, SiteDevice, SiteError
+from culturewatch.site_file import Broker
+from devices.profile import Channel, layout
+from storage.influx import InfluxSettings
+
+VERSION = version("culturewatch")
+
+
+def channel_specs(site: Site) -> tuple[ChannelSpec, ...]:
+    """Every channel of the site, as the alarm engine must know it."""
+    return tuple(
+        _spec(device, channel) for device in site.devices for channel in device.profile.channels
+    )
+
+
+def rulebook(site: Site) -> Rulebook:
+    """The site's rules, expanded over its channels and checked.
+
+    Raises:
+        SiteError: the rules cannot be used; every mistake is listed.
+    """
+    paths = sorted(site.rules.glob("*.toml"))
+    if not paths:
+        raise SiteError(
+            [f"{site.rules}: there is no rule (*.toml) there; without one nobody is ever paged"]
+        )
+    try:
+        return load_rules(
+            paths,
+            channels=channel_specs(site),
+            policies=site.file.policy,
+            people=site.file.person,
+        )
+    except RuleError as error:
+        raise SiteError(str(error).splitlines()) from error
+
+
+def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
+    """The devices that are polled over Modbus TCP."""
+    found = []
+    for device in site.devices:
+        if device.profile.modbus is None:
+            continue
+        endpoint = site.endpoint_of(device)
+        found.append(
+            ModbusDevice(
+                layout=layout(device.id, device.profile),
+                profile=device.profile,
+                host=endpoint.host,
+                port=endpoint.port,
+                unit=device.unit,
+                period=device.period,
+            )
+        )
+    return tuple(found)
+
+
+def broker_settings(site: Site, broker: Broker) -> BrokerSettings:
+    """How a broker is reached, with its password."""
+    return BrokerSettings(
+        id=broker.id,
+        host=broker.host,
+        port=broker.port,
+        protocol=broker.protocol,
+        client_id=broker.client_id or f"culturewatch-{site.file.site.id}-{broker.id}",
+        username=broker.username,
+        password=site.reveal(broker.password),
+    )
+
+
+def subscriptions(site: Site, broker: Broker) -> dict[str, Subscription]:
+    """What is expected on each topic of a broker."""
+    return {
+        device.declared.topic: Subscription(
+            layout(device.id, device.profile), device.profile, int(device.period)
+        )
+        for device in site.behind(broker)
+    }
+
+
+def influx_settings(site: Site) -> InfluxSettings | None:
+    """Where readings are forwarded to, if anywhere.
+
+    Raises:
+        SiteError: the settings cannot work.
+    """
+    declared = site.file.influx
+    if declared is None:
+        return None
+    try:
+        return InfluxSettings(
+            url=declared.url,
+            org=declared.org,
+            bucket=declared.bucket,
+            token=site.reveal(declared.token),
+        )
+    except ValueError as error:
+        raise SiteError([f"{site.path}: {error}"]) from error
+
+
+def setting(site: Site, book: Rulebook) -> Setting:
+    """What is in force at the site, for a batch record."""
+    return Setting(
+        site=site.file.site.name,
+        time_zone=site.file.site.time_zone,
+        equipment=tuple(
+            equipment(
+                device.id,
+                device.profile,
+                called=device.declared.profile,
+                period=int(device.period),
+                name=device.declared.name,
+            )
+            for device in site.devices
+        ),
+        rules=book.rules,
+        software=VERSION,
+        configuration=site.digest,
+    )
+
+
+def _spec(device: SiteDevice, channel: Channel) -> ChannelSpec:
+    convert = channel.stored.convert
+    low, high = (convert(edge) for edge in channel.range)
+    return ChannelSpec(
+        id=f"{device.id}.{channel.key}",
+        quantity=channel.quantity,
+        period_ms=int(device.period),
+        resolution=abs(channel.resolution * channel.stored.factor),
+        range=(low, high),
+    )

@@ -1,0 +1,28 @@
+"""Where things are in a folder of data."""
+
+from pathlib import Path
+
+
+def token_key(data: Path) -> Path:
+    """The key that signs acknowledge links."""
+    return data / "secrets" / "token.key"
+
+
+def alarms(data: Path) -> Path:
+    """The alarm store."""
+    return data / "alarms.db"
+
+
+def inbox(data: Path) -> Path:
+    """The file that pages to ``inbox`` are appended to."""
+    return data / "inbox.jsonl"
+
+
+def configuration(data: Path, digest: str) -> Path:
+    """The rules that ran under a digest."""
+    return data / "configuration" / f"{digest}.json"
+
+
+def ledger_url(data: Path) -> str:
+    """The address of the ledger."""
+    return f"sqlite:///{(data / 'ledger.db').absolute()}"

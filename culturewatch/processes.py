@@ -1,0 +1,97 @@
+"""Runs other processes of this program, and watches them."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+log = logging.getLogger(__name__)
+
+END_S = 15.0
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 60.0
+WRONG_USE = 2
+"""Exit code of a program that was called or configured wrongly: it fails again if started again."""
+
+
+class ChildError(Exception):
+    """A process ended that must not; the text says which and how."""
+
+    def __init__(self, text: str, code: int) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C and SIGTERM set while the context is open."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+async def keep_running(name: str, arguments: Sequence[str], *, log_to: int | None = None) -> None:
+    """Run ``culturewatch`` with ``arguments``, and again when it ends, until cancelled.
+
+    Cancelled, it asks the process to end, and kills it after a while.
+
+    Raises:
+        ChildError: it says that its configuration cannot be used.
+    """
+    pause_s = FIRST_PAUSE_S
+    while True:
+        began_s = time.monotonic()
+        code = await run_once(arguments, log_to=log_to)
+        if code == WRONG_USE:
+            raise ChildError(f"the {name} cannot run; its message above says why", code)
+        if time.monotonic() - began_s > STEADY_S:
+            pause_s = FIRST_PAUSE_S
+        log.error("the %s ended with %d; it is started again in %g s", name, code, pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+
+async def run_once(
+    arguments: Sequence[str],
+    *,
+    log_to: int | None = None,
+    started: Callable[[asyncio.subprocess.Process], None] = lambda _: None,
+) -> int:
+    """Run ``culturewatch`` with ``arguments``; its exit code. Cancelled, it is ended."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "culturewatch", *arguments),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=log_to,
+        stderr=log_to,
+        # Ctrl-C in the terminal goes to us alone: we end the others in order.
+        start_new_session=True,
+    )
+    started(process)
+    try:
+        return await process.wait()
+    finally:
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        async with asyncio.timeout(END_S):
+            await process.wait()
+    except TimeoutError:
+        log.warning("process %d did not end within %g s and is killed", process.pid, END_S)
+        process.kill()
+        await process.wait()

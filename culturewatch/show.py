@@ -1,0 +1,67 @@
+"""``culturewatch status``: the site as its files tell it, once or again and again."""
+
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.live import Live
+
+from console.view import Equipment, SiteView, Viewer
+from culturewatch.paths import ledger_url
+from culturewatch.site import Site, load
+from culturewatch.table import render
+
+EVERY_S = 1.0
+
+
+def viewer(site: Site) -> Viewer:
+    """Who looks at the site's data."""
+    return Viewer(site.data, ledger_url(site.data), equipment(site))
+
+
+def equipment(site: Site) -> tuple[Equipment, ...]:
+    """What screens must know of the site's devices."""
+    return tuple(
+        Equipment(
+            id=device.id,
+            name=device.declared.name,
+            location=device.declared.location,
+            period_ms=int(device.period),
+        )
+        for device in site.devices
+    )
+
+
+def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:
+    """Print how the site is; whether its core runs.
+
+    Raises:
+        culturewatch.site.SiteError: the site cannot be read.
+    """
+    site = load(path)
+    looking = viewer(site)
+    if as_json:
+        view = looking.look()
+        sys.stdout.write(msgspec.json.encode(view).decode() + "\n")
+        return view.core_alive
+    console = Console()
+    if not watch:
+        view = looking.look()
+        console.print(render(view, site.zone, title=site.file.site.name))
+        return view.core_alive
+    return _watch(site, looking, console)
+
+
+def _watch(site: Site, looking: Viewer, console: Console) -> bool:
+    view: SiteView = looking.look()
+    try:
+        with Live(console=console, auto_refresh=False, screen=True) as live:
+            while True:
+                view = looking.look()
+                live.update(render(view, site.zone, title=site.file.site.name), refresh=True)
+                # The eye's pace; nothing waits for this process.
+                time.sleep(EVERY_S)
+    except KeyboardInterrupt:
+        return view.core_alive

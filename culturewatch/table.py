@@ -1,0 +1,138 @@
+"""The site in a terminal: each channel's value, quality, age, alarm and batches; then the pages."""
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from alerts.engine.view import AlarmView
+from alerts.reader import SentPage
+from console.view import ChannelView, DeviceView, SiteView
+
+_DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1}
+_SHOWN_UNIT = {"degC": "°C", "1": ""}
+_STATES = {
+    "U": "UNACKNOWLEDGED",
+    "A": "acknowledged",
+    "R": "returned, unack.",
+    "LU": "latched, unack.",
+    "LA": "latched, ack.",
+}
+_OLD_MS = 10_000
+NOTHING = "-"
+PAGES = 6
+
+
+def render(view: SiteView, zone: tzinfo, *, title: str, channels: Iterable[str] = ()) -> Group:
+    """The whole picture; with ``channels`` only channels of these keys."""
+    parts: list[RenderableType] = [_headline(view, zone, title), _room(view, frozenset(channels))]
+    parts += [Text(f"! {line}", style="bold red") for line in view.problems]
+    parts.append(_pages(view.pages[:PAGES], zone))
+    return Group(*parts)
+
+
+def clock(at: int | None, zone: tzinfo) -> str:
+    """A time of today, with seconds; nothing for None."""
+    return "" if at is None else f"{datetime.fromtimestamp(at / 1000, zone):%H:%M:%S}"
+
+
+def shown(channel: ChannelView) -> str:
+    """Value and unit, or a dash where there is no value."""
+    if channel.value is None:
+        return NOTHING
+    if channel.unit == "1":
+        return "yes" if channel.value else "no"
+    return f"{channel.value:.{_DIGITS.get(channel.unit, 2)}f} " + _SHOWN_UNIT.get(
+        channel.unit, channel.unit
+    )
+
+
+def age(ms: int | None) -> str:
+    """How old, in the unit that a person would choose."""
+    if ms is None:
+        return "never"
+    seconds = ms / 1000
+    if seconds < 100:  # noqa: PLR2004 # up to here seconds say more than minutes
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
+
+
+def alarm_text(alarm: AlarmView | None) -> Text:
+    """An alarm's state in words; colour only underlines it."""
+    if alarm is None:
+        return Text("")
+    words = f"{alarm.severity or alarm.worst} {_STATES.get(alarm.state, alarm.state)}"
+    if alarm.under:
+        words += f" (under {alarm.under})"
+    unacknowledged = alarm.state in {"U", "R", "LU"}
+    return Text(words, style="bold red" if unacknowledged else "yellow")
+
+
+def _headline(view: SiteView, zone: tzinfo, title: str) -> Text:
+    text = Text()
+    text.append(f" {title} ", style="bold reverse")
+    text.append(f"  {datetime.fromtimestamp(view.at / 1000, zone):%Y-%m-%d %H:%M:%S %z}  ")
+    if view.core_alive:
+        text.append("core runs", style="green")
+    else:
+        text.append(f"CORE DOES NOT RUN (last heard: {age(view.core_age_ms)} ago)", "bold red")
+    if view.status is not None:
+        text.append(f"  {view.status.received} answers, {view.status.journal.last} entries")
+    if view.counts is not None:
+        text.append(f"  {view.counts.open} alarms open, {view.counts.pages} pages")
+    return text
+
+
+def _room(view: SiteView, keys: frozenset[str]) -> Table:
+    table = Table(box=None, padding=(0, 1), expand=False, header_style="dim")
+    for heading in ("device", "channel"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("quality", no_wrap=True)
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("alarm")
+    table.add_column("batch at risk")
+    for device in view.devices:
+        _device_rows(table, device, keys)
+    return table
+
+
+def _device_rows(table: Table, device: DeviceView, keys: frozenset[str]) -> None:
+    batches = ", ".join(device.batches)
+    if not device.channels:
+        table.add_row(device.name, "", NOTHING, Text("never heard", "bold red"), "", "", batches)
+    first = True
+    for channel in device.channels:
+        if keys and channel.key not in keys:
+            continue
+        table.add_row(
+            device.name if first else "",
+            channel.key,
+            shown(channel),
+            Text(channel.quality, "" if channel.quality == "good" else "bold red"),
+            Text(age(channel.age_ms), "red" if (channel.age_ms or 0) > _OLD_MS else ""),
+            alarm_text(channel.alarm),
+            batches if first or channel.alarm else "",
+        )
+        first = False
+
+
+def _pages(pages: tuple[SentPage, ...], zone: tzinfo) -> Table:
+    table = Table(box=None, padding=(0, 1), title="Last pages", title_justify="left")
+    for heading in ("at", "to", "by", "state", "message", "acknowledged by"):
+        table.add_column(heading, header_style="dim", no_wrap=heading != "message")
+    for page in pages:
+        table.add_row(
+            clock(page.handed or page.queued, zone),
+            page.person,
+            page.channel,
+            page.state.value,
+            page.subject or page.rule,
+            ", ".join(page.acked_by),
+        )
+    if not pages:
+        table.add_row("", "", "", "", Text("none so far", "dim"), "")
+    return table
