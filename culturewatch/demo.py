@@ -37,13 +37,14 @@ MOVE_AT = 0.22
 
 def run_demo(*, span_s: float, out: Path) -> int:
     """Run the demonstration for ``span_s`` seconds into the folder ``out``; the exit code."""
-    logs.set_up()
     console = Console()
     if span_s < LEAST_S:
         console.print(f"The story needs {LEAST_S:.0f} s at least; telling it in {LEAST_S:.0f} s.")
         span_s = LEAST_S
     with told(ChildError, DatabaseError, JournalError, RecordError, Refused, StoreError):
         site = load(lay_out(out, span_s))
+        # The terminal belongs to the table.
+        logs.set_up(file=out / "demo.log")
         asyncio.run(_perform(site, out, span_s, console))
         record = write_record(site, CULTURE, out / f"record-{CULTURE}", by=OPERATOR)
         summary = summarise(site, record)

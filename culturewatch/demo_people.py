@@ -10,7 +10,7 @@ import msgspec
 
 from alerts.notify.notifier import Message
 from batches.batch import Signed
-from batches.ledger import Ledger
+from batches.ledger import Ledger, wall_clock_ms
 from culturewatch import paths
 from culturewatch.site import Site
 
@@ -28,13 +28,14 @@ _read = msgspec.json.Decoder(Message).decode
 def enter_batches(site: Site) -> None:
     """Open three batches and put each where the story will trouble it."""
     ledger = _ledger(site)
+    act = Signed(by=OPERATOR, at=wall_clock_ms())
     for batch, device, product, position in (
         (CULTURE, "inc1", "Fibroblasts, passage 2", "shelf 1"),
         ("B-2026-0002", "inc2", "Fibroblasts, passage 0", "shelf 2"),
         ("B-2026-0003", "ln2a", "Vials of passage 3", "rack 4"),
     ):
-        ledger.open_batch(batch, product=product, act=Signed(by=OPERATOR))
-        ledger.place(batch, device, position=position, act=Signed(by=OPERATOR))
+        ledger.open_batch(batch, product=product, act=act)
+        ledger.place(batch, device, position=position, act=act)
 
 
 def move_culture(site: Site) -> None:

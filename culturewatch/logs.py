@@ -2,13 +2,15 @@
 
 import logging
 import sys
+from pathlib import Path
 
 FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 _CHATTY = ("httpx", "httpcore", "pymodbus", "amqtt", "transitions", "asyncio", "mqtt", "alembic")
 
 
-def set_up(level: int = logging.INFO) -> None:
-    """Log to standard error; libraries speak from warnings on."""
-    logging.basicConfig(level=level, format=FORMAT, stream=sys.stderr, force=True)
+def set_up(level: int = logging.INFO, *, file: Path | None = None) -> None:
+    """Log to standard error, or into ``file``; libraries speak from warnings on."""
+    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file)
+    logging.basicConfig(level=level, format=FORMAT, handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
