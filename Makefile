@@ -1,13 +1,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lock check clean
+.PHONY: demo test kill-test lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
 
 test: .venv/ready-dev ## every check and test; missing real services are named
 	@$(BIN)/python -m tools.checks
+
+kill-test: .venv/ready-dev ## kill the collector N times under load and look for losses
+	CULTUREWATCH_KILLS=$(or $(N),1000) $(BIN)/python -m pytest -q -s --timeout 7200 tests/integration/test_kill.py
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock

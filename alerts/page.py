@@ -78,7 +78,8 @@ class Composer:
         if claim.notice is Notice.PAGE:
             limit = self._limit(claim, rule)
             said = " ".join(part for part in (value, limit and f"(limit {limit})") if part)
-            about = said or claim.transition.why
+            silent = rule is not None and rule.kind == "silence"
+            about = "gives no reading" if silent else said or claim.transition.why
             return f"{claim.severity.upper()} {channel or claim.rule} {about}".strip()
         head = _HEAD.get(claim.notice, "News")
         said = value if claim.notice is Notice.ALL_CLEAR else claim.transition.why

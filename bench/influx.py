@@ -24,7 +24,7 @@ from storage.endpoint import packed
 from storage.influx import CURSOR, Forwarder, InfluxSettings
 from storage.journal import Journal
 from storage.points import PointWriter
-from tests.services import InfluxServer, find_influxd  # noqa: TID251 - the server is the tests'
+from tests.services import InfluxServer, find_influxd
 
 DEVICES, CHANNELS = 1_000, 40
 NOON = 1_700_000_000_000

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import uvloop
 
 from bench.modbus_farm import raise_file_limit
+from bench.polling_parts import engine, forward
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -270,6 +271,8 @@ def main() -> None:
     parser.add_argument("--hz", type=float, default=1.0)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--discard", action="store_true", help="poll and decode, store nothing")
+    parser.add_argument("--engine", action="store_true", help="with the alarm engine")
+    parser.add_argument("--forward", action="store_true", help="with a real InfluxDB behind")
     arguments = parser.parse_args()
     raise_file_limit()
     settings = Settings(
@@ -279,7 +282,8 @@ def main() -> None:
         seconds=arguments.seconds,
         durable=not arguments.discard,
     )
-    print(report(uvloop.run(measure(settings))))
+    parts = [engine] * arguments.engine + [forward] * arguments.forward
+    print(report(uvloop.run(measure(settings, parts))))
 
 
 if __name__ == "__main__":

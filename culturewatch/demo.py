@@ -132,7 +132,8 @@ async def _show(
             view = await asyncio.to_thread(looking.look)
             if live is not None:
                 title = f"{site.file.site.name}, {left_s:.0f} s left"
-                live.update(render(view, site.zone, title=title), refresh=True)
+                picture = render(view, site.zone, title=title, height=console.height)
+                live.update(picture, refresh=True)
             else:
                 pages.tell(view)
             with contextlib.suppress(TimeoutError):

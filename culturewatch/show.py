@@ -60,7 +60,8 @@ def _watch(site: Site, looking: Viewer, console: Console) -> bool:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 view = looking.look()
-                live.update(render(view, site.zone, title=site.file.site.name), refresh=True)
+                title, height = site.file.site.name, console.height
+                live.update(render(view, site.zone, title=title, height=height), refresh=True)
                 # The eye's pace; nothing waits for this process.
                 time.sleep(EVERY_S)
     except KeyboardInterrupt:

@@ -1,9 +1,9 @@
 """The site in a terminal: each channel's value, quality, age, alarm and batches; then the pages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
-from rich.console import Group, RenderableType
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -23,14 +23,34 @@ _STATES = {
 _OLD_MS = 10_000
 NOTHING = "-"
 PAGES = 6
+_HEADINGS = 6
+"""Lines that are not rows: headline, two headings, a title, and the prompt's."""
 
 
-def render(view: SiteView, zone: tzinfo, *, title: str, channels: Iterable[str] = ()) -> Group:
-    """The whole picture; with ``channels`` only channels of these keys."""
-    parts: list[RenderableType] = [_headline(view, zone, title), _room(view, frozenset(channels))]
-    parts += [Text(f"! {line}", style="bold red") for line in view.problems]
-    parts.append(_pages(view.pages[:PAGES], zone))
-    return Group(*parts)
+def render(view: SiteView, zone: tzinfo, *, title: str, height: int | None = None) -> Group:
+    """The whole picture; in a terminal of ``height`` lines, as much of it as fits.
+
+    What is left out first are switches at rest, then whatever is well: never an alarm.
+    """
+    problems = [Text(f"! {line}", style="bold red") for line in view.problems]
+    pages = _pages(view.pages[:PAGES], zone)
+    taken = len(problems) + pages.row_count + _HEADINGS
+    room = None if height is None else max(0, height - taken)
+    shown_channels = next(
+        (chosen for chosen in _choices(view) if room is None or len(chosen) <= room),
+        frozenset[str](),
+    )
+    return Group(_headline(view, zone, title), _room(view, shown_channels), *problems, pages)
+
+
+def _choices(view: SiteView) -> Iterator[frozenset[str]]:
+    """Which channels to show: all, those that are no switches at rest, one a device, alarms."""
+    channels = [channel for device in view.devices for channel in device.channels]
+    alarmed = frozenset(c.id for c in channels if c.alarm)
+    yield frozenset(c.id for c in channels)
+    yield alarmed | {c.id for c in channels if c.quantity != "state"}
+    yield alarmed | {device.channels[0].id for device in view.devices if device.channels}
+    yield alarmed
 
 
 def clock(at: int | None, zone: tzinfo) -> str:
@@ -86,7 +106,7 @@ def _headline(view: SiteView, zone: tzinfo, title: str) -> Text:
     return text
 
 
-def _room(view: SiteView, keys: frozenset[str]) -> Table:
+def _room(view: SiteView, channels: frozenset[str]) -> Table:
     table = Table(box=None, padding=(0, 1), expand=False, header_style="dim")
     for heading in ("device", "channel"):
         table.add_column(heading, no_wrap=True)
@@ -96,17 +116,17 @@ def _room(view: SiteView, keys: frozenset[str]) -> Table:
     table.add_column("alarm")
     table.add_column("batch at risk")
     for device in view.devices:
-        _device_rows(table, device, keys)
+        _device_rows(table, device, channels)
     return table
 
 
-def _device_rows(table: Table, device: DeviceView, keys: frozenset[str]) -> None:
+def _device_rows(table: Table, device: DeviceView, channels: frozenset[str]) -> None:
     batches = ", ".join(device.batches)
     if not device.channels:
         table.add_row(device.name, "", NOTHING, Text("never heard", "bold red"), "", "", batches)
     first = True
     for channel in device.channels:
-        if keys and channel.key not in keys:
+        if channel.id not in channels:
             continue
         table.add_row(
             device.name if first else "",

@@ -23,9 +23,7 @@ class Instruction:
     def fits(self, channel: str, person: str) -> bool:
         """Whether it is meant for a message to ``person`` on ``channel``, and not used up."""
         asked = self.asked
-        return (
-            self.left > 0 and asked.channel in {"", channel} and asked.person in {"", person}
-        )
+        return self.left > 0 and asked.channel in {"", channel} and asked.person in {"", person}
 
 
 class Providers:
@@ -34,9 +32,7 @@ class Providers:
     ``undelivered`` is called with the row of a message that was taken and then came back.
     """
 
-    def __init__(
-        self, hand: Callable[[Message], int], undelivered: Callable[[int], None]
-    ) -> None:
+    def __init__(self, hand: Callable[[Message], int], undelivered: Callable[[int], None]) -> None:
         self._hand = hand
         self._undelivered = undelivered
         self._instructions: list[Instruction] = []
