@@ -27,10 +27,13 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 HEALTHY = Breaker()
 
 
-def missed(breaker: Breaker, now_s: float) -> Breaker:
-    """After a poll that nothing answered. The pause doubles from 5 s to 5 minutes."""
+def missed(breaker: Breaker, now_s: float, *, alone: bool = False) -> Breaker:
+    """After a poll that nothing answered. The pause doubles from 5 s to 5 minutes.
+
+    A unit that is ``alone`` on its endpoint takes nobody's time: its pause stays at 5 s.
+    """
     misses = breaker.misses + 1
-    doublings = min(max(misses - MISSES, 0), 6)
+    doublings = 0 if alone else min(max(misses - MISSES, 0), 6)
     pause_s = min(FIRST_PROBE_S * 2**doublings, LONGEST_PROBE_S)
     return Breaker(misses=misses, probe_s=now_s + pause_s)
 

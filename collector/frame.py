@@ -54,12 +54,14 @@ def request(transaction: int, unit: int, function: int, address: int, count: int
 def take(buffer: bytes) -> tuple[list[Frame], bytes]:
     """The whole frames at the start of ``buffer``, and what is left over.
 
+    A frame is held back while what follows it is too short to be known as the head of another.
+
     Raises:
         GarbageError: some of it is not Modbus. The frames before it are not given either: where
             a cut answer swallowed the head of the next one, the last of them holds false data.
     """
     found: list[Frame] = []
-    at, end = 0, len(buffer)
+    at, last, end = 0, 0, len(buffer)
     while end - at >= _HEADER.size:
         transaction, protocol, length, unit = _HEADER.unpack_from(buffer, at)
         if protocol != 0 or not MIN_LENGTH <= length <= MAX_LENGTH:
@@ -69,8 +71,10 @@ def take(buffer: bytes) -> tuple[list[Frame], bytes]:
             break
         body = at + _HEADER.size
         found.append(Frame(transaction, unit, buffer[body], buffer[body + 1 : after]))
-        at = after
+        last, at = at, after
     left = buffer[at:]
     if left[2:4].strip(b"\0"):
         raise GarbageError(f"{left[:4].hex()} does not begin a frame")
+    if found and 0 < len(left) < _HEADER.size:
+        return found[:-1], buffer[last:]
     return found, left

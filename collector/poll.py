@@ -165,7 +165,7 @@ class EndpointPoller:
         if not answers.is_silence:
             # The link is to blame, and its client says so.
             return
-        unit.breaker = breaker.missed(unit.breaker, now_s)
+        unit.breaker = breaker.missed(unit.breaker, now_s, alone=len(self._units) == 1)
         if answers.failed is not None:
             # Perhaps it is only this block that is met with silence: begin with another.
             unit.ask_last(answers.failed)

@@ -62,9 +62,12 @@ def read(folder: Path) -> RunStatus | None:
 
 def is_alive(status: RunStatus) -> bool:
     """Whether the process that wrote it is still there."""
+    if status.pid <= 0:
+        # To the system these are groups of processes.
+        return False
     try:
         os.kill(status.pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
         return True

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,13 +14,16 @@ from batches.ledger import Ledger
 from console import run_status
 from console.run_status import RunStatus
 from devices.quality import Quality
-from devices.scan import Scan
+from devices.scan import Scan, Source
 from devices.units import STORED_UNIT
-from storage.database import DatabaseError
+from storage.database import DatabaseError, file_of
 from storage.journal import JournalError
 from storage.reader import JournalReader
 
 PERIODS_UNTIL_STALE = 3
+SLACK_MS = 1_000
+AHEAD_MS = 5_000
+"""How far ahead of now a scan may have been received without the clock having been set back."""
 CORE_LOST_MS = 10_000
 PAGES_SHOWN = 12
 
@@ -80,7 +83,18 @@ class SiteView(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
+class _Told(NamedTuple):
+    alarms: tuple[AlarmView, ...] = ()
+    pages: tuple[SentPage, ...] = ()
+    counts: Counts | None = None
+
+
 _SEVERITIES = ("advisory", "low", "medium", "high", "critical")
+
+
+def wall_clock_ms() -> int:
+    """Epoch milliseconds, UTC."""
+    return time.time_ns() // 1_000_000
 
 
 class Viewer:
@@ -94,41 +108,53 @@ class Viewer:
 
     def look(self) -> SiteView:
         """The site now. What cannot be read is named, and the rest is shown."""
-        now = time.time_ns() // 1_000_000
         problems: list[str] = []
-        with ExitStack() as stack:
-            scans = self._scans(stack, problems)
-            alarms = self._alarms(stack, problems)
-            status = run_status.read(self._data)
-            inside = self._inside(problems)
-            open_alarms = () if alarms is None else tuple(sorted(alarms.open_alarms(), key=_rank))
-            return SiteView(
-                at=now,
-                core_alive=_is_alive(status, now),
-                core_age_ms=None if status is None else max(0, now - status.at),
-                devices=device_views(self._equipment, scans, open_alarms, inside, now),
-                alarms=open_alarms,
-                pages=() if alarms is None else tuple(alarms.pages(limit=PAGES_SHOWN)),
-                counts=None if alarms is None else alarms.counts(),
-                status=status,
-                problems=tuple(problems),
-            )
+        told = self._told(problems)
+        inside = self._inside(problems)
+        status = run_status.read(self._data)
+        scans = self._scans(problems)
+        # After the reading: nothing that was just written may seem to come from the future.
+        now = wall_clock_ms()
+        return SiteView(
+            at=now,
+            core_alive=_is_alive(status, now),
+            core_age_ms=None if status is None else max(0, now - status.at),
+            devices=device_views(self._equipment, scans, told.alarms, inside, now),
+            alarms=told.alarms,
+            pages=told.pages,
+            counts=told.counts,
+            status=status,
+            problems=tuple(problems),
+        )
 
-    def _scans(self, stack: ExitStack, problems: list[str]) -> dict[str, Scan]:
+    def _scans(self, problems: list[str]) -> dict[str, Scan]:
         try:
-            return stack.enter_context(JournalReader(self._data)).latest_all()
+            with JournalReader(self._data) as journal:
+                return journal.latest_all()
         except JournalError as error:
             problems.append(str(error))
             return {}
 
-    def _alarms(self, stack: ExitStack, problems: list[str]) -> AlarmReader | None:
+    def _told(self, problems: list[str]) -> _Told:
+        path = self._data / "alarms.db"
         try:
-            return stack.enter_context(AlarmReader(self._data / "alarms.db"))
+            with AlarmReader(path) as reader:
+                return _Told(
+                    tuple(sorted(reader.open_alarms(), key=_rank)),
+                    tuple(reader.pages(limit=PAGES_SHOWN)),
+                    reader.counts(),
+                )
         except StoreError as error:
             problems.append(str(error))
-            return None
+        except msgspec.MsgspecError as error:
+            problems.append(f"{path}: what stands there cannot be understood: {error}")
+        return _Told()
 
     def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]]:
+        file = file_of(self._ledger_url)
+        if self._ledger is None and file is not None and not file.exists():
+            # Who only looks creates nothing.
+            return {}
         try:
             if self._ledger is None:
                 self._ledger = Ledger(self._ledger_url)
@@ -166,8 +192,11 @@ def _device(
     batches: tuple[str, ...],
     now: int,
 ) -> DeviceView:
-    stale = scan is None or now - scan.received > PERIODS_UNTIL_STALE * device.period_ms + 1_000
-    channels = () if scan is None else tuple(_channels(scan, worst, now, stale=stale))
+    channels = (
+        ()
+        if scan is None
+        else tuple(_channels(scan, worst, now, stale=_is_stale(scan, device, now)))
+    )
     heard = any(c.quality not in {"no_answer", "stale"} for c in channels)
     return DeviceView(
         id=device.id,
@@ -177,6 +206,14 @@ def _device(
         batches=batches,
         channels=channels,
     )
+
+
+def _is_stale(scan: Scan, device: Equipment, now: int) -> bool:
+    """Whether ``scan`` says nothing about now: too old, or from before the clock was set back."""
+    heard_ms = now - scan.received
+    if scan.source is Source.BACKFILL:
+        heard_ms = max(heard_ms, now - scan.at)
+    return not -AHEAD_MS <= heard_ms <= PERIODS_UNTIL_STALE * device.period_ms + SLACK_MS
 
 
 def _channels(

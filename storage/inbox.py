@@ -34,6 +34,10 @@ class InboxError(Exception):
     """The inbox cannot keep or give out what people did; the message says what to do."""
 
 
+class OtherActError(InboxError):
+    """The id of an act belongs to another one that is kept already."""
+
+
 class Inbox:
     """A small durable queue beside the journal, for any number of processes and threads."""
 
@@ -74,7 +78,8 @@ class Inbox:
         """Keep what somebody did; on disk when this returns. A repeat changes nothing.
 
         Raises:
-            InboxError: it could not be kept, or its id belongs to another act.
+            InboxError: it could not be kept.
+            OtherActError: its id belongs to another act.
         """
         body = _encode(command)
         try:
@@ -88,7 +93,7 @@ class Inbox:
         except sqlite3.Error as error:
             raise self._failure(error) from error
         if kept != body:
-            raise InboxError(
+            raise OtherActError(
                 f"{self._path}: the id {command.id} belongs to another act; do it again under "
                 "an id of its own"
             )

@@ -28,7 +28,7 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
         ),
     ),
     ("the example site", (f"{BIN}/culturewatch", "check", "examples/site.toml", "--json")),
-    ("unit tests", (sys.executable, "-m", "pytest", "-q", "tests/unit")),
+    ("unit tests", (sys.executable, "-m", "pytest", "-q", "-m", "not slow", "tests/unit")),
     ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),
 )

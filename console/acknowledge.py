@@ -1,0 +1,216 @@
+"""What stands behind an acknowledge link, and what happens when its button is pressed."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Mapping
+from enum import Enum
+from http import HTTPStatus
+
+import msgspec
+
+from alerts.engine.view import AlarmView
+from alerts.reader import AlarmReader
+from alerts.rule import Rule
+from alerts.schema import StoreError
+from alerts.store import Answer
+from alerts.token import AckClaim, Reason, TokenDesk
+from console.settings import ConsoleSettings
+from console.sight import BlindError, Sight
+from console.view import ChannelView, DeviceView, wall_clock_ms
+from storage.inbox import Inbox, InboxError, OtherActError
+
+log = logging.getLogger(__name__)
+
+LONGEST_TOKEN = 1_000
+LONGEST_NOTE = 500
+ANSWER_S = 5.0
+KEEP_S = 8.0
+_AGAIN_S = 0.1
+
+
+class Result(Enum):
+    """What came of pressing the button, with the HTTP status that says so."""
+
+    ACKNOWLEDGED = HTTPStatus.OK
+    TAKEN_IN = HTTPStatus.ACCEPTED
+    REFUSED = HTTPStatus.CONFLICT
+    NOT_KEPT = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Pressed(msgspec.Struct, frozen=True, kw_only=True):
+    """``why`` is the core's reason, or what to do."""
+
+    claim: AckClaim
+    result: Result
+    why: str = ""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """All that somebody must see before they acknowledge.
+
+    ``alarm`` is None where the store does not show it, ``rule`` where the configuration has it no
+    more. ``answer`` is what the core said when this link was pressed before. ``problem`` says
+    what could not be read.
+    """
+
+    claim: AckClaim
+    alarm: AlarmView | None
+    rule: Rule | None
+    device: DeviceView | None
+    channel: ChannelView | None
+    answer: Answer | None
+    problem: str = ""
+
+    @property
+    def used(self) -> bool:
+        """Whether this link has done what it is for."""
+        return self.answer is not None and self.answer.accepted
+
+    @property
+    def over(self) -> str:
+        """Why there is nothing left to acknowledge here; empty while there may be."""
+        if self.answer is not None and not self.answer.accepted:
+            return f"this link was pressed before, and refused: {self.answer.why}"
+        alarm, meant = self.alarm, self.claim.occurrence
+        if alarm is None:
+            return ""
+        if alarm.occurrence > meant:
+            return f"occurrence {meant} is over; now it is {alarm.occurrence}: use its own message"
+        return "this alarm is over" if alarm.state == "N" else ""
+
+
+class AckDesk:
+    """Judges links and takes acknowledgements in. Reading a link changes nothing."""
+
+    def __init__(self, settings: ConsoleSettings, key: bytes, sight: Sight) -> None:
+        # Whether a link was used is asked below, where the answer also says when and why.
+        self._tokens = TokenDesk(key, used=lambda _: False)
+        self._data = settings.data
+        self._rules = {rule.id: rule for rule in settings.rules}
+        self._sight = sight
+        self._opening = threading.Lock()
+        self._inbox: Inbox | None = None
+
+    def close(self) -> None:
+        """Let go of the inbox."""
+        if self._inbox is not None:
+            self._inbox.close()
+
+    def judge(self, token: str) -> AckClaim | Reason:
+        """What a link claims, or why it does not count: ``EXPIRED`` or ``FORGED``."""
+        judged = Reason.FORGED if len(token) > LONGEST_TOKEN else self._tokens.verify(token)
+        if isinstance(judged, Reason):
+            log.warning("an acknowledge link was refused: %s", judged.value)
+        return judged
+
+    async def standing(self, claim: AckClaim) -> Standing:
+        """The alarm behind a link, as it is now; what cannot be read is left out and named."""
+        rule = self._rules.get(claim.rule)
+        problems: list[str] = []
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                alarm, answer = await asyncio.to_thread(self._look, claim)
+        except (StoreError, TimeoutError) as error:
+            alarm, answer = None, None
+            problems.append(str(error) or "the alarm store does not answer; look at the disk")
+        channel_id = alarm.channel if alarm is not None else rule.channel if rule else ""
+        try:
+            devices = (await self._sight.look()).devices
+        except BlindError as error:
+            devices = ()
+            problems.append(str(error))
+        device, channel = _found(devices, channel_id)
+        return Standing(
+            claim=claim,
+            alarm=alarm,
+            rule=rule,
+            device=device,
+            channel=channel,
+            answer=answer,
+            problem="; ".join(dict.fromkeys(problems)),
+        )
+
+    async def press(self, claim: AckClaim, *, note: str) -> Pressed:
+        """Take the acknowledgement in, and wait a little for what the core says to it."""
+        command = claim.command(wall_clock_ms(), note=one_line(note))
+        try:
+            async with asyncio.timeout(KEEP_S):
+                await asyncio.to_thread(lambda: self._opened().submit(command))
+        except OtherActError:
+            # A second press of the same link: the first one counts, and its answer is shown.
+            log.info("%s was pressed again by %s", command.id, claim.person)
+        except InboxError as error:
+            log.exception("an acknowledgement by %s of %s was not kept", claim.person, claim.rule)
+            return Pressed(claim=claim, result=Result.NOT_KEPT, why=str(error))
+        except TimeoutError:
+            why = f"the disk did not take it within {KEEP_S:g} s; press again, it counts once"
+            log.error("an acknowledgement by %s of %s: %s", claim.person, claim.rule, why)  # noqa: TRY400 # a trace of a time-out says nothing
+            return Pressed(claim=claim, result=Result.NOT_KEPT, why=why)
+        answer = await self._answer_to(claim)
+        result = _result(answer)
+        why = "" if answer is None else answer.why
+        log.info("%s: %s by %s: %s %s", claim.rule, result.name, claim.person, command.id, why)
+        return Pressed(claim=claim, result=result, why=why)
+
+    async def _answer_to(self, claim: AckClaim) -> Answer | None:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while True:
+                    answer = await asyncio.to_thread(self._answer, claim.command_id)
+                    if answer is not None:
+                        return answer
+                    await asyncio.sleep(_AGAIN_S)
+        except TimeoutError:
+            return None
+
+    def _answer(self, command: str) -> Answer | None:
+        try:
+            with AlarmReader(self._data / "alarms.db") as reader:
+                return reader.answer(command)
+        except StoreError:
+            # It is in the inbox all the same; the core may not have made its store yet.
+            return None
+
+    def _look(self, claim: AckClaim) -> tuple[AlarmView | None, Answer | None]:
+        with AlarmReader(self._data / "alarms.db") as reader:
+            try:
+                known = {alarm.rule: alarm for alarm in reader.alarms()}
+            except msgspec.MsgspecError as error:
+                raise StoreError(
+                    f"{reader.path}: an alarm cannot be understood: {error}"
+                ) from error
+            return known.get(claim.rule), reader.answer(claim.command_id)
+
+    def _opened(self) -> Inbox:
+        with self._opening:
+            if self._inbox is None:
+                self._inbox = Inbox(self._data)
+            return self._inbox
+
+
+def one_line(note: str) -> str:
+    """What somebody typed, as one line that can be shown and kept, and not too long."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in note)
+    line = " ".join(plain.split())
+    return line if len(line) <= LONGEST_NOTE else line[: LONGEST_NOTE - 1] + "…"
+
+
+def fields(form: Mapping[str, list[str]]) -> tuple[str, str]:
+    """Nonce and note of a form; the first of each counts."""
+    return form.get("nonce", [""])[0], form.get("note", [""])[0]
+
+
+def _result(answer: Answer | None) -> Result:
+    if answer is None:
+        return Result.TAKEN_IN
+    return Result.ACKNOWLEDGED if answer.accepted else Result.REFUSED
+
+
+def _found(
+    devices: tuple[DeviceView, ...], channel: str
+) -> tuple[DeviceView | None, ChannelView | None]:
+    device = next((d for d in devices if d.id == channel.partition(".")[0]), None)
+    if device is None:
+        return None, None
+    return device, next((c for c in device.channels if c.id == channel), None)

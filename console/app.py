@@ -1,0 +1,269 @@
+"""The console's process: pages, API and the acknowledge links of one site."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from functools import partial
+from http import HTTPStatus
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from alerts.token import Reason, load_key
+from console import run_status
+from console.acknowledge import AckDesk, Standing, fields
+from console.guard import Guard, TooLargeError, host_name
+from console.origin import Nonces, is_ours
+from console.pages import ASSETS, Pages
+from console.settings import ConsoleSettings
+from console.sight import BlindError, Sight
+from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
+
+log = logging.getLogger(__name__)
+
+READ_S = 10.0
+AT_ONCE = 200
+_READ = ["GET", "HEAD"]
+_STATUS = {
+    Reason.EXPIRED: HTTPStatus.GONE,
+    Reason.FORGED: HTTPStatus.FORBIDDEN,
+    Reason.USED: HTTPStatus.CONFLICT,
+}
+_OLD_PAGE = (
+    "This page had been open for too long, or was not made here. Nothing was acknowledged: "
+    "look again, then press once more."
+)
+_ELSEWHERE = (
+    "This form was sent from another site. Nothing was acknowledged: open the link in the "
+    "message itself, and press the button there."
+)
+
+
+class AddressError(OSError):
+    """The console cannot listen where it is told to; the text says where and what to do."""
+
+
+def serve(settings: ConsoleSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        alerts.token.KeyFileError: the key that signs links cannot be used.
+        AddressError: the address is taken, or not one of this machine's.
+    """
+    app = create(settings)
+    with _listening(settings) as door:
+        log.info("the console is at %s", settings.public_url or f"port {settings.port}")
+        server = _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                # The paths of links are secrets, and an access log would keep them.
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ws="none",
+                lifespan="on",
+                limit_concurrency=AT_ONCE,
+                timeout_graceful_shutdown=8,
+            )
+        )
+        server.run(sockets=[door])
+
+
+def create(settings: ConsoleSettings) -> FastAPI:
+    """The application.
+
+    Raises:
+        alerts.token.KeyFileError: the key that signs links cannot be used.
+    """
+    console = _Console(settings)
+    app = FastAPI(
+        title="culturewatch",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=console.lifespan,
+        exception_handlers={
+            HTTPException: console.say_fault,
+            BlindError: console.say_blind,
+            TooLargeError: console.say_too_large,
+            HTTPStatus.INTERNAL_SERVER_ERROR: console.say_stumbled,
+        },
+    )
+    for path, page in (
+        ("/", console.status),
+        ("/live", console.live),
+        ("/api/status", console.api_status),
+        ("/healthz", console.health),
+        ("/static/{name}", console.asset),
+        ("/ack/{token}", console.show_link),
+    ):
+        app.add_api_route(path, page, methods=_READ, response_class=HTMLResponse)
+    app.add_api_route("/ack/{token}", console.press_link, methods=["POST"])
+    names = (settings.host, host_name(urlsplit(settings.public_url).netloc))
+    app.add_middleware(Guard, names=[name for name in names if name])
+    return app
+
+
+class _Console:
+    """Answers requests."""
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        key = load_key(settings.token_key)
+        viewer = Viewer(settings.data, settings.ledger_url, settings.equipment)
+        self._settings = settings
+        self._sight = Sight(viewer)
+        self._desk = AckDesk(settings, key, self._sight)
+        self._nonces = Nonces(key)
+        self._pages = Pages(settings)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        async with self._sight:
+            try:
+                yield
+            finally:
+                self._desk.close()
+
+    async def status(self) -> Response:
+        return HTMLResponse(self._pages.status(await self._sight.look()))
+
+    async def live(self) -> Response:
+        return HTMLResponse(self._pages.live(await self._sight.look()))
+
+    async def api_status(self) -> Response:
+        return _json(await self._sight.look())
+
+    async def health(self) -> Response:
+        """That the console answers, and what it knows of the core; needs no database."""
+        status = await asyncio.to_thread(run_status.read, self._settings.data)
+        now = wall_clock_ms()
+        age = None if status is None else max(0, now - status.at)
+        alive = age is not None and age < CORE_LOST_MS
+        return _json({"console": "ok", "core": "ok" if alive else "lost", "core_age_ms": age})
+
+    async def asset(self, name: str) -> Response:
+        if name not in ASSETS:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return Response(
+            self._pages.assets[name],
+            media_type=ASSETS[name],
+            headers={"Cache-Control": "public, max-age=86400"},
+        )
+
+    async def show_link(self, token: str) -> Response:
+        """The page behind a link. It changes nothing: scanners of mail open links."""
+        claim = self._desk.judge(token)
+        if isinstance(claim, Reason):
+            return self._say_reason(claim)
+        return self._form(token, await self._desk.standing(claim))
+
+    async def press_link(self, token: str, request: Request) -> Response:
+        """The button was pressed."""
+        headers = request.headers
+        if not is_ours(
+            origin=headers.get("origin"),
+            fetch_site=headers.get("sec-fetch-site"),
+            host=headers.get("host", ""),
+            public_url=self._settings.public_url,
+        ):
+            log.warning("a form from %r was refused", headers.get("origin"))
+            return self._say(HTTPStatus.FORBIDDEN, "Not acknowledged", _ELSEWHERE)
+        claim = self._desk.judge(token)
+        if isinstance(claim, Reason):
+            return self._say_reason(claim)
+        nonce, note = fields(await _form(request))
+        standing = await self._desk.standing(claim)
+        if standing.used:
+            log.warning("%s was pressed after it had been used", claim.command_id)
+            return self._form(token, standing)
+        if not self._nonces.holds(nonce, token):
+            log.warning("%s: a form without the nonce of its page was refused", claim.command_id)
+            return self._form(token, standing, hint=_OLD_PAGE)
+        pressed = await self._desk.press(claim, note=note)
+        return HTMLResponse(self._pages.pressed(pressed), pressed.result.value)
+
+    def _form(self, token: str, standing: Standing, *, hint: str = "") -> Response:
+        page = self._pages.acknowledge(standing, self._nonces.make(token), hint=hint)
+        if standing.used:
+            return HTMLResponse(page, _STATUS[Reason.USED])
+        return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
+
+    def _say_reason(self, reason: Reason) -> Response:
+        return self._say(_STATUS[reason], "Not acknowledged", f"{reason.value.capitalize()}.")
+
+    def _say(self, status: int, title: str, text: str) -> Response:
+        return HTMLResponse(self._pages.message(title, text), status)
+
+    async def say_fault(self, _: Request, error: Exception) -> Response:
+        status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
+        return self._say(status, status.phrase, f"{status.description or status.phrase}.")
+
+    async def say_blind(self, _: Request, error: Exception) -> Response:
+        log.error("%s", error)
+        return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Nothing can be shown", f"{error}.")
+
+    async def say_too_large(self, _: Request, __: Exception) -> Response:
+        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return self._say(status, "Too large", "Nothing was acknowledged: the form is too large.")
+
+    async def say_stumbled(self, _: Request, __: Exception) -> Response:
+        return self._say(
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "The console stumbled",
+            "The log says over what. Collecting, alarms and pages do not depend on it.",
+        )
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's own, but a signal that was obeyed is not raised once more at the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, partial(self.handle_exit, number, None))
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def _listening(settings: ConsoleSettings) -> Iterator[socket.socket]:
+    address = (settings.host, settings.port)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        door = socket.create_server(address, family=family, backlog=128)
+    except OSError as error:
+        raise AddressError(
+            f"{settings.host}:{settings.port}: the console cannot listen there: "
+            f"{error.strerror or error}; set [console] host and port in the site's file, or stop "
+            "what listens there"
+        ) from error
+    with door:
+        yield door
+
+
+async def _form(request: Request) -> dict[str, list[str]]:
+    """The fields of a form; none where it is not one."""
+    try:
+        async with asyncio.timeout(READ_S):
+            body = await request.body()
+    except TimeoutError as error:
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from error
+    try:
+        return parse_qs(body.decode(errors="replace"), max_num_fields=20)
+    except ValueError:
+        return {}
+
+
+def _json(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")

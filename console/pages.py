@@ -1,0 +1,92 @@
+"""The console's pages, laid out from values; everything that others wrote is escaped."""
+
+from collections import defaultdict
+from functools import partial
+from hashlib import sha256
+from importlib.resources import files
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from console import words
+from console.acknowledge import LONGEST_NOTE, Pressed, Standing
+from console.settings import ConsoleSettings
+from console.view import DeviceView, SiteView
+
+NOWHERE = "Elsewhere"
+ASSETS = {"console.css": "text/css; charset=utf-8", "refresh.js": "text/javascript; charset=utf-8"}
+
+
+class Pages:
+    """Renders the pages of one site."""
+
+    def __init__(self, settings: ConsoleSettings) -> None:
+        self.assets = {name: (files("console") / "static" / name).read_bytes() for name in ASSETS}
+        zone = ZoneInfo(settings.time_zone)
+        names = {person.id: person.name or person.id for person in settings.people}
+        environment = Environment(
+            loader=PackageLoader("console"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            # A newer version may be laid over the files while this one runs.
+            auto_reload=False,
+        )
+        environment.filters |= {
+            "moment": partial(words.moment, zone=zone),
+            "person": lambda person: names.get(person, person),
+            "age": words.age,
+            "measured": words.measured,
+            "spaced": words.spaced,
+            "state": words.state,
+            "severity": words.severity,
+            "within": words.within,
+        }
+        environment.tests["asking"] = words.asks
+        version = sha256(b"".join(self.assets.values())).hexdigest()[:12]
+        environment.globals |= {"site": settings.site, "version": version}
+        self._templates = {
+            name: environment.get_template(name)
+            for name in environment.list_templates(extensions=["j2"])
+        }
+
+    def status(self, view: SiteView) -> str:
+        """The whole status page."""
+        return self._render("status.html.j2", view=view, rooms=_rooms(view))
+
+    def live(self, view: SiteView) -> str:
+        """The part of the status page that changes."""
+        return self._render("live.html.j2", view=view, rooms=_rooms(view))
+
+    def acknowledge(self, standing: Standing, nonce: str, *, hint: str = "") -> str:
+        """The page behind a link, with the form; ``hint`` says why it is shown again."""
+        rule, channel = standing.rule, standing.channel
+        unit = "" if channel is None else channel.unit
+        return self._render(
+            "acknowledge.html.j2",
+            s=standing,
+            unit=unit,
+            limit="" if rule is None else words.limit(rule, unit),
+            nonce=nonce,
+            hint=hint,
+            longest_note=LONGEST_NOTE,
+        )
+
+    def pressed(self, pressed: Pressed) -> str:
+        """What came of it."""
+        return self._render("pressed.html.j2", p=pressed)
+
+    def message(self, title: str, text: str) -> str:
+        """A page that says one thing."""
+        return self._render("message.html.j2", title=title, text=text)
+
+    def _render(self, template: str, **values: object) -> str:
+        return self._templates[template].render(values)
+
+
+def _rooms(view: SiteView) -> dict[str, list[DeviceView]]:
+    rooms: dict[str, list[DeviceView]] = defaultdict(list)
+    for device in view.devices:
+        rooms[device.location or NOWHERE].append(device)
+    return dict(rooms)

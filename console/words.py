@@ -1,0 +1,101 @@
+"""What screens say: values with units, ages, times with their offset, states in words. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from math import isfinite
+from types import MappingProxyType
+
+from alerts.engine.view import AlarmView
+from alerts.rule import Rule
+from devices.duration import Duration
+
+NOTHING = "\N{EN DASH}"
+_DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1}
+_SHOWN = {"degC": "°C", "1": ""}
+_SIGN = {"high": "≥", "low": "≤", "discrete": "=", "count": "≥"}
+_UNACKNOWLEDGED = frozenset({"U", "R", "LU"})
+_STATES: Mapping[str, str] = MappingProxyType(
+    {
+        "N": "normal",
+        "U": "unacknowledged",
+        "A": "acknowledged",
+        "R": "returned, unacknowledged",
+        "LU": "latched, unacknowledged",
+        "LA": "latched, acknowledged: needs reset",
+    }
+)
+
+
+def measured(value: float | None, unit: str) -> str:
+    """``37.02 °C``; yes or no for a state; a dash where there is no value."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    if unit == "1":
+        return "yes" if value else "no"
+    return f"{value:.{_DIGITS.get(unit, 2)}f} {_SHOWN.get(unit, unit)}".strip()
+
+
+def spaced(word: str) -> str:
+    """A quality or the key of a channel as people read it: ``no answer``."""
+    return word.replace("_", " ")
+
+
+def age(ms: int | None) -> str:
+    """How old, in the unit that a person would choose."""
+    if ms is None:
+        return "never"
+    seconds = ms / 1000
+    if seconds < 10:  # noqa: PLR2004 # tenths say something up to here
+        return f"{seconds:.1f} s"
+    if seconds < 100:  # noqa: PLR2004 # up to here seconds say more than minutes
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    if minutes < 120:  # noqa: PLR2004
+        return f"{minutes:.0f} min"
+    hours = minutes / 60
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"  # noqa: PLR2004
+
+
+def moment(at: int | None, zone: tzinfo) -> str:
+    """``2026-01-05 13:00:00 +01:00``; a dash for none, and for a number that is no time."""
+    when = _local(at, zone)
+    if when is None:
+        return NOTHING
+    whole = when.isoformat(sep=" ", timespec="seconds")
+    # The offset stands last and has a fixed length.
+    return f"{whole[:19]} {whole[19:]}"
+
+
+def state(alarm: AlarmView) -> str:
+    """Where an alarm stands, and under which other one."""
+    words = _STATES.get(alarm.state, alarm.state)
+    return f"{words}, explained by {alarm.under}" if alarm.under else words
+
+
+def severity(alarm: AlarmView) -> str:
+    """The current severity, or what it was once the condition is gone."""
+    return alarm.severity or alarm.worst or "alarm"
+
+
+def asks(alarm: AlarmView) -> bool:
+    """Whether somebody must still acknowledge it."""
+    return alarm.state in _UNACKNOWLEDGED
+
+
+def limit(rule: Rule, unit: str) -> str:
+    """``≥ 38.00 °C``, for rules that have one limit."""
+    if rule.limit is None or rule.kind not in _SIGN:
+        return ""
+    return f"{_SIGN[rule.kind]} {measured(rule.limit, unit)}"
+
+
+def within(rule: Rule) -> str:
+    """The time to respond."""
+    return str(Duration(rule.respond_within)) if rule.respond_within else ""
+
+
+def _local(at: int | None, zone: tzinfo) -> datetime | None:
+    try:
+        return None if at is None else datetime.fromtimestamp(at / 1000, zone)
+    except (OverflowError, ValueError, OSError):
+        return None
