@@ -63,3 +63,13 @@ def test_any_bytes_are_frames_or_garbage(data: bytes) -> None:
     except GarbageError:
         return
     assert sum(8 + len(f.body) for f in frames) + len(left) == len(data)
+
+
+def test_an_answer_is_held_back_while_what_follows_may_be_the_rest_of_a_cut_one() -> None:
+    # The first is one byte short, and the head of the next one comes in two pieces.
+    cut = bytes.fromhex("00010000 0007 01 0304 0005 00")
+    following = bytes.fromhex("00020000 0007 01 0304 00060007")
+    frames, left = frame.take(cut + following[:3])
+    assert frames == []
+    with pytest.raises(GarbageError):
+        frame.take(left + following[3:])
