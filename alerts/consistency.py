@@ -29,7 +29,7 @@ def mistakes(
 ) -> Iterator[Mistake]:
     """Everything that is wrong; without ``people`` the names in policies are not checked."""
     for policy in policies.values():
-        for text in _policy(policy, people):
+        for text in policy_mistakes(policy, people):
             yield Mistake(None, "", f"policy {policy.id!r}: {text}")
     yield from _identities(rules)
     for index, rule in enumerate(rules):
@@ -48,7 +48,8 @@ def mistakes(
     yield from _inhibitions(rules)
 
 
-def _policy(policy: Policy, people: frozenset[str] | None) -> Iterator[str]:
+def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[str]:
+    """What is wrong with one policy; without ``people`` the names in it are not checked."""
     if not policy.steps:
         yield "it has no steps, so it tells nobody"
         return

@@ -1,6 +1,5 @@
 """The beat of polling: ticks on the monotonic clock that neither drift nor pile up."""
 
-
 SLOTS = 40
 """Into how many parts a period is parted for devices to begin in."""
 

@@ -10,7 +10,9 @@ _CHATTY = ("httpx", "httpcore", "pymodbus", "amqtt", "transitions", "asyncio", "
 
 def set_up(level: int = logging.INFO, *, file: Path | None = None) -> None:
     """Log to standard error, or into ``file``; libraries speak from warnings on."""
-    handler = logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, mode="w")
+    handler = (
+        logging.StreamHandler(sys.stderr) if file is None else logging.FileHandler(file, mode="w")
+    )
     logging.basicConfig(level=level, format=FORMAT, handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

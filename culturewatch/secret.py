@@ -29,13 +29,16 @@ class Secret(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         if self.env is not None:
             found = os.environ.get(self.env, "")
             if not found:
-                raise SecretError(f"the environment variable {self.env} is not set")
+                raise SecretError(f"the environment variable {self.env} is not set; set it")
             return found
         path = base / str(self.file)
         try:
             found = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SecretError(f"{path}: cannot be read: {error}") from error
+        except OSError as error:
+            raise SecretError(f"{path}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # Not the error's own words: they carry bytes of the secret.
+            raise SecretError(f"{path}: is not UTF-8 text") from None
         if not found:
-            raise SecretError(f"{path} is empty")
+            raise SecretError(f"{path}: is empty; put the secret there")
         return found

@@ -114,11 +114,14 @@ def load(path: Path) -> Site:
     mistakes = [*head_mistakes(path, file), *secret_mistakes(path, file)]
     mistakes += id_mistakes(path, file, declared)
     devices: list[SiteDevice] = []
+    placed: list[tuple[str, SiteDevice]] = []
     for place in declared:
         found, wrong = _resolve(place, file, path.parent / file.site.profiles)
         mistakes += wrong
-        devices += [found] if found else []
-    mistakes += _shared_place_mistakes(devices)
+        if found:
+            devices.append(found)
+            placed.append((at(place[0], place[1], place[2]), found))
+    mistakes += _shared_place_mistakes(placed)
     if not declared:
         mistakes.append(f"{path}: no [[device]] is declared; there is nothing to watch")
     if mistakes:
@@ -147,21 +150,24 @@ def _resolve(place: Place, file: SiteFile, own: Path) -> tuple[SiteDevice | None
     except ProfileError as error:
         return None, [f"{where}: {error}"]
     wrong = [f"{where}: {what}" for what in transport_mistakes(device, profile, file)]
-    period = device.period or profile.period
+    period = profile.period if device.period is None else device.period
     if period <= 0:
-        wrong.append(f"{where}: period must be longer than nothing")
+        wrong.append(f"{where}: period {period} is no time; write how often it is read, as 10s")
     return SiteDevice(declared=device, profile=profile, period=period), wrong
 
 
-def _shared_place_mistakes(devices: list[SiteDevice]) -> Iterator[str]:
+def _shared_place_mistakes(placed: list[tuple[str, SiteDevice]]) -> Iterator[str]:
     seen: dict[tuple[str, str], str] = {}
-    for device in devices:
+    for where, device in placed:
         declared = device.declared
         place = (
-            (declared.endpoint, str(device.unit))
+            (declared.endpoint, f"unit {device.unit}")
             if declared.endpoint
-            else (declared.broker, declared.topic)
+            else (declared.broker, f"topic {declared.topic}")
         )
         if place in seen:
-            yield f"{declared.id} and {seen[place]} are both declared at {place[0]}, {place[1]}"
+            yield (
+                f"{where} ({declared.id}): {seen[place]} is at {place[0]}, {place[1]} already; "
+                "give each its own"
+            )
         seen.setdefault(place, declared.id)

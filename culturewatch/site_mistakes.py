@@ -1,10 +1,13 @@
 """What can be wrong with a site file; each mistake is a line that says where and what to do."""
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts.consistency import policy_mistakes
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_file import Device, SiteFile
 from devices import document
@@ -15,6 +18,7 @@ Place = tuple[Path, str, int, Device]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _WAYS = frozenset({"mail", "webhook", "inbox"})
+_PORTS = range(1, 65_536)
 
 
 def at(path: Path, table: str, index: int, field: str | None = None) -> str:
@@ -24,25 +28,57 @@ def at(path: Path, table: str, index: int, field: str | None = None) -> str:
     return f"{path}:{line}: {table}[{index}]"
 
 
+def of(path: Path, name: str) -> str:
+    """Where a single key such as ``site.id`` stands: file, line and name."""
+    return f"{path}:{document.line_of(path.read_text(encoding='utf-8'), name)}: {name}"
+
+
 def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
-    """Mistakes in ``[site]``, the policies and the people."""
-    if not _ID.fullmatch(file.site.id):
-        yield f"{path}: site.id: {file.site.id!r} may hold letters, digits, - and _ only"
+    """Mistakes in ``[site]``, the addresses, the policies and the people."""
+    site = file.site
+    if not _ID.fullmatch(site.id):
+        yield f"{of(path, 'site.id')}: {site.id!r} may hold letters, digits, - and _ only"
     try:
-        ZoneInfo(file.site.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
+        ZoneInfo(site.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         yield (
-            f"{path}: site.time_zone: {file.site.time_zone!r} is no zone; "
+            f"{of(path, 'site.time_zone')}: {site.time_zone!r} is no zone; "
             "write one such as Europe/Vienna"
         )
-    people = {person.id for person in file.person}
+    if not (math.isfinite(site.max_data_gb) and site.max_data_gb > 0):
+        yield (
+            f"{of(path, 'site.max_data_gb')}: {site.max_data_gb:g} leaves no room for readings; "
+            "write a number of gigabytes above 0"
+        )
+    yield from _address_mistakes(path, file)
+    people = frozenset(person.id for person in file.person)
     for n, policy in enumerate(file.policy):
-        named = {who for step in policy.steps for who in step.to} | set(policy.fallback)
-        for who in sorted(named - people):
-            yield f"{at(path, 'policy', n)} ({policy.id}): nobody is declared as person {who!r}"
-        if not policy.steps:
-            yield f"{at(path, 'policy', n)} ({policy.id}): a policy needs at least one step"
+        for what in policy_mistakes(policy, people):
+            yield f"{at(path, 'policy', n)} ({policy.id}): {what}"
     yield from _person_mistakes(path, file)
+
+
+def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    served = [("console", file.console), *([("mail", file.mail)] if file.mail else [])]
+    places = [(of(path, f"{name}.port"), one.host, one.port) for name, one in served]
+    for table, entries in (("endpoint", file.endpoint), ("broker", file.broker)):
+        places += [(at(path, table, n, "port"), e.host, e.port) for n, e in enumerate(entries)]
+    for where, host, port in places:
+        if port not in _PORTS:
+            yield f"{where}: port {port} is outside 1 to 65535"
+        if not host or any(c.isspace() or c == "/" for c in host):
+            yield f"{where}: host {host!r} is no name or address of a machine"
+    url = file.console.public_url
+    if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+        yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
+    seen: dict[tuple[str, int], str] = {}
+    for n, one in enumerate(file.endpoint):
+        if (one.host, one.port) in seen:
+            yield (
+                f"{at(path, 'endpoint', n)} ({one.id}): {one.host}:{one.port} is "
+                f"{seen[one.host, one.port]} already; put its devices behind that one"
+            )
+        seen.setdefault((one.host, one.port), one.id)
 
 
 def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
@@ -57,9 +93,12 @@ def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             if way not in _WAYS:
                 yield f"{where}: {way!r} is no channel; known: {', '.join(sorted(_WAYS))}"
             elif way not in served:
-                yield f"{where}: is to be reached by {way}, but there is no [{way}] table"
+                yield (
+                    f"{where}: is to be reached by {way}, but there is no [{way}] table; "
+                    "add one, or name another channel"
+                )
             elif way != "inbox" and way not in person.addresses:
-                yield f"{where}: addresses has no {way}"
+                yield f"{where}: addresses has no {way}; say where {way} reaches them"
 
 
 def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
@@ -70,14 +109,13 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("webhook.secret", file.webhook.secret if file.webhook else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
     ]
-    text = path.read_text(encoding="utf-8")
     for name, secret in wanted:
         if secret is None:
             continue
         try:
             secret.reveal(path.parent)
         except SecretError as error:
-            yield f"{path}:{document.line_of(text, name)}: {name}: {error}"
+            yield f"{of(path, name)}: {error}"
 
 
 def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[str]:
@@ -106,13 +144,19 @@ def transport_mistakes(device: Device, profile: Profile, file: SiteFile) -> Iter
         if device.broker or device.topic:
             yield f"{profile.model} is read over Modbus; give endpoint, not broker and topic"
         elif device.endpoint not in {e.id for e in file.endpoint}:
-            yield f"no [[endpoint]] is called {device.endpoint!r}"
+            yield _unknown("endpoint", device.endpoint, (e.id for e in file.endpoint))
         if device.unit is not None and not 0 <= device.unit <= 255:  # noqa: PLR2004 # one byte
             yield f"unit {device.unit} is outside 0 to 255"
         return
     if device.endpoint or device.unit is not None:
         yield f"{profile.model} speaks over MQTT; give broker and topic, not endpoint and unit"
     elif device.broker not in {b.id for b in file.broker}:
-        yield f"no [[broker]] is called {device.broker!r}"
+        yield _unknown("broker", device.broker, (b.id for b in file.broker))
     if not device.topic or any(c in device.topic for c in "+#"):
         yield f"topic {device.topic!r} must name one topic, without + and #"
+
+
+def _unknown(table: str, name: str, known: Iterable[str]) -> str:
+    if not name:
+        return f"{table} is not given; name the [[{table}]] that it is behind"
+    return f"no [[{table}]] is called {name!r}; known: {', '.join(known) or 'none'}"

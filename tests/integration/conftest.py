@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import (  # noqa: TID251 - tests may use the tests' own launchers
+from tests.services import (
     Influx,
     InfluxServer,
     MosquittoFactory,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from devices.quality import Quality
 from devices.scan import Scan, Source
 from storage.entry import Entry
-from tests.services import Influx  # noqa: TID251 - tests may use the tests' own launchers
+from tests.services import Influx
 
 Fields = dict[str, object]
 

@@ -26,14 +26,14 @@ from collector.unit import ModbusDevice
 from devices.duration import Duration
 from storage.inbox import Inbox, drain
 from storage.journal import Journal, MessageKey, Outcome
-from tests.integration.kill_load import (  # noqa: TID251 - of the same test
+from tests.integration.kill_load import (
     BLOCKS,
     PROBE,
     UNITS,
     numbered,
     unit_layout,
 )
-from tests.integration.mqtt_peers import (  # noqa: TID251 - of the same tests
+from tests.integration.mqtt_peers import (
     counted,
     freezer,
     plain,

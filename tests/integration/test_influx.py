@@ -22,8 +22,8 @@ from storage.journal import Journal
 from storage.points import PointWriter
 from storage.reader import JournalReader
 from storage.verdict import Fate
-from tests.integration.influx_oracle import expected, held  # noqa: TID251 - a test's own oracle
-from tests.services import Influx, InfluxServer  # noqa: TID251 - the tests' own launchers
+from tests.integration.influx_oracle import expected, held
+from tests.services import Influx, InfluxServer
 
 pytestmark = [pytest.mark.influx, pytest.mark.timeout(120)]
 

@@ -24,22 +24,22 @@ from devices.scan import Scan
 from storage.entry import Command, Entry
 from storage.inbox import Inbox
 from storage.reader import JournalReader
-from tests.integration.kill_load import (  # noqa: TID251 - of this test
+from tests.integration.kill_load import (
     FIRST,
     REGISTERS,
     UNITS,
     numbered,
     unit_layout,
 )
-from tests.integration.mqtt_peers import (  # noqa: TID251 - the tests' own peers
+from tests.integration.mqtt_peers import (
     Publisher,
     kept_by_broker,
     message,
     publisher,
     until,
 )
-from tests.services import MosquittoFactory  # noqa: TID251 - the tests' own launchers
-from tests.unit.collector.responder import (  # noqa: TID251 - the tests' own responder
+from tests.services import MosquittoFactory
+from tests.unit.collector.responder import (
     responding,
     word,
 )

@@ -15,7 +15,7 @@ from collector.mqtt_topics import TopicMemory
 from devices.quality import Quality
 from devices.scan import Source
 from storage.reader import JournalReader
-from tests.integration.mqtt_peers import (  # noqa: TID251 - a test's own peers
+from tests.integration.mqtt_peers import (
     clock,
     counted,
     freezer,
@@ -32,7 +32,7 @@ from tests.integration.mqtt_peers import (  # noqa: TID251 - a test's own peers
     subscriptions,
     until,
 )
-from tests.services import (  # noqa: TID251 - the tests' own launchers
+from tests.services import (
     MosquittoFactory,
     MosquittoServer,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from collector.mqtt import MqttCollector
 from simulators.broker import Broker
-from tests.integration.mqtt_peers import (  # noqa: TID251 - a test's own peers
+from tests.integration.mqtt_peers import (
     clock,
     freezer,
     journal_in,

@@ -8,7 +8,7 @@ import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.services import (  # noqa: TID251 - the tests' own launchers
+from tests.services import (
     InfluxServer,
     MosquittoFactory,
     MosquittoServer,

@@ -19,13 +19,13 @@ from alerts.page import Composer
 from alerts.service import AlarmService
 from alerts.store import AlarmStore
 from storage.journal import Journal
-from tests.unit.alerts.desk import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     PEOPLE,
     POLICY,
     RULE,
 )
-from tests.unit.alerts.plain_judge import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.plain_judge import (  # a test's own
     PlainJudge,
     ack,
     sample,

@@ -27,7 +27,7 @@ from alerts.rule import Rule
 from alerts.store import AlarmStore, Batch, Caused, save
 from alerts.transition import Transition, What
 from devices.duration import Duration
-from tests.unit.alerts.mail_server import until  # noqa: TID251 # a test's own
+from tests.unit.alerts.mail_server import until  # a test's own
 
 NOON = 1_767_614_400_000
 RULE = Rule(

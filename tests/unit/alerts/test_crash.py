@@ -10,7 +10,7 @@ import pytest
 
 from alerts.delivery import Delivery
 from alerts.reader import AlarmReader, SentPage
-from tests.unit.alerts.mail_server import Postbox, serving, until  # noqa: TID251 # a test's own
+from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
 ROOT = Path(__file__).parents[3]
 

@@ -1,7 +1,7 @@
 """Whom a message can go to next."""
 
 from alerts.directory import Directory, Way
-from tests.unit.alerts.desk import PEOPLE, RULE, directory  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import PEOPLE, RULE, directory  # a test's own
 
 A_SMS, A_MAIL, B, C = Way("A", "sms"), Way("A", "mail"), Way("B", "mail"), Way("C", "mail")
 

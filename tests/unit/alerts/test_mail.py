@@ -9,7 +9,7 @@ import pytest
 
 from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Message, PermanentError, TemporaryError
-from tests.unit.alerts.mail_server import Postbox, serving  # noqa: TID251 # a test's own peer
+from tests.unit.alerts.mail_server import Postbox, serving  # a test's own peer
 
 PAGE = Message(
     id="page-7",

@@ -14,7 +14,7 @@ from alerts.pace import Pace
 from alerts.policy import Person
 from alerts.reader import AlarmReader
 from alerts.transition import What
-from tests.unit.alerts.desk import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import (  # a test's own
     PEOPLE,
     QUICK,
     Desk,
@@ -23,7 +23,7 @@ from tests.unit.alerts.desk import (  # noqa: TID251 # a test's own
     page,
     said,
 )
-from tests.unit.alerts.mail_server import Postbox, serving, until  # noqa: TID251 # a test's own
+from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
 
 @pytest.fixture

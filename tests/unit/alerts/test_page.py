@@ -11,7 +11,7 @@ from alerts.dispatch import Claim
 from alerts.notice import Notice
 from alerts.page import SUBJECT_LENGTH, Composer
 from alerts.transition import Transition, What
-from tests.unit.alerts.desk import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     NOON,
     RULE,

@@ -24,9 +24,9 @@ from alerts.token import AckClaim, Reason, TokenDesk
 from devices.duration import Duration
 from storage.inbox import Inbox, InboxError, drain
 from storage.journal import Journal
-from tests.unit.alerts.desk import CHANNELS, RULE  # noqa: TID251 # a test's own
-from tests.unit.alerts.mail_server import Postbox, serving, until  # noqa: TID251 # a test's own
-from tests.unit.alerts.plain_judge import ack, sample  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import CHANNELS, RULE  # a test's own
+from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
+from tests.unit.alerts.plain_judge import ack, sample  # a test's own
 
 NOON = 1_767_614_400_000
 PEOPLE = (

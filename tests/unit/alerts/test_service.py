@@ -16,13 +16,13 @@ from alerts.reader import AlarmReader
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused
 from storage.journal import Journal
-from tests.unit.alerts.desk import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     Provider,
     directory,
 )
-from tests.unit.alerts.mail_server import until  # noqa: TID251 # a test's own
-from tests.unit.alerts.plain_judge import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.mail_server import until  # a test's own
+from tests.unit.alerts.plain_judge import (  # a test's own
     PlainJudge,
     ack,
     sample,

@@ -15,7 +15,7 @@ from collector import reconnect
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.frame import READ
 from collector.modbus import ModbusClient
-from tests.unit.collector.responder import (  # noqa: TID251 # a test's own double
+from tests.unit.collector.responder import (  # a test's own double
     Behaviour,
     Peer,
     Query,

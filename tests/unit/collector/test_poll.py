@@ -15,7 +15,7 @@ from devices.duration import Duration
 from devices.profile import Channel, Modbus, Profile, Register, layout
 from devices.quality import Quality
 from devices.scan import Scan
-from tests.unit.collector.responder import (  # noqa: TID251 # a test's own double
+from tests.unit.collector.responder import (  # a test's own double
     Behaviour,
     Peer,
     Query,

@@ -1,8 +1,11 @@
 """Links that acknowledge: only a person who presses the button does."""
 
 import asyncio
+import logging
 import sqlite3
+import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -10,11 +13,9 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.reader import AlarmReader
-from alerts.token import TokenDesk, load_key
 from console import acknowledge
 from console.acknowledge import LONGEST_NOTE, one_line
-from storage.inbox import Inbox
-from tests.unit.console.lab import (  # noqa: TID251 # a test's own
+from tests.unit.console.lab import (
     ADDRESS,
     RULE,
     Core,
@@ -22,6 +23,7 @@ from tests.unit.console.lab import (  # noqa: TID251 # a test's own
     core,
     incubator,
     link,
+    nonce_in,
     press,
     put_batch_into,
     settings,
@@ -112,11 +114,12 @@ async def test_a_link_works_once_and_says_so_afterwards(
 
 
 async def test_a_double_click_is_one_act_and_both_are_told_what_came_of_it(
-    tmp_path: Path, alarmed: Core, client: httpx.AsyncClient
+    tmp_path: Path, alarmed: Core, client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     path = link(tmp_path)
     clicks = [asyncio.create_task(press(client, path, note=str(n))) for n in range(2)]
-    await until(lambda: (tmp_path / "inbox.db").exists() and len(waiting(tmp_path)) == 1)
+    await until(lambda: "was pressed again" in caplog.text)
     async with alarmed.taking():
         first, second = await asyncio.gather(*clicks)
     assert (first.status_code, second.status_code) == (200, 200)
@@ -215,12 +218,29 @@ async def test_an_expired_link_counts_for_nothing(
     tmp_path: Path, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = link(tmp_path)
-    # The console's own desk, with a shorter life: time itself is not moved.
-    monkeypatch.setattr(TokenDesk.verify, "__kwdefaults__", None)
-    older = TokenDesk(load_key(tmp_path / "secrets" / "token.key"), used=lambda _: False)
-    assert older
-    opened = await client.get(path)
-    assert opened.status_code == 200
+    assert (await client.get(path)).status_code == 200
+    later = time.time() + 86_402
+    monkeypatch.setattr("time.time", lambda: later)
+    opened, pressed = await client.get(path), await press(client, path)
+    assert opened.status_code == pressed.status_code == 410
+    assert "This link has expired" in opened.text
+    assert not (tmp_path / "inbox.db").exists()
+
+
+async def test_a_page_that_lay_open_for_hours_asks_for_a_second_press(
+    tmp_path: Path, alarmed: Core, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = link(tmp_path)
+    nonce = nonce_in(await client.get(path))
+    later = time.time() + 7 * 3_600
+    monkeypatch.setattr("time.time", lambda: later)
+    old = await client.post(path, data={"nonce": nonce}, headers={"Origin": ADDRESS})
+    assert old.status_code == 403
+    assert "open for too long" in old.text
+    async with alarmed.taking():
+        fresh = {"nonce": nonce_in(old)}
+        again = await client.post(path, data=fresh, headers={"Origin": ADDRESS})
+    assert again.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -336,15 +356,16 @@ def test_a_note_becomes_one_line_of_bounded_length() -> None:
     assert one_line("ü" * 600) == "ü" * (LONGEST_NOTE - 1) + "…"
 
 
-async def test_two_consoles_take_one_press(tmp_path: Path, alarmed: Core) -> None:
+async def test_two_consoles_take_one_press(
+    tmp_path: Path, alarmed: Core, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     path = link(tmp_path)
     async with browser(settings(tmp_path)) as one, browser(settings(tmp_path)) as two:
         clicks = [asyncio.create_task(press(each, path)) for each in (one, two)]
-        await until(lambda: (tmp_path / "inbox.db").exists() and len(waiting(tmp_path)) == 1)
+        await until(lambda: "was pressed again" in caplog.text)
         async with alarmed.taking():
             answers = await asyncio.gather(*clicks)
     assert [answer.status_code for answer in answers] == [200, 200]
-    with Inbox(tmp_path):
-        kept = sqlite3.connect(tmp_path / "inbox.db")
+    with closing(sqlite3.connect(tmp_path / "inbox.db")) as kept:
         assert kept.execute("SELECT count(*) FROM command").fetchone() == (1,)
-        kept.close()

@@ -14,7 +14,7 @@ from devices.scan import Layout, Scan
 from storage.entry import Command, Entry
 from storage.journal import Journal, JournalError, MessageKey, Outcome
 from storage.reader import JournalReader
-from tests.unit.storage.samples import (  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import (
     FREEZER,
     INCUBATOR,
     NOON,

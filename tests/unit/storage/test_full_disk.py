@@ -12,7 +12,7 @@ import pytest
 
 from storage.journal import Journal, JournalError, JournalFullError, Outcome
 from storage.reader import JournalReader
-from tests.unit.storage.samples import NOON, scan  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import NOON, scan
 
 LIMIT = 256 * 1024
 

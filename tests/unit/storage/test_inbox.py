@@ -13,7 +13,7 @@ from storage.entry import Command
 from storage.inbox import Inbox, InboxError, drain
 from storage.journal import Journal
 from storage.reader import JournalReader
-from tests.unit.storage.samples import command  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import command
 
 
 @asynccontextmanager

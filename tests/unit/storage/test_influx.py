@@ -15,8 +15,8 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan
 from storage.entry import Tick
 from storage.influx import CURSOR, Forwarder, InfluxSettings, Pace
-from tests.unit.storage.short_log import ShortLog  # noqa: TID251 - a test's own double
-from tests.unit.storage.write_stub import (  # noqa: TID251 - a test's own double
+from tests.unit.storage.short_log import ShortLog
+from tests.unit.storage.write_stub import (
     STORED,
     Answer,
     Request,

@@ -24,7 +24,7 @@ from storage.journal import (
     Outcome,
 )
 from storage.reader import JournalReader
-from tests.unit.storage.samples import (  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import (
     ENTRIES,
     FREEZER,
     INCUBATOR,

@@ -10,7 +10,7 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import Entry, Tick
 from storage.pack import DamagedError, body, checksum, is_sound, unpacked
-from tests.unit.storage.samples import (  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import (
     ENTRIES,
     INCUBATOR,
     NOON,

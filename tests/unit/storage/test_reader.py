@@ -11,7 +11,7 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, absent
 from storage.journal import Journal, JournalError
 from storage.reader import JournalReader
-from tests.unit.storage.samples import (  # noqa: TID251 - samples of the tests
+from tests.unit.storage.samples import (
     FREEZER,
     INCUBATOR,
     NOON,

@@ -19,7 +19,7 @@ from devices.duration import parse
 from devices.quality import VALUELESS, Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Entry, Started, Tick
-from tests.unit.alerts.engine.lab import CHAIN, START, rulebook  # noqa: TID251 # a test's own
+from tests.unit.alerts.engine.lab import CHAIN, START, rulebook  # a test's own
 
 LAYOUTS = (
     Layout("inc1", ("temperature", "oxygen"), ("temperature", "oxygen")),

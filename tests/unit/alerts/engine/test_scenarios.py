@@ -11,7 +11,7 @@ from alerts.transition import What
 from devices.duration import Duration, parse
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
-from tests.unit.alerts.engine.lab import (  # noqa: TID251 # a test's own
+from tests.unit.alerts.engine.lab import (  # a test's own
     CHAIN,
     HOT,
     START,
