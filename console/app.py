@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
@@ -15,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from alerts.token import Reason, load_key
 from console import run_status
@@ -84,7 +86,9 @@ def create(settings: ConsoleSettings) -> FastAPI:
         alerts.token.KeyFileError: the key that signs links cannot be used.
     """
     console = _Console(settings)
-    app = FastAPI(
+    names = (settings.host, host_name(urlsplit(settings.public_url).netloc))
+    app = _Guarded(
+        [name for name in names if name],
         title="culturewatch",
         docs_url=None,
         redoc_url=None,
@@ -107,9 +111,18 @@ def create(settings: ConsoleSettings) -> FastAPI:
     ):
         app.add_api_route(path, page, methods=_READ, response_class=HTMLResponse)
     app.add_api_route("/ack/{token}", console.press_link, methods=["POST"])
-    names = (settings.host, host_name(urlsplit(settings.public_url).netloc))
-    app.add_middleware(Guard, names=[name for name in names if name])
     return app
+
+
+class _Guarded(FastAPI):
+    """Guarded on the outside, so that the page of a mistake carries the headers too."""
+
+    def __init__(self, names: list[str], **more: Any) -> None:  # noqa: ANN401 # FastAPI's own
+        super().__init__(**more)
+        self._names = names
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), names=self._names)
 
 
 class _Console:
