@@ -53,16 +53,17 @@ def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[s
     if not policy.steps:
         yield "it has no steps, so it tells nobody"
         return
+    if not policy.fallback and any(not step.to for step in policy.steps):
+        yield "a step names nobody, and there is no fallback: nobody would be told"
     for earlier, later in pairwise(policy.steps):
         if later.after <= earlier.after:
             yield f"a step after {later.after} stands behind one after {earlier.after}"
     if policy.loop_after is not None and policy.loop_after <= policy.steps[-1].after:
         yield f"loop_after {policy.loop_after} is not after its last step"
-    if people is not None:
-        named = [person for step in policy.steps for person in step.to]
-        for person in dict.fromkeys((*named, *policy.fallback)):
-            if person not in people:
-                yield f"there is no person {person!r}"
+    named = [person for step in policy.steps for person in step.to]
+    for person in dict.fromkeys((*named, *policy.fallback)):
+        if people is not None and person not in people:
+            yield f"there is no person {person!r}"
 
 
 def _identities(rules: Sequence[Rule]) -> Iterator[Mistake]:

@@ -21,7 +21,6 @@ from typing import NamedTuple
 import uvloop
 
 from bench.modbus_farm import raise_file_limit
-from bench.polling_parts import engine, forward
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -149,7 +148,8 @@ async def farm(devices: int) -> AsyncIterator[list[int]]:
     try:
         async with asyncio.timeout(30):
             # A thousand ports are more than the reader's line limit would suit.
-            yield json.loads(await process.stdout.readline())
+            ports: list[int] = json.loads(await process.stdout.readline())
+        yield ports
     finally:
         process.stdin.close()
         await process.wait()
@@ -263,6 +263,15 @@ def report(result: Result) -> str:
     return "\n".join([*lines, json.dumps(values)])
 
 
+def chosen(arguments: argparse.Namespace) -> list[Part]:
+    """The parts asked for. Without any, nothing of theirs is imported: it would be measured."""
+    if not (arguments.engine or arguments.forward):
+        return []
+    from bench.polling_parts import engine, forward  # noqa: PLC0415 # see above
+
+    return [engine] * arguments.engine + [forward] * arguments.forward
+
+
 def main() -> None:
     """Measure what the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -282,8 +291,7 @@ def main() -> None:
         seconds=arguments.seconds,
         durable=not arguments.discard,
     )
-    parts = [engine] * arguments.engine + [forward] * arguments.forward
-    print(report(uvloop.run(measure(settings, parts))))
+    print(report(uvloop.run(measure(settings, chosen(arguments)))))
 
 
 if __name__ == "__main__":

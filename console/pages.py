@@ -14,7 +14,11 @@ from console.settings import ConsoleSettings
 from console.view import DeviceView, SiteView
 
 NOWHERE = "Elsewhere"
-ASSETS = {"console.css": "text/css; charset=utf-8", "refresh.js": "text/javascript; charset=utf-8"}
+ASSETS = {
+    "console.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "refresh.js": "text/javascript; charset=utf-8",
+}
 
 
 class Pages:
@@ -67,7 +71,7 @@ class Pages:
             "acknowledge.html.j2",
             s=standing,
             unit=unit,
-            limit="" if rule is None else words.limit(rule, unit),
+            limit="" if rule is None else words.limit(rule, unit, standing.claim.severity),
             nonce=nonce,
             hint=hint,
             longest_note=LONGEST_NOTE,

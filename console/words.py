@@ -82,11 +82,12 @@ def asks(alarm: AlarmView) -> bool:
     return alarm.state in _UNACKNOWLEDGED
 
 
-def limit(rule: Rule, unit: str) -> str:
-    """``≥ 38.00 °C``, for rules that have one limit."""
+def limit(rule: Rule, unit: str, severity_word: str = "") -> str:
+    """``≥ 38.00 °C``: the limit of this severity, for rules that have limits."""
     if rule.limit is None or rule.kind not in _SIGN:
         return ""
-    return f"{_SIGN[rule.kind]} {measured(rule.limit, unit)}"
+    further = (step.limit for step in rule.steps if step.severity == severity_word)
+    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit)}"
 
 
 def within(rule: Rule) -> str:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.rulebook import Rulebook
-from culturewatch.parts import rulebook
+from culturewatch.parts import influx_settings, rulebook
 from culturewatch.site import Site, SiteDevice, load
 from devices.plan import plan
 
@@ -89,6 +89,7 @@ def print_plan(path: Path, *, as_json: bool) -> None:
     """
     site = load(path)
     planned = site_plan(site, rulebook(site))
+    influx_settings(site)
     if as_json:
         sys.stdout.write(msgspec.json.encode(planned).decode() + "\n")
         return
@@ -98,6 +99,7 @@ def print_plan(path: Path, *, as_json: bool) -> None:
         f"{len(planned.devices)} devices, {planned.requests_per_s:.1f} requests a second, "
         f"{planned.rules} rules, {planned.people} people"
     )
+    console.print("reads and words: Modbus, each time; bus s: on a serial line of 9600 baud")
     for device in planned.devices:
         if device.verify:
             console.print(f"! {device.id}: addresses not proven: {', '.join(device.verify)}")
@@ -108,11 +110,11 @@ def print_plan(path: Path, *, as_json: bool) -> None:
 
 
 def _table(planned: SitePlan) -> Table:
-    table = Table(title=planned.site, box=None, padding=(0, 1), title_justify="left")
+    table = Table(title=planned.site, box=None, title_justify="left", collapse_padding=True)
     for heading in ("device", "profile", "where"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("period s", "requests", "registers", "bus s at 9600"):
-        table.add_column(heading, justify="right")
+    for heading in ("every s", "reads", "words", "bus s"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for d in planned.devices:
         polled = bool(d.requests)
         table.add_row(

@@ -57,7 +57,7 @@ def run(site: SitePath) -> None:
     from culturewatch.run import run_site  # noqa: PLC0415
 
     logs.set_up()
-    with told(ChildError):
+    with told(wrong_use=(ChildError,)):
         asyncio.run(run_site(site))
 
 

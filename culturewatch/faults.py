@@ -30,9 +30,15 @@ def told(*kinds: type[Exception], wrong_use: tuple[type[Exception], ...] = ()) -
 
 
 def _end(faults: list[BaseException], wrong: tuple[type[Exception], ...]) -> None:
-    for line in dict.fromkeys(line for fault in faults for line in str(fault).splitlines()):
+    for line in dict.fromkeys(line for fault in faults for line in _text(fault).splitlines()):
         sys.stderr.write(f"culturewatch: {line}\n")
     raise SystemExit(WRONG_USE if any(isinstance(f, wrong) for f in faults) else FAILED)
+
+
+def _text(fault: BaseException) -> str:
+    if isinstance(fault, OSError) and fault.filename is not None and fault.strerror:
+        return f"{fault.filename}: {fault.strerror}"
+    return str(fault)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

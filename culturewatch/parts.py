@@ -10,6 +10,7 @@ from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
 from culturewatch.site import Site, SiteDevice, SiteError
 from culturewatch.site_file import Broker
+from devices import document
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
 
@@ -35,7 +36,7 @@ def rulebook(site: Site) -> Rulebook:
             [f"{site.rules}: there is no rule (*.toml) there; without one nobody is ever paged"]
         )
     try:
-        return load_rules(
+        book = load_rules(
             paths,
             channels=channel_specs(site),
             policies=site.file.policy,
@@ -43,6 +44,11 @@ def rulebook(site: Site) -> Rulebook:
         )
     except RuleError as error:
         raise SiteError(str(error).splitlines()) from error
+    if not book.rules:
+        raise SiteError(
+            [f"{site.rules}: its files hold no [[rule]]; without one nobody is ever paged"]
+        )
+    return book
 
 
 def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
@@ -105,7 +111,8 @@ def influx_settings(site: Site) -> InfluxSettings | None:
             token=site.reveal(declared.token),
         )
     except ValueError as error:
-        raise SiteError([f"{site.path}: {error}"]) from error
+        line = document.line_of(site.path.read_text(encoding="utf-8"), "influx.url")
+        raise SiteError([f"{site.path}:{line}: {error}"]) from error
 
 
 def setting(site: Site, book: Rulebook) -> Setting:

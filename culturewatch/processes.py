@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 import sys
@@ -46,13 +47,14 @@ async def keep_running(name: str, arguments: Sequence[str], *, log_to: int | Non
     Cancelled, it asks the process to end, and kills it after a while.
 
     Raises:
-        ChildError: it says that its configuration cannot be used.
+        ChildError: the first time, it says that its configuration cannot be used.
     """
     pause_s = FIRST_PAUSE_S
-    while True:
+    for start in itertools.count():
         began_s = time.monotonic()
         code = await run_once(arguments, log_to=log_to)
-        if code == WRONG_USE:
+        # Later somebody may be editing the files: that must not end what runs beside it.
+        if code == WRONG_USE and start == 0:
             raise ChildError(f"the {name} cannot run; its message above says why", code)
         if time.monotonic() - began_s > STEADY_S:
             pause_s = FIRST_PAUSE_S

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from culturewatch.parts import rulebook
+from culturewatch.parts import influx_settings, rulebook
 from culturewatch.processes import keep_running, stopped_by_signals
 from culturewatch.site import load
 
@@ -13,9 +13,11 @@ async def run_site(path: Path, *, log_to: int | None = None) -> None:
 
     Raises:
         culturewatch.site.SiteError: it cannot be run.
-        culturewatch.processes.ChildError: the core cannot run.
+        culturewatch.processes.ChildError: the core or the console could not run even once.
     """
-    rulebook(load(path))
+    site = load(path)
+    rulebook(site)
+    influx_settings(site)
     with stopped_by_signals() as stop:
         async with asyncio.TaskGroup() as tasks:
             children = [

@@ -59,10 +59,13 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
 
 
 def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
-    served = [("console", file.console), *([("mail", file.mail)] if file.mail else [])]
-    places = [(of(path, f"{name}.port"), one.host, one.port) for name, one in served]
-    for table, entries in (("endpoint", file.endpoint), ("broker", file.broker)):
-        places += [(at(path, table, n, "port"), e.host, e.port) for n, e in enumerate(entries)]
+    places = [(of(path, "console.port"), file.console.host, file.console.port)]
+    if file.mail is not None:
+        places.append((of(path, "mail.port"), file.mail.host, file.mail.port))
+    places += [
+        (at(path, "endpoint", n, "port"), e.host, e.port) for n, e in enumerate(file.endpoint)
+    ]
+    places += [(at(path, "broker", n, "port"), b.host, b.port) for n, b in enumerate(file.broker)]
     for where, host, port in places:
         if port not in _PORTS:
             yield f"{where}: port {port} is outside 1 to 65535"

@@ -1,12 +1,13 @@
 """Reads a configuration file into its type; a mistake is named with file, line and path."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec.inspect import LiteralType, StructType, Type, UnionType, VarTupleType
 
 from devices import duration
 from devices.duration import Duration
@@ -15,6 +16,9 @@ T = TypeVar("T")
 _PLACE = re.compile(r" - at `\$\.?(.*?)`$")
 _FIELD = re.compile(r"^Object contains unknown field `([^`]+)`$")
 _ABSENT = re.compile(r"^Object missing required field `([^`]+)`$")
+_CHOICE = re.compile(r"^Invalid enum value (.+)$")
+_TABLE = re.compile(r"`object( \| null)?`")
+_QUOTE = "'"
 _TOML_LINE = re.compile(r"\(at line (\d+), column \d+\)")
 
 
@@ -45,7 +49,8 @@ def parse(text: str, kind: type[T], *, name: str) -> T:
         DocumentError: not TOML, or not of this kind.
     """
     try:
-        return msgspec.toml.decode(text, type=kind, dec_hook=_from_text)
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return msgspec.toml.decode(text.removeprefix("\ufeff"), type=kind, dec_hook=_from_text)
     except msgspec.ValidationError as error:
         raise DocumentError(_addressed(name, text, kind, str(error))) from error
     except msgspec.DecodeError as error:
@@ -69,36 +74,52 @@ def _addressed(name: str, text: str, kind: type, message: str) -> str:
     field = _FIELD.search(what)
     line = line_of(text, path, field[1] if field else None)
     shown = f"{path}: " if path else ""
+    found = list(_types(msgspec.inspect.type_info(kind), _steps(path)))
     if field:
-        what = _unknown(field[1], path, kind)
+        what = f"unknown key `{field[1]}`; {_meant(field[1], _keys(found))}"
     elif absent := _ABSENT.search(what):
         what = f"the key `{absent[1]}` is missing"
+    elif choice := _CHOICE.search(what):
+        what = f"{choice[1]} is not known here; {_meant(choice[1].strip(_QUOTE), _choices(found))}"
+    what = _TABLE.sub(f"a table of {', '.join(_keys(found))}", what)
     return f"{name}:{line}: {shown}{what}"
 
 
-def _unknown(key: str, path: str, kind: type) -> str:
-    known = sorted(_keys(msgspec.inspect.type_info(kind), _steps(path)))
-    meant = get_close_matches(key, known, n=1)
-    if meant:
-        return f"unknown key `{key}`; did you mean `{meant[0]}`?"
-    return f"unknown key `{key}`; known here: {', '.join(known)}"
+def _meant(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"known: {', '.join(known)}"
 
 
-def _keys(kind: msgspec.inspect.Type, steps: list[str]) -> Iterator[str]:
-    """The keys that may stand in the table that ``steps`` lead to."""
+def _types(kind: Type, steps: list[str]) -> Iterator[Type]:
+    """What may stand at the place that ``steps`` lead to."""
     match kind:
-        case msgspec.inspect.UnionType(types=types):
+        case UnionType(types=types):
             for one in types:
-                yield from _keys(one, steps)
-        case msgspec.inspect.VarTupleType(item_type=item) if steps:
-            yield from _keys(item, steps[1:])
-        case msgspec.inspect.StructType(fields=fields, tag_field=tag):
-            if not steps:
-                yield from (field.encode_name for field in fields)
-                yield from [tag] if tag else []
+                yield from _types(one, steps)
+        case VarTupleType(item_type=item) if steps:
+            yield from _types(item, steps[1:])
+        case StructType(fields=fields) if steps:
             for field in fields:
-                if steps and field.encode_name == steps[0]:
-                    yield from _keys(field.type, steps[1:])
+                if field.encode_name == steps[0]:
+                    yield from _types(field.type, steps[1:])
+        case _ if not steps:
+            yield kind
+        case _:
+            return
+
+
+def _keys(found: Iterable[Type]) -> Iterator[str]:
+    for kind in found:
+        if isinstance(kind, StructType):
+            yield from [kind.tag_field] if kind.tag_field else []
+            yield from (field.encode_name for field in kind.fields)
+
+
+def _choices(found: Iterable[Type]) -> Iterator[str]:
+    for kind in found:
+        if isinstance(kind, LiteralType):
+            yield from map(str, kind.values)
 
 
 def _steps(path: str) -> list[str]:

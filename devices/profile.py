@@ -181,7 +181,13 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     def _check_register(self, where: str, register: Register) -> None:
         if not 0 <= register.address <= 0x10000 - register.count:
-            raise ValueError(f"{where}: address {register.address} is outside the map, 0 to 65535")
+            last = register.address + register.count - 1
+            place = (
+                f"{register.address}"
+                if last == register.address
+                else f"{register.address} to {last}"
+            )
+            raise ValueError(f"{where}: address {place} is outside the map, 0 to 65535")
         is_bit = register.table in {"coil", "discrete"}
         if is_bit != (register.type == "bit"):
             raise ValueError(f"{where}: a {register.table} cannot hold a {register.type}")

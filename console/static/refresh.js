@@ -9,7 +9,8 @@ function mark() {
   const lost = Date.now() - heard > LOST_MS;
   document.body.classList.toggle("lost", lost);
   document.getElementById("lost").hidden = !lost;
-  document.getElementById("heard").textContent = new Date(heard).toLocaleTimeString();
+  if (lost) document.title = "✖ no longer heard";
+  document.getElementById("heard").textContent = document.querySelector("#live time").textContent;
 }
 
 async function look() {

@@ -99,7 +99,7 @@ def test_all_mistakes_are_told_each_with_file_and_line(tmp_path: Path) -> None:
         loaded(first, second, third)
     lines = str(caught.value).splitlines()
     assert len(lines) == 4
-    assert lines[0].startswith(f"{second}:3: rule[0].kind: Invalid enum value 'hi'")
+    assert lines[0].startswith(f"{second}:3: rule[0].kind: 'hi' is not known here; did")
     assert "missing.toml: cannot be read" in lines[1]
     assert lines[2].startswith(f"{first}:19: rule 'inc1-very-high': limit 400 is outside")
     assert lines[3].startswith(f"{first}:19: rule 'inc2-very-high': limit 400 is outside")

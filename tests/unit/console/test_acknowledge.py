@@ -35,8 +35,7 @@ from tests.unit.console.lab import (
 
 @pytest.fixture
 async def alarmed(tmp_path: Path) -> AsyncIterator[Core]:
-    """A core with one alarm, and a batch inside the device."""
-    put_batch_into(tmp_path, "inc1")
+    """A core with one alarm."""
     async with core(tmp_path) as running:
         await running.hear(incubator(37.0), incubator(38.5))
         yield running
@@ -51,12 +50,13 @@ async def client(tmp_path: Path, alarmed: Core) -> AsyncIterator[httpx.AsyncClie
 async def test_the_page_says_what_somebody_woken_up_needs(
     tmp_path: Path, client: httpx.AsyncClient
 ) -> None:
+    put_batch_into(tmp_path, "inc1")
     page = await client.get(link(tmp_path))
     assert page.status_code == 200
     for said in (
         "CRITICAL: inc1-temp-high",
         "38.50 °C",
-        "≥ 38.00 °C",
+        "≥\N{NO-BREAK SPACE}38.00 °C",
         "Incubator 1, Culture room",
         "B-2026-0001",
         RULE.cause,

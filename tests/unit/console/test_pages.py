@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from alerts.engine.view import AlarmView
-from alerts.rule import Rule
+from alerts.rule import Limit, Rule
 from console import words
 from console.view import SiteView, Viewer, wall_clock_ms
 from tests.unit.console.lab import (
@@ -266,7 +267,9 @@ def test_ages_are_shown_in_the_unit_a_person_would_choose(ms: int | None, shown:
     assert words.age(ms) == shown
 
 
-def test_only_rules_with_one_limit_show_it() -> None:
-    assert words.limit(RULE, "degC") == "≥ 38.00 °C"
+def test_the_limit_shown_is_that_of_the_severity() -> None:
+    stepped = replace(RULE, severity="high", steps=(Limit(limit=39.0, severity="critical"),))
+    assert words.limit(stepped, "degC", "high") == "≥\N{NO-BREAK SPACE}38.00 °C"
+    assert words.limit(stepped, "degC", "critical") == "≥\N{NO-BREAK SPACE}39.00 °C"
     silence = Rule(id="s", channel="inc1.temperature", kind="silence")
     assert words.limit(silence, "degC") == ""

@@ -1,0 +1,261 @@
+"""A small site on free loopback ports, its simulated rooms, and the program run on it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from alerts.notify.notifier import Message
+from alerts.reader import AlarmReader, Recorded
+from alerts.schema import StoreError
+from culturewatch import paths
+from culturewatch.simulated import simulated_site
+from culturewatch.site import Site, load
+from devices.scan import Scan
+from simulators.rooms import Rooms
+from storage.entry import Entry
+from storage.journal import JournalError
+from storage.reader import JournalReader
+from tests.services import free_port  # noqa: TID251 - tests may use the tests' own launchers
+
+import msgspec
+
+PATIENCE_S = 30.0
+ROOT = Path(__file__).parents[2]
+DEVICES = frozenset({"inc1", "inc2", "co2probe", "rhprobe", "ln2a", "room"})
+
+SITE = """
+[site]
+id = "bench"
+name = "Test bench"
+time_zone = "Europe/Vienna"
+
+[[endpoint]]
+id = "one"
+host = "127.0.0.1"
+port = {ports[0]}
+
+[[endpoint]]
+id = "two"
+host = "127.0.0.1"
+port = {ports[1]}
+
+[[endpoint]]
+id = "gateway"
+host = "127.0.0.1"
+port = {ports[2]}
+
+[[broker]]
+id = "hall"
+host = "127.0.0.1"
+port = {ports[3]}
+protocol = "3.1.1"
+
+[[device]]
+id = "inc1"
+profile = "sim-incubator"
+endpoint = "one"
+period = "250ms"
+
+[[device]]
+id = "inc2"
+profile = "sim-incubator"
+endpoint = "two"
+period = "250ms"
+
+[[device]]
+id = "co2probe"
+profile = "vaisala-gmp251"
+endpoint = "gateway"
+unit = 240
+period = "500ms"
+
+[[device]]
+id = "rhprobe"
+profile = "vaisala-hmp"
+endpoint = "gateway"
+unit = 241
+period = "500ms"
+
+[[device]]
+id = "ln2a"
+profile = "sim-freezer"
+broker = "hall"
+topic = "lab/ln2a"
+period = "2s"
+
+[[device]]
+id = "room"
+profile = "sim-room-oxygen"
+broker = "hall"
+topic = "lab/oxygen"
+period = "2s"
+
+[[person]]
+id = "oncall"
+channels = ["inbox"]
+
+[[policy]]
+id = "standard"
+steps = [{{ after = "0s", to = ["oncall"] }}]
+
+[console]
+port = {ports[4]}
+"""
+
+RULES = """
+[[rule]]
+id = "{device}-door-open"
+channel = "inc*.door"
+kind = "discrete"
+limit = 1
+severity = "medium"
+policy = "standard"
+cause = "The door was left open."
+consequence = "Temperature, CO2 and humidity are lost."
+action = "Close the door."
+respond_within = "10m"
+
+[[rule]]
+id = "{device}-silent"
+channel = "*.temperature"
+kind = "silence"
+on_delay = "1500ms"
+severity = "high"
+policy = "standard"
+cause = "The device, its power or the network is down."
+consequence = "Nobody knows how the cultures are."
+action = "Go and look."
+respond_within = "30m"
+"""
+
+
+def lay_out(folder: Path) -> Site:
+    """A site in ``folder`` with two incubators, two probes, a freezer and an oxygen monitor."""
+    ports = [free_port() for _ in range(5)]
+    (folder / "rules.d").mkdir(parents=True)
+    (folder / "rules.d" / "bench.toml").write_text(RULES)
+    (folder / "site.toml").write_text(SITE.format(ports=ports))
+    return load(folder / "site.toml")
+
+
+@asynccontextmanager
+async def rooms(site: Site) -> AsyncIterator[Rooms]:
+    """The hardware of ``site``, in this process."""
+    async with Rooms(simulated_site(site)) as opened:
+        yield opened
+
+
+class Program:
+    """``culturewatch`` with arguments, in a process of its own; ``said`` is what it printed."""
+
+    def __init__(self, *arguments: str | Path, log: Path) -> None:
+        self._log = log
+        with log.open("ab") as out:
+            # The command is put together here, from what the tests name.
+            self._process = subprocess.Popen(  # noqa: S603
+                [sys.executable, "-m", "culturewatch", *map(str, arguments)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=os.environ | {"PYTHONWARNINGS": "default"},
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
+    def said(self) -> str:
+        """All it printed so far."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, as a service manager does."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self._process.kill()
+        self._process.wait(PATIENCE_S)
+
+    async def ended(self, within_s: float = PATIENCE_S) -> int:
+        """Its exit code, once it has ended by itself."""
+        await until(lambda: not self.runs, within_s=within_s, why=lambda: self.said)
+        return self._process.wait()
+
+
+@contextmanager
+def program(*arguments: str | Path, log: Path) -> Iterator[Program]:
+    """Runs ``culturewatch``; what still runs at the end is killed."""
+    started = Program(*arguments, log=log)
+    try:
+        yield started
+    finally:
+        if started.runs:
+            started.kill()
+
+
+def core(site: Site, name: str = "core") -> "contextmanager[Program]":
+    """The core of ``site`` as a process."""
+    return program("core", site.path, log=site.base / f"{name}.log")
+
+
+async def until(
+    holds: Callable[[], bool],
+    *,
+    within_s: float = PATIENCE_S,
+    why: Callable[[], str] = lambda: "",
+) -> None:
+    """Wait for a condition; the text of the failure is its name and ``why()``."""
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, f"not within {within_s} s\n{why()}"
+        await asyncio.sleep(0.05)
+
+
+def entries(site: Site) -> list[tuple[int, Entry]]:
+    """The journal so far, with numbers."""
+    found: list[tuple[int, Entry]] = []
+    with JournalReader(site.data) as journal:
+        while more := journal.entries(found[-1][0] if found else 0):
+            found += more
+    return found
+
+
+def scans(site: Site, device: str) -> list[Scan]:
+    """All scans of a device, in the order of the journal; none where there is no journal yet."""
+    try:
+        logged = entries(site)
+    except JournalError:
+        return []
+    return [entry for _, entry in logged if isinstance(entry, Scan) and entry.device == device]
+
+
+def history(site: Site) -> list[Recorded]:
+    """The alarm history, oldest first; none where there is no store yet."""
+    try:
+        with AlarmReader(paths.alarms(site.data)) as reader:
+            return reader.history(limit=100_000)[::-1]
+    except StoreError:
+        return []
+
+
+def inbox(site: Site) -> list[Message]:
+    """The pages that were handed over."""
+    path = paths.inbox(site.data)
+    lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
+    return [msgspec.json.decode(line, type=Message) for line in lines]

@@ -1,0 +1,88 @@
+"""The figures of a plan, against those worked out by hand from the register maps."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from culturewatch.cli import app
+
+# Characters, 11 bits each, that one cycle takes on a serial line. A read is 8 characters asked, 5
+# and the data answered, and two silences of 3.5.
+INCUBATOR = (8 + 5 + 2 * 7 + 7) + (8 + 5 + 1 + 7)
+"""Input registers 0x10 to 0x16 in one read, the bit of the door in another."""
+GMP251 = (8 + 5 + 2 * 6 + 7) + (8 + 5 + 2 * 1 + 7)
+"""Holding registers 0 to 5, which are two floats and the two between them; and 0x800."""
+HMP = (8 + 5 + 2 * 4 + 7) + (8 + 5 + 2 * 1 + 7)
+"""Holding registers 0 to 3, and 0x200."""
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
+
+
+@pytest.fixture(scope="module")
+def planned() -> dict[str, object]:
+    said = CliRunner().invoke(app, ["check", str(EXAMPLE), "--json"])
+    assert said.exit_code == 0
+    found: dict[str, object] = json.loads(said.stdout)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("device", "requests", "registers", "bus_s"),
+    [
+        pytest.param("inc1", 2, 8, INCUBATOR * 11 / 9600, id="simulated incubator"),
+        pytest.param("co2probe", 2, 7, GMP251 * 11 / 9600, id="GMP251"),
+        pytest.param("rhprobe", 2, 5, HMP * 11 / 9600, id="HMP"),
+        pytest.param("ln2a", 0, 0, 0.0, id="MQTT is not polled"),
+    ],
+)
+def test_a_device_is_read_as_worked_out_by_hand(
+    planned: dict[str, list[dict[str, object]]],
+    device: str,
+    requests: int,
+    registers: int,
+    bus_s: float,
+) -> None:
+    found = next(d for d in planned["devices"] if d["id"] == device)
+    assert (found["requests"], found["registers"]) == (requests, registers)
+    assert found["bus_s"] == pytest.approx(bus_s, abs=0.0005)
+
+
+def test_requests_a_second_are_those_of_all_devices(planned: dict[str, float]) -> None:
+    # Three incubators: 2 reads each second; two probes: 2 reads every 2 s.
+    assert planned["requests_per_s"] == pytest.approx(3 * 2 / 1 + 2 * 2 / 2)
+
+
+def test_what_nobody_watches_is_named(planned: dict[str, list[str]]) -> None:
+    # By eye from examples/rules.d: no rule is on these, and every device has a silence rule.
+    assert "inc1.relative_humidity" in planned["unwatched"]
+    assert "room.fault" in planned["unwatched"]
+    assert "inc1.temperature" not in planned["unwatched"]
+    assert planned["unheard"] == []
+
+
+def test_a_device_whose_silence_nobody_would_tell_is_named(tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_bytes(EXAMPLE.read_bytes())
+    rules = tmp_path / "rules.d"
+    rules.mkdir()
+    kept = (EXAMPLE.parent / "rules.d" / "incubators.toml").read_text(encoding="utf-8")
+    (rules / "incubators.toml").write_text(kept, encoding="utf-8")
+    said = CliRunner().invoke(app, ["check", str(tmp_path / "site.toml")])
+    assert said.exit_code == 0
+    silent = [line for line in said.stdout.splitlines() if "no silence rule" in line]
+    assert [line.split(":")[0] for line in silent] == [
+        "! co2probe",
+        "! rhprobe",
+        "! ln2a",
+        "! ln2b",
+        "! room",
+    ]
+
+
+def test_a_plan_fits_a_terminal_of_80_columns() -> None:
+    said = CliRunner().invoke(app, ["check", str(EXAMPLE)])
+    table = said.stdout.splitlines()[:10]
+    assert all(len(line) <= 80 for line in table)
+    assert "…" not in said.stdout
+    assert "127.0.0.1:15024 unit 241" in said.stdout

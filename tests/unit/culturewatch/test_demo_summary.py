@@ -1,0 +1,33 @@
+"""Percentiles by nearest rank."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from culturewatch.demo_summary import percentile
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"),
+    [
+        pytest.param([15, 20, 35, 40, 50], 30, 20, id="the textbook's example"),
+        pytest.param([15, 20, 35, 40, 50], 40, 20, id="on a rank"),
+        pytest.param([15, 20, 35, 40, 50], 50, 35, id="median of an odd number"),
+        pytest.param([15, 20, 35, 40, 50], 100, 50, id="all"),
+        pytest.param([15, 20, 35, 40, 50], 0, 15, id="none"),
+        pytest.param([7], 99, 7, id="of one"),
+        pytest.param(list(range(1, 101)), 99, 99, id="p99 of a hundred"),
+        pytest.param([], 50, None, id="of nothing"),
+    ],
+)
+def test_a_percentile_is_that_of_the_nearest_rank(
+    values: list[int], percent: float, expected: int | None
+) -> None:
+    assert percentile(values, percent) == expected
+
+
+@given(st.lists(st.integers(), min_size=1), st.integers(1, 100))
+def test_at_least_so_many_values_are_not_above_it(values: list[int], percent: int) -> None:
+    found = percentile(sorted(values), percent)
+    assert found in values
+    assert sum(value <= found for value in values) * 100 >= percent * len(values)

@@ -1,0 +1,178 @@
+"""What a terminal shows of values, ages and alarms, and what it leaves out when it is small."""
+
+from io import StringIO
+from zoneinfo import ZoneInfo
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+
+from alerts.engine.view import AlarmView
+from console.view import ChannelView, DeviceView, SiteView
+from culturewatch.table import age, alarm_text, clock, render, shown
+
+VIENNA = ZoneInfo("Europe/Vienna")
+NOON = 1_767_610_800_000
+"""2026-01-05 11:00:00 UTC."""
+WARM = ChannelView(
+    id="inc1.temperature",
+    key="temperature",
+    quantity="temperature",
+    unit="degC",
+    value=37.0,
+    quality="good",
+    at=NOON,
+    age_ms=400,
+    alarm=None,
+)
+DOOR = replace(WARM, id="inc1.door", key="door", quantity="state", unit="1", value=0.0)
+ALARM = AlarmView(
+    rule="inc1-temperature-high",
+    channel="inc1.temperature",
+    state="U",
+    filter="F2",
+    quality="GOOD",
+    overlay="",
+    escalation="RUN",
+    step=0,
+    severity="high",
+    worst="high",
+    occurrence=1,
+    activation=1,
+    since=NOON,
+    acked_by=(),
+    paged=("oncall",),
+    under="",
+    consequences=(),
+    value=38.0,
+    value_at=NOON,
+)
+
+
+def device(number: int, *channels: ChannelView, batches: tuple[str, ...] = ()) -> DeviceView:
+    return DeviceView(
+        id=f"inc{number}",
+        name=f"Incubator {number}",
+        location="",
+        silent=False,
+        batches=batches,
+        channels=tuple(replace(c, id=f"inc{number}.{c.key}") for c in channels),
+    )
+
+
+def view(*devices: DeviceView, problems: tuple[str, ...] = ()) -> SiteView:
+    return SiteView(
+        at=NOON,
+        core_alive=False,
+        core_age_ms=65_000,
+        devices=devices,
+        alarms=(),
+        pages=(),
+        counts=None,
+        status=None,
+        problems=problems,
+    )
+
+
+def printed(what: SiteView, *, width: int = 120, height: int | None = None) -> str:
+    console = Console(width=width, record=True, file=StringIO())
+    console.print(render(what, VIENNA, title="Laboratory", height=height))
+    return console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "expected"),
+    [
+        ("degC", 37.0, "37.00 °C"),
+        ("degC", -195.806, "-195.81 °C"),
+        ("%", 5.0, "5.00 %"),
+        ("mm", 449.6, "450 mm"),
+        ("hPa", 1013.25, "1013.2 hPa"),
+        ("kg", 0.5, "0.5 kg"),
+        ("1", 1.0, "yes"),
+        ("1", 0.0, "no"),
+    ],
+)
+def test_a_value_is_shown_with_its_unit(unit: str, value: float, expected: str) -> None:
+    assert shown(replace(WARM, unit=unit, value=value)) == expected
+
+
+@pytest.mark.parametrize("unit", ["degC", "1"])
+def test_where_there_is_no_value_none_is_shown(unit: str) -> None:
+    assert shown(replace(WARM, unit=unit, value=None, quality="no_answer")) == "-"
+
+
+@pytest.mark.parametrize(
+    ("ms", "expected"),
+    [
+        (None, "never"),
+        (0, "0.0 s"),
+        (1_540, "1.5 s"),
+        (10_000, "10 s"),
+        (99_000, "99 s"),
+        (100_000, "2 min"),
+        (119 * 60_000, "119 min"),
+        (120 * 60_000, "2 h"),
+        (72 * 3_600_000, "72 h"),
+    ],
+)
+def test_an_age_is_in_the_unit_that_a_person_would_choose(ms: int | None, expected: str) -> None:
+    assert age(ms) == expected
+
+
+def test_times_are_those_of_the_sites_zone() -> None:
+    assert clock(NOON, VIENNA) == "12:00:00"
+    assert clock(None, VIENNA) == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("U", "high UNACKNOWLEDGED"),
+        ("A", "high acknowledged"),
+        ("R", "high returned, unack."),
+        ("LU", "high latched, unack."),
+        ("LA", "high latched, ack."),
+    ],
+)
+def test_the_state_of_an_alarm_is_said_in_words(state: str, words: str) -> None:
+    assert alarm_text(replace(ALARM, state=state)).plain == words
+
+
+def test_an_alarm_that_another_explains_says_which() -> None:
+    assert alarm_text(replace(ALARM, under="power")).plain.endswith("(under power)")
+
+
+def test_a_core_that_does_not_run_is_told_first() -> None:
+    text = printed(view(device(1, WARM)))
+    assert "CORE DOES NOT RUN (last heard: 65 s ago)" in text.splitlines()[0]
+
+
+def test_a_device_that_was_never_heard_has_a_row() -> None:
+    text = printed(view(device(1), problems=("alarms.db: cannot be read",)))
+    assert "Incubator 1" in text
+    assert "never heard" in text
+    assert "! alarms.db: cannot be read" in text
+
+
+def test_a_row_shows_value_quality_age_alarm_and_batch() -> None:
+    warm = replace(WARM, alarm=ALARM)
+    text = printed(view(device(1, warm, DOOR, batches=("B-2026-0001",))))
+    row = next(line for line in text.splitlines() if "temperature" in line)
+    for word in ("37.00 °C", "good", "0.4 s", "high UNACKNOWLEDGED", "B-2026-0001"):
+        assert word in row
+
+
+@pytest.mark.parametrize("height", [8, 12, 20, 40])
+def test_an_alarm_is_shown_in_the_smallest_terminal(height: int) -> None:
+    devices = [device(n, WARM, DOOR) for n in range(1, 9)]
+    alarmed = device(9, WARM, replace(DOOR, value=1.0, alarm=ALARM))
+    text = printed(view(*devices, alarmed), height=height)
+    assert "high UNACKNOWLEDGED" in text
+
+
+def test_a_switch_at_rest_is_left_out_first() -> None:
+    devices = [device(n, WARM, DOOR) for n in range(1, 9)]
+    text = printed(view(*devices), height=16)
+    assert "door" not in text
+    assert text.count("temperature") == 8
