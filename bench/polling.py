@@ -269,7 +269,8 @@ def chosen(arguments: argparse.Namespace) -> list[Part]:
         return []
     from bench.polling_parts import engine, forward  # noqa: PLC0415 # see above
 
-    return [engine] * arguments.engine + [forward] * arguments.forward
+    parts: list[Part] = [engine] if arguments.engine else []
+    return [*parts, forward] if arguments.forward else parts
 
 
 def main() -> None:

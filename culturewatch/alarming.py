@@ -15,6 +15,7 @@ from alerts.service import AlarmService
 from alerts.store import AlarmStore
 from alerts.token import TokenDesk, load_key
 from culturewatch.at_risk import AtRisk
+from culturewatch.blindness import Blindness
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
 from culturewatch.site import Site
@@ -25,9 +26,12 @@ from storage.journal import Journal
 class Alarming:
     """Judges what the journal holds, and tells people. Made by ``alarming``."""
 
-    def __init__(self, service: AlarmService, outbox: Outbox, emergency: Emergency) -> None:
+    def __init__(
+        self, service: AlarmService, outbox: Outbox, emergency: Emergency, blindness: Blindness
+    ) -> None:
         self.service = service
         self.emergency = emergency
+        self.blindness = blindness
         self._outbox = outbox
 
     async def send(self) -> None:
@@ -76,7 +80,15 @@ async def alarming(
             on_trouble=troubles.say,
             handed=emergency.handed,
         )
-        yield Alarming(service, outbox, emergency)
+        blindness = Blindness(
+            lambda: journal.stats,
+            ways,
+            directory,
+            site.file.policy,
+            site=site.file.site.name,
+            on_trouble=troubles.say,
+        )
+        yield Alarming(service, outbox, emergency, blindness)
 
 
 def _finder(engine: Engine) -> Callable[[str], Rule | None]:

@@ -116,6 +116,7 @@ class Core:
             "alarm engine": self._alarms.service.run,
             "outbox": self._alarms.send,
             "emergency pages": self._alarms.emergency.run,
+            "blindness": self._alarms.blindness.run,
             "status": self._say_how_it_is,
         }
         running |= {broker.name: broker.run for broker in collecting.brokers.values()}

@@ -1,4 +1,4 @@
-"""``python -m tools.terminal_picture SITE SVG``: what ``culturewatch status`` shows, as a picture."""
+"""``python -m tools.terminal_picture SITE SVG``: ``culturewatch status`` as a picture."""
 
 import sys
 from io import StringIO

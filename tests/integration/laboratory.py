@@ -7,8 +7,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+
+import msgspec
 
 from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
@@ -18,12 +20,9 @@ from culturewatch.simulated import simulated_site
 from culturewatch.site import Site, load
 from devices.scan import Scan
 from simulators.rooms import Rooms
-from storage.entry import Entry
-from storage.journal import JournalError
+from storage.journal import JournalError, Logged
 from storage.reader import JournalReader
-from tests.services import free_port  # noqa: TID251 - tests may use the tests' own launchers
-
-import msgspec
+from tests.services import free_port
 
 PATIENCE_S = 30.0
 ROOT = Path(__file__).parents[2]
@@ -209,9 +208,18 @@ def program(*arguments: str | Path, log: Path) -> Iterator[Program]:
             started.kill()
 
 
-def core(site: Site, name: str = "core") -> "contextmanager[Program]":
+def core(site: Site, name: str = "core") -> AbstractContextManager[Program]:
     """The core of ``site`` as a process."""
     return program("core", site.path, log=site.base / f"{name}.log")
+
+
+def heard(site: Site) -> set[str]:
+    """The devices of which the journal has a value."""
+    return {
+        entry.device
+        for _, entry in logged(site)
+        if isinstance(entry, Scan) and any(value is not None for value in entry.values)
+    }
 
 
 async def until(
@@ -227,22 +235,25 @@ async def until(
         await asyncio.sleep(0.05)
 
 
-def entries(site: Site) -> list[tuple[int, Entry]]:
-    """The journal so far, with numbers."""
-    found: list[tuple[int, Entry]] = []
-    with JournalReader(site.data) as journal:
-        while more := journal.entries(found[-1][0] if found else 0):
-            found += more
+def logged(site: Site) -> list[Logged]:
+    """The journal so far; nothing where there is none yet."""
+    found: list[Logged] = []
+    try:
+        with JournalReader(site.data) as journal:
+            while more := journal.entries(found[-1][0] if found else 0):
+                found += more
+    except JournalError:
+        return []
     return found
 
 
-def scans(site: Site, device: str) -> list[Scan]:
-    """All scans of a device, in the order of the journal; none where there is no journal yet."""
-    try:
-        logged = entries(site)
-    except JournalError:
-        return []
-    return [entry for _, entry in logged if isinstance(entry, Scan) and entry.device == device]
+def scans(site: Site, device: str, after: int = 0) -> list[Scan]:
+    """The scans of a device with higher numbers than ``after``, in the order of the journal."""
+    return [
+        entry
+        for seq, entry in logged(site)
+        if seq > after and isinstance(entry, Scan) and entry.device == device
+    ]
 
 
 def history(site: Site) -> list[Recorded]:

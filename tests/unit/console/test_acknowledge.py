@@ -102,10 +102,12 @@ async def test_a_link_works_once_and_says_so_afterwards(
     tmp_path: Path, alarmed: Core, client: httpx.AsyncClient
 ) -> None:
     path = link(tmp_path)
+    form = {"nonce": nonce_in(await client.get(path)), "note": "again"}
     async with alarmed.taking():
         await press(client, path)
         opened, again = await client.get(path), await press(client, path)
-    for answer in (opened, again):
+        from_an_open_page = await client.post(path, data=form, headers={"Origin": ADDRESS})
+    for answer in (opened, again, from_an_open_page):
         assert answer.status_code == 409
         assert "used before: Ada acknowledged" in answer.text
         assert "<form" not in answer.text
@@ -299,6 +301,7 @@ async def test_a_form_of_a_megabyte_is_refused_however_it_is_sent(
     whole = await client.post(path, content=b"n" * 1_000_000, headers=headers)
     streamed = await client.post(path, content=pieces(), headers=headers)
     assert (whole.status_code, streamed.status_code) == (413, 413)
+    assert "At most 16384 bytes" in whole.text
     assert not (tmp_path / "inbox.db").exists()
 
 
@@ -362,7 +365,7 @@ async def test_two_consoles_take_one_press(
     caplog.set_level(logging.INFO)
     path = link(tmp_path)
     async with browser(settings(tmp_path)) as one, browser(settings(tmp_path)) as two:
-        clicks = [asyncio.create_task(press(each, path)) for each in (one, two)]
+        clicks = [asyncio.create_task(press(each, path, note=str(each))) for each in (one, two)]
         await until(lambda: "was pressed again" in caplog.text)
         async with alarmed.taking():
             answers = await asyncio.gather(*clicks)

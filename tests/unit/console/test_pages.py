@@ -66,7 +66,9 @@ async def test_the_page_shows_the_room(tmp_path: Path) -> None:
 async def test_a_silent_device_is_called_so_in_words_and_shows_no_number(tmp_path: Path) -> None:
     async with core(tmp_path) as running:
         await ill_room(running)
-        page = plain(await page_of(tmp_path))
+        whole = await page_of(tmp_path)
+    page = plain(whole)
+    assert whole.count('class="device silent"') == 1
     freezer = page.partition("Freezer A")[2].partition("Last pages")[0]
     assert "✖ SILENT" in freezer
     assert f"level {words.NOTHING} ✖ no answer" in freezer

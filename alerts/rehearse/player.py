@@ -1,0 +1,243 @@
+"""Plays a story through the production engine, store and outbox, in virtual time."""
+
+import asyncio
+import tempfile
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import assert_never
+
+from alerts.directory import Directory
+from alerts.engine.engine import Engine
+from alerts.notify.notifier import Notifier
+from alerts.outbox import Outbox
+from alerts.page import Composer
+from alerts.rehearse.memory_journal import MemoryJournal
+from alerts.rehearse.provider import Channel, Providers
+from alerts.rehearse.recorder import Recorder, WatchedStore
+from alerts.rehearse.script import Deed, StoryError, deeds, specs
+from alerts.rehearse.story import Event, Order, Sample, Story
+from alerts.rehearse.timeline import Entry, Outcome
+from alerts.rehearse.virtual import Rank, VirtualClock, VirtualLoop
+from alerts.rule import Rule
+from alerts.rulebook import Rulebook, RuleError, build
+from alerts.service import AlarmService
+from devices import duration
+from devices.quality import Quality
+from devices.scan import Layout, Scan, Source
+from storage.entry import ClockStep, Command, Started
+
+VERSION = "rehearsal"
+
+
+def play(story: Story) -> Outcome:
+    """What happens in ``story``, up to its end.
+
+    Raises:
+        StoryError: the story contradicts itself.
+    """
+    script = deeds(story)
+    try:
+        book = build(story.rule, channels=specs(story), policies=story.policy, people=story.people)
+    except RuleError as error:
+        raise StoryError(str(error)) from error
+    clock = VirtualClock(story.start_ms)
+    with (
+        tempfile.TemporaryDirectory(prefix="culturewatch-rehearse-") as folder,
+        asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner,
+    ):
+        return runner.run(Stage(story, book, clock, Path(folder)).perform(script))
+
+
+class Stage:
+    """One performance: the core of a site, which may die and come back, and its log."""
+
+    def __init__(self, story: Story, book: Rulebook, clock: VirtualClock, folder: Path) -> None:
+        self._story = story
+        self._book = book
+        self._clock = clock
+        self._path = folder / "alarms.db"
+        self._journal = MemoryJournal()
+        self._recorder = Recorder(clock)
+        self._providers = Providers(self._recorder.hand, self._came_back)
+        self._quantities = {channel.id: channel.quantity for channel in story.channel}
+        self._commands = 0
+        self._returned: asyncio.Queue[int] = asyncio.Queue()
+        self._engine: Engine | None = None
+        self._outbox: Outbox | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._asleep_until = 0
+
+    async def perform(self, script: tuple[Deed, ...]) -> Outcome:
+        """Do all deeds in their time, and wait for the end."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._start(tasks)
+            for deed in script:
+                await self._clock.reach(deed.at, deed.rank)
+                await self._do(deed, tasks)
+            await self._clock.reach(self._story.end, Rank.COMMAND)
+            views = () if self._engine is None else self._engine.views()
+            await self._stop()
+        return Outcome(
+            timeline=tuple(sorted(self._recorder.entries, key=lambda entry: entry.at)),
+            final={view.rule: view for view in views},
+        )
+
+    async def _do(self, deed: Deed, tasks: asyncio.TaskGroup) -> None:
+        if deed.sample is not None:
+            # What is due while nothing runs is lost; what an event brings later comes.
+            if self._running is not None and deed.at >= self._asleep_until:
+                self._take(deed.sample)
+        elif deed.event is not None:
+            await self._act(deed.event, tasks)
+
+    def _take(self, sample: Sample) -> None:
+        wall = self._clock.wall()
+        at = wall if sample.taken is None else wall - self._clock.elapsed + sample.taken
+        device, _, key = sample.channel.partition(".")
+        layout = Layout(device, (key,), (self._quantities[sample.channel],))
+        quality = Quality.parse(sample.quality)
+        value = float(sample.value) if sample.value is not None and quality.has_value else None
+        source = Source[sample.source.upper()]
+        self._journal.append(Scan(layout, at, wall, (value,), bytes((quality,)), source))
+
+    async def _act(self, event: Event, tasks: asyncio.TaskGroup) -> None:
+        for verb in ("ack", "unack", "reset", "remove"):
+            order: Order | None = getattr(event, verb)
+            if order is not None:
+                self._command(verb, order.rule, order.by, _arguments(order))
+        if event.edit is not None:
+            self._edit(dict(event.edit))
+        if event.rota is not None:
+            rota = event.rota
+            to = {"step": str(rota.step), "to": ",".join(rota.to)}
+            self._command("rota", rota.policy, rota.by, to)
+        if event.provider is not None:
+            self._providers.instruct(event.provider)
+        if event.receipt is not None:
+            await self._receipt(event.receipt.page, delivered=event.receipt.status == "delivered")
+        if event.clock_step is not None:
+            self._set_clock(event.clock_step)
+        if event.suspend is not None:
+            self._suspend(event.suspend)
+        if event.kill is not None:
+            self._stage("kill")
+            await self._stop()
+        if event.restart is not None:
+            self._stage("restart")
+            await self._stop()
+            await self._start(tasks)
+
+    def _command(self, verb: str, target: str, by: str, arguments: dict[str, str]) -> None:
+        self._commands += 1
+        self._journal.append(
+            Command(
+                id=f"story-{self._commands}",
+                at=self._clock.wall(),
+                by=by,
+                verb=verb,
+                target=target,
+                via="cli",
+                arguments=arguments,
+            )
+        )
+
+    def _edit(self, fields: dict[str, object]) -> None:
+        rule, by = str(fields.pop("rule", "")), str(fields.pop("by", ""))
+        self._command("edit", rule, by, {name: str(value) for name, value in fields.items()})
+
+    async def _receipt(self, page: int | str, *, delivered: bool) -> None:
+        row = self._recorder.page_row(page)
+        if row is None:
+            raise StoryError(f"there is no page {page!r} yet that a receipt could be about")
+        if self._outbox is not None:
+            await self._outbox.receipt(row, delivered=delivered)
+
+    def _set_clock(self, text: str) -> None:
+        sign = -1 if text.startswith("-") else 1
+        step = sign * int(duration.parse(text.lstrip("+-")))
+        self._clock.shift += step
+        self._stage("clock_step")
+        self._journal.append(ClockStep(at=self._clock.wall(), step=step))
+
+    def _suspend(self, for_ms: int) -> None:
+        self._stage("suspend")
+        self._asleep_until = self._clock.elapsed + for_ms
+        self._clock.leap(self._asleep_until)
+
+    def _stage(self, what: str) -> None:
+        self._recorder.add(Entry(at=self._clock.elapsed, what=what))
+
+    def _came_back(self, row: int) -> None:
+        self._returned.put_nowait(row)
+
+    async def _start(self, tasks: asyncio.TaskGroup) -> None:
+        up = asyncio.Event()
+        self._running = tasks.create_task(self._core(up), name="core")
+        await up.wait()
+
+    async def _stop(self) -> None:
+        running, self._running, self._outbox = self._running, None, None
+        if running is not None:
+            running.cancel()
+            await asyncio.wait([running])
+
+    async def _core(self, up: asyncio.Event) -> None:
+        async with AsyncExitStack() as stack:
+            store = await stack.enter_async_context(WatchedStore(self._path, self._recorder))
+            saved = await store.load()
+            engine = self._engine = Engine(self._book, saved.parts)
+            directory = Directory(self._story.people, self._story.policy, _finder(engine))
+            outbox = self._outbox = Outbox(
+                store,
+                self._channels(),
+                Composer(directory, self._book.channels),
+                directory,
+                now=self._clock.wall,
+                on_trouble=lambda _: None,
+            )
+            service = AlarmService(
+                self._journal,
+                engine,
+                store,
+                directory,
+                cursor=saved.cursor,
+                committed=lambda _: outbox.wake(),
+                now=self._clock.wall,
+                on_trouble=lambda _: None,
+            )
+            self._journal.append(
+                Started(at=self._clock.wall(), version=VERSION, configuration=self._book.digest)
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(service.run(), name="alarm engine")
+                await service.caught_up.wait()
+                tasks.create_task(outbox.run(), name="outbox")
+                tasks.create_task(self._return(outbox), name="returned messages")
+                up.set()
+
+    async def _return(self, outbox: Outbox) -> None:
+        while True:
+            row = await self._returned.get()
+            await outbox.receipt(row, delivered=False)
+
+    def _channels(self) -> dict[str, Notifier]:
+        names = {name for person in self._story.people for name in person.channels}
+        return {name: Channel(name, self._providers) for name in sorted(names)}
+
+
+def _arguments(order: Order) -> dict[str, str]:
+    arguments = {"severity": order.severity, "note": order.note}
+    if order.occurrence is not None:
+        arguments["occurrence"] = str(order.occurrence)
+    return {name: text for name, text in arguments.items() if text}
+
+
+def _finder(engine: Engine) -> Callable[[str], Rule | None]:
+    def rule_of(rule: str) -> Rule | None:
+        try:
+            return engine.rule(rule)
+        except KeyError:
+            return None
+
+    return rule_of
