@@ -268,6 +268,7 @@ class Watch:
         values = self._pending
         if values is None:
             return
+        self._due = self.due()
         self._pending = None
         for channel, place in zip(self.channels, self._places, strict=True):
             if place is not None:

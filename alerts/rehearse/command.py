@@ -15,7 +15,7 @@ from devices import document
 from devices.document import DocumentError
 
 HOLDS, DIFFERS, WRONG = 0, 1, 2
-_UNKNOWN = re.compile(r"Object contains unknown field `(\w+)`")
+_UNKNOWN = re.compile(r"unknown key `(\w+)`.*")
 _LATER = frozenset(
     {"shelve", "unshelve", "suppress", "out_of_service", "in_service", "kill_at", "restore"}
 )
@@ -42,8 +42,9 @@ def _one(path: Path, *, json: bool, out: TextIO) -> int:
         raise StoryError("\n".join(wrong))
     outcome = play(story)
     if json:
-        for entry in outcome.timeline:
-            out.write(msgspec.json.encode(entry.written()).decode() + "\n")
+        out.writelines(
+            msgspec.json.encode(entry.written()).decode() + "\n" for entry in outcome.timeline
+        )
     difference = compare(story, outcome)
     if difference is None:
         if not json:

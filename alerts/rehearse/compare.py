@@ -9,6 +9,7 @@ from alerts.rehearse.timeline import WHATS, Entry, Outcome, clock
 
 BEFORE = 10
 """Lines of the timeline that are shown before a difference."""
+_IN_HEAD = frozenset({"what", "since"})
 _NOT_FIELDS = frozenset({"at", "within", "exactly", "at_most", "at_least"})
 
 
@@ -43,27 +44,22 @@ def mistakes(story: Story) -> Iterator[str]:
 
 def compare(story: Story, outcome: Outcome) -> Difference | None:
     """The first expectation that does not hold, in the order expect, never, count, final."""
+    return next(_differences(story, outcome), None)
+
+
+def _differences(story: Story, outcome: Outcome) -> Iterator[Difference]:
     timeline = outcome.timeline
     for expected in story.expect:
         if not any(fits(entry, expected) for entry in timeline):
-            return _missing(expected, timeline)
+            yield _missing(expected, timeline)
     for unwanted in story.never:
-        for number, entry in enumerate(timeline):
-            if fits(entry, unwanted):
-                return Difference(
-                    expected=f"never {told(unwanted)}",
-                    happened=str(entry),
-                    before=timeline[max(0, number - BEFORE) : number],
-                )
+        yield from _unwanted(unwanted, timeline)
     for counted in story.count:
         number = sum(fits(entry, counted) for entry in timeline)
         if not _is_right(counted, number):
-            return _miscounted(counted, number, timeline)
+            yield _miscounted(counted, number, timeline)
     for final in story.final:
-        difference = _final(final, outcome)
-        if difference is not None:
-            return difference
-    return None
+        yield from _final(final, outcome)
 
 
 def fits(entry: Entry, wanted: Expectation) -> bool:
@@ -80,7 +76,9 @@ def told(wanted: Expectation) -> str:
     when = clock(wanted.at) if wanted.at is not None else ""
     if wanted.within is not None:
         when = f"{clock(wanted.within[0])} to {clock(wanted.within[1])}"
-    fields = [f"{n}={clock(v) if n == 'since' else v}" for n, v in _fields(wanted) if n != "what"]
+    fields = [f"{name}={value}" for name, value in _fields(wanted) if name not in _IN_HEAD]
+    if wanted.since is not None:
+        fields.append(f"since={clock(wanted.since)}")
     return " ".join(part for part in (when, wanted.what or "any entry", *fields) if part)
 
 
@@ -115,6 +113,16 @@ def _missing(expected: Expectation, timeline: Sequence[Entry]) -> Difference:
     )
 
 
+def _unwanted(unwanted: Expectation, timeline: Sequence[Entry]) -> Iterator[Difference]:
+    for number, entry in enumerate(timeline):
+        if fits(entry, unwanted):
+            yield Difference(
+                expected=f"never {told(unwanted)}",
+                happened=str(entry),
+                before=tuple(timeline[max(0, number - BEFORE) : number]),
+            )
+
+
 def _is_right(counted: Count, number: int) -> bool:
     return (
         (counted.exactly is None or number == counted.exactly)
@@ -141,7 +149,7 @@ def _miscounted(counted: Count, number: int, timeline: Sequence[Entry]) -> Diffe
     )
 
 
-def _final(final: Final, outcome: Outcome) -> Difference | None:
+def _final(final: Final, outcome: Outcome) -> Iterator[Difference]:
     view = outcome.final.get(final.rule)
     for name in Final.__struct_fields__:
         wanted = getattr(final, name)
@@ -149,9 +157,8 @@ def _final(final: Final, outcome: Outcome) -> Difference | None:
             continue
         found = getattr(view, name, "nothing: the rule was removed")
         if found != wanted:
-            return Difference(
+            yield Difference(
                 expected=f"at the end {final.rule} {name}={wanted}",
                 happened=f"{name}={found}",
                 before=outcome.timeline[-BEFORE:],
             )
-    return None

@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import assert_never
 
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
@@ -102,6 +101,23 @@ class Stage:
         self._journal.append(Scan(layout, at, wall, (value,), bytes((quality,)), source))
 
     async def _act(self, event: Event, tasks: asyncio.TaskGroup) -> None:
+        self._order(event)
+        if event.provider is not None:
+            self._providers.instruct(event.provider)
+        if event.receipt is not None:
+            await self._receipt(event.receipt.page, delivered=event.receipt.status == "delivered")
+        if event.clock_step is not None:
+            self._set_clock(event.clock_step)
+        if event.suspend is not None:
+            self._suspend(event.suspend)
+        if event.kill is not None or event.restart is not None:
+            self._stage("kill" if event.restart is None else "restart")
+            await self._stop()
+        if event.restart is not None:
+            await self._start(tasks)
+
+    def _order(self, event: Event) -> None:
+        """What a person does."""
         for verb in ("ack", "unack", "reset", "remove"):
             order: Order | None = getattr(event, verb)
             if order is not None:
@@ -112,21 +128,6 @@ class Stage:
             rota = event.rota
             to = {"step": str(rota.step), "to": ",".join(rota.to)}
             self._command("rota", rota.policy, rota.by, to)
-        if event.provider is not None:
-            self._providers.instruct(event.provider)
-        if event.receipt is not None:
-            await self._receipt(event.receipt.page, delivered=event.receipt.status == "delivered")
-        if event.clock_step is not None:
-            self._set_clock(event.clock_step)
-        if event.suspend is not None:
-            self._suspend(event.suspend)
-        if event.kill is not None:
-            self._stage("kill")
-            await self._stop()
-        if event.restart is not None:
-            self._stage("restart")
-            await self._stop()
-            await self._start(tasks)
 
     def _command(self, verb: str, target: str, by: str, arguments: dict[str, str]) -> None:
         self._commands += 1

@@ -84,20 +84,26 @@ def _check(story: Story, number: int, event: Event) -> None:
         said = ", ".join(event.verbs) or "none"
         raise StoryError(f"{where}: an event has exactly one verb; this has {said}")
     channels = {channel.id for channel in story.channel}
-    for one in (event.sample, event.samples):
-        if one is not None and one.channel not in channels:
-            raise StoryError(f"{where}: there is no channel {one.channel!r}")
-    if event.silence is not None and silenced(event) not in channels:
-        raise StoryError(f"{where}: there is no channel {silenced(event)!r}")
-    for _, sample in _written(event):
-        has_value = Quality.parse(sample.quality).has_value
-        if has_value and sample.value is None:
-            raise StoryError(f"{where}: a {sample.quality} sample needs a value")
+    named = [one.channel for one in (event.sample, event.samples) if one is not None]
+    for channel in [*named, silenced(event)]:
+        if channel and channel not in channels:
+            raise StoryError(f"{where}: there is no channel {channel!r}")
+    _check_values(where, event)
     rules = {rule.id for rule in story.rule}
     for verb in _ORDERS:
         order: Order | None = getattr(event, verb)
         if order is not None and order.rule not in rules:
             raise StoryError(f"{where}: there is no rule {order.rule!r}")
+
+
+def _check_values(where: str, event: Event) -> None:
+    for _, sample in _written(event):
+        try:
+            quality = Quality.parse(sample.quality)
+        except ValueError as error:
+            raise StoryError(f"{where}: {error}") from error
+        if quality.has_value and sample.value is None:
+            raise StoryError(f"{where}: a {sample.quality} sample needs a value")
 
 
 def silenced(event: Event) -> str:

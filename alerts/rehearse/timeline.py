@@ -39,7 +39,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def written(self) -> dict[str, object]:
         """As it is printed: times as ``h:mm:ss``, nothing that does not apply."""
-        fields: dict[str, object] = msgspec.to_builtins(self)
+        fields: dict[str, object] = msgspec.to_builtins(self, enc_hook=int)
         fields["at"] = clock(self.at)
         if self.since is not None:
             fields["since"] = clock(self.since)

@@ -107,7 +107,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self,
         executor: Executor | None,
         func: Callable[[Unpack[Arguments]], T],
-        *args: Unpack[Arguments],
+        *args: *Arguments,
     ) -> asyncio.Future[T]:
         """Call ``func`` at once; the answer is there when somebody waits for it."""
         del executor

@@ -313,7 +313,9 @@ async def test_a_journal_with_a_damaged_tail_is_told_and_gone_on_with(site: Site
     assert log[: len(kept)] == kept
     # Numbers that were given out are not given out again.
     assert min(seq for seq, _ in log[len(kept) :]) > stored[-1][0]
-    print(again.said)
+    lost = [line for line in again.said.splitlines() if "journal.db" in line]
+    assert len(lost) == 1
+    assert f"Entries {kept[-1][0] + 1} to {stored[-1][0]} are gone" in lost[0]
     assert "Traceback" not in again.said
 
 
