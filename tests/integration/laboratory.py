@@ -124,7 +124,7 @@ respond_within = "10m"
 id = "{device}-silent"
 channel = "*.temperature"
 kind = "silence"
-on_delay = "1500ms"
+on_delay = "20s"
 severity = "high"
 policy = "standard"
 cause = "The device, its power or the network is down."
@@ -265,8 +265,9 @@ def history(site: Site) -> list[Recorded]:
         return []
 
 
-def inbox(site: Site) -> list[Message]:
-    """The pages that were handed over."""
+def inbox(site: Site, rule: str) -> list[Message]:
+    """The messages about a rule that were handed over; those about the system have none."""
     path = paths.inbox(site.data)
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    return [msgspec.json.decode(line, type=Message) for line in lines]
+    messages = [msgspec.json.decode(line, type=Message) for line in lines]
+    return [message for message in messages if message.rule == rule]
