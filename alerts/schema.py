@@ -29,6 +29,7 @@ CREATE TABLE history (
 );
 CREATE INDEX history_by_rule ON history (rule, occurrence);
 CREATE INDEX history_by_time ON history (at);
+CREATE INDEX history_by_what ON history (what);
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
