@@ -159,8 +159,11 @@ class Engine:
         if isinstance(note, Started):
             self._restart()
             return
-        inclusive = isinstance(note, Tick | Command)
-        self._work_off(clock.now if inclusive else clock.now - 1)
+        if isinstance(note, Tick):
+            # One from before what came last is no leave to go ahead of samples of this instant.
+            self._work_off(note.at - clock.offset)
+            return
+        self._work_off(clock.now if isinstance(note, Command) else clock.now - 1)
         if isinstance(note, Command):
             self._orders.take(note)
 
