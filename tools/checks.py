@@ -28,7 +28,10 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
         ),
     ),
     ("the example site", (f"{BIN}/culturewatch", "check", "examples/site.toml", "--json")),
-    ("unit tests", (sys.executable, "-m", "pytest", "-q", "-m", "not slow", "tests/unit")),
+    (
+        "unit tests",
+        (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"),
+    ),
     ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),
 )
