@@ -1,0 +1,65 @@
+"""The compose file and the site that it runs speak of the same things."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from culturewatch.check import site_plan
+from culturewatch.parts import influx_settings, rulebook
+from culturewatch.site import load
+
+ROOT = Path(__file__).parents[3]
+SECRETS = ("CULTUREWATCH_INFLUX_TOKEN", "CULTUREWATCH_MQTT_PASSWORD")
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "a-secret-of-the-test")
+
+
+def compose() -> dict[str, Any]:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    found: dict[str, Any] = msgspec.yaml.decode(text)
+    return found
+
+
+def test_the_site_names_services_that_are_there() -> None:
+    site = load(ROOT / "deploy" / "site.toml")
+    services = compose()["services"]
+    influx = influx_settings(site)
+    assert influx is not None
+    assert influx.url == "http://influxdb:8086"
+    assert {"influxdb", "mosquitto", "postgres", "grafana", "culturewatch"} == set(services)
+    assert [broker.host for broker in site.file.broker] == ["mosquitto"]
+    declared = services["influxdb"]["environment"]
+    assert declared["DOCKER_INFLUXDB_INIT_ORG"] == influx.org
+    assert declared["DOCKER_INFLUXDB_INIT_BUCKET"] == influx.bucket
+    assert str(site.data) in services["culturewatch"]["volumes"][1]
+
+
+def test_the_site_is_watched_and_its_secrets_are_handed_in() -> None:
+    site = load(ROOT / "deploy" / "site.toml")
+    planned = site_plan(site, rulebook(site))
+    assert planned.unheard == ()
+    assert set(compose()["services"]["culturewatch"]["environment"]) == set(SECRETS)
+
+
+def test_nothing_starts_with_a_default_password_or_beyond_loopback() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if re.search(r"(PASSWORD|TOKEN)\w*:", line):
+            assert ":?" in line, line
+    for service in compose()["services"].values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+
+
+def test_grafana_reads_the_same_bucket() -> None:
+    path = ROOT / "dashboards" / "provisioning" / "datasources" / "culturewatch.yaml"
+    source = msgspec.yaml.decode(path.read_text(encoding="utf-8"))["datasources"][0]
+    influx = influx_settings(load(ROOT / "deploy" / "site.toml"))
+    assert influx is not None
+    assert (source["url"], source["jsonData"]["dbName"]) == (influx.url, influx.bucket)

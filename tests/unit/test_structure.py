@@ -1,0 +1,66 @@
+"""What import-linter cannot hold: one door for each client, and names of our own."""
+
+import ast
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    *("alerts", "batches", "collector", "console", "culturewatch", "devices", "simulators"),
+    "storage",
+)
+CLIENTS = (
+    *("aiomqtt", "aiosmtplib", "amqtt", "httpx", "influxdb_client", "itsdangerous", "jinja2"),
+    *("matplotlib", "paho", "pymodbus", "uvicorn"),
+)
+
+
+def imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {name.name.partition(".")[0] for name in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_client_has_one_door_in_a_package(package: str) -> None:
+    doors: dict[str, list[str]] = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        for client in imported(path) & set(CLIENTS):
+            doors.setdefault(client, []).append(path.name)
+    assert {client: files for client, files in doors.items() if len(files) > 1} == {}
+
+
+def test_the_doors_are_really_found() -> None:
+    assert "pymodbus" in imported(ROOT / "simulators" / "modbus.py")
+    assert "httpx" in imported(ROOT / "storage" / "endpoint.py")
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_other_distribution_brings_a_package_of_this_name(package: str) -> None:
+    assert set(packages_distributions().get(package, ["culturewatch"])) == {"culturewatch"}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_nothing_is_built_in_a_package_file(package: str) -> None:
+    for path in (ROOT / package).rglob("__init__.py"):
+        assert path.read_text(encoding="utf-8") == ""
+
+
+def survives_everything(path: Path) -> bool:
+    return any(
+        isinstance(node, ast.ExceptHandler)
+        and (node.type is None or ast.unparse(node.type) == "Exception")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    )
+
+
+def test_there_is_one_place_that_survives_the_unexpected() -> None:
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    places = [path.relative_to(ROOT).as_posix() for path in files if survives_everything(path)]
+    assert places == ["collector/supervise.py"]
