@@ -9,19 +9,10 @@ from rich.text import Text
 
 from alerts.engine.view import AlarmView
 from alerts.reader import SentPage
-from console.view import ChannelView, DeviceView, SiteView
+from console import words
+from console.view import DeviceView, SiteView
 
-_DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1}
-_SHOWN_UNIT = {"degC": "°C", "1": ""}
-_STATES = {
-    "U": "UNACKNOWLEDGED",
-    "A": "acknowledged",
-    "R": "returned, unack.",
-    "LU": "latched, unack.",
-    "LA": "latched, ack.",
-}
 _OLD_MS = 10_000
-NOTHING = "-"
 PAGES = 6
 _HEADINGS = 6
 """Lines that are not rows: headline, two headings, a title, and the prompt's."""
@@ -58,37 +49,12 @@ def clock(at: int | None, zone: tzinfo) -> str:
     return "" if at is None else f"{datetime.fromtimestamp(at / 1000, zone):%H:%M:%S}"
 
 
-def shown(channel: ChannelView) -> str:
-    """Value and unit, or a dash where there is no value."""
-    if channel.value is None:
-        return NOTHING
-    if channel.unit == "1":
-        return "yes" if channel.value else "no"
-    return f"{channel.value:.{_DIGITS.get(channel.unit, 2)}f} " + _SHOWN_UNIT.get(
-        channel.unit, channel.unit
-    )
-
-
-def age(ms: int | None) -> str:
-    """How old, in the unit that a person would choose."""
-    if ms is None:
-        return "never"
-    seconds = ms / 1000
-    if seconds < 100:  # noqa: PLR2004 # up to here seconds say more than minutes
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"  # noqa: PLR2004
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"  # noqa: PLR2004
-
-
 def alarm_text(alarm: AlarmView | None) -> Text:
     """An alarm's state in words; colour only underlines it."""
     if alarm is None:
         return Text("")
-    words = f"{alarm.severity or alarm.worst} {_STATES.get(alarm.state, alarm.state)}"
-    if alarm.under:
-        words += f" (under {alarm.under})"
-    unacknowledged = alarm.state in {"U", "R", "LU"}
-    return Text(words, style="bold red" if unacknowledged else "yellow")
+    style = "bold red" if words.asks(alarm) else "yellow"
+    return Text(f"{words.severity(alarm)} {words.state(alarm)}", style=style)
 
 
 def _headline(view: SiteView, zone: tzinfo, title: str) -> Text:
@@ -98,7 +64,9 @@ def _headline(view: SiteView, zone: tzinfo, title: str) -> Text:
     if view.core_alive:
         text.append("core runs", style="green")
     else:
-        text.append(f"CORE DOES NOT RUN (last heard: {age(view.core_age_ms)} ago)", "bold red")
+        text.append(
+            f"CORE DOES NOT RUN (last heard: {words.age(view.core_age_ms)} ago)", "bold red"
+        )
     if view.status is not None:
         text.append(f"  {view.status.received} answers, {view.status.journal.last} entries")
     if view.counts is not None:
@@ -123,7 +91,9 @@ def _room(view: SiteView, channels: frozenset[str]) -> Table:
 def _device_rows(table: Table, device: DeviceView, channels: frozenset[str]) -> None:
     batches = ", ".join(device.batches)
     if not device.channels:
-        table.add_row(device.name, "", NOTHING, Text("never heard", "bold red"), "", "", batches)
+        table.add_row(
+            device.name, "", words.NOTHING, Text("never heard", "bold red"), "", "", batches
+        )
     first = True
     for channel in device.channels:
         if channel.id not in channels:
@@ -131,9 +101,9 @@ def _device_rows(table: Table, device: DeviceView, channels: frozenset[str]) -> 
         table.add_row(
             device.name if first else "",
             channel.key,
-            shown(channel),
+            words.measured(channel.value, channel.unit),
             Text(channel.quality, "" if channel.quality == "good" else "bold red"),
-            Text(age(channel.age_ms), "red" if (channel.age_ms or 0) > _OLD_MS else ""),
+            Text(words.age(channel.age_ms), "red" if (channel.age_ms or 0) > _OLD_MS else ""),
             alarm_text(channel.alarm),
             batches if first or channel.alarm else "",
         )

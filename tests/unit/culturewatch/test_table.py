@@ -9,7 +9,8 @@ from rich.console import Console
 
 from alerts.engine.view import AlarmView
 from console.view import ChannelView, DeviceView, SiteView
-from culturewatch.table import age, alarm_text, clock, render, shown
+from console.words import NOTHING, age, measured
+from culturewatch.table import alarm_text, clock, render
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOON = 1_767_610_800_000
@@ -94,12 +95,12 @@ def printed(what: SiteView, *, width: int = 120, height: int | None = None) -> s
     ],
 )
 def test_a_value_is_shown_with_its_unit(unit: str, value: float, expected: str) -> None:
-    assert shown(replace(WARM, unit=unit, value=value)) == expected
+    assert measured(value, unit) == expected
 
 
 @pytest.mark.parametrize("unit", ["degC", "1"])
 def test_where_there_is_no_value_none_is_shown(unit: str) -> None:
-    assert shown(replace(WARM, unit=unit, value=None, quality="no_answer")) == "-"
+    assert measured(None, unit) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,8 @@ def test_where_there_is_no_value_none_is_shown(unit: str) -> None:
         (100_000, "2 min"),
         (119 * 60_000, "119 min"),
         (120 * 60_000, "2 h"),
-        (72 * 3_600_000, "72 h"),
+        (71 * 3_600_000, "71 h"),
+        (72 * 3_600_000, "3 days"),
     ],
 )
 def test_an_age_is_in_the_unit_that_a_person_would_choose(ms: int | None, expected: str) -> None:
@@ -128,11 +130,11 @@ def test_times_are_those_of_the_sites_zone() -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("U", "high UNACKNOWLEDGED"),
+        ("U", "high unacknowledged"),
         ("A", "high acknowledged"),
-        ("R", "high returned, unack."),
-        ("LU", "high latched, unack."),
-        ("LA", "high latched, ack."),
+        ("R", "high returned, unacknowledged"),
+        ("LU", "high latched, unacknowledged"),
+        ("LA", "high latched, acknowledged: needs reset"),
     ],
 )
 def test_the_state_of_an_alarm_is_said_in_words(state: str, words: str) -> None:
@@ -140,7 +142,7 @@ def test_the_state_of_an_alarm_is_said_in_words(state: str, words: str) -> None:
 
 
 def test_an_alarm_that_another_explains_says_which() -> None:
-    assert alarm_text(replace(ALARM, under="power")).plain.endswith("(under power)")
+    assert alarm_text(replace(ALARM, under="power")).plain.endswith("explained by power")
 
 
 def test_a_core_that_does_not_run_is_told_first() -> None:
@@ -159,7 +161,7 @@ def test_a_row_shows_value_quality_age_alarm_and_batch() -> None:
     warm = replace(WARM, alarm=ALARM)
     text = printed(view(device(1, warm, DOOR, batches=("B-2026-0001",))))
     row = next(line for line in text.splitlines() if "temperature" in line)
-    for word in ("37.00 °C", "good", "0.4 s", "high UNACKNOWLEDGED", "B-2026-0001"):
+    for word in ("37.00 °C", "good", "0.4 s", "high unacknowledged", "B-2026-0001"):
         assert word in row
 
 
@@ -168,7 +170,7 @@ def test_an_alarm_is_shown_in_the_smallest_terminal(height: int) -> None:
     devices = [device(n, WARM, DOOR) for n in range(1, 9)]
     alarmed = device(9, WARM, replace(DOOR, value=1.0, alarm=ALARM))
     text = printed(view(*devices, alarmed), height=height)
-    assert "high UNACKNOWLEDGED" in text
+    assert "high unacknowledged" in text
 
 
 def test_a_switch_at_rest_is_left_out_first() -> None:
