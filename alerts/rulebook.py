@@ -109,15 +109,18 @@ def build(
     policies: Iterable[Policy],
     people: Iterable[Person] | None = None,
     rationale: bool = False,
+    text: str = "",
+    name: str = "",
 ) -> Rulebook:
     """The rulebook of rules given as values (a story, a test), expanded and checked.
 
-    With ``rationale`` each rule must say cause, consequence, action and time to respond.
+    With ``rationale`` each rule must say cause, consequence, action and time to respond. ``text``
+    is that of the file called ``name`` in which they stand as an array of ``[[rule]]``, if any.
 
     Raises:
         RuleError: all mistakes, one a line.
     """
-    placed = [Placed(rule) for rule in rules]
+    placed = [Placed(rule, text, name, n) for n, rule in enumerate(rules)]
     return _built(placed, [], channels, policies, people, rationale=rationale)
 
 

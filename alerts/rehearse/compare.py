@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from alerts.rehearse.story import Count, Expectation, Final, Story
-from alerts.rehearse.timeline import WHATS, Entry, Outcome, clock
+from alerts.rehearse.timeline import Entry, Outcome, clock
 
 BEFORE = 10
 """Lines of the timeline that are shown before a difference."""
@@ -14,11 +14,21 @@ _NOT_FIELDS = frozenset({"at", "within", "exactly", "at_most", "at_least"})
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a story and what happened part: what was expected, what happened, and before it."""
+    """Where a story and what happened part: what was expected, what happened, and before it.
 
+    ``at`` is when, in milliseconds from the start: of the entry that is too much, or of the last
+    instant at which the missing one could have come.
+    """
+
+    at: int
     expected: str
     happened: str
     before: tuple[Entry, ...]
+
+    def written(self) -> dict[str, object]:
+        """As it is printed among the entries of a timeline."""
+        told = {"expected": self.expected, "happened": self.happened}
+        return {"at": clock(self.at), "what": "difference", **told}
 
     def __str__(self) -> str:
         lines = [f"expected  {self.expected}", f"happened  {self.happened}"]
@@ -27,39 +37,24 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return "\n".join(lines)
 
 
-def mistakes(story: Story) -> Iterator[str]:
-    """Expectations that cannot be held against anything."""
-    for table in ("expect", "never", "count"):
-        for number, one in enumerate(getattr(story, table)):
-            if one.what is not None and one.what not in WHATS:
-                yield f"{table}[{number}]: {one.what!r} is no word of this version's timeline"
-    for number, counted in enumerate(story.count):
-        if counted.exactly is None and counted.at_most is None and counted.at_least is None:
-            yield f"count[{number}]: give is, at_most or at_least"
-    rules = {rule.id for rule in story.rule}
-    for number, final in enumerate(story.final):
-        if final.rule not in rules:
-            yield f"final[{number}]: there is no rule {final.rule!r}"
-
-
 def compare(story: Story, outcome: Outcome) -> Difference | None:
-    """The first expectation that does not hold, in the order expect, never, count, final."""
-    return next(_differences(story, outcome), None)
+    """The earliest difference; of those at one instant the first in the order of the tables."""
+    return min(_differences(story, outcome), key=lambda difference: difference.at, default=None)
 
 
 def _differences(story: Story, outcome: Outcome) -> Iterator[Difference]:
     timeline = outcome.timeline
     for expected in story.expect:
         if not any(fits(entry, expected) for entry in timeline):
-            yield _missing(expected, timeline)
+            yield _missing(expected, timeline, story.end)
     for unwanted in story.never:
         yield from _unwanted(unwanted, timeline)
     for counted in story.count:
         number = sum(fits(entry, counted) for entry in timeline)
         if not _is_right(counted, number):
-            yield _miscounted(counted, number, timeline)
+            yield _miscounted(counted, timeline, story.end)
     for final in story.final:
-        yield from _final(final, outcome)
+        yield from _final(final, outcome, story.end)
 
 
 def fits(entry: Entry, wanted: Expectation) -> bool:
@@ -98,15 +93,16 @@ def _has(entry: Entry, name: str, value: object) -> bool:
     return bool(found == value)
 
 
-def _missing(expected: Expectation, timeline: Sequence[Entry]) -> Difference:
+def _missing(expected: Expectation, timeline: Sequence[Entry], end: int) -> Difference:
     alike = [
         entry
         for entry in timeline
         if expected.what in {None, entry.what} and expected.rule in {None, entry.rule}
     ]
-    until = expected.within[1] if expected.within else expected.at
-    before = [entry for entry in timeline if until is None or entry.at <= until]
+    until = _until(expected, end)
+    before = [entry for entry in timeline if entry.at <= until]
     return Difference(
+        at=until,
         expected=told(expected),
         happened="; ".join(str(entry) for entry in alike[:3]) or "nothing of the kind",
         before=tuple(before[-BEFORE:]),
@@ -117,6 +113,7 @@ def _unwanted(unwanted: Expectation, timeline: Sequence[Entry]) -> Iterator[Diff
     for number, entry in enumerate(timeline):
         if fits(entry, unwanted):
             yield Difference(
+                at=entry.at,
                 expected=f"never {told(unwanted)}",
                 happened=str(entry),
                 before=tuple(timeline[max(0, number - BEFORE) : number]),
@@ -131,25 +128,28 @@ def _is_right(counted: Count, number: int) -> bool:
     )
 
 
-def _miscounted(counted: Count, number: int, timeline: Sequence[Entry]) -> Difference:
-    wanted = [
-        f"{word} {limit}"
-        for word, limit in (
-            ("exactly", counted.exactly),
-            ("at most", counted.at_most),
-            ("at least", counted.at_least),
-        )
-        if limit is not None
-    ]
-    alike = tuple(entry for entry in timeline if fits(entry, counted))
+def _miscounted(counted: Count, timeline: Sequence[Entry], end: int) -> Difference:
+    found = [place for place, entry in enumerate(timeline) if fits(entry, counted)]
+    limits = [limit for limit in (counted.exactly, counted.at_most) if limit is not None]
+    at, stop = _until(counted, end), len(timeline)
+    if limits and len(found) > min(limits):
+        stop = found[min(limits)]
+        at = timeline[stop].at
     return Difference(
-        expected=f"{' and '.join(wanted)} times {told(counted)}",
-        happened=f"{number} times",
-        before=alike[-BEFORE:],
+        at=at,
+        expected=f"{' and '.join(counted.sizes)} times {told(counted)}",
+        happened=f"{len(found)} times",
+        before=tuple(timeline[max(0, stop + 1 - BEFORE) : stop + 1]),
     )
 
 
-def _final(final: Final, outcome: Outcome) -> Iterator[Difference]:
+def _until(wanted: Expectation, end: int) -> int:
+    if wanted.within is not None:
+        return wanted.within[1]
+    return end if wanted.at is None else wanted.at
+
+
+def _final(final: Final, outcome: Outcome, end: int) -> Iterator[Difference]:
     view = outcome.final.get(final.rule)
     for name in Final.__struct_fields__:
         wanted = getattr(final, name)
@@ -158,6 +158,7 @@ def _final(final: Final, outcome: Outcome) -> Iterator[Difference]:
         found = getattr(view, name, "nothing: the rule was removed")
         if found != wanted:
             yield Difference(
+                at=end,
                 expected=f"at the end {final.rule} {name}={wanted}",
                 happened=f"{name}={found}",
                 before=outcome.timeline[-BEFORE:],

@@ -2,31 +2,41 @@
 
 import asyncio
 import tempfile
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
+
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
 from alerts.notify.notifier import Notifier
-from alerts.outbox import Outbox
+from alerts.outbox import Bounds, Outbox
 from alerts.page import Composer
 from alerts.rehearse.memory_journal import MemoryJournal
 from alerts.rehearse.provider import Channel, Providers
 from alerts.rehearse.recorder import Recorder, WatchedStore
-from alerts.rehearse.script import Deed, StoryError, deeds, specs
+from alerts.rehearse.script import Deed, StoryError, after_sleep, deeds, specs, step_of
 from alerts.rehearse.story import Event, Order, Sample, Story
 from alerts.rehearse.timeline import Entry, Outcome
+from alerts.rehearse.timeline import clock as clock_text
 from alerts.rehearse.virtual import Rank, VirtualClock, VirtualLoop
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError, build
 from alerts.service import AlarmService
-from devices import duration
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Started
 
 VERSION = "rehearsal"
+
+MEMORY = Path(":memory:")
+"""Where SQLite keeps what need not outlive its connection."""
+
+PATIENT = Bounds(idle_s=15.0, audit_s=15.0)
+"""The outbox looks for itself less often than in production. It is woken for all that is due, and
+here when the clock is set; more looks would find nothing and cost most of a long story."""
 
 
 def play(story: Story) -> Outcome:
@@ -45,7 +55,11 @@ def play(story: Story) -> Outcome:
         tempfile.TemporaryDirectory(prefix="culturewatch-rehearse-") as folder,
         asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner,
     ):
-        return runner.run(Stage(story, book, clock, Path(folder)).perform(script))
+        stage = Stage(story, book, clock, Path(folder))
+        outcome = runner.run(stage.perform(script))
+    if stage.wrong:
+        raise StoryError(stage.wrong)
+    return outcome
 
 
 class Stage:
@@ -55,7 +69,7 @@ class Stage:
         self._story = story
         self._book = book
         self._clock = clock
-        self._path = folder / "alarms.db"
+        self._path = folder / "alarms.db" if _restarts(story) else MEMORY
         self._journal = MemoryJournal()
         self._recorder = Recorder(clock)
         self._providers = Providers(self._recorder.hand, self._came_back)
@@ -65,13 +79,17 @@ class Stage:
         self._engine: Engine | None = None
         self._outbox: Outbox | None = None
         self._running: asyncio.Task[None] | None = None
-        self._asleep_until = 0
+        self._script: deque[Deed] = deque()
+        self._postponed: list[Event] = []
+        self.wrong = ""
 
     async def perform(self, script: tuple[Deed, ...]) -> Outcome:
         """Do all deeds in their time, and wait for the end."""
         async with asyncio.TaskGroup() as tasks:
             await self._start(tasks)
-            for deed in script:
+            self._script.extend(script)
+            while self._script:
+                deed = self._script.popleft()
                 await self._clock.reach(deed.at, deed.rank)
                 await self._do(deed, tasks)
             await self._clock.reach(self._story.end, Rank.COMMAND)
@@ -85,7 +103,7 @@ class Stage:
     async def _do(self, deed: Deed, tasks: asyncio.TaskGroup) -> None:
         if deed.sample is not None:
             # What is due while nothing runs is lost; what an event brings later comes.
-            if self._running is not None and deed.at >= self._asleep_until:
+            if self._running is not None:
                 self._take(deed.sample)
         elif deed.event is not None:
             await self._act(deed.event, tasks)
@@ -101,6 +119,10 @@ class Stage:
         self._journal.append(Scan(layout, at, wall, (value,), bytes((quality,)), source))
 
     async def _act(self, event: Event, tasks: asyncio.TaskGroup) -> None:
+        if self._running is None and _needs_core(event):
+            # People press, providers call back, and both wait until somebody listens again.
+            self._postponed.append(event)
+            return
         self._order(event)
         if event.provider is not None:
             self._providers.instruct(event.provider)
@@ -110,11 +132,19 @@ class Stage:
             self._set_clock(event.clock_step)
         if event.suspend is not None:
             self._suspend(event.suspend)
-        if event.kill is not None or event.restart is not None:
-            self._stage("kill" if event.restart is None else "restart")
+        if event.kill is not None:
+            self._stage("kill")
             await self._stop()
         if event.restart is not None:
-            await self._start(tasks)
+            await self._restart(tasks)
+
+    async def _restart(self, tasks: asyncio.TaskGroup) -> None:
+        self._stage("restart")
+        await self._stop()
+        await self._start(tasks)
+        postponed, self._postponed = self._postponed, []
+        for waiting in postponed:
+            await self._act(waiting, tasks)
 
     def _order(self, event: Event) -> None:
         """What a person does."""
@@ -145,26 +175,31 @@ class Stage:
 
     def _edit(self, fields: dict[str, object]) -> None:
         rule, by = str(fields.pop("rule", "")), str(fields.pop("by", ""))
-        self._command("edit", rule, by, {name: str(value) for name, value in fields.items()})
+        self._command("edit", rule, by, {name: _as_text(value) for name, value in fields.items()})
 
     async def _receipt(self, page: int | str, *, delivered: bool) -> None:
         row = self._recorder.page_row(page)
         if row is None:
-            raise StoryError(f"there is no page {page!r} yet that a receipt could be about")
-        if self._outbox is not None:
+            when = clock_text(self._clock.elapsed)
+            self.wrong = f"receipt at {when}: there is no page {page!r} yet"
+        elif self._outbox is not None:
             await self._outbox.receipt(row, delivered=delivered)
 
     def _set_clock(self, text: str) -> None:
-        sign = -1 if text.startswith("-") else 1
-        step = sign * int(duration.parse(text.lstrip("+-")))
+        step = step_of(text)
         self._clock.shift += step
         self._stage("clock_step")
-        self._journal.append(ClockStep(at=self._clock.wall(), step=step))
+        if self._running is not None:
+            # A step that nobody saw is in no log.
+            self._journal.append(ClockStep(at=self._clock.wall(), step=step))
+        if self._outbox is not None:
+            self._outbox.wake()
 
     def _suspend(self, for_ms: int) -> None:
         self._stage("suspend")
-        self._asleep_until = self._clock.elapsed + for_ms
-        self._clock.leap(self._asleep_until)
+        wake = self._clock.elapsed + for_ms
+        self._clock.leap(wake)
+        self._script = deque(after_sleep(self._script, wake))
 
     def _stage(self, what: str) -> None:
         self._recorder.add(Entry(at=self._clock.elapsed, what=what))
@@ -194,6 +229,7 @@ class Stage:
                 self._channels(),
                 Composer(directory, self._book.channels),
                 directory,
+                bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
             )
@@ -232,6 +268,21 @@ def _arguments(order: Order) -> dict[str, str]:
     if order.occurrence is not None:
         arguments["occurrence"] = str(order.occurrence)
     return {name: text for name, text in arguments.items() if text}
+
+
+def _restarts(story: Story) -> bool:
+    """Whether the store has to outlive the core."""
+    return any(event.kill is not None or event.restart is not None for event in story.event)
+
+
+def _needs_core(event: Event) -> bool:
+    orders = (event.ack, event.unack, event.reset, event.remove, event.edit, event.rota)
+    return event.receipt is not None or any(order is not None for order in orders)
+
+
+def _as_text(value: object) -> str:
+    """A value of a rule as commands carry it."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _finder(engine: Engine) -> Callable[[str], Rule | None]:

@@ -6,16 +6,13 @@ from itertools import count
 import msgspec
 
 from alerts.channel import ChannelSpec
-from alerts.rehearse.story import Event, Order, Sample, Story, StoryChannel
+from alerts.rehearse.story import Event, Sample, Story, StoryChannel
 from alerts.rehearse.virtual import Rank
-from devices.quality import Quality
-from devices.units import STORED_UNIT
-
-_ORDERS = ("ack", "unack", "reset", "remove")
+from devices import duration
 
 
 class StoryError(Exception):
-    """A story contradicts itself; the text says where."""
+    """A story cannot be told; the text says where and why."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,21 +25,19 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def deeds(story: Story) -> tuple[Deed, ...]:
-    """All deeds up to the end, in their order: by time, samples first, then as in the file.
+    """All deeds in their order: by time, samples first, then as in the file.
 
-    Raises:
-        StoryError: an event has no verb or several, or names what the story does not have.
+    What devices and providers do from an instant on holds for all that is due in it.
     """
-    for number, event in enumerate(story.event):
-        _check(story, number, event)
     order = count()
     found: list[tuple[int, Rank, int, Deed]] = []
     for event in story.event:
-        for at, sample in _written(event):
+        for at, sample in written(event):
             deed = Deed(at=at, rank=Rank.SAMPLE, sample=sample)
             found.append((at, Rank.SAMPLE, next(order), deed))
         if event.sample is None and event.samples is None:
-            rank = Rank.SAMPLE if event.silence is not None else Rank.COMMAND
+            of_world = event.silence is not None or event.provider is not None
+            rank = Rank.SAMPLE if of_world else Rank.COMMAND
             deed = Deed(at=event.at, rank=rank, event=event)
             found.append((event.at, rank, next(order), deed))
     for channel in story.channel:
@@ -51,21 +46,34 @@ def deeds(story: Story) -> tuple[Deed, ...]:
                 deed = Deed(at=at, rank=Rank.SAMPLE, sample=sample)
                 found.append((at, Rank.SAMPLE, next(order), deed))
     found.sort(key=lambda one: one[:3])
-    return tuple(deed for at, _, _, deed in found if at <= story.end)
+    return tuple(deed for _, _, _, deed in found)
+
+
+def after_sleep(deeds: Iterable[Deed], wake: int) -> Iterator[Deed]:
+    """What is left to do at ``wake`` (ms from the start) and later.
+
+    Samples of the time asleep are lost; what else was due then is done at once.
+    """
+    rest = [
+        msgspec.structs.replace(deed, at=max(deed.at, wake))
+        for deed in deeds
+        if deed.at >= wake or deed.sample is None
+    ]
+    yield from sorted(rest, key=lambda deed: (deed.at, deed.rank))
+
+
+def step_of(text: str) -> int:
+    """A signed step of the wall clock such as ``-1:00:00``, in milliseconds.
+
+    Raises:
+        ValueError: it is no span of time.
+    """
+    sign = -1 if text.startswith("-") else 1
+    return sign * int(duration.parse(text.removeprefix("-").removeprefix("+")))
 
 
 def specs(story: Story) -> tuple[ChannelSpec, ...]:
-    """The channels as the engine must know them.
-
-    Raises:
-        StoryError: a channel is measured in nothing known.
-    """
-    for channel in story.channel:
-        unit = STORED_UNIT.get(channel.quantity)
-        if unit is None:
-            raise StoryError(f"channel {channel.id}: unknown quantity {channel.quantity!r}")
-        if channel.unit not in {"", unit}:
-            raise StoryError(f"channel {channel.id}: write {channel.quantity} in {unit}")
+    """The channels as the engine must know them."""
     return tuple(
         ChannelSpec(
             id=channel.id,
@@ -78,41 +86,13 @@ def specs(story: Story) -> tuple[ChannelSpec, ...]:
     )
 
 
-def _check(story: Story, number: int, event: Event) -> None:
-    where = f"event[{number}] at {event.at}"
-    if len(event.verbs) != 1:
-        said = ", ".join(event.verbs) or "none"
-        raise StoryError(f"{where}: an event has exactly one verb; this has {said}")
-    channels = {channel.id for channel in story.channel}
-    named = [one.channel for one in (event.sample, event.samples) if one is not None]
-    for channel in [*named, silenced(event)]:
-        if channel and channel not in channels:
-            raise StoryError(f"{where}: there is no channel {channel!r}")
-    _check_values(where, event)
-    rules = {rule.id for rule in story.rule}
-    for verb in _ORDERS:
-        order: Order | None = getattr(event, verb)
-        if order is not None and order.rule not in rules:
-            raise StoryError(f"{where}: there is no rule {order.rule!r}")
-
-
-def _check_values(where: str, event: Event) -> None:
-    for _, sample in _written(event):
-        try:
-            quality = Quality.parse(sample.quality)
-        except ValueError as error:
-            raise StoryError(f"{where}: {error}") from error
-        if quality.has_value and sample.value is None:
-            raise StoryError(f"{where}: a {sample.quality} sample needs a value")
-
-
 def silenced(event: Event) -> str:
     """The channel that an event silences."""
     silence = event.silence
     return silence if isinstance(silence, str) else silence.channel if silence else ""
 
 
-def _written(event: Event) -> Iterator[tuple[int, Sample]]:
+def written(event: Event) -> Iterator[tuple[int, Sample]]:
     """The samples of an event with the times at which they arrive."""
     if event.sample is not None:
         yield event.at, event.sample
@@ -144,7 +124,7 @@ def _changes(events: Iterable[Event], channel: str) -> Iterator[tuple[int, Sampl
     for event in events:
         if event.silence is not None and silenced(event) == channel:
             yield event.at, None
-        for at, sample in _written(event):
+        for at, sample in written(event):
             late = sample.taken is not None and sample.taken < at
             if sample.channel == channel and sample.source == "live" and not late:
                 yield at, sample

@@ -1,7 +1,7 @@
 """A rehearsal file as values: what is watched, what happens, and what is to come of it."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -108,7 +108,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ack: Order | None = None
     unack: Order | None = None
     reset: Order | None = None
-    edit: dict[str, object] | None = None
+    edit: dict[str, Any] | None = None
     remove: Order | None = None
     rota: Rota | None = None
     provider: Provider | None = None
@@ -161,6 +161,12 @@ class Count(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exactly: Annotated[int, msgspec.Meta(ge=0)] | None = msgspec.field(default=None, name="is")
     at_most: Annotated[int, msgspec.Meta(ge=0)] | None = None
     at_least: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """What it says of the number, in words."""
+        words = {"exactly": self.exactly, "at most": self.at_most, "at least": self.at_least}
+        return tuple(f"{word} {size}" for word, size in words.items() if size is not None)
 
 
 class Final(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -76,6 +76,12 @@ STAGE = frozenset({"kill", "restart", "suspend", "clock_step"})
 WHATS = frozenset(what.value for what in What) - {"queued"} | HANDED | DELIVERY | STAGE
 """Every word that an entry of this version can have."""
 
+LATER = frozenset(
+    {"shelved", "unshelved", "suppressed", "unsuppressed", "out_of_service", "in_service"}
+    | {"summary", "flapping"}
+)
+"""Words of the format that need what this version does not have."""
+
 
 def clock(ms: int) -> str:
     """Milliseconds from the start as ``h:mm:ss``."""

@@ -3,12 +3,81 @@
 from io import StringIO
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from alerts.rehearse.command import DIFFERS, HOLDS, WRONG, rehearse
+from alerts.rehearse.compare import compare, told
+from alerts.rehearse.player import play
+from alerts.rehearse.reading import read
+from alerts.rehearse.timeline import clock
 
 STORIES = Path(__file__).parents[2] / "stories"
 OF_THE_SPINE = ("01", "02", "03", "05", "06", "07", "09", "11", "13", "14", "15", "17", "19", "20")
+TWICE = '[[count]]\nwhat = "set"\nis = 2'
+EXAMPLE = """
+title = "on-delay: one SET, one page"
+start = 2026-01-05T08:00:00Z
+end   = "0:30:00"
+
+[[channel]]
+id = "inc1.temperature"
+quantity = "temperature"
+unit = "degC"
+resolution = 0.01
+period = "10s"
+hold = true
+
+[[rule]]
+id = "inc1-temp-high"
+channel = "inc1.temperature"
+kind = "high"
+limit = 38.0
+deadband = 0.2
+on_delay = "5m"
+off_delay = "2m"
+severity = "critical"
+policy = "standard"
+
+[[person]]
+id = "A"
+channels = ["sms", "mail"]
+
+[[policy]]
+id = "standard"
+steps = [{ after = "0m", to = ["A"] }, { after = "5m", to = ["B"] }]
+repeat_gap = "10m"
+loop_after = "15m"
+
+[[event]]
+at = "0:00:00"
+sample = { channel = "inc1.temperature", value = 38.1 }
+[[event]]
+at = "0:06:00"
+ack = { rule = "inc1-temp-high", by = "A" }
+
+[[expect]]
+at = "0:05:00"
+what = "set"
+rule = "inc1-temp-high"
+since = "0:00:00"
+[[expect]]
+at = "0:05:00"
+what = "page"
+to = "A"
+[[never]]
+what = "page"
+to = "B"
+[[count]]
+what = "page"
+is = 1
+[[final]]
+rule = "inc1-temp-high"
+state = "A"
+"""
+COPY = '[[channel]]\nid = "inc1.temperature"\nquantity = "temperature"\n[[rule]]'
+REVERSED = 'within = ["0:06:00", "0:05:00"]\nwhat = "set"'
 
 
 def rehearsed(path: Path) -> tuple[int, str]:
@@ -31,6 +100,23 @@ def test_the_story_holds(path: Path) -> None:
 def test_every_scenario_that_must_be_told_has_its_file() -> None:
     numbers = {path.name[:2] for path in STORIES.glob("*.toml")}
     assert numbers >= {*OF_THE_SPINE, "47", "48"}
+
+
+@pytest.mark.parametrize("path", sorted(STORIES.glob("*.toml")), ids=lambda path: path.stem)
+def test_no_expectation_of_it_could_be_turned_around(path: Path) -> None:
+    story = read(path)
+    outcome = play(story)
+    assert compare(story, outcome) is None
+    for expected in story.expect:
+        assert compare(replace(story, never=(expected,)), outcome), told(expected)
+    for unwanted in story.never:
+        assert compare(replace(story, expect=(unwanted,)), outcome), told(unwanted)
+    for counted in story.count:
+        more = replace(counted, exactly=(counted.exactly or 0) + 1)
+        assert compare(replace(story, count=(more,)), outcome), told(counted)
+    for final in story.final:
+        other = replace(final, state="LU", quality="NEVER")
+        assert compare(replace(story, final=(other,)), outcome), final
 
 
 @pytest.mark.parametrize(
@@ -68,15 +154,40 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
     ("old", "new", "told"),
     [
         ("title =", "titel =", "story.toml:1: unknown key `titel`; did you mean `title`?"),
-        ('what = "set"', 'what = "sett"', "'sett' is no word of this version's timeline"),
+        ('what = "set"', 'what = "sett"', "'sett' is no word of the timeline"),
         ('channel = "inc1.temperature", value', 'channel = "inc9.temperature", value', "inc9"),
         ("sample = {", "shelve = {", "this version cannot tell shelve yet"),
         ("sample = {", 'silence = "inc1.temperature"\nsample = {', "exactly one verb"),
         ('unit = "degC"', 'unit = "degF"', "write temperature in degC"),
         ("value = 38.1", 'value = 38.1, quality = "splendid"', "splendid"),
-        ("value = 38.1", 'quality = "good"', "a good sample needs a value"),
+        ("value = 38.1", 'quality = "good"', "a good sample needs a number"),
         ("[[final]]\nrule = ", '[[final]]\nrule = "x"\n#', "there is no rule 'x'"),
         ("is = 1", "", "give is, at_most or at_least"),
+        ("value = 38.1", "value = nan", ":37: event[0].sample: a good sample needs a number"),
+        ('period = "10s"', 'period = "0s"', ":10: channel[0].period: a period is longer"),
+        ("resolution = 0.01", "resolution = 0.0", "channel[0].resolution: a resolution is greater"),
+        ("[[rule]]", COPY, "channel[1].id: 'inc1.temperature' stands twice"),
+        ("limit = 38.0\n", "", ":12: rule 'inc1-temp-high': a high rule needs a limit"),
+        ('kind = "high"', 'kind = "rate"', "rule[0].kind: this version cannot tell rate yet"),
+        ("deadband", 'suppress_by = "x"\ndeadband', "this version cannot tell suppress_by yet"),
+        ("sample = {", 'kill_at = "after-claim" #', "this version cannot tell kill_at yet"),
+        ("sample = {", 'clock_step = "abc" #', "'abc' is not a span of time"),
+        ("sample = {", "kill = false #", "write kill = true"),
+        ("sample = {", 'suspend = "1h" #', "it sleeps beyond the end of the story, 0:09:50"),
+        (
+            "sample = {",
+            'provider = { does = "error", channel = "fax" } #',
+            "'fax'; known: mail, sms",
+        ),
+        ("sample = {", 'edit = { rule = "inc1-temp-high", limit = 39 } #', "an edit needs `by`"),
+        ("sample = {", 'receipt = { page = 3, status = "delivered" } #', "there is no page 3 yet"),
+        ('at = "0:00:00"\nsample', 'at = "0:10:00"\nsample', "0:10:00 is after the end"),
+        ('at = "0:05:00"\nwhat = "set"', 'at = "1h"\nwhat = "set"', "1:00:00 is after the end"),
+        ('at = "0:05:00"\nwhat = "set"', REVERSED, "it ends before it begins"),
+        ("near_miss", "flapping", "never[0].what: this version cannot tell flapping yet"),
+        ('"near_miss"', '"set"\nrule = "typo"', "there is no rule 'typo'; known: inc1-temp-high"),
+        ('"near_miss"', '"page"\nto = "Z"', "there is no person 'Z'; known: A, B"),
+        ('"near_miss"', '"near_miss"\nheld = 1', "this version cannot tell held yet"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(
@@ -103,6 +214,78 @@ def test_the_timeline_as_json_is_one_object_a_line() -> None:
     near_miss = [line for line in out.getvalue().splitlines() if '"near_miss"' in line]
     assert len(near_miss) == 1
     assert '"at":"0:04:59"' in near_miss[0]
+
+
+def test_of_two_differences_the_earlier_one_is_shown(tmp_path: Path) -> None:
+    text = (STORIES / "02-on-delay.toml").read_text(encoding="utf-8")
+    wrong = text.replace('severity = "critical"\n\n[[expect]]', 'severity = "low"\n\n[[expect]]')
+    wrong = wrong.replace("[[final]]", '[[never]]\nwhat = "quality"\n\n[[final]]', 1)
+    assert wrong != text
+    _, said = rehearsed(written(tmp_path, wrong))
+    assert "expected  never quality" in said
+    assert "happened  0:00:00  quality" in said
+
+
+def test_a_difference_is_the_last_object_of_the_json(tmp_path: Path) -> None:
+    text = (STORIES / "02-on-delay.toml").read_text(encoding="utf-8")
+    path = written(tmp_path, text.replace('[[count]]\nwhat = "set"\nis = 1', TWICE, 1))
+    out = StringIO()
+    assert rehearse([path], json=True, out=out) == DIFFERS
+    objects = [msgspec.json.decode(line) for line in out.getvalue().splitlines()]
+    assert objects[-1] == {
+        "at": "0:09:50",
+        "what": "difference",
+        "expected": "exactly 2 times set",
+        "happened": "1 times",
+    }
+    assert all({"at", "what"} <= set(one) for one in objects)
+
+
+def test_the_first_story_that_does_not_hold_decides(tmp_path: Path) -> None:
+    good = STORIES / "02-on-delay.toml"
+    bad = written(tmp_path, good.read_text(encoding="utf-8").replace('state = "U"', 'state = "A"'))
+    out = StringIO()
+    assert rehearse([good, bad, tmp_path / "none.toml"], json=False, out=out) == DIFFERS
+    assert out.getvalue().startswith(f"holds    {good}")
+    assert "expected  at the end inc1-temp-high state=A" in out.getvalue()
+
+
+def test_who_presses_while_nothing_runs_is_heard_at_the_start(tmp_path: Path) -> None:
+    text = (STORIES / "73-steps-due-while-down.toml").read_text(encoding="utf-8")
+    ack = 'ack = { rule = "inc1-temp-high", by = "A", severity = "critical" }'
+    pressed = text.replace("[[expect]]", f'[[event]]\nat = "0:07:00"\n{ack}\n\n[[expect]]', 1)
+    outcome = play(read(written(tmp_path, pressed)))
+    acks = [clock(entry.at) for entry in outcome.timeline if entry.what == "ack"]
+    assert acks == ["0:15:00"]
+    assert outcome.final["inc1-temp-high"].state == "A"
+
+
+def test_what_is_brought_late_after_a_kill_comes_as_backfill_only(tmp_path: Path) -> None:
+    text = (STORIES / "68-killed-in-the-delay.toml").read_text(encoding="utf-8")
+    cold = text.replace(
+        "kill = true",
+        'kill = true\n\n[[event]]\nat = "0:03:30"\n'
+        'sample = { channel = "inc1.temperature", value = 37.0 }',
+    )
+    assert cold != text
+    outcome = play(read(written(tmp_path, cold)))
+    told = [(clock(e.at), e.what) for e in outcome.timeline if e.what in {"set", "near_miss"}]
+    assert told == [("0:04:10", "near_miss")]
+
+
+def test_a_story_can_change_every_field_of_a_rule_that_may_change(tmp_path: Path) -> None:
+    text = (STORIES / "28-longer-delay.toml").read_text(encoding="utf-8")
+    edits = 'latching = true, steps = [{ limit = 40.0, severity = "critical" }], severity = "high"'
+    edited = text.replace('on_delay = "30m" }', f"{edits} }}")
+    assert edited != text
+    outcome = play(read(written(tmp_path, edited)))
+    changed = [entry for entry in outcome.timeline if entry.what == "edited"]
+    assert [entry.detail["latching"] for entry in changed] == ["False → True"]
+
+
+def test_the_example_of_the_format_holds(tmp_path: Path) -> None:
+    code, said = rehearsed(written(tmp_path, EXAMPLE))
+    assert code == HOLDS, said
 
 
 def test_the_same_story_gives_the_same_timeline() -> None:

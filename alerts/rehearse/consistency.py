@@ -1,0 +1,155 @@
+"""What a story must not contradict: itself, and what this version can tell."""
+
+from collections.abc import Collection, Iterator, Sequence
+from math import isfinite
+from typing import NamedTuple
+
+from alerts.rehearse.script import silenced, step_of, written
+from alerts.rehearse.story import Event, Provider, Story, StoryChannel
+from alerts.rehearse.timeline import clock
+from alerts.rule import Rule, Severity
+from devices.quality import Quality
+from devices.units import STORED_UNIT
+
+OLDEST = 2000
+"""Samples from before this year are taken for those of a clock that was never set."""
+
+_ORDERS = ("ack", "unack", "reset", "remove")
+
+
+class Mistake(NamedTuple):
+    """``place`` is a path in the file such as ``event[3].ack``; empty for the whole."""
+
+    place: str
+    text: str
+
+
+def mistakes(story: Story, rules: Collection[str]) -> Iterator[Mistake]:
+    """Everything that is wrong beside the rules, whose ids are ``rules``."""
+    yield from _frame(story)
+    for number, channel in enumerate(story.channel):
+        for field, text in _channel(channel):
+            yield Mistake(f"channel[{number}].{field}", text)
+    for number, event in enumerate(story.event):
+        for field, text in _event(story, event, rules):
+            yield Mistake(f"event[{number}].{field}".rstrip("."), text)
+
+
+def _frame(story: Story) -> Iterator[Mistake]:
+    if story.end <= 0:
+        yield Mistake("end", "a story ends after it began")
+    if story.start.year < OLDEST:
+        yield Mistake("start", f"begin in the year {OLDEST} or later")
+    yield from _twice("channel", [one.id for one in story.channel])
+    yield from _twice("person", [one.id for one in story.person])
+    yield from _twice("policy", [one.id for one in story.policy])
+
+
+def _twice(table: str, ids: Sequence[str]) -> Iterator[Mistake]:
+    for number, name in enumerate(ids):
+        if name in ids[:number]:
+            yield Mistake(f"{table}[{number}].id", f"{name!r} stands twice")
+
+
+def _channel(channel: StoryChannel) -> Iterator[tuple[str, str]]:
+    device, _, key = channel.id.partition(".")
+    if not device or not key:
+        yield "id", f"a channel is called <device>.<key>, such as inc1.temperature; {channel.id!r}"
+    unit = STORED_UNIT.get(channel.quantity)
+    if unit is None:
+        yield "quantity", f"unknown quantity {channel.quantity!r}; known: {', '.join(STORED_UNIT)}"
+    elif channel.unit not in {"", unit}:
+        yield "unit", f"write {channel.quantity} in {unit}, samples and limits"
+    if channel.period <= 0:
+        yield "period", "a period is longer than nothing"
+    if not (isfinite(channel.resolution) and channel.resolution > 0):
+        yield "resolution", "a resolution is greater than 0"
+
+
+def _event(story: Story, event: Event, rules: Collection[str]) -> Iterator[tuple[str, str]]:
+    if len(event.verbs) != 1:
+        said = ", ".join(event.verbs) or "none"
+        yield "", f"an event has exactly one verb; this has {said}"
+        return
+    if event.at > story.end:
+        yield "at", f"{clock(event.at)} is after the end of the story, {clock(story.end)}"
+    verb = event.verbs[0]
+    for text in (*_samples(story, event), *_orders(story, event, rules), *_world(story, event)):
+        yield verb, text
+
+
+def _samples(story: Story, event: Event) -> Iterator[str]:
+    channels = [channel.id for channel in story.channel]
+    named = [one.channel for one in (event.sample, event.samples) if one is not None]
+    for channel in filter(None, [*named, silenced(event)]):
+        yield from unknown("channel", channel, channels)
+    for at, sample in written(event):
+        if at > story.end:
+            yield f"{clock(at)} is after the end of the story, {clock(story.end)}"
+        try:
+            quality = Quality.parse(sample.quality)
+        except ValueError as error:
+            yield str(error)
+            continue
+        if quality.has_value and (sample.value is None or not isfinite(sample.value)):
+            yield f"a {sample.quality} sample needs a number; for none write its quality"
+
+
+def _orders(story: Story, event: Event, rules: Collection[str]) -> Iterator[str]:
+    for verb in _ORDERS:
+        order = getattr(event, verb)
+        if order is not None:
+            yield from unknown("rule", order.rule, rules)
+            yield from no_severity(order.severity)
+    if event.edit is not None:
+        yield from _edit(event.edit, rules)
+    if event.rota is not None:
+        steps = {policy.id: len(policy.steps) for policy in story.policy}
+        yield from unknown("policy", event.rota.policy, steps)
+        if not 0 <= event.rota.step < steps.get(event.rota.policy, 0):
+            yield f"policy {event.rota.policy!r} has no step {event.rota.step}"
+
+
+def _edit(edit: dict[str, object], rules: Collection[str]) -> Iterator[str]:
+    yield from unknown("rule", str(edit.get("rule", "")), rules)
+    if not edit.get("by"):
+        yield "an edit needs `by`, the name of a person"
+    for name in edit:
+        if name not in {"rule", "by", "note", *Rule.__struct_fields__}:
+            yield f"a rule has no field {name!r}; known: {', '.join(Rule.__struct_fields__)}"
+
+
+def _world(story: Story, event: Event) -> Iterator[str]:
+    if event.provider is not None:
+        yield from _provider(story, event.provider)
+    if event.clock_step is not None:
+        try:
+            step_of(event.clock_step)
+        except ValueError as error:
+            yield str(error)
+    if event.suspend is not None and event.at + event.suspend > story.end:
+        yield f"it sleeps beyond the end of the story, {clock(story.end)}"
+    if event.kill is False or event.restart is False:
+        yield f"write {event.verbs[0]} = true"
+
+
+def _provider(story: Story, provider: Provider) -> Iterator[str]:
+    ways = {channel for person in story.people for channel in person.channels}
+    if provider.channel:
+        yield from unknown("channel of a person", provider.channel, sorted(ways))
+    if provider.person:
+        yield from unknown("person", provider.person, [person.id for person in story.people])
+    if provider.times < 1:
+        yield "`times` is at least 1"
+
+
+def unknown(kind: str, name: str, known: Collection[str]) -> Iterator[str]:
+    """What to say when there is no such thing."""
+    if name not in known:
+        yield f"there is no {kind} {name!r}; known: {', '.join(known) or 'none'}"
+
+
+def no_severity(word: str) -> Iterator[str]:
+    """What to say when no severity is called ``word``; an empty one names none."""
+    if word and word.upper() not in Severity.__members__:
+        yield f"no severity is called {word!r}; known: {', '.join(s.word for s in Severity)}"
