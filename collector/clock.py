@@ -36,6 +36,17 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _running_s() -> float:
+    """Seconds that only go forward and, unlike the plain monotonic clock's, count a suspend.
+
+    Without that, waking up would look like a wall clock that somebody had set.
+    """
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+RUNNING_S = _running_s if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic
+
+
 class AnchoredClock:
     """Wall time anchored on the monotonic clock.
 
@@ -49,7 +60,7 @@ class AnchoredClock:
         on_step: Callable[[ClockStep], None],
         *,
         wall_ms: Callable[[], int] = _wall_ms,
-        monotonic_s: Callable[[], float] = time.monotonic,
+        monotonic_s: Callable[[], float] = RUNNING_S,
     ) -> None:
         self._on_step = on_step
         self._wall_ms = wall_ms

@@ -1,6 +1,7 @@
 """The beat, the breaker, the clock and the reconnect pauses: decisions without waiting."""
 
 import asyncio
+import time
 from random import Random
 
 import pytest
@@ -161,6 +162,25 @@ def test_a_drift_is_followed_slowly_so_that_stamps_never_turn_back() -> None:
         before = now
     assert two.steps == []
     assert abs(two.clock.now() - two.wall) <= 5
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="the system has no such clock")
+def test_waking_up_from_a_suspend_is_no_step_of_the_wall_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Asleep, the plain monotonic clock stands still; the wall clock and the boot clock go on.
+    asleep_s = 0
+    read = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda which: read(which) + asleep_s)
+    steps: list[ClockStep] = []
+    clock = AnchoredClock(
+        steps.append, wall_ms=lambda: round((read(time.CLOCK_REALTIME) + asleep_s) * 1000)
+    )
+    before = clock.now()
+    asleep_s = 3_600
+    assert clock.now() - before >= 3_600_000
+    assert steps == []
+    assert not clock.is_unsure
 
 
 def test_a_clock_that_was_never_set_marks_everything() -> None:
