@@ -134,8 +134,9 @@ class EndpointPoller:
         unit.round_trip_s = ended_s - began_s
         self._deliver(self._scan(unit, answers))
         self._hear(unit)
-        if answers.is_whole and ended_s < unit.beat.due_s:
-            unit.on_time += 1
+        if answers.is_whole:
+            unit.answered()
+            unit.on_time += ended_s < unit.beat.due_s
         if answers.failed is not None and answers.is_silence:
             _tell_refused(unit, unit.postpone(answers.failed, ended_s))
 

@@ -17,7 +17,7 @@ RETRY_REFUSED_S = 600.0
 """How long a refused read is left out; a device that was starting up may give it later."""
 NEVER_S = float("inf")
 SILENCES = 3
-"""How often a block may stay unanswered, where others are answered, before it is parted."""
+"""How often in a row a block may stay unanswered, where others are, before it is parted."""
 
 
 class ModbusDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,8 +126,8 @@ class Unit:
     def postpone(self, silent: Block, now_s: float) -> tuple[Block, ...]:
         """Ask for ``silent`` last, as the unit left only it unanswered; gives what is left out.
 
-        Some devices say nothing where they should refuse: after three times it is parted, and
-        what cannot be parted is left out for a while.
+        Some devices say nothing where they should refuse: after three times in a row it is
+        parted, and what cannot be parted is left out for a while.
         """
         self._silences[silent] = self._silences.get(silent, 0) + 1
         self.ask_last(silent)
@@ -138,6 +138,10 @@ class Unit:
         refused = () if halves else (silent,)
         self.adopt((*self.blocks[:-1], *halves), refused, now_s)
         return refused
+
+    def answered(self) -> None:
+        """Note that every block was answered: a silence after this is a first one again."""
+        self._silences.clear()
 
     def ask_last(self, silent: Block) -> None:
         """Put ``silent`` behind the other blocks."""

@@ -339,6 +339,24 @@ async def test_a_block_that_is_met_with_silence_does_not_hide_the_others() -> No
     assert last.values == (None, word(1, 100), word(1, 200))
 
 
+async def test_answers_lost_now_and_then_do_not_add_up_to_a_block_that_is_left_out() -> None:
+    asked = 0
+
+    def now_and_then_silent_at_100(peer: Peer, query: Query) -> None:
+        nonlocal asked
+        asked += query.address == 100
+        if query.address != 100 or asked % 3:
+            rightly(peer, query)
+
+    profile = a_profile(0, 100)
+    async with (
+        responding(now_and_then_silent_at_100) as responder,
+        polling([a_device(responder.port, profile=profile)]) as room,
+    ):
+        await until(lambda: asked >= 20)
+        assert room.stats("inc1").refused_blocks == 0
+
+
 async def test_blocks_are_asked_for_together_where_the_profile_allows_it() -> None:
     profile = a_profile(0, 100, 200, 300, window=4)
     waiting: list[tuple[Peer, Query]] = []
