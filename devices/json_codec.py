@@ -204,12 +204,17 @@ def _parsed_with_nan(payload: bytes, refusal: ValueError) -> object:
         raise PoisonError(f"not JSON: {refusal}") from refusal
 
 
-_KINDS = {list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
+def _shown(raw: object) -> str:
+    # What could just be parsed may be nested too deeply to be written out again.
+    return f"{raw!r:.40}" if isinstance(raw, str | int | float) else _KINDS[type(raw)]
+
+
+_KINDS = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", type(None): "null"}
 
 
 def _number_stamp(raw: object, scale: int) -> int:
     if not isinstance(raw, int | float) or isinstance(raw, bool):
-        raise TypeError(f"{raw!r:.40} is not a number")
+        raise TypeError(f"{_shown(raw)} is not a number")
     if isnan(raw):
         raise ValueError("NaN is not a time")
     return round(raw * scale)
@@ -217,7 +222,7 @@ def _number_stamp(raw: object, scale: int) -> int:
 
 def _iso8601_stamp(raw: object) -> int:
     if not isinstance(raw, str):
-        raise TypeError(f"{raw!r:.40} is not a text")
+        raise TypeError(f"{_shown(raw)} is not a text")
     try:
         at = datetime.fromisoformat(raw)
     except ValueError:

@@ -1,6 +1,7 @@
 """JSON payloads are read as the profile says, and no value is invented."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -254,6 +255,21 @@ def test_a_stamp_that_cannot_be_trusted_is_refused_and_the_values_stay(
 def test_what_cannot_be_read_is_poison_with_its_reason(payload: bytes, reason: str) -> None:
     with pytest.raises(PoisonError, match=reason):
         codec().decode(payload)
+
+
+@pytest.mark.parametrize("form", ["ms", "s", "iso8601"])
+def test_a_stamp_that_is_nested_as_deeply_as_can_be_parsed_is_only_a_bad_stamp(form: str) -> None:
+    reader = codec(mqtt=f'stamp = {{ path = "at", format = "{form}" }}')
+    parsed = 0
+    for depth in range(sys.getrecursionlimit()):
+        payload = b'{"it": 1, "at": ' + b"[" * depth + b"1" + b"]" * depth + b"}"
+        try:
+            decoded = reader.decode(payload)
+        except PoisonError:
+            continue
+        parsed = depth
+        assert decoded.values == (1.0,)
+    assert parsed > sys.getrecursionlimit() / 2
 
 
 def test_a_profile_read_over_modbus_has_no_payloads() -> None:
