@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from collector import frame
+from collector.clock import RUNNING_S
 from collector.errors import UNREACHED, LinkError, NoAnswerError, RefusedError
 from collector.frame import EXCEPTION_BIT, Frame, GarbageError
 
@@ -17,6 +18,8 @@ SILENT_LIMIT = 3
 """Unanswered requests in a row after which the connection itself is doubted and replaced."""
 REMEMBERED = 64
 """Expired requests remembered, so that their late answers are counted as late."""
+HELD_UP_S = 1.0
+"""How late a timer may be on a busy machine; what is later than this has been asleep."""
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 _BITS = frozenset({1, 2})
 
@@ -37,7 +40,17 @@ class Counts:
 class Request:
     """A question on its way. ``timeout_s`` runs from the moment it is sent."""
 
-    __slots__ = ("address", "count", "function", "future", "size", "timeout_s", "timer", "unit")
+    __slots__ = (
+        "address",
+        "count",
+        "function",
+        "future",
+        "sent_s",
+        "size",
+        "timeout_s",
+        "timer",
+        "unit",
+    )
 
     def __init__(
         self, unit: int, function: int, address: int, count: int, timeout_s: float
@@ -50,6 +63,12 @@ class Request:
         self.timeout_s = timeout_s
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.timer: asyncio.TimerHandle | None = None
+        self.sent_s = float("inf")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its time has passed unseen: a timer does not count a suspend."""
+        return RUNNING_S() - self.sent_s > self.timeout_s + HELD_UP_S
 
     def settle(self, outcome: bytes | Exception) -> None:
         """Hand the outcome to whoever waits, if anybody still does."""
@@ -136,6 +155,7 @@ class Connection(asyncio.Protocol):
         self._expired.pop(transaction, None)
         self._pending[transaction] = request
         self._counts.requests += 1
+        request.sent_s = RUNNING_S()
         request.timer = self._loop.call_later(request.timeout_s, self._expire, transaction)
         assert self._transport is not None  # noqa: S101 # asked only once connected
         self._transport.write(
@@ -146,6 +166,10 @@ class Connection(asyncio.Protocol):
 
     def _pair(self, answer: Frame) -> None:
         request = self._pending.get(answer.transaction)
+        if request is not None and request.is_over:
+            # It may have waited in the socket while we slept, and tell of before.
+            self._expire(answer.transaction)
+            request = None
         if request is None:
             self._count_unasked(answer.transaction)
         elif answer.unit != request.unit:

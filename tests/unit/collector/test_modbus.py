@@ -4,6 +4,7 @@ import ast
 import asyncio
 import random
 import struct
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import collector
-from collector import reconnect
+from collector import connection, reconnect
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.frame import READ
 from collector.modbus import ModbusClient
@@ -78,6 +79,26 @@ async def test_a_late_answer_is_counted_and_never_taken_for_the_next_one() -> No
             await client.read(1, "input", 16, 1, SHORT_S)
         assert words(await client.read(1, "input", 18, 1, LONG_S)) == [word(1, 18)]
         assert client.stats().late_answers == 1
+        assert client.stats().connects == 1
+
+
+async def test_an_answer_that_waited_in_the_socket_while_we_slept_is_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asleep_s = 0.0
+    monkeypatch.setattr(connection, "RUNNING_S", lambda: time.monotonic() + asleep_s)
+
+    def while_we_sleep(peer: Peer, query: Query) -> None:
+        nonlocal asleep_s
+        asleep_s += 3_600.0
+        rightly(peer, query)
+
+    async with responding(while_we_sleep) as responder, connected(responder) as client:
+        with pytest.raises(NoAnswerError):
+            await client.read(1, "holding", 0, 2, LONG_S)
+        assert client.stats().late_answers == 1
+        responder.behave = rightly
+        assert words(await client.read(1, "holding", 9, 1, LONG_S)) == [word(1, 9)]
         assert client.stats().connects == 1
 
 
