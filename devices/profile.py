@@ -193,7 +193,8 @@ class Profile(Struct, frozen=True, kw_only=True):
             raise ValueError(f"{where}: a {register.table} cannot hold a {register.type}")
         if not isfinite(register.scale) or register.scale == 0:
             raise ValueError(f"{where}: scale {register.scale} makes every value the same")
-        if register.mask is not None and (register.mask <= 0 or register.type in {"f32", "bit"}):
+        most = 0 if register.type in {"f32", "bit"} else 0x10000**register.count - 1
+        if register.mask is not None and not 0 < register.mask <= most:
             raise ValueError(f"{where}: mask {register.mask} picks no bits of a {register.type}")
         modbus = self.modbus
         assert modbus is not None  # noqa: S101 # the caller asked

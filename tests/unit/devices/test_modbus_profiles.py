@@ -67,6 +67,8 @@ def test_what_modbus_does_not_allow_is_refused_with_its_place(modbus: str, words
         ("u16", ", scale = nan", "scale nan makes every value the same"),
         ("f32", ", mask = 1", "mask 1 picks no bits of a f32"),
         ("u16", ", mask = 0", "mask 0 picks no bits of a u16"),
+        ("u16", ", mask = 0x10000", "mask 65536 picks no bits of a u16"),
+        ("i32", ", mask = 0x100000000", "mask 4294967296 picks no bits of a i32"),
     ],
 )
 def test_a_register_that_can_tell_nothing_is_refused(kind: str, source: str, words: str) -> None:
