@@ -10,7 +10,7 @@ from collector.errors import LinkError
 from collector.mqtt_ingest import Counts, Ingest, Store
 from collector.mqtt_link import Link
 from collector.mqtt_settings import BrokerSettings, MqttStats, Subscription
-from collector.mqtt_topics import TopicMemory
+from collector.mqtt_topics import TopicMemory, TopicMemoryError
 from collector.reconnect import ConnectBudget, pause_s
 
 log = logging.getLogger(__name__)
@@ -56,12 +56,12 @@ class MqttCollector:
         self._connected = False
         self._refused: dict[str, str] = {}
         self._told = ""
+        self._forgetful = ""
 
     async def run(self) -> None:
         """Connect, take in and store, and connect again; only cancellation ends this.
 
         Raises:
-            TopicMemoryError: the file of topics cannot be used.
             JournalError: the journal is closed.
         """
         # What an earlier run left unfinished was not acknowledged, and comes again.
@@ -125,13 +125,34 @@ class MqttCollector:
 
     async def _ask_for_topics(self, link: Link) -> None:
         wanted = frozenset(self._subscriptions)
-        asked = await self._memory.read() if self._memory else frozenset()
-        if self._memory and not wanted <= asked:
-            await self._memory.write(wanted | asked)
+        asked = await self._remembered()
+        if not wanted <= asked:
+            await self._remember(wanted | asked)
         self._tell_refused(await link.subscribe(sorted(wanted)))
-        if self._memory and (dropped := asked - wanted):
+        if dropped := asked - wanted:
             await link.unsubscribe(sorted(dropped))
-            await self._memory.write(wanted)
+            await self._remember(wanted)
+
+    # Without its memory a topic that was left out is found by its next message: no reason to
+    # hear nobody.
+    async def _remembered(self) -> frozenset[str]:
+        try:
+            return await self._memory.read() if self._memory else frozenset()
+        except TopicMemoryError as error:
+            self._tell_forgetful(str(error))
+            return frozenset()
+
+    async def _remember(self, topics: frozenset[str]) -> None:
+        try:
+            if self._memory:
+                await self._memory.write(topics)
+        except TopicMemoryError as error:
+            self._tell_forgetful(str(error))
+
+    def _tell_forgetful(self, reason: str) -> None:
+        if reason != self._forgetful:
+            log.warning("%s: a topic taken out of the site is noticed late: %s", self.name, reason)
+        self._forgetful = reason
 
     def _tell_refused(self, refused: dict[str, str]) -> None:
         for topic, reason in refused.items():

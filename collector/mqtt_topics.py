@@ -39,7 +39,7 @@ class TopicMemory:
         except FileNotFoundError:
             return frozenset()
         except (OSError, msgspec.MsgspecError) as error:
-            raise TopicMemoryError(f"{self._path}: {error}; delete it and start again") from error
+            raise TopicMemoryError(f"{self._path}: {error}; delete it") from error
 
     def _write(self, topics: frozenset[str]) -> None:
         fresh = self._path.with_name(f"{self._path.name}.new")

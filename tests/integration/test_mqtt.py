@@ -264,6 +264,29 @@ async def test_a_topic_taken_out_of_the_site_is_sent_no_more(
     assert await memory.read() == frozenset({"lab/tank"})
 
 
+@pytest.mark.parametrize("fault", ["a damaged file", "no folder"])
+async def test_without_its_memory_of_topics_it_still_collects_and_says_so_once(
+    mosquitto: MosquittoServer, tmp_path: Path, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "topics.json" if fault == "a damaged file" else tmp_path / "no" / "topics"
+    if fault == "a damaged file":
+        path.write_bytes(b'["lab/ta\x00')
+    async with journal_in(tmp_path) as journal:
+        collector = MqttCollector(
+            settings(mosquitto.host, mosquitto.port),
+            subscriptions(freezer(), "tank"),
+            journal,
+            clock(),
+            memory=TopicMemory(path),
+        )
+        async with running(collector):
+            await until(lambda: collector.stats.connected)
+            await publish(mosquitto.host, mosquitto.port, "lab/tank", [message(0)])
+            await until(lambda: collector.stats.stored == 1)
+    (line,) = [r.getMessage() for r in caplog.records if "taken out of the site" in r.getMessage()]
+    assert str(path) in line
+
+
 async def test_a_topic_that_the_broker_alone_remembers_is_put_aside_once_and_given_back(
     mosquitto: MosquittoServer, tmp_path: Path, protocol: str
 ) -> None:
