@@ -151,7 +151,8 @@ class Link:
 
     def forget(self, topic: str) -> None:
         """Ask to be sent ``topic`` no more, without waiting for the answer."""
-        if not self._lost.done():
+        # A broker that breaks the rules of MQTT 5 sends an empty one, which nobody asked for.
+        if topic and not self._lost.done():
             self._client.unsubscribe(topic)
 
     def acknowledge(self, message: Message) -> None:

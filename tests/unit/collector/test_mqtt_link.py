@@ -170,6 +170,28 @@ async def test_messages_come_whole_however_the_bytes_arrive() -> None:
     ]
 
 
+async def test_a_topic_without_a_name_is_a_stranger_like_any_other() -> None:
+    # PUBLISH of MQTT 5, 3.3: QoS 1, a topic of no length and no alias, packet 10, "hi".
+    nameless = b"\x32\x07\x00\x00\x00\x0a\x00hi"
+
+    async def send(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x20\x03\x00\x00\x00" + nameless)
+        await reader.read()
+
+    taken = asyncio.get_running_loop().create_future()
+
+    def take(link: Link, message: Message) -> None:
+        link.forget(message.topic)
+        taken.set_result(message.topic)
+
+    async with (
+        served(send) as port,
+        Link(settings(port, "5"), take, lambda: 42),
+        asyncio.timeout(5),
+    ):
+        assert await taken == ""
+
+
 def test_a_password_is_in_no_representation() -> None:
     made = BrokerSettings(id="b", host="h", client_id="c", username="u", password="s3cret")  # noqa: S106
     assert "s3cret" not in repr(made)
