@@ -77,7 +77,7 @@ async def first_scans(faults: Faults = HEALTHY) -> AsyncIterator[dict[str, Scan]
 async def test_three_units_of_one_gateway_read_as_their_simulators_show() -> None:
     async with first_scans() as scans:
         assert scans["incubator"].values == (36.98, 5.03, 93.1, 1.0, 0.0)
-        assert scans["gmp"].values == (4.9, 37.25, 0.0)
+        assert scans["gmp"].values == (4.9, 37.25, 0.0, 0.0)
         assert scans["hmp"].values == (30.56, 37.25, 1.0)
         assert all(not any(scan.qualities) for scan in scans.values())
 
