@@ -67,13 +67,16 @@ class Counts:
 class _Arrival:
     """A message under way, and what has been found out about it."""
 
-    __slots__ = ("came_s", "intake", "link", "message", "ticket")
+    __slots__ = ("came_s", "clock_unsure", "intake", "link", "message", "ticket")
 
-    def __init__(self, link: Link, message: Message, ticket: Ticket, came_s: float) -> None:
+    def __init__(
+        self, link: Link, message: Message, ticket: Ticket, came_s: float, *, clock_unsure: bool
+    ) -> None:
         self.link = link
         self.message = message
         self.ticket = ticket
         self.came_s = came_s
+        self.clock_unsure = clock_unsure
         self.intake: Intake | None = None
 
 
@@ -127,7 +130,9 @@ class Ingest:
         self._counts.messages += 1
         self._counts.bytes += size
         ticket = self._window.admit(partial(link.acknowledge, message), size)
-        self._waiting.append(_Arrival(link, message, ticket, self._now_s()))
+        # It may wait long for a full journal; what counts is the clock that stamped it.
+        unsure = self._clock.is_unsure
+        self._waiting.append(_Arrival(link, message, ticket, self._now_s(), clock_unsure=unsure))
         self._something.set()
         if self._window.is_full:
             self._room.clear()
@@ -168,7 +173,7 @@ class Ingest:
         self.last_message_ms[feed.device] = message.received
         try:
             arrival.intake = feed.take(
-                message, now_s=arrival.came_s, clock_unsure=self._clock.is_unsure
+                message, now_s=arrival.came_s, clock_unsure=arrival.clock_unsure
             )
         except PoisonError as error:
             self._complain(message.topic, f"cannot be read and is put aside: {error}")
