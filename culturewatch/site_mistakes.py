@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -58,19 +59,23 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     yield from _person_mistakes(path, file)
 
 
-def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
-    places = [(of(path, "console.port"), file.console.host, file.console.port)]
+def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str], str, int]]:
+    """Hosts and ports, each with what tells where a key of it stands."""
+    yield lambda key: of(path, f"console.{key}"), file.console.host, file.console.port
     if file.mail is not None:
-        places.append((of(path, "mail.port"), file.mail.host, file.mail.port))
-    places += [
-        (at(path, "endpoint", n, "port"), e.host, e.port) for n, e in enumerate(file.endpoint)
-    ]
-    places += [(at(path, "broker", n, "port"), b.host, b.port) for n, b in enumerate(file.broker)]
-    for where, host, port in places:
+        yield lambda key: of(path, f"mail.{key}"), file.mail.host, file.mail.port
+    for n, endpoint in enumerate(file.endpoint):
+        yield partial(at, path, "endpoint", n), endpoint.host, endpoint.port
+    for n, broker in enumerate(file.broker):
+        yield partial(at, path, "broker", n), broker.host, broker.port
+
+
+def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    for where, host, port in _addresses(path, file):
         if port not in _PORTS:
-            yield f"{where}: port {port} is outside 1 to 65535"
-        if not host or any(c.isspace() or c == "/" for c in host):
-            yield f"{where}: host {host!r} is no name or address of a machine"
+            yield f"{where('port')}: port {port} is outside 1 to 65535"
+        if not _is_host(host):
+            yield f"{where('host')}: host {host!r} is no name or address of a machine"
     url = file.console.public_url
     if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
         yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
@@ -82,6 +87,17 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
                 f"{seen[one.host, one.port]} already; put its devices behind that one"
             )
         seen.setdefault((one.host, one.port), one.id)
+
+
+def _is_host(host: str) -> bool:
+    if not host or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
+        return False
+    try:
+        # What the resolver does first; where it fails, it raises no error of a connection.
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
