@@ -4,12 +4,12 @@ import sys
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from alerts.rulebook import Rulebook
 from culturewatch.parts import influx_settings, rulebook
 from culturewatch.site import Site, SiteDevice, load
+from culturewatch.terminal import terminal
 from devices.plan import plan
 
 SILENCE = "silence"
@@ -93,7 +93,7 @@ def print_plan(path: Path, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(msgspec.json.encode(planned).decode() + "\n")
         return
-    console = Console()
+    console = terminal()
     console.print(_table(planned))
     console.print(
         f"{len(planned.devices)} devices, {planned.requests_per_s:.1f} requests a second, "

@@ -25,6 +25,7 @@ from culturewatch.processes import ChildError, keep_running, run_once, stopped_b
 from culturewatch.show import viewer
 from culturewatch.site import Site, load
 from culturewatch.table import clock, render
+from culturewatch.terminal import terminal
 from storage.database import DatabaseError
 from storage.journal import JournalError
 
@@ -37,7 +38,7 @@ MOVE_AT = 0.22
 
 def run_demo(*, span_s: float, out: Path) -> int:
     """Run the demonstration for ``span_s`` seconds into the folder ``out``; the exit code."""
-    console = Console()
+    console = terminal()
     if span_s < LEAST_S:
         console.print(f"The story needs {LEAST_S:.0f} s at least; telling it in {LEAST_S:.0f} s.")
         span_s = LEAST_S
@@ -132,7 +133,8 @@ async def _show(
             view = await asyncio.to_thread(looking.look)
             if live is not None:
                 title = f"{site.file.site.name}, {left_s:.0f} s left"
-                picture = render(view, site.zone, title=title, height=console.height)
+                width, height = console.size
+                picture = render(view, site.zone, title=title, width=width, height=height)
                 live.update(picture, refresh=True)
             else:
                 pages.tell(view)

@@ -12,6 +12,7 @@ from console.view import Equipment, SiteView, Viewer
 from culturewatch.paths import ledger_url
 from culturewatch.site import Site, load
 from culturewatch.table import render
+from culturewatch.terminal import terminal
 
 EVERY_S = 1.0
 
@@ -46,22 +47,25 @@ def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:
         view = looking.look()
         sys.stdout.write(msgspec.json.encode(view).decode() + "\n")
         return view.core_alive
-    console = Console()
+    console = terminal()
     if not watch:
         view = looking.look()
-        console.print(render(view, site.zone, title=site.file.site.name))
+        title = site.file.site.name
+        console.print(render(view, site.zone, title=title, width=console.width))
         return view.core_alive
     return _watch(site, looking, console)
 
 
 def _watch(site: Site, looking: Viewer, console: Console) -> bool:
     view: SiteView = looking.look()
+    title = site.file.site.name
     try:
         with Live(console=console, auto_refresh=False, screen=True) as live:
             while True:
                 view = looking.look()
-                title, height = site.file.site.name, console.height
-                live.update(render(view, site.zone, title=title, height=height), refresh=True)
+                width, height = console.size
+                picture = render(view, site.zone, title=title, width=width, height=height)
+                live.update(picture, refresh=True)
                 # The eye's pace; nothing waits for this process.
                 time.sleep(EVERY_S)
     except KeyboardInterrupt:

@@ -2,46 +2,70 @@
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from io import StringIO
 
-from rich.console import Group
+from rich.console import Console, Group
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from alerts.engine.view import AlarmView
 from alerts.reader import SentPage
 from console import words
-from console.view import DeviceView, SiteView
+from console.view import ChannelView, DeviceView, SiteView
+from culturewatch.terminal import terminal
 
 _OLD_MS = 10_000
-PAGES = 6
-_HEADINGS = 6
-"""Lines that are not rows: headline, two headings, a title, and the prompt's."""
+PAGES, FEWER_PAGES = 6, 3
+_ANY_WIDTH = 10_000
+_NEVER = (words.NOTHING, Text("never heard", "bold red"), "", "")
 
 
-def render(view: SiteView, zone: tzinfo, *, title: str, height: int | None = None) -> Group:
-    """The whole picture; in a terminal of ``height`` lines, as much of it as fits.
+def render(
+    view: SiteView, zone: tzinfo, *, title: str, width: int, height: int | None = None
+) -> Group:
+    """The picture for a terminal ``width`` wide; of ``height`` lines, as much of it as fits.
 
-    What is left out first are switches at rest, then whatever is well: never an alarm.
+    What is left out first are switches at rest, then whatever is well, then pages: never an
+    alarm. Where names leave no room for alarms and batches, ids stand in their place.
     """
-    problems = [Text(f"! {line}", style="bold red") for line in view.problems]
-    pages = _pages(view.pages[:PAGES], zone)
-    taken = len(problems) + pages.row_count + _HEADINGS
-    room = None if height is None else max(0, height - taken)
-    shown_channels = next(
-        (chosen for chosen in _choices(view) if room is None or len(chosen) <= room),
-        frozenset[str](),
-    )
-    return Group(_headline(view, zone, title), _room(view, shown_channels), *problems, pages)
+    screen = terminal(width=width, file=StringIO())
+    picture = Group()
+    for channels, pages in _choices(view):
+        picture = _picture(view, zone, channels, title=title, pages=pages, on=screen)
+        # The last line is the prompt's.
+        if height is None or len(screen.render_lines(picture)) < height:
+            break
+    return picture
 
 
-def _choices(view: SiteView) -> Iterator[frozenset[str]]:
-    """Which channels to show: all, those that are no switches at rest, one a device, alarms."""
+def _choices(view: SiteView) -> Iterator[tuple[frozenset[str], int]]:
+    """Channels and pages to show: all, no switches at rest, one channel a device, alarms."""
     channels = [channel for device in view.devices for channel in device.channels]
     alarmed = frozenset(c.id for c in channels if c.alarm)
-    yield frozenset(c.id for c in channels)
-    yield alarmed | {c.id for c in channels if c.quantity != "state"}
-    yield alarmed | {device.channels[0].id for device in view.devices if device.channels}
-    yield alarmed
+    for chosen in (
+        frozenset(c.id for c in channels),
+        alarmed | {c.id for c in channels if c.quantity != "state"},
+        alarmed | {device.channels[0].id for device in view.devices if device.channels},
+        alarmed,
+    ):
+        yield chosen, PAGES
+        yield chosen, FEWER_PAGES
+    yield alarmed, 0
+
+
+def _picture(
+    view: SiteView, zone: tzinfo, channels: frozenset[str], *, title: str, pages: int, on: Console
+) -> Group:
+    room = _room(view, channels)
+    natural = Measurement.get(on, on.options.update(width=_ANY_WIDTH), room).maximum
+    tight = natural > on.width
+    return Group(
+        _headline(view, zone, title),
+        _tight_room(view, channels, on.width) if tight else room,
+        *(Text(f"! {line}", style="bold red") for line in view.problems),
+        *([_pages(view.pages[:pages], zone, tight=tight)] if pages else []),
+    )
 
 
 def clock(at: int | None, zone: tzinfo) -> str:
@@ -78,42 +102,78 @@ def _room(view: SiteView, channels: frozenset[str]) -> Table:
     table = Table(box=None, padding=(0, 1), expand=False, header_style="dim")
     for heading in ("device", "channel"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
-    table.add_column("quality", no_wrap=True)
-    table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("alarm")
-    table.add_column("batch at risk")
+    _add_state_columns(table, "batch at risk")
     for device in view.devices:
-        _device_rows(table, device, channels)
+        batches = ", ".join(device.batches)
+        first = True
+        for channel in _shown(device, channels):
+            name = device.name if first else ""
+            if channel is None:
+                table.add_row(name, "", *_NEVER, batches)
+            else:
+                inside = batches if first or channel.alarm else ""
+                table.add_row(name, channel.key, *_state(channel), inside)
+            first = False
     return table
 
 
-def _device_rows(table: Table, device: DeviceView, channels: frozenset[str]) -> None:
-    batches = ", ".join(device.batches)
+def _tight_room(view: SiteView, channels: frozenset[str], width: int) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="dim")
+    first = ["channel"]
+    first += [
+        device.id if channel is None else channel.id
+        for device in view.devices
+        for channel in _shown(device, channels)
+    ]
+    longest = max(map(len, first))
+    table.add_column(first[0], width=min(longest, width // 3), overflow="fold")
+    _add_state_columns(table, "at risk")
+    for device in view.devices:
+        batches = "\n".join(device.batches)
+        for channel in _shown(device, channels):
+            if channel is None:
+                table.add_row(device.id, *_NEVER, batches)
+            else:
+                table.add_row(channel.id, *_state(channel), batches)
+    return table
+
+
+def _add_state_columns(table: Table, batches: str) -> None:
+    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("quality", overflow="fold")
+    table.add_column("age", justify="right", no_wrap=True)
+    table.add_column("alarm", overflow="fold")
+    table.add_column(batches, overflow="fold")
+
+
+def _shown(device: DeviceView, channels: frozenset[str]) -> Iterator[ChannelView | None]:
+    """The channels of a device to show; nothing stands for one that was never heard."""
     if not device.channels:
-        table.add_row(
-            device.name, "", words.NOTHING, Text("never heard", "bold red"), "", "", batches
-        )
-    first = True
-    for channel in device.channels:
-        if channel.id not in channels:
-            continue
-        table.add_row(
-            device.name if first else "",
-            channel.key,
-            words.measured(channel.value, channel.unit),
-            Text(channel.quality, "" if channel.quality == "good" else "bold red"),
-            Text(words.age(channel.age_ms), "red" if (channel.age_ms or 0) > _OLD_MS else ""),
-            alarm_text(channel.alarm),
-            batches if first or channel.alarm else "",
-        )
-        first = False
+        yield None
+    yield from (channel for channel in device.channels if channel.id in channels)
 
 
-def _pages(pages: tuple[SentPage, ...], zone: tzinfo) -> Table:
-    table = Table(box=None, padding=(0, 1), title="Last pages", title_justify="left")
+def _state(channel: ChannelView) -> tuple[str | Text, ...]:
+    good = channel.quality == "good"
+    return (
+        words.measured(channel.value, channel.unit),
+        Text(words.spaced(channel.quality), "" if good else "bold red"),
+        Text(words.age(channel.age_ms), "red" if (channel.age_ms or 0) > _OLD_MS else ""),
+        alarm_text(channel.alarm),
+    )
+
+
+def _pages(pages: tuple[SentPage, ...], zone: tzinfo, *, tight: bool) -> Table:
+    table = Table(
+        box=None,
+        padding=(0, 1, 0, 0) if tight else (0, 1),
+        pad_edge=not tight,
+        title="Last pages",
+        title_justify="left",
+    )
     for heading in ("at", "to", "by", "state", "message", "acknowledged by"):
-        table.add_column(heading, header_style="dim", no_wrap=heading != "message")
+        narrow = heading in {"message", "acknowledged by"} if tight else heading == "message"
+        table.add_column(heading, header_style="dim", no_wrap=not narrow)
     for page in pages:
         table.add_row(
             clock(page.handed or page.queued, zone),

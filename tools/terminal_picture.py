@@ -36,7 +36,9 @@ def main() -> None:
     """Draw the site named first into the file named second."""
     site = load(Path(sys.argv[1]))
     console = Console(record=True, width=WIDTH, force_terminal=True, file=StringIO())
-    console.print(render(viewer(site).look(), site.zone, title=site.file.site.name, height=HEIGHT))
+    title = site.file.site.name
+    view = viewer(site).look()
+    console.print(render(view, site.zone, title=title, width=WIDTH, height=HEIGHT))
     console.save_svg(sys.argv[2], title="culturewatch", code_format=FORMAT, unique_id="cw")
 
 

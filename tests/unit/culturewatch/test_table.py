@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
-from rich.console import Console
 
 from alerts.engine.view import AlarmView
 from console.view import ChannelView, DeviceView, SiteView
 from console.words import NOTHING, age, measured
 from culturewatch.table import alarm_text, clock, render
+from culturewatch.terminal import terminal
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOON = 1_767_610_800_000
@@ -76,9 +76,10 @@ def view(*devices: DeviceView, problems: tuple[str, ...] = ()) -> SiteView:
 
 
 def printed(what: SiteView, *, width: int = 120, height: int | None = None) -> str:
-    console = Console(width=width, record=True, file=StringIO())
-    console.print(render(what, VIENNA, title="Laboratory", height=height))
-    return console.export_text()
+    paper = StringIO()
+    picture = render(what, VIENNA, title="Laboratory", width=width, height=height)
+    terminal(width=width, file=paper).print(picture)
+    return paper.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,40 @@ def test_an_alarm_is_shown_in_the_smallest_terminal(height: int) -> None:
     alarmed = device(9, WARM, replace(DOOR, value=1.0, alarm=ALARM))
     text = printed(view(*devices, alarmed), height=height)
     assert "high unacknowledged" in text
+
+
+@pytest.mark.parametrize("width", [80, 100, 128, 200])
+def test_alarm_and_batch_are_shown_however_narrow_the_terminal(width: int) -> None:
+    silent = replace(WARM, value=None, quality="no_answer", alarm=replace(ALARM, state="R"))
+    cold = replace(WARM, value=-170.7)
+    probe = DeviceView(
+        id="rhprobe",
+        name="Humidity probe in incubator 1",
+        location="",
+        silent=False,
+        batches=("B-2026-0001", "B-2026-0002"),
+        channels=(replace(silent, id="rhprobe.relative_humidity", key="relative_humidity"),),
+    )
+    text = printed(view(device(1, cold, DOOR), probe), width=width)
+    for word in ("no answer", "high", "returned,", "unacknowledged", *probe.batches):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("height", [16, 24])
+def test_what_wraps_is_counted_as_the_lines_that_it_takes(height: int) -> None:
+    devices = [
+        device(n, replace(WARM, alarm=replace(ALARM, state="LA")), DOOR, batches=("B-2026-0001",))
+        for n in range(1, 5)
+    ]
+    text = printed(view(*devices), width=80, height=height)
+    assert len(text.splitlines()) < height
+    assert text.count("needs reset") == 4
+
+
+def test_a_name_in_brackets_is_shown_as_it_is_written() -> None:
+    named = replace(device(1, WARM, batches=("B-2026-0001",)), name="Shelf [left] [/b] :dog:")
+    assert "Shelf [left] [/b] :dog:" in printed(view(named))
 
 
 def test_a_switch_at_rest_is_left_out_first() -> None:
