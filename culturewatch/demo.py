@@ -17,7 +17,7 @@ from batches.placement import Refused
 from console.view import SiteView, Viewer
 from culturewatch import logs
 from culturewatch.demo_people import CULTURE, OPERATOR, OnCall, enter_batches, move_culture
-from culturewatch.demo_site import lay_out
+from culturewatch.demo_site import laid_out
 from culturewatch.demo_summary import Summary, summarise
 from culturewatch.faults import FAILED, told
 from culturewatch.make_record import write_record
@@ -42,8 +42,11 @@ def run_demo(*, span_s: float, out: Path) -> int:
     if span_s < LEAST_S:
         console.print(f"The story needs {LEAST_S:.0f} s at least; telling it in {LEAST_S:.0f} s.")
         span_s = LEAST_S
-    with told(ChildError, DatabaseError, JournalError, RecordError, Refused, StoreError):
-        site = load(lay_out(out, span_s))
+    with (
+        told(ChildError, DatabaseError, JournalError, RecordError, Refused, StoreError),
+        laid_out(out, span_s) as path,
+    ):
+        site = load(path)
         # The terminal belongs to the table.
         logs.set_up(file=out / "demo.log")
         asyncio.run(_perform(site, out, span_s, console))

@@ -3,12 +3,20 @@
 import re
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from culturewatch.site import SiteError
 from devices import duration
 from devices.duration import Duration
+from storage.lock import FolderLock
 
+MARK = (
+    "# Laid out by culturewatch demo, which deletes this folder's data and writes this file anew "
+    "each time.\n"
+)
+"""The first line of a site that may be deleted: no other ever is."""
 STORY_S = 1_800.0
 """Seconds that incubators live through in the story (``simulators.scenario``)."""
 SHORTEST_MS = 2_000
@@ -27,22 +35,48 @@ def examples() -> Path:
     return found[0]
 
 
-def lay_out(out: Path, span_s: float) -> Path:
+@contextmanager
+def laid_out(out: Path, span_s: float) -> Iterator[Path]:
     """A fresh site below ``out`` for a demonstration of ``span_s`` seconds; its file.
 
     Raises:
         SiteError: the examples are missing.
         OSError: ``out`` cannot be written, or holds something that is not a demonstration.
+        storage.waiting.JournalError: a demonstration, or a core on its data, runs in ``out``.
     """
     source = examples()
-    if out.exists() and any(out.iterdir()) and not (out / "site.toml").exists():
-        raise FileExistsError(f"{out} holds other things; name another folder with --out")
+    if out.exists() and any(out.iterdir()) and not _is_demonstration(out):
+        raise FileExistsError(
+            f"{out} holds other things, which a demonstration would delete; "
+            "name another folder with --out"
+        )
+    whole, data = FolderLock(out), FolderLock(out / "data")
+    whole.take()
+    try:
+        # One that was killed may have left its core behind.
+        data.take()
+        data.release()
+        yield _lay_out(source, out, span_s)
+    finally:
+        whole.release()
+
+
+def _is_demonstration(out: Path) -> bool:
+    try:
+        with (out / "site.toml").open(encoding="utf-8", errors="replace") as site:
+            return site.readline() == MARK
+    except FileNotFoundError:
+        return False
+
+
+def _lay_out(source: Path, out: Path, span_s: float) -> Path:
     for old in ("data", "rules.d", *(p.name for p in out.glob("record-*"))):
         shutil.rmtree(out / old, ignore_errors=True)
-    (out / "rules.d").mkdir(parents=True)
-    text = (source / "site.toml").read_text(encoding="utf-8")
     site = out / "site.toml"
-    site.write_text(_on_free_ports(_hurried(text, span_s)), encoding="utf-8")
+    text = (source / "site.toml").read_text(encoding="utf-8")
+    # First, so that what is broken off here can be begun anew.
+    site.write_text(MARK + _on_free_ports(_hurried(text, span_s)), encoding="utf-8")
+    (out / "rules.d").mkdir()
     for rules in sorted((source / "rules.d").glob("*.toml")):
         hurried = _hurried(rules.read_text(encoding="utf-8"), span_s)
         (out / "rules.d" / rules.name).write_text(
