@@ -158,10 +158,21 @@ def record(
 
 
 def verify(
-    path: Annotated[Path, typer.Argument(metavar="DIR", help="a record, or a folder of data")],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", exists=True, file_okay=False, help="a record, or a folder of data"
+        ),
+    ],
     *,
     data: Annotated[
-        Path | None, typer.Option("--data", help="hold a record against the data it came from")
+        Path | None,
+        typer.Option(
+            "--data",
+            exists=True,
+            file_okay=False,
+            help="hold a record against the data it came from",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:

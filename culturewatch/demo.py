@@ -61,8 +61,10 @@ async def _perform(site: Site, out: Path, span_s: float, console: Console) -> No
     console.print(
         f"Simulated rooms on loopback; delays are made short for {span_s:.0f} s "
         f"(see {out / 'rules.d'}).\n"
-        f"Status page: {site.public_url}   another terminal: culturewatch status {site.path}\n"
-        f"Logs: {out / 'core.log'}. Ctrl-C ends the demonstration early."
+        f"Status page: {site.public_url}   another terminal: {_program()} status {site.path}\n"
+        f"Logs: {out / 'core.log'}. Ctrl-C ends the demonstration early.",
+        # To be copied: a line that was broken is another command.
+        soft_wrap=True,
     )
     on_call = OnCall(site)
     await asyncio.to_thread(enter_batches, site)
@@ -75,6 +77,11 @@ async def _perform(site: Site, out: Path, span_s: float, console: Console) -> No
             await _show(viewer(site), site, span_s, stop, console)
             for act in acts:
                 act.cancel()
+
+
+def _program() -> str:
+    called = sys.argv[0]
+    return called if Path(called).name == "culturewatch" else f"{sys.executable} -m culturewatch"
 
 
 async def _move_later(site: Site, span_s: float) -> None:
@@ -168,12 +175,14 @@ def _print(summary: Summary, record: Path, console: Console) -> None:
         ("scans kept", f"{summary.scans:,} ({summary.values:,} values)"),
         ("journal", f"{summary.journal_bytes:,} bytes"),
         ("MQTT messages", f"{summary.mqtt_messages:,}, each acknowledged once it was on disk"),
-        ("gaps", f"{summary.gaps} (a device fell silent)"),
+        ("gaps", f"{summary.gaps}" + (" (a device fell silent)" if summary.gaps else "")),
         ("alarms", f"{summary.alarms} raised, {summary.cleared} returned to normal"),
         ("pages", f"{summary.pages}, {summary.acknowledged} acknowledgements"),
         (
             "arrival to page",
-            f"p50 {summary.latency_p50_ms} ms, p99 {summary.latency_p99_ms} ms",
+            f"p50 {summary.latency_p50_ms} ms, p99 {summary.latency_p99_ms} ms"
+            if summary.pages
+            else "no page was sent",
         ),
         ("batch record", f"{record / 'record.html'}"),
     )

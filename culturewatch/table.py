@@ -88,9 +88,12 @@ def _headline(view: SiteView, zone: tzinfo, title: str) -> Text:
     if view.core_alive:
         text.append("core runs", style="green")
     else:
-        text.append(
-            f"CORE DOES NOT RUN (last heard: {words.age(view.core_age_ms)} ago)", "bold red"
+        last = (
+            "never heard"
+            if view.core_age_ms is None
+            else f"last heard: {words.age(view.core_age_ms)} ago"
         )
+        text.append(f"CORE DOES NOT RUN ({last})", "bold red")
     if view.status is not None:
         text.append(f"  {view.status.received} answers, {view.status.journal.last} entries")
     if view.counts is not None:

@@ -141,6 +141,16 @@ def test_a_status_without_a_core_says_so(site: Site) -> None:
     assert json.loads(said)["core_alive"] is False
 
 
+@pytest.mark.parametrize("options", [["nothing"], ["data", "--data", "nothing"], ["site.toml"]])
+def test_what_is_no_folder_was_not_changed_but_named_wrongly(
+    site: Site, options: list[str]
+) -> None:
+    site.data.mkdir()
+    code, said = typed("verify", *options)
+    assert code == 2
+    assert "as it was written" not in said
+
+
 @pytest.mark.parametrize("options", [["--story", "soon"], ["--story", "-5s"]])
 def test_a_span_that_is_none_is_wrong_use(site: Site, options: list[str]) -> None:
     code, said = typed("simulate", str(site.path), *options)

@@ -151,6 +151,11 @@ def test_a_core_that_does_not_run_is_told_first() -> None:
     assert "CORE DOES NOT RUN (last heard: 65 s ago)" in text.splitlines()[0]
 
 
+def test_a_core_that_never_ran_was_not_heard_never_ago() -> None:
+    text = printed(replace(view(device(1, WARM)), core_age_ms=None))
+    assert "CORE DOES NOT RUN (never heard)" in text.splitlines()[0]
+
+
 def test_a_device_that_was_never_heard_has_a_row() -> None:
     text = printed(view(device(1), problems=("alarms.db: cannot be read",)))
     assert "Incubator 1" in text
