@@ -182,9 +182,9 @@ class Program:
         """Whether it has not ended."""
         return self._process.poll() is None
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM, as a service manager does."""
-        self._process.send_signal(signal.SIGTERM)
+    def ask_to_end(self, by: signal.Signals = signal.SIGTERM) -> None:
+        """Send SIGTERM, as a service manager does, or another signal."""
+        self._process.send_signal(by)
 
     def kill(self) -> None:
         """End it as a power cut would."""

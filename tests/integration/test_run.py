@@ -1,6 +1,7 @@
 """``culturewatch run``: two processes that come back, and an end that leaves none behind."""
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
@@ -108,6 +109,16 @@ async def test_each_part_is_started_again_without_the_other(site: Site) -> None:
     assert "the core ended with -9; it is started again in 0.5 s" in run.said
     assert "the console ended with -9; it is started again in 0.5 s" in run.said
     assert "Traceback" not in run.said
+
+
+@pytest.mark.slow
+async def test_a_terminal_that_closes_leaves_nothing_behind(site: Site) -> None:
+    async with running(site) as run:
+        left = children(run)
+        run.ask_to_end(signal.SIGHUP)
+        assert await run.ended() == 0
+        _, alive = await asyncio.to_thread(psutil.wait_procs, left, 1)
+        assert alive == []
 
 
 @pytest.mark.slow
