@@ -63,3 +63,18 @@ def test_grafana_reads_the_same_bucket() -> None:
     influx = influx_settings(load(ROOT / "deploy" / "site.toml"))
     assert influx is not None
     assert (source["url"], source["jsonData"]["dbName"]) == (influx.url, influx.bucket)
+
+
+def test_what_is_mounted_is_there_or_nothing_starts() -> None:
+    for service in compose()["services"].values():
+        for volume in service.get("volumes", ()):
+            if isinstance(volume, str):
+                source = volume.partition(":")[0]
+                assert not source.startswith("./") or (ROOT / source).exists(), volume
+            else:
+                assert volume["bind"] == {"create_host_path": False}, volume
+
+
+def test_no_secret_gets_into_the_image() -> None:
+    kept_out = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert {".env", "deploy/secrets"} <= set(kept_out)
