@@ -25,7 +25,7 @@ from culturewatch.processes import ChildError, keep_running, run_once, stopped_b
 from culturewatch.show import viewer
 from culturewatch.site import Site, load
 from culturewatch.table import clock, render
-from culturewatch.terminal import terminal
+from culturewatch.terminal import can_redraw, terminal
 from storage.database import DatabaseError
 from storage.journal import JournalError
 
@@ -97,7 +97,7 @@ async def _running(site: Site, out: Path, span_s: float) -> AsyncIterator[None]:
     with _log(out / "simulators.log") as simulated, _log(out / "core.log") as log:
         async with asyncio.TaskGroup() as tasks:
             rooms = tasks.create_task(
-                _must_run(["simulate", path, "--story", story], simulated), name="simulators"
+                _must_run(["simulate", path, "--story", story], simulated, out), name="simulators"
             )
             watching = [
                 tasks.create_task(keep_running(name, [name, path], log_to=log), name=name)
@@ -111,9 +111,12 @@ async def _running(site: Site, out: Path, span_s: float) -> AsyncIterator[None]:
                 await _ended([rooms])
 
 
-async def _must_run(arguments: list[str], log_to: int) -> None:
+async def _must_run(arguments: list[str], log_to: int, out: Path) -> None:
     code = await run_once(arguments, log_to=log_to)
-    raise ChildError(f"the simulators ended with {code}; see simulators.log", code)
+    log = out / "simulators.log"
+    said = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    why = said[-1].removeprefix("culturewatch: ") if said else "they do not say why"
+    raise ChildError(f"the simulators ended with {code} (all of it in {log}): {why}", code)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:
@@ -136,7 +139,7 @@ async def _show(
 ) -> None:
     loop = asyncio.get_running_loop()
     ends_s = loop.time() + span_s
-    live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+    live = Live(console=console, auto_refresh=False) if can_redraw(console) else None
     pages = _Pages(site)
     with live or contextlib.nullcontext():
         while not stop.is_set() and (left_s := ends_s - loop.time()) > 0:

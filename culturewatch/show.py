@@ -1,5 +1,6 @@
 """``culturewatch status``: the site as its files tell it, once or again and again."""
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ from console.view import Equipment, SiteView, Viewer
 from culturewatch.paths import ledger_url
 from culturewatch.site import Site, load
 from culturewatch.table import render
-from culturewatch.terminal import terminal
+from culturewatch.terminal import can_redraw, terminal
 
 EVERY_S = 1.0
 
@@ -59,13 +60,17 @@ def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:
 def _watch(site: Site, looking: Viewer, console: Console) -> bool:
     view: SiteView = looking.look()
     title = site.file.site.name
+    live = Live(console=console, auto_refresh=False, screen=True) if can_redraw(console) else None
     try:
-        with Live(console=console, auto_refresh=False, screen=True) as live:
+        with live or contextlib.nullcontext():
             while True:
                 view = looking.look()
                 width, height = console.size
-                picture = render(view, site.zone, title=title, width=width, height=height)
-                live.update(picture, refresh=True)
+                if live is None:
+                    console.print(render(view, site.zone, title=title, width=width))
+                else:
+                    picture = render(view, site.zone, title=title, width=width, height=height)
+                    live.update(picture, refresh=True)
                 # The eye's pace; nothing waits for this process.
                 time.sleep(EVERY_S)
     except KeyboardInterrupt:

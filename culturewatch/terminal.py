@@ -11,3 +11,8 @@ def terminal(*, width: int | None = None, file: TextIO | None = None) -> Console
     return Console(
         width=width, file=sys.stdout if file is None else file, markup=False, emoji=False
     )
+
+
+def can_redraw(console: Console) -> bool:
+    """Whether what was drawn can be drawn over; to a pipe or a dumb terminal one adds lines."""
+    return console.is_terminal and not console.is_dumb_terminal

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from culturewatch.demo import _print, _program
+from culturewatch.demo import _must_run, _print, _program
 from culturewatch.demo_summary import Summary
+from culturewatch.processes import ChildError
 from culturewatch.terminal import terminal
 
 BROKEN_OFF = Summary(
@@ -47,3 +48,13 @@ def test_the_other_terminal_is_told_a_command_that_is_there(
 ) -> None:
     monkeypatch.setattr(sys, "argv", [called])
     assert _program() == expected
+
+
+async def test_why_the_simulators_ended_is_told(tmp_path: Path) -> None:
+    log = tmp_path / "simulators.log"
+    with log.open("wb") as file, pytest.raises(ChildError) as told:
+        await _must_run(["simulate", str(tmp_path / "none.toml")], file.fileno(), tmp_path)
+    assert str(told.value) == (
+        f"the simulators ended with 2 (all of it in {log}): "
+        f"{tmp_path}/none.toml: cannot be read: No such file or directory"
+    )
