@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -164,4 +165,8 @@ def rehearse(
 
 def main() -> None:
     """What the installed program calls."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal or log without a sign for "≤" gets "?" in its place, not a traceback.
+            stream.reconfigure(errors="replace")
     app()

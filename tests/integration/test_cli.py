@@ -182,6 +182,17 @@ async def test_a_port_that_is_taken_is_told_in_one_line(site: Site) -> None:
     )
 
 
+@pytest.mark.parametrize("signs", ["ascii", "latin-1"])
+async def test_a_terminal_with_few_signs_gets_no_traceback(
+    site: Site, signs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", signs)
+    with program("status", site.path, log=site.base / "status.log") as status:
+        assert await status.ended() == 1
+    assert "Traceback" not in status.said
+    assert "?  never heard" in status.said
+
+
 async def test_simulators_of_a_site_end_when_asked_to(site: Site) -> None:
     with program("simulate", site.path, log=site.base / "simulate.log") as simulating:
         await until(
