@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.consistency import policy_mistakes
 from culturewatch.secret import Secret, SecretError
-from culturewatch.site_file import Device, SiteFile
+from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
 from devices import document
 from devices.profile import Profile
 
@@ -79,11 +79,18 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     url = file.console.public_url
     if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
         yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
+    yield from _shared_address_mistakes(path, "endpoint", file.endpoint)
+    yield from _shared_address_mistakes(path, "broker", file.broker)
+
+
+def _shared_address_mistakes(
+    path: Path, table: str, ones: Iterable[Endpoint | Broker]
+) -> Iterator[str]:
     seen: dict[tuple[str, int], str] = {}
-    for n, one in enumerate(file.endpoint):
+    for n, one in enumerate(ones):
         if (one.host, one.port) in seen:
             yield (
-                f"{at(path, 'endpoint', n)} ({one.id}): {one.host}:{one.port} is "
+                f"{at(path, table, n)} ({one.id}): {one.host}:{one.port} is "
                 f"{seen[one.host, one.port]} already; put its devices behind that one"
             )
         seen.setdefault((one.host, one.port), one.id)
