@@ -112,7 +112,7 @@ def print_plan(path: Path, *, as_json: bool) -> None:
 def _table(planned: SitePlan) -> Table:
     table = Table(title=planned.site, box=None, title_justify="left", collapse_padding=True)
     for heading in ("device", "profile", "where"):
-        table.add_column(heading, no_wrap=True)
+        table.add_column(heading, overflow="fold")
     for heading in ("every s", "reads", "words", "bus s"):
         table.add_column(heading, justify="right", no_wrap=True)
     for d in planned.devices:

@@ -1,6 +1,7 @@
 """The figures of a plan, against those worked out by hand from the register maps."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,17 @@ def test_a_plan_fits_a_terminal_of_80_columns() -> None:
     assert all(len(line) <= 80 for line in table)
     assert "…" not in said.stdout
     assert "127.0.0.1:15024 unit 241" in said.stdout
+
+
+def test_an_address_is_shown_whole_however_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(EXAMPLE.parent, tmp_path / "site")
+    site = tmp_path / "site" / "site.toml"
+    topic = "building-7/floor-2/cryo-room/freezers/ln2a/telemetry"
+    site.write_text(site.read_text().replace("lab/cryo/ln2a", topic))
+    monkeypatch.setenv("COLUMNS", "80")
+    said = CliRunner().invoke(app, ["check", str(site)])
+    assert said.exit_code == 0
+    assert "…" not in said.stdout
+    assert topic in "".join(said.stdout.split())
