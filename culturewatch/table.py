@@ -18,6 +18,8 @@ from culturewatch.terminal import terminal
 _OLD_MS = 10_000
 PAGES, FEWER_PAGES = 6, 3
 _ANY_WIDTH = 10_000
+_ALARM, _ALARM_WIDTH = "alarm", 18
+"""Its heading, and the width at which its words wrap between them."""
 _NEVER = (words.NOTHING, Text("never heard", "bold red"), "", "")
 
 
@@ -58,14 +60,25 @@ def _picture(
     view: SiteView, zone: tzinfo, channels: frozenset[str], *, title: str, pages: int, on: Console
 ) -> Group:
     room = _room(view, channels)
-    natural = Measurement.get(on, on.options.update(width=_ANY_WIDTH), room).maximum
-    tight = natural > on.width
+    tight = _needs(room, view, channels, on) > on.width
     return Group(
         _headline(view, zone, title),
         _tight_room(view, channels, on.width) if tight else room,
         *(Text(f"! {line}", style="bold red") for line in view.problems),
         *([_pages(view.pages[:pages], zone, tight=tight)] if pages else []),
     )
+
+
+def _needs(room: Table, view: SiteView, channels: frozenset[str], on: Console) -> int:
+    """The width that ``room`` needs: the same with alarms as without, so that it does not jump."""
+    natural = Measurement.get(on, on.options.update(width=_ANY_WIDTH), room).maximum
+    said = [
+        len(alarm_text(channel.alarm).plain)
+        for device in view.devices
+        for channel in device.channels
+        if channel.id in channels
+    ]
+    return natural - max([len(_ALARM), *said]) + _ALARM_WIDTH
 
 
 def clock(at: int | None, zone: tzinfo) -> str:
@@ -145,7 +158,7 @@ def _add_state_columns(table: Table, batches: str) -> None:
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("quality", overflow="fold")
     table.add_column("age", justify="right", no_wrap=True)
-    table.add_column("alarm", overflow="fold")
+    table.add_column(_ALARM, overflow="fold")
     table.add_column(batches, overflow="fold")
 
 

@@ -208,6 +208,16 @@ def test_what_wraps_is_counted_as_the_lines_that_it_takes(height: int) -> None:
     assert text.count("needs reset") == 4
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_row_stands_where_it_stood_when_its_alarm_is_raised(width: int) -> None:
+    shown = [
+        printed(view(device(1, replace(WARM, alarm=alarm))), width=width).splitlines()
+        for alarm in (None, replace(ALARM, state="A"))
+    ]
+    well, raised = (next(line for line in lines if "37.00" in line) for lines in shown)
+    assert raised.startswith(well.rstrip())
+
+
 def test_a_name_in_brackets_is_shown_as_it_is_written() -> None:
     named = replace(device(1, WARM, batches=("B-2026-0001",)), name="Shelf [left] [/b] :dog:")
     assert "Shelf [left] [/b] :dog:" in printed(view(named))
