@@ -125,10 +125,7 @@ def _shown(
     yield Shown(text="the journal has no holes", true=log.without_holes and log.scans > 0)
     yield Shown(text="a silent device is a gap, not a value", true=log.gaps > 0)
     yield Shown(text="alarms were raised", true=counts.occurrences > 0)
-    yield Shown(
-        text=f"every page was handed over ({counts.handed} of {counts.pages})",
-        true=counts.pages > 0 and counts.failed == 0 and counts.waiting == 0,
-    )
+    yield _handed_over(counts)
     yield Shown(text="a person acknowledged", true=acks > 0)
     for report in reports:
         faults = "; ".join(str(fault) for fault in report.faults[:3])
@@ -136,3 +133,15 @@ def _shown(
             text=f"{report.path} is as it was written" + (f": {faults}" if faults else ""),
             true=report.sound,
         )
+
+
+def _handed_over(counts: Counts) -> Shown:
+    # An answer or an end that comes before the page takes it back.
+    taken_back = counts.pages - counts.handed - counts.failed - counts.waiting
+    figures = f"{counts.handed} of {counts.pages}"
+    if taken_back:
+        figures += f"; {taken_back} no longer due, taken back"
+    return Shown(
+        text=f"every page was handed over ({figures})",
+        true=counts.handed > 0 and counts.failed == 0 and counts.waiting == 0,
+    )
