@@ -133,6 +133,13 @@ class AlarmReader:
         )
         return [_recorded(row) for row in rows]
 
+    def alarmed(self) -> list[tuple[str, str]]:
+        """Each rule that was ever set, with the channel it watched: also rules long gone."""
+        return self._rows(
+            "SELECT DISTINCT rule, coalesce(json_extract(body, '$.channel'), '') FROM history"
+            " WHERE what = 'set' ORDER BY 1, 2"
+        )
+
     def between(self, start: int, end: int) -> list[Recorded]:
         """Rows of the history in [``start``, ``end``), epoch ms, in their order."""
         rows = self._rows(

@@ -1,11 +1,10 @@
 """One alarm from being set to being over, put together from the alarm history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from alerts.reader import AlarmReader, SentPage
-from alerts.rule import Rule
 from alerts.transition import Transition, What
 
 _ALL = 1 << 40
@@ -51,35 +50,34 @@ def device_of(channel: str) -> str:
     return channel.rpartition(".")[0]
 
 
-def episodes(alarms: AlarmReader, rules: Iterable[Rule], until: int) -> tuple[Episode, ...]:
-    """The alarms of ``rules`` that were set before ``until`` (epoch ms), oldest first.
+def episodes(alarms: AlarmReader, devices: Collection[str], until: int) -> tuple[Episode, ...]:
+    """The alarms on ``devices`` that were set before ``until`` (epoch ms), oldest first.
+
+    The history says which they are, not the rules of today: a rule may be gone since.
 
     Raises:
         alerts.schema.StoreError: the alarm store cannot be read.
     """
-    watched = list(rules)
-    if not watched:
+    rules = {rule for rule, channel in alarms.alarmed() if device_of(channel) in devices}
+    if not rules:
         return ()
-    ids = {rule.id for rule in watched}
-    pages = [page for page in reversed(alarms.pages(limit=_ALL)) if page.rule in ids]
+    pages = [page for page in reversed(alarms.pages(limit=_ALL)) if page.rule in rules]
     found: list[Episode] = []
-    for rule in watched:
+    for rule in sorted(rules):
         trails: dict[int, list[Transition]] = {}
-        for row in reversed(alarms.history(limit=_ALL, rule=rule.id)):
+        for row in reversed(alarms.history(limit=_ALL, rule=rule)):
             entry = row.transition
             if entry.occurrence is not None and entry.at < until:
                 trails.setdefault(entry.occurrence, []).append(entry)
         for occurrence, trail in trails.items():
-            about = [p for p in pages if (p.rule, p.occurrence) == (rule.id, occurrence)]
-            episode = _episode(rule.channel, trail, about)
-            if episode is not None:
+            about = [p for p in pages if (p.rule, p.occurrence) == (rule, occurrence)]
+            episode = _episode(trail, about)
+            if episode is not None and episode.device in devices:
                 found.append(episode)
     return tuple(sorted(found, key=lambda e: (e.set_at, e.rule, e.occurrence)))
 
 
-def _episode(
-    channel: str, trail: Sequence[Transition], pages: Iterable[SentPage]
-) -> Episode | None:
+def _episode(trail: Sequence[Transition], pages: Iterable[SentPage]) -> Episode | None:
     setting = _first(trail, What.SET)
     if setting is None or setting.occurrence is None:
         return None
@@ -88,7 +86,7 @@ def _episode(
     over = [entry for entry in trail[last_set:] if entry.what in _OVER]
     return Episode(
         rule=setting.rule,
-        channel=channel,
+        channel=setting.channel,
         occurrence=setting.occurrence,
         severity=next((e.severity for e in reversed(trail) if e.severity), ""),
         why=setting.why,

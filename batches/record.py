@@ -103,7 +103,7 @@ def assemble(
     devices = {stay.placement.device for stay in stays}
     rules = tuple(rule for rule in setting.rules if device_of(rule.channel) in devices)
     alarm_head = alarms.head()
-    raised = tuple(e for e in episodes(alarms, rules, made.at) if _touches(e, stays))
+    raised = tuple(e for e in episodes(alarms, devices, made.at) if _touches(e, stays))
     bench_time = bench(culture, placements, made.at)
     damaged = {str(seq): why for seq, why in sorted(readings.damaged.items())}
     return BatchRecord(

@@ -159,7 +159,12 @@ def alarms(tmp_path: Path) -> Iterator[AlarmReader]:
     path = tmp_path / "data" / "alarms.db"
     store = open_store(path)
     nine = MONDAY + HOUR
-    facts = {"rule": "inc1-hot", "occurrence": 1, "severity": "high"}
+    facts = {
+        "rule": "inc1-hot",
+        "channel": "inc1.temperature",
+        "occurrence": 1,
+        "severity": "high",
+    }
     for seq, (what, minute, by) in enumerate(
         [(What.SET, 2, ""), (What.ACK, 4, "anna"), (What.CLEAR, 6, "")], start=1
     ):

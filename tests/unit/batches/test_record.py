@@ -143,6 +143,14 @@ def test_an_alarm_before_the_batch_came_is_not_in_its_record(
     assert read(make(out=tmp_path / "later")).alarms == ()
 
 
+def test_an_alarm_whose_rule_was_taken_away_since_is_in_the_record(
+    make: Make, setting: Setting
+) -> None:
+    kept = tuple(rule for rule in setting.rules if rule.id != "inc1-hot")
+    (alarm,) = read(make(setting=msgspec.structs.replace(setting, rules=kept))).alarms
+    assert (alarm.rule, alarm.channel) == ("inc1-hot", "inc1.temperature")
+
+
 def test_a_batch_still_there_is_recorded_up_to_the_making(
     make: Make, lived: Ledger, made: Made
 ) -> None:
