@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
+from alerts.delivery import Delivery
 from alerts.reader import AlarmReader, SentPage
 from alerts.transition import Transition, What
 
 _ALL = 1 << 40
+_NEEDLESS = frozenset({Delivery.CANCELLED, Delivery.EXPIRED})
 _OVER = frozenset({What.CLEAR, What.CLOSED, What.CANCELLED, What.VOID})
 
 
@@ -37,8 +39,16 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def told(self) -> tuple[str, ...]:
-        """Who was paged, each once, in the order of the messages."""
-        return tuple(dict.fromkeys(page.person for page in self.pages))
+        """Whose page a provider took, each person once, in the order of the messages."""
+        handed = (p for p in self.pages if p.handed is not None and p.state is not Delivery.FAILED)
+        return tuple(dict.fromkeys(page.person for page in handed))
+
+    @property
+    def not_reached(self) -> tuple[str, ...]:
+        """Who should have been told and was not, as far as is known."""
+        told = self.told
+        missed = (p for p in self.pages if p.state not in _NEEDLESS and p.person not in told)
+        return tuple(dict.fromkeys(page.person for page in missed))
 
     def touches(self, start: int, end: int) -> bool:
         """Whether it was going on at any time in ``[start, end)``."""

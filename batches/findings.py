@@ -79,6 +79,9 @@ def _alarm_items(alarm: Episode) -> Iterable[str]:
         yield f"Alarm {alarm.rule} no. {alarm.occurrence} has not cleared."
     if alarm.acknowledged_at is None:
         yield f"Alarm {alarm.rule} no. {alarm.occurrence} was never acknowledged."
+    if alarm.not_reached:
+        people = ", ".join(alarm.not_reached)
+        yield f"Alarm {alarm.rule} no. {alarm.occurrence}: {people} could not be told."
 
 
 def _several(count: int, thing: str) -> str:
