@@ -1,10 +1,11 @@
 """What people enter about batches, for good: opened, placed, moved, closed, corrected."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection
 
 from msgspec import UNSET, Struct, UnsetType, structs
-from sqlalchemy import Connection, or_
+from sqlalchemy import ColumnElement, Connection, or_
 
 from batches import standing
 from batches.batch import Batch, Signed, check_id
@@ -212,18 +213,20 @@ class Ledger:
 
     def batches_in(self, device: str, at: int) -> tuple[Placement, ...]:
         """What stood in ``device`` at ``at`` (epoch milliseconds, UTC)."""
-        stay = schema.stay.c
         with self._database.reading() as connection:
-            return standing.stays(
-                connection,
-                (stay.device == device)
-                & (stay.start_at <= at)
-                & or_(stay.end_at.is_(None), stay.end_at > at),
-            )
+            return standing.stays(connection, (schema.stay.c.device == device) & _there(at))
 
     def at_risk(self, device: str) -> tuple[Placement, ...]:
         """What stands in ``device`` now."""
         return self.batches_in(device, self._now())
+
+    def all_at_risk(self) -> dict[str, tuple[Placement, ...]]:
+        """What stands in each device now; an empty device is not in it. One query for a site."""
+        found: dict[str, list[Placement]] = defaultdict(list)
+        with self._database.reading() as connection:
+            for placement in standing.stays(connection, _there(self._now())):
+                found[placement.device].append(placement)
+        return {device: tuple(inside) for device, inside in found.items()}
 
     def acts(self, batch: str) -> tuple[Act, ...]:
         """Everything entered about ``batch``, in the order of entry: its audit trail."""
@@ -298,6 +301,11 @@ class Ledger:
         if entry.at <= here.start:
             raise Refused(f"{here.batch}: cannot leave before it came", row=here.row)
         append(connection, entry, "departure", {"placement": here.row, "end_at": entry.at})
+
+
+def _there(at: int) -> ColumnElement[bool]:
+    stay = schema.stay.c
+    return (stay.start_at <= at) & or_(stay.end_at.is_(None), stay.end_at > at)
 
 
 def _check_text(**texts: str) -> None:

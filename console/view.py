@@ -158,10 +158,9 @@ class Viewer:
         try:
             if self._ledger is None:
                 self._ledger = Ledger(self._ledger_url)
-            ledger = self._ledger
             return {
-                device.id: tuple(stay.batch for stay in ledger.at_risk(device.id))
-                for device in self._equipment
+                device: tuple(stay.batch for stay in stays)
+                for device, stays in self._ledger.all_at_risk().items()
             }
         except DatabaseError as error:
             problems.append(str(error))

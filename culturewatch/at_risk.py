@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import defaultdict
 from pathlib import Path
 
 from batches.ledger import Ledger
@@ -12,20 +11,24 @@ from storage.database import DatabaseError
 log = logging.getLogger(__name__)
 
 REFRESH_S = 2.0
+UNREAD = "unknown: the ledger of batches could not be read yet"
+OUTDATED = "as it was before; the ledger of batches cannot be read now"
 
 
 class AtRisk:
     """The batches at risk by device, as of the last look into the ledger."""
 
-    def __init__(self, data: Path, devices: tuple[str, ...]) -> None:
+    def __init__(self, data: Path) -> None:
         self._data = data
-        self._devices = devices
-        self._lines: dict[str, tuple[str, ...]] = {}
+        self._lines: dict[str, tuple[str, ...]] | None = None
         self._failing = False
 
     def in_device(self, device: str) -> tuple[str, ...]:
-        """A short line for each batch in ``device``."""
-        return self._lines.get(device, ())
+        """A short line for each batch in ``device``, and one where that is not certain."""
+        if self._lines is None:
+            return (UNREAD,)
+        lines = self._lines.get(device, ())
+        return (*lines, OUTDATED) if self._failing else lines
 
     async def run(self) -> None:
         """Look again every few seconds; only cancellation ends this."""
@@ -34,7 +37,7 @@ class AtRisk:
             try:
                 if ledger is None:
                     ledger = await asyncio.to_thread(Ledger, ledger_url(self._data))
-                self._lines = await asyncio.to_thread(self._look, ledger)
+                self._lines = await asyncio.to_thread(_look, ledger)
                 self._failing = False
             except DatabaseError as error:
                 if not self._failing:
@@ -42,10 +45,9 @@ class AtRisk:
                 self._failing = True
             await asyncio.sleep(REFRESH_S)
 
-    def _look(self, ledger: Ledger) -> dict[str, tuple[str, ...]]:
-        lines: dict[str, list[str]] = defaultdict(list)
-        for device in self._devices:
-            for stay in ledger.at_risk(device):
-                place = f", {stay.position}" if stay.position else ""
-                lines[device].append(f"{stay.batch}{place}")
-        return {device: tuple(found) for device, found in lines.items()}
+
+def _look(ledger: Ledger) -> dict[str, tuple[str, ...]]:
+    return {
+        device: tuple(stay.batch + (stay.position and f", {stay.position}") for stay in stays)
+        for device, stays in ledger.all_at_risk().items()
+    }

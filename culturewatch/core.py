@@ -59,7 +59,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
-        at_risk = AtRisk(site.data, tuple(device.id for device in site.devices))
+        at_risk = AtRisk(site.data)
         alarms = await stack.enter_async_context(
             alarming(site, book, journal=journal, store=store, at_risk=at_risk, troubles=troubles)
         )

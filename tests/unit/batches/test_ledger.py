@@ -101,6 +101,7 @@ def test_what_stands_in_a_device_now_is_at_risk(opened: Ledger) -> None:
         ("MSC-2026-000002", "shelf 2"),
     ]
     assert opened.at_risk("inc2") == ()
+    assert opened.all_at_risk() == {"inc1": opened.at_risk("inc1")}
     assert [b.id for b in opened.batches()] == [B, "MSC-2026-000002"]
 
 

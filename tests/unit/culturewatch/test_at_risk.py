@@ -1,0 +1,63 @@
+"""What a page says of the batches in a device, also when the ledger does not answer."""
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from batches.batch import Signed
+from batches.ledger import Ledger
+from culturewatch import at_risk
+from culturewatch.at_risk import OUTDATED, UNREAD, AtRisk
+from culturewatch.paths import ledger_url
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    ledger = Ledger(ledger_url(tmp_path))
+    anna = Signed(by="anna")
+    ledger.open_batch("B-2026-0001", product="fibroblasts", act=anna)
+    ledger.open_batch("B-2026-0002", product="fibroblasts", act=anna)
+    ledger.place("B-2026-0001", "inc1", position="shelf 2", act=anna)
+    ledger.place("B-2026-0002", "inc1", act=anna)
+    return ledger
+
+
+def spoil(data: Path) -> None:
+    for file in data.glob("ledger.db*"):
+        file.write_text("not a database at all, but long enough to be read" * 9)
+
+
+async def looked(snapshot: AtRisk, until: tuple[str, ...]) -> None:
+    """Let it look until it says ``until`` of inc1."""
+    running = asyncio.create_task(snapshot.run())
+    async with asyncio.timeout(20):
+        while snapshot.in_device("inc1") != until:  # noqa: ASYNC110 # it has nothing to wait for
+            await asyncio.sleep(0.01)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_each_batch_in_a_device_has_a_line(tmp_path: Path) -> None:
+    snapshot = AtRisk(tmp_path)
+    await looked(snapshot, ("B-2026-0001, shelf 2", "B-2026-0002"))
+    assert snapshot.in_device("inc2") == ()
+
+
+def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(tmp_path: Path) -> None:
+    assert AtRisk(tmp_path).in_device("inc1") == (UNREAD,)
+
+
+async def test_a_ledger_that_cannot_be_read_any_more_is_told_with_what_was_known(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_risk, "REFRESH_S", 0.01)
+    snapshot = AtRisk(tmp_path)
+    known = ("B-2026-0001, shelf 2", "B-2026-0002")
+    await looked(snapshot, known)
+    ledger.remove("B-2026-0002", act=Signed(by="anna"))
+    spoil(tmp_path)
+    await looked(snapshot, (*known, OUTDATED))
