@@ -165,6 +165,11 @@ class _Details:
 
 def _judge(row: Row[tuple[object, ...]], detail: dict[str, Scalar], last: Head) -> Broken | None:
     columns = dict(row._mapping)  # noqa: SLF001 # the public name of a row as a dict
+    for name, value in {**columns, **detail}.items():
+        # JSON has no bytes: they would be written as text, and could give the very hash.
+        if isinstance(value, bytes):
+            table = row.detail if name in detail else "act"
+            return Broken(table=table, row=row.sequence, field=name, why="holds bytes, not text")
     envelope = {name: columns[name] for name in _ENVELOPE}
     rebuilt = _body(row.sequence, envelope, row.detail, detail)
     if link(last.hash, row.body) == row.hash:

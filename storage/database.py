@@ -180,7 +180,11 @@ def _show_damaged_text(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
 
 
 def _as_text(raw: bytes) -> str:
-    return raw.decode(errors="backslashreplace")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        # Nothing that was entered holds a NUL: damaged text must not spell what was entered.
+        return "\0" + raw.decode(errors="backslashreplace")
 
 
 def _begin(connection: Connection) -> None:

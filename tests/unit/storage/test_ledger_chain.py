@@ -1,6 +1,7 @@
 """The ledger's tables refuse change, and a change made behind their back is found and named."""
 
 import sqlite3
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,26 @@ def test_a_changed_field_is_named_with_its_table_and_row(
     broken = verify_chain(url)
     assert broken is not None
     assert (broken.table, broken.row, broken.field) == (table, row, column)
+
+
+def test_text_replaced_by_bytes_that_json_spells_the_same_is_found(
+    url: str, tamper: Tamper
+) -> None:
+    tamper("UPDATE placement SET device = ? WHERE sequence = 2", (b64decode("inc1"),))
+    assert verify_chain(url) == Broken(
+        table="placement", row=2, field="device", why="holds bytes, not text"
+    )
+
+
+def test_bytes_that_are_no_text_are_not_taken_for_their_spelling(url: str, tamper: Tamper) -> None:
+    entry = Act(kind="note", subject="B-1", by="anna", at=12, entered=12, reason=r"\xff")
+    with Database(url).writing() as connection:
+        append(connection, entry)
+    assert verify_chain(url) is None
+    tamper("UPDATE act SET reason = CAST(x'ff' AS TEXT) WHERE sequence = 6", ())
+    broken = verify_chain(url)
+    assert broken is not None
+    assert (broken.table, broken.row, broken.field) == ("act", 6, "reason")
 
 
 @pytest.mark.parametrize("table", list(DETAILS))
