@@ -1,7 +1,8 @@
 """Proves that a record, or a folder of data, is what was written; else names what changed."""
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from alerts import history
 from alerts.schema import StoreError, open_read_only
 from batches.export import manifest
 from batches.export.csv import Chunk
-from batches.export.manifest import File, Manifest, ManifestError, describe
+from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
 from storage import acts, database
 from storage.chain import Broken, Head
 from storage.database import DatabaseError
@@ -20,6 +21,7 @@ from storage.reader import JournalReader
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
+_DATA = (database.NAME, ALARMS, JOURNAL)
 _CHUNKS_NAMED = 10
 
 
@@ -40,11 +42,15 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What was checked, as sentences, and every fault that was found."""
+    """What was checked, as sentences, and every fault that was found.
+
+    ``absent`` are the stores that a folder of data may have and this one has not.
+    """
 
     path: str
     checked: tuple[str, ...]
     faults: tuple[Fault, ...]
+    absent: tuple[str, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -61,7 +67,8 @@ def verify(path: Path, *, data: Path | None = None) -> Report:
             must still pass through the heads that the record noted.
     """
     if _is_data(path):
-        return _report(path, _data(path, None))
+        absent = tuple(name for name in _DATA if not (path / name).exists())
+        return msgspec.structs.replace(_report(path, _data(path, None)), absent=absent)
     findings = _record(path)
     if data is not None:
         findings = _both(findings, _anchored(path, data))
@@ -75,10 +82,15 @@ Findings = Iterator[str | Fault]
 def _report(path: Path, findings: Findings) -> Report:
     found = list(findings)
     return Report(
-        path=str(path),
+        path=_shown(str(path)),
         checked=tuple(each for each in found if isinstance(each, str)),
         faults=tuple(each for each in found if isinstance(each, Fault)),
     )
+
+
+def _shown(name: str) -> str:
+    """``name`` as one line that no terminal obeys and every file can hold."""
+    return name if name.isprintable() else ascii(name)
 
 
 def _both(first: Findings, second: Findings) -> Findings:
@@ -87,8 +99,13 @@ def _both(first: Findings, second: Findings) -> Findings:
 
 
 def _is_data(path: Path) -> bool:
-    names = (database.NAME, ALARMS, JOURNAL)
-    return not (path / manifest.NAME).exists() and any((path / name).exists() for name in names)
+    # A record whose manifest was taken away is still a record, whatever was put in beside it.
+    record = (manifest.NAME, manifest.READINGS, manifest.RECORD, manifest.PAGE)
+    return _any_of(_DATA, path) and not _any_of(record, path)
+
+
+def _any_of(names: Iterable[str], folder: Path) -> bool:
+    return any((folder / name).exists() for name in names)
 
 
 def _record(folder: Path) -> Findings:
@@ -97,7 +114,7 @@ def _record(folder: Path) -> Findings:
     except ManifestError as error:
         yield Fault(where=manifest.NAME, what=str(error))
         return
-    yield f"{manifest.NAME} of record {listed.record} matches its seal"
+    yield f"{manifest.NAME} of record {_shown(listed.record)} matches its seal"
     for name, file in listed.files.items():
         yield from _file(folder, name, file)
     try:
@@ -107,19 +124,22 @@ def _record(folder: Path) -> Findings:
         return
     for name in present:
         if name != manifest.NAME and name not in listed.files:
-            yield Fault(where=name, what="is not part of the record; it was added")
+            yield Fault(where=_shown(name), what="is not part of the record; it was added")
 
 
 def _file(folder: Path, name: str, file: File) -> Findings:
     path = folder / name
-    if path.parent != folder or path.is_symlink():
+    if path.parent != folder or not name.isprintable():
+        yield Fault(where=_shown(name), what="is not a file of this folder")
+        return
+    if not os.path.lexists(path):
+        yield Fault(where=name, what="is missing", expected=file.sha256, actual="nothing")
+        return
+    if not is_plain(path):
         yield Fault(where=name, what="is not a file of this folder")
         return
     try:
         actual = describe(path)
-    except FileNotFoundError:
-        yield Fault(where=name, what="is missing", expected=file.sha256, actual="nothing")
-        return
     except OSError as error:
         yield Fault(where=name, what=f"cannot be read: {error.strerror}")
         return

@@ -188,7 +188,10 @@ def verify(
             _say(f"ok     {line}")
         for fault in report.faults:
             _say(f"WRONG  {fault}")
-        _say(f"{path}: " + ("nothing was changed" if report.sound else "NOT as it was written"))
+        for name in report.absent:
+            _say(f"absent {name}: is not in this folder, so nothing is said about it")
+        whole = "nothing was changed" + (" in what is there" if report.absent else "")
+        _say(f"{report.path}: " + (whole if report.sound else "NOT as it was written"))
     if not report.sound:
         raise SystemExit(FAILED)
 

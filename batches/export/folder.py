@@ -15,7 +15,7 @@ from alerts.reader import AlarmReader
 from batches.export import html, manifest
 from batches.export.csv import Chunk, ReadingsTable
 from batches.export.json import canonical
-from batches.export.manifest import Manifest, describe
+from batches.export.manifest import PAGE, READINGS, RECORD, Manifest, describe
 from batches.export.trace import Trace
 from batches.ledger import Ledger
 from batches.placement import Interval
@@ -26,7 +26,6 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
 _GOOD = int(Quality.GOOD)
-READINGS, RECORD, PAGE = "readings.csv", "record.json", "record.html"
 
 
 class RecordError(Exception):

@@ -10,6 +10,7 @@ from batches.export.json import canonical
 from storage.chain import Head
 
 NAME = "manifest.json"
+READINGS, RECORD, PAGE = "readings.csv", "record.json", "record.html"
 SCHEMA = "culturewatch.manifest/1"
 _BLOCK = 1 << 20
 
@@ -56,6 +57,8 @@ def read(folder: Path) -> Manifest:
         ManifestError: it is missing, unreadable, of another schema, or was changed.
     """
     path = folder / NAME
+    if path.exists() and not is_plain(path):
+        raise ManifestError(f"{path}: is not a file of this folder")
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -69,6 +72,11 @@ def read(folder: Path) -> Manifest:
     if found.schema != SCHEMA:
         raise ManifestError(f"{path}: is of schema {found.schema!r}; this version knows {SCHEMA!r}")
     return found
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a file lies there itself: no link to another, and no pipe, which never ends."""
+    return path.is_file() and not path.is_symlink()
 
 
 def describe(path: Path, chunks: tuple[Chunk, ...] = ()) -> File:

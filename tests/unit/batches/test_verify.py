@@ -1,23 +1,27 @@
 """Whoever changes a record or the data behind it is found out, and the place is named."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alerts.reader import AlarmReader
 from batches.batch import Signed
+from batches.export import manifest
 from batches.export.csv import CHUNK_ROWS
 from batches.export.folder import make_record
+from batches.export.json import canonical
 from batches.ledger import Ledger
 from batches.record import Made
 from batches.setting import Setting
 from batches.survey import Readings
-from batches.verify import Fault, verify
+from batches.verify import Fault, Report, verify
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 
@@ -158,6 +162,62 @@ def test_a_link_to_somewhere_else_is_no_file_of_the_record(record: Path) -> None
     assert (fault.where, fault.what) == ("record.json", "is not a file of this folder")
 
 
+def test_a_manifest_that_is_a_link_is_no_file_of_the_record(record: Path) -> None:
+    (record / "manifest.json").rename(record.parent / "elsewhere")
+    (record / "manifest.json").symlink_to(record.parent / "elsewhere")
+    (fault,) = verify(record).faults
+    assert fault.where == "manifest.json"
+    assert "is not a file of this folder" in fault.what
+
+
+@pytest.mark.parametrize("name", [*FILES, "manifest.json"])
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(record: Path, name: str) -> None:
+    (record / name).unlink()
+    os.mkfifo(record / name)
+    (fault,) = verify(record).faults
+    assert fault.where == name
+    assert "is not a file of this folder" in fault.what
+
+
+def test_a_record_without_its_manifest_is_not_taken_for_a_folder_of_data(
+    record: Path, tmp_path: Path
+) -> None:
+    (record / "manifest.json").unlink()
+    shutil.copy(tmp_path / "data" / "ledger.db", record)
+    (fault,) = verify(record).faults
+    assert fault.where == "manifest.json"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (b"a\nok     everything", r"'a\nok     everything'"),
+        (b"\x1b[2J", r"'\x1b[2J'"),
+        (b"\xff", r"'\udcff'"),
+    ],
+)
+def test_the_name_of_a_file_that_was_added_cannot_speak_for_the_report(
+    record: Path, name: bytes, shown: str
+) -> None:
+    Path(os.fsdecode(os.path.join(os.fsencode(record), name))).touch()  # noqa: PTH118 # bytes
+    report = verify(record)
+    (fault,) = report.faults
+    assert fault.where == shown
+    assert msgspec.json.decode(msgspec.json.encode(report), type=Report) == report
+
+
+@pytest.mark.parametrize("name", ["a\0b", "../x", "/etc/hostname", "", "."])
+def test_a_manifest_that_lists_what_is_no_file_of_the_folder_is_refused(
+    record: Path, name: str
+) -> None:
+    listed = manifest.read(record)
+    files = listed.files | {name: listed.files["record.json"]}
+    forged = msgspec.structs.replace(listed, files=files).sealed()
+    (record / "manifest.json").write_bytes(canonical(forged))
+    (fault,) = verify(record).faults
+    assert fault.what == "is not a file of this folder"
+
+
 def test_a_folder_that_is_neither_is_said_to_be_none(tmp_path: Path) -> None:
     assert not verify(tmp_path).sound
     assert not verify(tmp_path / "nowhere").sound
@@ -194,6 +254,7 @@ def test_data_are_verified_each_in_its_own_way(
     alarms.close()
     report = verify(folder)
     assert report.sound
+    assert report.absent == ("journal.db",)
     db = sqlite3.connect(folder / "alarms.db")
     db.execute("DROP TRIGGER history_refuses_UPDATE")
     db.execute("UPDATE history SET body = replace(body, 'anna', 'mike') WHERE n = 2")
