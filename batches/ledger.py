@@ -70,7 +70,8 @@ class Ledger:
             check_id(batch)
         except ValueError as error:
             raise Refused(str(error)) from error
-        _check_text(product=product, protocol=protocol)
+        _check_product(product)
+        _check_text(protocol=protocol)
         with self._database.writing() as connection:
             same = standing.find(connection, batch)
             if same is not None:
@@ -182,7 +183,9 @@ class Ledger:
         self, batch: str, *, act: Signed, product: str | None = None, protocol: str | None = None
     ) -> Batch:
         """Enter what should have been said about ``batch`` itself."""
-        _check_text(product=product or "", protocol=protocol or "")
+        if product is not None:
+            _check_product(product)
+        _check_text(protocol=protocol or "")
         with self._database.writing() as connection:
             old = standing.known(connection, batch)
             detail: dict[str, Scalar] = {
@@ -306,6 +309,12 @@ class Ledger:
 def _there(at: int) -> ColumnElement[bool]:
     stay = schema.stay.c
     return (stay.start_at <= at) & or_(stay.end_at.is_(None), stay.end_at > at)
+
+
+def _check_product(product: str) -> None:
+    _check_text(product=product)
+    if not product.strip():
+        raise Refused("product: say what is cultured")
 
 
 def _check_text(**texts: str) -> None:

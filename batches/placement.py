@@ -75,6 +75,8 @@ def bench(batch: Batch, stays: Iterable[Placement], until: int) -> tuple[Interva
 def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
     """An act done at ``at`` and entered at ``entered`` is neither future nor unexplained past.
 
+    Nor is it so long ago that only a mistyped year can be meant.
+
     Raises:
         Refused: it is.
     """
@@ -83,6 +85,8 @@ def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
             f"{what}: its time lies {(at - entered) / 1000:g} s in the future; "
             "enter what has been done"
         )
+    if at < 0:
+        raise Refused(f"{what}: its time lies before 1970; check the year")
     if entered - at > PROMPT_MS and not reason.strip():
         raise Refused(
             f"{what}: this was {(entered - at) / 60_000:.0f} min ago; "

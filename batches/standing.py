@@ -28,9 +28,11 @@ def known(connection: Connection, batch: str) -> Batch:
     Raises:
         Refused: there is none.
     """
-    found = find(connection, batch)
+    # What cannot be shown is never entered, and SQLite cannot be asked for half a character.
+    found = find(connection, batch) if batch.isprintable() else None
     if found is None:
-        raise Refused(f"{batch}: is not a batch of this ledger; open it first")
+        shown = batch if batch.isprintable() else ascii(batch)
+        raise Refused(f"{shown}: is not a batch of this ledger; open it first")
     return found
 
 

@@ -192,6 +192,25 @@ def test_the_future_is_refused_beyond_a_minute(opened: Ledger, clock: Clock) -> 
         opened.correct(2, end=clock.now + HOUR, act=Signed(by="anna", reason="a guess"))
 
 
+def test_a_year_that_can_only_be_mistyped_is_refused(ledger: Ledger) -> None:
+    long_ago = Signed(by="anna", at=-62_135_596_800_000, reason="year 1 instead of 2026")
+    with pytest.raises(Refused, match="before 1970; check the year"):
+        ledger.open_batch(B, product="x", act=long_ago)
+
+
+def test_a_batch_is_of_something(ledger: Ledger) -> None:
+    with pytest.raises(Refused, match="say what is cultured"):
+        ledger.open_batch(B, product=" ", act=ANNA)
+    ledger.open_batch(B, product="x", act=ANNA)
+    with pytest.raises(Refused, match="say what is cultured"):
+        ledger.amend(B, product="", act=Signed(by="anna", reason="x"))
+
+
+def test_a_batch_whose_name_cannot_be_kept_is_not_a_batch(ledger: Ledger) -> None:
+    with pytest.raises(Refused, match="is not a batch of this ledger"):
+        ledger.place("\udcff", "inc1", act=ANNA)
+
+
 def test_somebody_must_have_done_it(opened: Ledger) -> None:
     with pytest.raises(Refused, match="say who"):
         opened.place(B, "inc1", act=Signed(by=" "))
