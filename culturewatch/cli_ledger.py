@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from batches.batch import Signed
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
-    from batches.batch import Signed
     from batches.ledger import Ledger
 
 batch_commands = typer.Typer(no_args_is_help=True, help="Open, place, move and close batches.")
@@ -61,13 +61,17 @@ def place(
     position: Position = "",
     by: By = "",
     at: At = "",
+    until: Annotated[
+        str, typer.Option("--until", metavar="TIME", help="when it left again, if it has")
+    ] = "",
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Put a batch into a device."""
     with _ledger(site) as (ledger, sign):
-        ledger.place(batch, device, act=sign(by, at, reason), position=position)
-        _say(f"{batch} is in {device}")
+        act, left = sign(by, at, reason), sign.instant("--until", until)
+        ledger.place(batch, device, act=act, position=position, until=left)
+        _say(f"{batch} {'is' if left is None else 'was'} in {device}")
 
 
 @batch_commands.command()
@@ -153,7 +157,7 @@ def record(
     from storage.journal import JournalError  # noqa: PLC0415
 
     with told(StoreError, RecordError, Refused, DatabaseError, JournalError):
-        made = write_record(load(site), batch, out, by=by or getpass.getuser())
+        made = write_record(load(site), batch, out, by=_person(by))
         _say(f"{made}: the record of {batch}; open {made / 'record.html'}")
 
 
@@ -196,13 +200,22 @@ def verify(
         raise SystemExit(FAILED)
 
 
-Sign = Callable[[str, str, str], "Signed"]
+class _Signature:
+    """What people type about who, when and why, as the ledger takes it."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def __call__(self, by: str, at: str, reason: str) -> Signed:
+        return Signed(by=_person(by), at=self.instant("--at", at), reason=reason)
+
+    def instant(self, option: str, text: str) -> int | None:
+        return _instant(self._site, option, text)
 
 
 @contextmanager
-def _ledger(path: Path) -> Iterator["tuple[Ledger, Sign]"]:
-    from batches.batch import Signed  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.ledger import Ledger  # noqa: PLC0415
+def _ledger(path: Path) -> Iterator["tuple[Ledger, _Signature]"]:
+    from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.placement import Refused  # noqa: PLC0415
     from culturewatch.paths import ledger_url  # noqa: PLC0415
     from storage.database import DatabaseError  # noqa: PLC0415
@@ -211,23 +224,35 @@ def _ledger(path: Path) -> Iterator["tuple[Ledger, Sign]"]:
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
-
-        def sign(by: str, at: str, reason: str) -> Signed:
-            return Signed(by=by or getpass.getuser(), at=_instant(site, at), reason=reason)
-
-        yield ledger, sign
+        yield ledger, _Signature(site)
 
 
-def _instant(site: Site, text: str) -> int | None:
+def _person(by: str) -> str:
+    try:
+        name = by or getpass.getuser()
+    except KeyError as error:
+        raise SiteError(["who is logged in here has no name; say who did it with --by"]) from error
+    if not name.isprintable():
+        raise SiteError([f"--by {name!a}: holds characters that cannot be shown or kept"])
+    return name
+
+
+def _instant(site: Site, option: str, text: str) -> int | None:
     """Epoch milliseconds; a time without an offset is one of the site's zone."""
     if not text:
         return None
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise SiteError([f"--at {text}: write 2026-01-05T08:00 or with an offset"]) from error
+        raise SiteError([f"{option} {text}: write 2026-01-05T08:00 or with an offset"]) from error
     if when.tzinfo is None:
         when = when.replace(tzinfo=site.zone)
+        if when.utcoffset() != when.replace(fold=1 - when.fold).utcoffset():
+            why = (
+                f"{option} {text}: the clocks of {site.zone} change then, so that this time comes "
+                f"twice or never; write it with its offset, like {when.isoformat()}"
+            )
+            raise SiteError([why])
     return round(when.timestamp() * 1000)
 
 

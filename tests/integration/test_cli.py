@@ -116,6 +116,24 @@ def change_one_byte(path: Path) -> None:
             id="no data",
         ),
         pytest.param(
+            f"batch open {BATCH} --product x --reason r --at 2026-03-29T02:30",
+            2,
+            "the clocks of Europe/Vienna change then, so that this time comes twice or never",
+            id="time that never came",
+        ),
+        pytest.param(
+            f"batch open {BATCH} --product x --reason r --at 2025-10-26T02:30",
+            2,
+            "write it with its offset, like 2025-10-26T02:30:00+02:00",
+            id="time that came twice",
+        ),
+        pytest.param(
+            f"record {BATCH} --out record --by \udcff",
+            2,
+            r"--by '\udcff': holds characters that cannot be shown or kept",
+            id="name that cannot be kept",
+        ),
+        pytest.param(
             "batch list --site other.toml",
             2,
             "other.toml: cannot be read: No such file or directory",
@@ -130,6 +148,37 @@ def test_what_is_refused_is_one_line(words: str, code: int, told: str) -> None:
     assert said.startswith("culturewatch: ")
     assert told in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.usefixtures("site")
+def test_a_time_of_the_hour_that_came_twice_is_taken_with_its_offset() -> None:
+    words = f"batch open {BATCH} --product x --reason r --at 2025-10-26T02:30:00+01:00"
+    assert typed(*words.split())[0] == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_an_account_without_a_name_must_say_who_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 54321")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    code, said = typed("batch", "open", BATCH, "--product", "x")
+    assert (code, said.count("\n")) == (2, 1)
+    assert "say who did it with --by" in said
+    assert typed("batch", "open", BATCH, "--product", "x", "--by", "anna")[0] == 0
+
+
+@pytest.mark.usefixtures("site")
+def test_a_stay_that_is_over_is_entered_beside_the_one_that_goes_on() -> None:
+    assert (
+        typed(*f"batch open {BATCH} --product x --at 2026-01-05T08:00 --reason r".split())[0] == 0
+    )
+    assert typed(*f"batch place {BATCH} inc2 --at 2026-01-07T08:00 --reason r".split())[0] == 0
+    late = "--at 2026-01-05T09:00 --until 2026-01-06T09:00 --reason forgotten"
+    assert typed(*f"batch place {BATCH} inc1 {late}".split()) == (0, f"{BATCH} was in inc1\n")
+    stays = json.loads(typed("batch", "list", "--json")[1])[0]["stays"]
+    assert [stay["device"] for stay in stays] == ["inc1", "inc2"]
+    assert stays[0]["end"] - stays[0]["start"] == 24 * 3_600_000
 
 
 def test_a_status_without_a_core_says_so(site: Site) -> None:
