@@ -17,6 +17,8 @@ from batches.survey import Summary
 _DAY_MS = 86_400_000
 _INK, _LINE, _LIMIT, _OUT, _GAP = "#33414a", "#0b6477", "#b3261e", "#f3c4bf", "#8a949b"
 _STYLE: dict[Any, object] = {  # its keys are a type of matplotlib's that has no name
+    # A matplotlibrc of whoever makes the record must not reach into it.
+    **mpl.rcParamsDefault,
     # A fixed salt and paths for letters: the same record is the same bytes, on any machine.
     "svg.hashsalt": "culturewatch",
     "svg.fonttype": "path",

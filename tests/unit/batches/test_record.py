@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+import matplotlib as mpl
 import msgspec
 import pandas as pd
 import pytest
@@ -218,6 +219,13 @@ def test_the_same_input_gives_the_same_bytes(make: Make, tmp_path: Path) -> None
     assert names == ["manifest.json", "readings.csv", "record.html", "record.json"]
     for name in names:
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
+
+
+def test_a_matplotlibrc_changes_nothing(make: Make, tmp_path: Path) -> None:
+    first = make()
+    with mpl.rc_context({"font.family": "serif", "lines.linestyle": ":", "grid.alpha": 0.3}):
+        second = make(out=tmp_path / "second")
+    assert (first / "record.html").read_bytes() == (second / "record.html").read_bytes()
 
 
 def test_the_manifest_has_the_hash_and_size_of_each_file(make: Make) -> None:
