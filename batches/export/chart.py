@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from batches.export.timeaxis import marks
-from batches.export.trace import Point, Trace, merged
+from batches.export.trace import Point, Trace, merged, visible
 from batches.placement import Interval
 from batches.survey import Summary
 
@@ -79,7 +79,8 @@ def _line(
 
 
 def _bands(axes: Axes, ranges: list[Interval], span: Interval, *, out: bool) -> None:
-    bars = [(r.start / _DAY_MS, r.length / _DAY_MS) for r in merged(ranges, span)]
+    shown = [visible(each, span) for each in merged(ranges, span)]
+    bars = [(r.start / _DAY_MS, r.length / _DAY_MS) for r in shown]
     if bars:
         axes.broken_barh(
             bars,

@@ -5,6 +5,8 @@ import msgspec
 from batches.placement import Interval
 
 BUCKETS = 600
+NARROWEST = 3
+"""Buckets that a range takes up on a chart at least: a minute of a month must be seen."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -54,3 +56,12 @@ def merged(ranges: list[Interval], span: Interval) -> list[Interval]:
         else:
             out.append(each)
     return out
+
+
+def visible(one: Interval, span: Interval) -> Interval:
+    """``one``, if need be made wider on both sides, inside ``span``, until it can be seen."""
+    missing = span.length * NARROWEST // BUCKETS - one.length
+    if missing <= 0:
+        return one
+    start = max(span.start, one.start - missing // 2)
+    return Interval(start, min(span.end, one.end + missing // 2))

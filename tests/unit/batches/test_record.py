@@ -21,7 +21,7 @@ from alerts.reader import AlarmReader
 from batches.batch import Signed
 from batches.export.folder import RecordError, make_record
 from batches.export.timeaxis import marks
-from batches.export.trace import BUCKETS, Trace, merged
+from batches.export.trace import BUCKETS, NARROWEST, Trace, merged, visible
 from batches.exposure import Verdict
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
@@ -350,6 +350,18 @@ def test_an_axis_has_few_marks_whatever_its_length(first: int, power: int, name:
 def test_ranges_too_close_to_tell_apart_are_drawn_as_one() -> None:
     ranges = [Interval(0, 1), Interval(2, 3), Interval(900, 901)]
     assert merged(ranges, Interval(0, 6000)) == [Interval(0, 3), Interval(900, 901)]
+
+
+def test_a_minute_of_a_month_is_wide_enough_to_be_seen() -> None:
+    month = Interval(0, 30 * 24 * HOUR)
+    middle = visible(Interval(15 * 24 * HOUR, 15 * 24 * HOUR + MINUTE), month)
+    assert middle.length == pytest.approx(month.length * NARROWEST / BUCKETS, abs=2)
+    assert middle.start < 15 * 24 * HOUR < middle.end
+    last = visible(Interval(month.end - MINUTE, month.end), month)
+    assert last.end == month.end
+    assert last.length > month.length / BUCKETS
+    long = Interval(0, 15 * 24 * HOUR)
+    assert visible(long, month) == long
 
 
 def test_the_ledger_needs_no_pandas_and_no_matplotlib() -> None:
