@@ -177,8 +177,13 @@ def test_a_batch_that_was_fine_is_in_limits_and_complete(make: Make, journal: Jo
         journal.kept[device] = [
             Scan(s.layout, s.at, s.received, (37.0, 5.0, 0.0), bytes(3)) for s in scans
         ]
-    record = read(make())
+    folder = make()
+    record = read(folder)
     assert (record.complete, record.verdict) == (True, Verdict.IN)
+    # It was on the bench for ten minutes: nothing is said about those.
+    page = (folder / "record.html").read_text()
+    assert "throughout every stay" in page
+    assert "at all times" not in page
 
 
 def test_tests_and_possible_repeats_are_shown_and_not_judged(make: Make, journal: Journal) -> None:
@@ -252,6 +257,8 @@ def test_the_page_answers_first_and_needs_nothing_else(make: Make) -> None:
     assert page.count("<svg") == 6
     for outside in ("<script", "<link", "src=", "@import", "url(http"):
         assert outside not in page
+    # A long word must not push the columns beside it off the paper.
+    assert "overflow-wrap: anywhere" in page[page.index("body {") : page.index("header {")]
 
 
 def test_making_it_again_changes_nothing_and_another_is_not_written_over_it(
