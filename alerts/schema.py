@@ -3,6 +3,8 @@
 import sqlite3
 from pathlib import Path
 
+from storage import readonly
+
 VERSION = 1
 
 _TABLES = """
@@ -116,8 +118,8 @@ def open_store(path: Path) -> sqlite3.Connection:
     return db
 
 
-def open_read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write, for another process.
+def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:
+    """A connection that cannot write, for another process; ``copy`` as ``storage.readonly``.
 
     Raises:
         StoreError: there is none yet, or it was written by a newer version.
@@ -126,7 +128,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         raise StoreError(f"{path}: there is no alarm store yet; is the core running?")
     try:
         db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False, timeout=5.0
+            readonly.address(path, copy=copy), uri=True, check_same_thread=False, timeout=5.0
         )
         try:
             _check_version(db, path)

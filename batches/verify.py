@@ -209,7 +209,7 @@ def _ledger(path: Path, anchor: Head | None) -> Findings:
 
 def _alarms(path: Path, anchor: Head | None) -> Findings:
     try:
-        with closing(open_read_only(path)) as store:
+        with closing(open_read_only(path, copy=True)) as store:
             broken = history.verify(store, until=anchor)
     except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
@@ -219,7 +219,7 @@ def _alarms(path: Path, anchor: Head | None) -> Findings:
 
 def _journal(folder: Path) -> Findings:
     try:
-        with JournalReader(folder) as journal:
+        with JournalReader(folder, copy=True) as journal:
             count, after = 0, 0
             while entries := journal.entries(after):
                 count, after = count + len(entries), entries[-1][0]

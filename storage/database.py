@@ -11,6 +11,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
+from storage.readonly import address
+
 NAME = "ledger.db"
 """How the ledger's file is called in a site's folder of data."""
 REVISION = "r0001"
@@ -155,8 +157,8 @@ def _engine(url: str, *, inspecting: bool) -> Engine:
             f"{_name(url)}: the ledger is kept in an SQLite file; write sqlite:///path/ledger.db"
         )
     if inspecting:
-        address = Path(parsed.database or "").absolute().as_uri()
-        parsed = parsed.set(database=address).update_query_dict({"mode": "ro", "uri": "true"})
+        file, _, query = address(Path(parsed.database or ""), copy=True).partition("?")
+        parsed = parsed.set(database=file).update_query_string(f"{query}&uri=true")
     # Connections are not kept: a pool would share them across forks, and opening one is cheap.
     engine = create_engine(
         parsed, poolclass=NullPool, connect_args={"timeout": BUSY_S, "isolation_level": None}

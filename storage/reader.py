@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from devices.scan import Layout, Scan
+from storage import readonly
 from storage.entry import Entry
 from storage.journalfile import LAST, NAME, read_layouts
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
@@ -37,9 +38,13 @@ class JournalReader:
     out of what is returned, never returned as values.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Read the journal in ``folder``; the file may come to be later."""
+    def __init__(self, folder: Path, *, copy: bool = False) -> None:
+        """Read the journal in ``folder``; the file may come to be later.
+
+        ``copy`` says that nobody writes it (``storage.readonly``).
+        """
         self._path = folder / NAME
+        self._copy = copy
         self._db: sqlite3.Connection | None = None
         self._identity = (0, 0)
         self._layouts: dict[int, Layout] = {}
@@ -189,7 +194,7 @@ class JournalReader:
         if self._db is None or identity != self._identity:
             self.close()
             self._layouts = {}
-            self._db = _open(self._path)
+            self._db = _open(self._path, copy=self._copy)
             self._identity = identity
         return self._db
 
@@ -200,9 +205,9 @@ class JournalReader:
         )
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _open(path: Path, *, copy: bool) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro",
+        readonly.address(path, copy=copy),
         uri=True,
         isolation_level=None,
         check_same_thread=False,

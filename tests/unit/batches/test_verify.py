@@ -1,10 +1,12 @@
 """Whoever changes a record or the data behind it is found out, and the place is named."""
 
+import asyncio
 import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 import pytest
@@ -25,6 +27,7 @@ from batches.verify import Fault, Report, verify
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 
+NOBODY = 65_534
 FILES = ("readings.csv", "record.html", "record.json")
 
 
@@ -263,6 +266,42 @@ def test_data_are_verified_each_in_its_own_way(
     (fault,) = verify(folder).faults
     assert fault.where == "alarms.db"
     assert "table history, row 2, hash" in fault.what
+
+
+@pytest.fixture
+def shelf() -> Iterator[Path]:
+    """A folder that other accounts can reach, unlike pytest's own."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+async def _journal(folder: Path) -> None:
+    async with Journal(folder):
+        pass
+
+
+def test_data_that_may_only_be_read_are_verified_like_others(
+    record: Path, alarms: AlarmReader, shelf: Path, tmp_path: Path
+) -> None:
+    assert record.exists()
+    alarms.close()
+    asyncio.run(_journal(tmp_path / "data"))
+    for name in ("ledger.db", "alarms.db", "journal.db"):
+        sqlite3.connect(tmp_path / "data" / name).execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        shutil.copy(tmp_path / "data" / name, shelf)
+        (shelf / name).chmod(0o444)
+    shelf.chmod(0o555)
+    mine = os.geteuid()
+    try:
+        if mine == 0:
+            os.seteuid(NOBODY)
+        report = verify(shelf)
+    finally:
+        os.seteuid(mine)
+        shelf.chmod(0o755)
+    assert report.sound, report.faults
+    assert len(report.checked) == 3
 
 
 async def test_damaged_entries_of_the_journal_are_named(tmp_path: Path) -> None:
