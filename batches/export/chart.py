@@ -15,6 +15,7 @@ from batches.placement import Interval
 from batches.survey import Summary
 
 _DAY_MS = 86_400_000
+_FINEST = 1_000
 _INK, _LINE, _LIMIT, _OUT, _GAP = "#33414a", "#0b6477", "#b3261e", "#f3c4bf", "#8a949b"
 _STYLE: dict[Any, object] = {  # its keys are a type of matplotlib's that has no name
     # A matplotlibrc of whoever makes the record must not reach into it.
@@ -24,7 +25,7 @@ _STYLE: dict[Any, object] = {  # its keys are a type of matplotlib's that has no
     "svg.fonttype": "path",
     "font.size": 7.5,
     "axes.edgecolor": "#c3cbd0",
-    "axes.labelcolor": _INK,
+    "axes.formatter.useoffset": False,
     "text.color": _INK,
     "xtick.color": _INK,
     "ytick.color": _INK,
@@ -34,7 +35,7 @@ _STYLE: dict[Any, object] = {  # its keys are a type of matplotlib's that has no
 
 
 def chart(summary: Summary, trace: Trace, zone: ZoneInfo) -> str:
-    """The SVG element; times on its axis are those of ``zone``."""
+    """The SVG element; times on its axis are those of ``zone``. Its caption says the unit."""
     exposure = summary.exposure
     span = Interval(exposure.start, exposure.end)
     switch = summary.quantity == "state"
@@ -115,8 +116,12 @@ def _axes(axes: Axes, summary: Summary, span: Interval, zone: ZoneInfo) -> None:
         axes.set_ylim(-0.2, 1.2)
         axes.set_yticks([0, 1])
     else:
-        axes.set_ylabel("°C" if summary.unit == "degC" else summary.unit)
         axes.margins(y=0.12)
+        low, high = axes.get_ylim()
+        # So far in that its marks need more digits than fit beside the axis, it shows only noise.
+        spare = max(abs(low), abs(high)) / _FINEST - (high - low)
+        if spare > 0:
+            axes.set_ylim(low - spare / 2, high + spare / 2)
     ticks = marks(span, zone)
     axes.set_xticks([at / _DAY_MS for at, _ in ticks], [label for _, label in ticks])
     axes.grid(visible=True, color="#e3e8ea", linewidth=0.5)

@@ -251,6 +251,7 @@ def test_the_page_answers_first_and_needs_nothing_else(make: Make) -> None:
         "Out of limits",
         "fibroblasts &lt;P2&gt;",
         "2026-01-05 08:00:00 CET",
+        "<b>temperature, °C</b>\n<small>inc1.temperature</small></figcaption>",
     ):
         assert answer in page
     assert "fibroblasts <P2>" not in page
