@@ -163,8 +163,9 @@ def test_nothing_is_done_with_a_closed_batch(
 
 
 def test_a_batch_nobody_opened_is_refused(ledger: Ledger) -> None:
-    with pytest.raises(Refused, match="B-2026-0404: is not a batch of this ledger; open it"):
-        ledger.place("B-2026-0404", "inc1", act=ANNA)
+    for name, shown in (("B-2026-0404", "B-2026-0404"), ("\udcff", r"'\\udcff'")):
+        with pytest.raises(Refused, match=f"{shown}: is not a batch of this ledger; open it"):
+            ledger.place(name, "inc1", act=ANNA)
 
 
 def test_a_batch_is_opened_once(opened: Ledger) -> None:
@@ -193,9 +194,8 @@ def test_the_future_is_refused_beyond_a_minute(opened: Ledger, clock: Clock) -> 
 
 
 def test_a_year_that_can_only_be_mistyped_is_refused(ledger: Ledger) -> None:
-    long_ago = Signed(by="anna", at=-62_135_596_800_000, reason="year 1 instead of 2026")
     with pytest.raises(Refused, match="before 1970; check the year"):
-        ledger.open_batch(B, product="x", act=long_ago)
+        ledger.open_batch(B, product="x", act=Signed(by="anna", at=-1, reason="0026 for 2026"))
 
 
 def test_a_batch_is_of_something(ledger: Ledger) -> None:
@@ -204,11 +204,6 @@ def test_a_batch_is_of_something(ledger: Ledger) -> None:
     ledger.open_batch(B, product="x", act=ANNA)
     with pytest.raises(Refused, match="say what is cultured"):
         ledger.amend(B, product="", act=Signed(by="anna", reason="x"))
-
-
-def test_a_batch_whose_name_cannot_be_kept_is_not_a_batch(ledger: Ledger) -> None:
-    with pytest.raises(Refused, match="is not a batch of this ledger"):
-        ledger.place("\udcff", "inc1", act=ANNA)
 
 
 def test_somebody_must_have_done_it(opened: Ledger) -> None:
