@@ -61,10 +61,13 @@ def judge(status: int, headers: Mapping[str, str], body: str, *, now: datetime) 
     """
     if status == HTTPStatus.NO_CONTENT:
         return STORED
-    said = _message(body)
+    told = _message(body)
+    said = " ".join((body if told is None else told).split())
     reason = f"{status}: {said[:LONGEST_REASON]}" if said else str(status)
     match status:
-        case 400 | 422:
+        # A port that wants https, and many a proxy, answer everything with a 400 in plain text:
+        # taken for a refusal it would send every reading to quarantine.
+        case 400 | 422 if told is not None:
             return _refused(reason, said)
         case 413:
             return Verdict(fate=Fate.TOO_LARGE, reason=reason)
@@ -92,17 +95,17 @@ def _advice(status: int) -> str:
         case 404:
             return "check url, org and bucket, or create the bucket"
         case _:
-            return "check that the url is that of an InfluxDB server"
+            return "check that the url is that of an InfluxDB server, and its http or https"
 
 
-def _message(body: str) -> str:
+def _message(body: str) -> str | None:
+    """What the server says went wrong; None where the answer is not in the words of InfluxDB."""
     try:
         answer = msgspec.json.decode(body, type=dict[str, object])
     except (msgspec.MsgspecError, UnicodeError):
-        text = body
-    else:
-        text = str(answer.get("message") or answer.get("error") or body)
-    return " ".join(text.split())
+        return None
+    told = answer.get("message") or answer.get("error")
+    return None if told is None else str(told)
 
 
 def _pause(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -229,6 +229,7 @@ async def test_a_batch_that_is_too_large_is_halved_until_it_fits() -> None:
         pytest.param(Answer(0), id="connection lost"),
         pytest.param(Answer(200, "<html>"), id="a web page"),
         pytest.param(Answer(404, '{"message": "bucket not found"}'), id="no bucket"),
+        pytest.param(Answer(400, "Client sent an HTTP request to an HTTPS server."), id="https"),
     ],
 )
 async def test_nothing_is_lost_while_the_server_cannot_take_it(answer: Answer) -> None:

@@ -32,6 +32,27 @@ def test_a_malformed_line_is_refused_with_the_servers_words() -> None:
     assert verdict.dropped is None
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        # What InfluxDB itself, like any Go server, answers on a port that wants https.
+        pytest.param(400, "Client sent an HTTP request to an HTTPS server.\n", id="plain http"),
+        pytest.param(400, "<html><h1>400 Bad Request</h1></html>", id="a proxy"),
+        pytest.param(400, "", id="nothing"),
+        pytest.param(422, '{"detail": []}', id="another program"),
+        pytest.param(400, '["no"]', id="a list"),
+    ],
+)
+def test_a_refusal_in_other_words_than_influxdbs_condemns_no_line(status: int, body: str) -> None:
+    verdict = judged(status, body)
+    assert verdict.fate is Fate.MEND
+    assert "https" in verdict.advice
+
+
+def test_the_refusal_of_an_older_or_newer_server_is_one_too() -> None:
+    assert judged(400, '{"error": "unable to parse"}').fate is Fate.REFUSED
+
+
 def test_a_type_conflict_says_how_many_lines_it_left_out() -> None:
     verdict = judged(
         422,
