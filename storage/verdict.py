@@ -114,7 +114,7 @@ def _pause(headers: Mapping[str, str], now: datetime) -> float | None:
         return None
     try:
         seconds = float(asked) if asked.isdecimal() else _until(asked, now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_ADVICE_S)
 

@@ -102,6 +102,7 @@ def test_a_server_that_is_busy_or_broken_is_asked_again_later(status: int) -> No
         ("86400", 300.0),
         ("soon", None),
         ("-5", None),
+        ("Tue, 24 Nov 2026 12:00:30 +99999999999999", None),
         ("", None),
     ],
 )
