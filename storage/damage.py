@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 from storage.floor import BLOCK, Floor
-from storage.journalfile import NAME, PAGE_BYTES, VERSION, JournalFile, read_layouts
+from storage.journalfile import LAST, NAME, PAGE_BYTES, VERSION, JournalFile, read_layouts
 from storage.pack import DamagedError
-from storage.salvage import Salvaged, salvage
+from storage.salvage import Salvaged, last_in_log, salvage
 from storage.waiting import Broken, JournalError
 
 CHECKED_BYTES = 64 * 1024 * 1024
@@ -40,7 +40,7 @@ def opened(
     """
     path = folder / NAME
     _finish(path)
-    fault = find_fault(path, thorough=thorough)
+    fault = _find_log_fault(path) or find_fault(path, thorough=thorough)
     if not fault:
         try:
             return _open(path, "", max_bytes, say)
@@ -87,6 +87,35 @@ def _sift_newest(file: JournalFile) -> str:
     return f"Damaged entries were put in quarantine and are not used: {numbers}."
 
 
+def _find_log_fault(path: Path) -> str:
+    """What keeps SQLite from entries that stand in the write-ahead log; empty if nothing does.
+
+    It drops all that follows a damaged frame, and clears it away at the first write.
+    """
+    log = path.with_name(f"{NAME}-wal")
+    if not path.exists() or not log.exists() or not log.stat().st_size:
+        return ""
+    with Floor(path.parent) as floor:
+        newest = floor.newest
+    try:
+        last = _last_seen(path)
+    except sqlite3.DatabaseError as error:
+        if not is_damage(error):
+            raise
+        return str(error)
+    if last >= newest or last_in_log(path) <= last:
+        return ""
+    return f"its write-ahead log cannot be followed beyond entry {last}"
+
+
+def _last_seen(path: Path) -> int:
+    """The newest number in the file, its log left as it is."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True)) as db:
+        # A file whose tables are all in a log that nobody can follow has format 0.
+        return int(db.execute(LAST).fetchone()[0]) if _format(db, path) else 0
+
+
 def find_fault(path: Path, *, thorough: bool) -> str:
     """What is wrong with the structure of the file; empty if nothing is.
 
@@ -107,11 +136,7 @@ def find_fault(path: Path, *, thorough: bool) -> str:
 
 
 def _fault(db: sqlite3.Connection, path: Path, *, thorough: bool) -> str:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > VERSION:
-        raise JournalError(
-            f"{path}: has format {version}, this version knows {VERSION}; start the newer one"
-        )
+    version = _format(db, path)
     if version != VERSION:
         return f"has format {version}, which was never written"
     pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -127,6 +152,15 @@ def _fault(db: sqlite3.Connection, path: Path, *, thorough: bool) -> str:
     except DamagedError as error:
         return str(error)
     return ""
+
+
+def _format(db: sqlite3.Connection, path: Path) -> int:
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > VERSION:
+        raise JournalError(
+            f"{path}: has format {version}, this version knows {VERSION}; start the newer one"
+        )
+    return version
 
 
 def _is_in_one_file(db: sqlite3.Connection) -> bool:
@@ -174,7 +208,9 @@ def _finish(path: Path) -> str:
     path.with_name(f"{NAME}-shm").unlink(missing_ok=True)
     for tail in ("-wal", ""):
         old = path.with_name(f"{NAME}{tail}")
-        if old.exists():
+        if old.exists() and not old.stat().st_size:
+            old.unlink()
+        elif old.exists():
             old.rename(path.with_name(f"{aside}{tail}"))
     ready.rename(path)
     _force(path.parent)

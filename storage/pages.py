@@ -6,7 +6,7 @@ it stands, so a damaged page costs no more than its own rows. Nothing here vouch
 it says is for its checksum to confirm.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import error as struct_error
 from struct import unpack_from
@@ -14,6 +14,7 @@ from struct import unpack_from
 PAGE = 4096
 _TABLE_LEAF = 0x0D
 _WAL_HEAD, _FRAME_HEAD = 32, 24
+_WAL_MAGIC = b"\x37\x7f\x06"
 _WHOLE = PAGE - 35
 """A payload up to this many bytes has no overflow pages."""
 _LEAST = (PAGE - 12) * 32 // 255 - 23
@@ -36,6 +37,17 @@ def rows(path: Path) -> Iterator[Row]:
         yield from _rows_of(page, pages)
 
 
+def logged_rows(path: Path) -> Iterator[Row]:
+    """Every row that can be made out in the write-ahead log of the file.
+
+    Raises:
+        OSError: the file or its log cannot be read.
+    """
+    pages = _Pages(path)
+    for page in pages.newer:
+        yield from _rows_of(page, pages)
+
+
 class _Pages:
     """The pages of a file as its last commit left them."""
 
@@ -43,6 +55,11 @@ class _Pages:
         self._path = path
         self._newer = _committed(path.with_name(f"{path.name}-wal"))
         self._count = -(-path.stat().st_size // PAGE) if path.exists() else 0
+
+    @property
+    def newer(self) -> Iterable[bytes]:
+        """Those that stand in the log."""
+        return self._newer.values()
 
     def __iter__(self) -> Iterator[bytes]:
         highest = max(self._newer, default=0)
@@ -62,22 +79,40 @@ class _Pages:
 
 
 def _committed(wal: Path) -> dict[int, bytes]:
-    """Pages in the log, up to its last commit; frames of an earlier round have another salt."""
+    """Pages in the log, up to its last commit; frames of an earlier round have another salt.
+
+    SQLite stops at the first frame that is not as it was written. Here a damaged one costs no
+    more than its own page.
+    """
     if not wal.exists():
         return {}
     found: dict[int, bytes] = {}
     open_: dict[int, bytes] = {}
     with wal.open("rb") as file:
-        salt = file.read(_WAL_HEAD)[16:24]
+        head = file.read(_WAL_HEAD)
+        salt = head[16:24] if _is_log_head(head) else None
         while len(frame := file.read(_FRAME_HEAD + PAGE)) == _FRAME_HEAD + PAGE:
+            salt = salt or frame[8:16]
             if frame[8:16] != salt:
-                break
+                continue
             number, commit = unpack_from(">II", frame)
             open_[number] = frame[_FRAME_HEAD:]
             if commit:
                 found |= open_
                 open_.clear()
     return found
+
+
+def _is_log_head(head: bytes) -> bool:
+    """Whether the log's first bytes match their checksum; without them, its first frame is new."""
+    if len(head) < _WAL_HEAD or head[:3] != _WAL_MAGIC:
+        return False
+    low = high = 0
+    words = unpack_from(">6I" if head[3] & 1 else "<6I", head)
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        low = (low + first + high) & 0xFFFFFFFF
+        high = (high + second + low) & 0xFFFFFFFF
+    return unpack_from(">II", head, 24) == (low, high)
 
 
 def _rows_of(page: bytes, pages: _Pages) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from storage import spare
 from storage.group import put_aside
 from storage.journalfile import PAGE_BYTES, SCHEMA
 from storage.pack import NOTE, checksum, is_sound, layout_body
-from storage.pages import rows
+from storage.pages import logged_rows, rows
 from storage.waiting import KEPT_BYTES, oddity
 
 _AT_ONCE = 5_000
@@ -54,6 +54,16 @@ def salvage(damaged: Path, fresh: Path) -> Salvaged:
         entries, last = db.execute("SELECT count(*), coalesce(max(seq), 0) FROM entry").fetchone()
     detail = f" ({orphans} of them because their layout is gone; in quarantine)" if orphans else ""
     return Salvaged(entries, last - entries - skipped, last, detail)
+
+
+def last_in_log(path: Path) -> int:
+    """The newest entry that can be made out in the write-ahead log of the file; 0 if none can.
+
+    Raises:
+        OSError: the file or its log cannot be read.
+    """
+    found = logged_rows(path)
+    return max((number for number, values in found if _is_entry(number, values)), default=0)
 
 
 def _copy_sound(damaged: Path, db: sqlite3.Connection) -> None:
@@ -104,7 +114,9 @@ def _copy_by_sql(damaged: Path, db: sqlite3.Connection, table: str, width: int) 
 
 def _readable(damaged: Path, table: str) -> Iterator[tuple[Any, ...]]:
     # What cannot be read is lost with its page: these tables only make repeats recognisable.
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(damaged)) as old:
+    # For reading only: another connection would at its end empty the log, which is damaged too.
+    address = f"{damaged.absolute().as_uri()}?mode=ro"
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as old:
         yield from old.execute(f"SELECT * FROM {table}")  # noqa: S608 # names from above
 
 
