@@ -23,6 +23,8 @@ _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY = 0xFF
 """SQLite's extended codes keep the kind of error in the lowest byte."""
 _READY = f"{NAME}.salvaged"
+_STORY = f"{NAME}.salvaged.txt"
+"""The name that the damaged file gets, and what is still to be said about it."""
 
 
 def opened(
@@ -43,13 +45,14 @@ def opened(
     fault = _find_log_fault(path) or find_fault(path, thorough=thorough)
     if not fault:
         try:
-            return _open(path, "", max_bytes, say)
+            return _open(path, max_bytes, say)
         except (sqlite3.DatabaseError, DamagedError) as error:
             # The check at the start looks at the tree of pages, not into every row.
             if not is_damage(error):
                 raise
             fault = str(error)
-    return _open(path, _replace(path, fault), max_bytes, say)
+    _replace(path, fault)
+    return _open(path, max_bytes, say)
 
 
 def is_damage(error: Exception) -> bool:
@@ -59,7 +62,8 @@ def is_damage(error: Exception) -> bool:
     return isinstance(error, DamagedError)
 
 
-def _open(path: Path, story: str, max_bytes: int | None, say: Callable[[str], None]) -> JournalFile:
+def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> JournalFile:
+    story = _untold(path)
     floor = Floor(path.parent)
     try:
         file = JournalFile(path, floor, max_bytes=max_bytes)
@@ -73,6 +77,7 @@ def _open(path: Path, story: str, max_bytes: int | None, say: Callable[[str], No
         raise
     if any(told):
         say(f"{path}: {' '.join(filter(None, told))}")
+    path.with_name(_STORY).unlink(missing_ok=True)
     return file
 
 
@@ -189,22 +194,25 @@ def _skip(file: JournalFile, floor: Floor, *, salvaged: bool) -> str:
     )
 
 
-def _replace(path: Path, fault: str) -> str:
+def _replace(path: Path, fault: str) -> None:
     part = path.with_name(f"{NAME}.part")
     result = salvage(path, part)
+    aside = f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
+    story = path.with_name(_STORY)
+    story.write_text(f"{aside}\n{_story(fault, result, aside)}")
+    _force(story)
     _force(part)
     part.rename(path.with_name(_READY))
     _force(path.parent)
-    aside = _finish(path)
-    return _story(fault, result, aside)
+    _finish(path)
 
 
-def _finish(path: Path) -> str:
-    """Put the salvaged file, if there is one, in the place of the damaged; the latter's name."""
+def _finish(path: Path) -> None:
+    """Put the salvaged file, if there is one, in the place of the damaged."""
     ready = path.with_name(_READY)
     if not ready.exists():
-        return ""
-    aside = f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
+        return
+    aside = _planned(path)[0] or f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
     path.with_name(f"{NAME}-shm").unlink(missing_ok=True)
     for tail in ("-wal", ""):
         old = path.with_name(f"{NAME}{tail}")
@@ -214,7 +222,22 @@ def _finish(path: Path) -> str:
             old.rename(path.with_name(f"{aside}{tail}"))
     ready.rename(path)
     _force(path.parent)
-    return aside
+
+
+def _planned(path: Path) -> tuple[str, str]:
+    """The name for the damaged file and the story, as written down before anything was moved."""
+    try:
+        text = path.with_name(_STORY).read_text(errors="replace")
+    except FileNotFoundError:
+        return "", ""
+    aside, _, story = text.partition("\n")
+    return aside, story
+
+
+def _untold(path: Path) -> str:
+    """What is to be said of a salvage, also of one that a crash cut off from saying it."""
+    aside, story = _planned(path)
+    return story if aside and path.with_name(aside).exists() else ""
 
 
 def _story(fault: str, result: Salvaged, aside: str) -> str:
