@@ -57,6 +57,7 @@ class JournalFile:
         """
         self._floor = floor
         self._folder = path.parent
+        self._files = (path, path.with_name(f"{NAME}-wal"))
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._next_prune = 0.0
         self.unsure: Committed | None = None
@@ -83,6 +84,7 @@ class JournalFile:
         self._newest_layout = max(spare.highest(self._folder), *self.layouts.values(), NOTE)
         self._spare(self.layouts)
         self.cursors: dict[str, int] = dict(run("SELECT name, seq FROM cursor"))
+        self._identities = [_identity(file) for file in self._files]
 
     def _spare(self, layouts: Mapping[Layout, int]) -> None:
         known = spare.read(self._folder)
@@ -139,7 +141,7 @@ class JournalFile:
 
         Raises:
             sqlite3.Error: nothing of it was written, as far as SQLite knows.
-            OSError: the file of the floor cannot be written.
+            OSError: the file of the floor cannot be written, or this one was taken away.
         """
         self._floor.reserve(self.last + len(batch))
         group = Group(self.last, self.layouts, self._newest_layout, time.time_ns() // 1_000_000)
@@ -150,6 +152,7 @@ class JournalFile:
             answer = group.committed()
             if group.logged:
                 self.unsure = answer
+        self._see_that_it_is_there()
         if group.layouts:
             spare.add(self._folder, group.layouts)
             self._newest_layout += len(group.layouts)
@@ -159,6 +162,14 @@ class JournalFile:
         self.layouts.update(group.layouts)
         self.cursors.update(answer.cursors)
         return answer
+
+    def _see_that_it_is_there(self) -> None:
+        # SQLite goes on writing into a file that has no name any more, and all is lost at its end.
+        for file, identity in zip(self._files, self._identities, strict=True):
+            if _identity(file) != identity:
+                # Where only the log is gone, this saves what stood in it.
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                raise OSError(f"{file.name} was taken away or replaced while it was in use")
 
     def _already_seen(self, batch: Sequence[Waiting]) -> Seen:
         keys = [item.key for item in batch if isinstance(item, Fact) and item.key is not None]
@@ -186,6 +197,14 @@ class JournalFile:
             (time.time_ns() // 1_000_000 - SEEN_MS, _PRUNED_AT_ONCE),
         ).rowcount
         self._next_prune = now + (1 if pruned == _PRUNED_AT_ONCE else 60)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_dev, stat.st_ino
 
 
 def read_layouts(db: sqlite3.Connection) -> dict[int, Layout]:

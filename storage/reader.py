@@ -46,7 +46,7 @@ class JournalReader:
         self._path = folder / NAME
         self._copy = copy
         self._db: sqlite3.Connection | None = None
-        self._identity = (0, 0)
+        self._identity = (0, 0, 0)
         self._layouts: dict[int, Layout] = {}
         self.damaged: dict[int, str] = {}
 
@@ -190,13 +190,20 @@ class JournalReader:
             stat = self._path.stat()
         except OSError as error:
             raise self._failure(error) from error
-        identity = (stat.st_dev, stat.st_ino)
+        identity = (stat.st_dev, stat.st_ino, self._log())
         if self._db is None or identity != self._identity:
             self.close()
             self._layouts = {}
             self._db = _open(self._path, copy=self._copy)
             self._identity = identity
         return self._db
+
+    def _log(self) -> int:
+        """Which write-ahead log belongs to it: one that was taken away shows nothing new."""
+        try:
+            return self._path.with_name(f"{NAME}-wal").stat().st_ino
+        except OSError:
+            return 0
 
     def _failure(self, error: Exception) -> JournalError:
         return JournalError(

@@ -180,4 +180,6 @@ class Writer:
         if self._failing_since is not None:
             lasted_s = time.monotonic() - self._failing_since
             self._failing_since = None
-            self._hearing.recovered(f"is written again after {lasted_s:.1f} s; nothing was lost")
+            self._hearing.recovered(
+                f"is written again after {lasted_s:.1f} s; nothing was lost of what waited"
+            )
