@@ -140,6 +140,8 @@ class Journal:
                 f"{self._path}: the disk does not answer; {len(self._pending)} entries are left "
                 "and were not acknowledged: look after the disk before the next start"
             ) from error
+        # It has told its end, and is about to come to it.
+        await asyncio.to_thread(self._writer.join, _HUNG_S)
         await asyncio.to_thread(self._tail.close)
         self._lock.release()
         if self._pending:
