@@ -142,9 +142,12 @@ def find_fault(path: Path, *, thorough: bool) -> str:
 
 def _fault(db: sqlite3.Connection, path: Path, *, thorough: bool) -> str:
     version = _format(db, path)
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    if not version and pages <= 1:
+        # The first start was killed before it had made the tables: the next one makes them.
+        return ""
     if version != VERSION:
         return f"has format {version}, which was never written"
-    pages = db.execute("PRAGMA page_count").fetchone()[0]
     if _is_in_one_file(db) and path.stat().st_size < pages * PAGE_BYTES:
         return f"{pages} pages were written, the file is shorter"
     if thorough or path.stat().st_size <= CHECKED_BYTES:

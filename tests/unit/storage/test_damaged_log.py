@@ -3,7 +3,9 @@
 import asyncio
 import random
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,21 @@ async def test_the_log_of_a_newer_version_is_left_alone(folder: Path) -> None:
     with pytest.raises(JournalError, match="start the newer one"):
         await Journal(folder).__aenter__()
     assert set_aside(folder) == []
+
+
+async def test_a_first_start_killed_before_its_tables_is_no_damage(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+    said: list[str] = []
+    async with Journal(tmp_path, on_trouble=said.append) as journal:
+        await journal.put(scan(1))
+        assert journal.last == 1
+    assert said == []
+
+
+async def test_a_log_taken_away_before_anything_was_copied_out_of_it_is_said(folder: Path) -> None:
+    (folder / "journal.db-wal").unlink()
+    found, new, said = await reopened(folder)
+    assert (found, new > COUNT) == (set(), True)
+    assert len(said) == 1
+    assert f"Entries 1 to {COUNT} are gone" in said[0]
