@@ -223,12 +223,15 @@ def _journal(folder: Path) -> Findings:
             count, after = 0, 0
             while entries := journal.entries(after):
                 count, after = count + len(entries), entries[-1][0]
-            damaged = dict(journal.damaged)
+            damaged, index_fault = dict(journal.damaged), journal.index_fault()
     except JournalError as error:
         yield Fault(where=JOURNAL, what=str(error))
         return
     for seq, why in damaged.items():
         yield Fault(where=JOURNAL, what=f"entry {seq}: {why}")
+    if index_fault:
+        what = f"its index is damaged, so that records may lack readings: {index_fault}"
+        yield Fault(where=JOURNAL, what=what)
     yield f"{JOURNAL}: {count} entries match their checksums"
 
 

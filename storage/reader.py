@@ -108,6 +108,14 @@ class JournalReader:
         """The layout in which each device spoke last."""
         return {layout.device: layout for _, layout in sorted(self._all_layouts().items())}
 
+    def index_fault(self) -> str:
+        """What is wrong in the index by which scans are found, where all is read; else empty.
+
+        In a damaged index entries are passed over without a sign.
+        """
+        found = self._rows("PRAGMA integrity_check('entry')")[0][0]
+        return "" if found == "ok" else " ".join(str(found).split())
+
     def quarantined(self, limit: int = 100) -> list[Quarantined]:
         """What was put aside, newest first."""
         rows = self._rows(

@@ -317,3 +317,25 @@ async def test_damaged_entries_of_the_journal_are_named(tmp_path: Path) -> None:
     (fault,) = verify(tmp_path).faults
     assert fault.where == "journal.db"
     assert "entry 3" in fault.what
+
+
+async def test_a_damaged_index_of_the_journal_is_named(tmp_path: Path) -> None:
+    shape = Layout("inc1", ("temperature",), ("temperature",))
+    async with Journal(tmp_path) as journal:
+        for at in range(5):
+            await journal.put(Scan(shape, at, at, (37.0,), bytes(1)))
+    db = sqlite3.connect(tmp_path / "journal.db")
+    db.execute("PRAGMA writable_schema = ON")
+    taken = "DELETE FROM sqlite_schema WHERE name = 'entry_by_layout' RETURNING type, name, "
+    index = db.execute(f"{taken} tbl_name, rootpage, sql").fetchone()
+    db.commit()
+    db.close()
+    db = sqlite3.connect(tmp_path / "journal.db")
+    db.execute("DELETE FROM entry WHERE seq = 3")
+    db.execute("PRAGMA writable_schema = ON")
+    db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", index)
+    db.commit()
+    db.close()
+    (fault,) = verify(tmp_path).faults
+    assert fault.where == "journal.db"
+    assert "its index is damaged" in fault.what

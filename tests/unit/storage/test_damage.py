@@ -24,6 +24,7 @@ from tests.unit.storage.samples import (
 
 COUNT = 1_500
 PAGE = 4096
+INDEX_LEAF = 0x0A
 Harm = Callable[[Path], None]
 
 
@@ -196,6 +197,23 @@ async def test_random_bytes_changed_anywhere_never_change_a_value(
         with JournalReader(folder) as reader:
             whole = {seq for seq, _ in reader.entries(0, COUNT * 2)}
         assert said or whole == set(before)
+        shutil.rmtree(folder)
+
+
+async def test_a_changed_byte_in_an_index_hides_no_reading(sound: Path, tmp_path: Path) -> None:
+    data = (sound / "journal.db").read_bytes()
+    leaves = [at for at in range(0, len(data), PAGE) if data[at] == INDEX_LEAF]
+    for attempt, leaf in enumerate(leaves):
+        folder = Path(shutil.copytree(sound, tmp_path / str(attempt)))
+        # Near the end of a page stand the keys of its first cells.
+        at = leaf + PAGE - 100
+        overwrite(folder / "journal.db", at, bytes((data[at] ^ 0x40,)))
+        said: list[str] = []
+        async with Journal(folder, on_trouble=said.append):
+            pass
+        with JournalReader(folder) as reader:
+            count = sum(1 for _ in reader.scans("ln1", NOON, NOON + COUNT))
+        assert count == sum(isinstance(e, Scan) and e.device == "ln1" for e in written())
         shutil.rmtree(folder)
 
 
