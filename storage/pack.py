@@ -15,6 +15,7 @@ NOTE = 0
 
 _SOURCE, _REPEAT, _MARKED = 0b0011, 0b0100, 0b1000
 _PLACE = Struct("<qqq")
+_TIME = Struct("<q")
 _encode = msgspec.msgpack.Encoder().encode
 _decode_note = msgspec.msgpack.Decoder(Note).decode
 _decode_layout = msgspec.msgpack.Decoder(Layout).decode
@@ -43,6 +44,8 @@ def body(entry: Entry) -> bytes:
         ValueError: a time does not fit 64 bits.
     """
     try:
+        # Into the row goes the time too: one that does not fit would break off the writer.
+        _TIME.pack(entry.at)
         if not isinstance(entry, Scan):
             return _encode(entry)
         flags = entry.source | (_REPEAT if entry.repeat else 0)

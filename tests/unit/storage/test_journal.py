@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from devices.scan import Layout
+from devices.scan import Layout, Scan
 from storage.entry import Entry, Tick
 from storage.journal import (
     Journal,
@@ -299,6 +299,23 @@ async def test_an_entry_is_kept_although_nobody_waits_for_it_any_more(tmp_path: 
         await journal.put(scan(2))
     with JournalReader(tmp_path) as reader:
         assert [seq for seq, _ in reader.entries(0)] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        pytest.param(Scan(INCUBATOR, 1 << 63, NOON, (1.0, 2.0), bytes(2)), id="scan"),
+        pytest.param(Scan(INCUBATOR, NOON, 1 << 63, (1.0, 2.0), bytes(2)), id="its arrival"),
+        pytest.param(Tick((1 << 64) - 1), id="note"),
+    ],
+)
+async def test_a_time_that_does_not_fit_is_refused_and_stops_nothing(
+    tmp_path: Path, entry: Entry
+) -> None:
+    async with Journal(tmp_path) as journal:
+        with pytest.raises(ValueError, match="does not fit"):
+            journal.append(entry)
+        assert await journal.put(scan(1)) is Outcome.STORED
 
 
 async def test_a_closed_journal_says_so(tmp_path: Path) -> None:
