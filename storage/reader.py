@@ -15,7 +15,9 @@ from storage.pack import NOTE, DamagedError, is_sound, unpacked
 from storage.waiting import JournalError, Logged
 
 _AT_ONCE = 2_000
+_AT_ONCE_WITHOUT_INDEX = 50_000
 _ROW = "SELECT seq, layout, at, crc, body FROM entry "
+_SPAN = "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?"
 Row = tuple[int, int, int, int, bytes]
 
 
@@ -48,6 +50,7 @@ class JournalReader:
         self._db: sqlite3.Connection | None = None
         self._identity = (0, 0, 0)
         self._layouts: dict[int, Layout] = {}
+        self._trusts_index: bool | None = None
         self.damaged: dict[int, str] = {}
 
     def __enter__(self) -> Self:
@@ -84,7 +87,11 @@ class JournalReader:
         return []
 
     def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
-        """Scans of a device with ``start`` ≤ ``at`` < ``end`` (epoch ms), ordered by ``at``."""
+        """Scans of a device with ``start`` ≤ ``at`` < ``end`` (epoch ms), ordered by ``at``.
+
+        The first call examines the index, which takes some seconds a gigabyte: all of them are
+        found, also where it is damaged.
+        """
         found = [self._of_layout(number, start, end) for number in self._numbers(device)]
         for _, _, scan in merge(*found, key=lambda each: each[:2]):
             yield scan
@@ -127,15 +134,13 @@ class JournalReader:
 
     def _of_layout(self, number: int, start: int, end: int) -> Iterator[tuple[int, int, Scan]]:
         at, seq = start, 0
+        if self._trusts_index is None:
+            self._trusts_index = not self.index_fault()
+        query, limit = _ROW + _SPAN, _AT_ONCE
+        if not self._trusts_index:
+            query, limit = f"{_ROW} NOT INDEXED {_SPAN}", _AT_ONCE_WITHOUT_INDEX
         # Page by page: one long read would keep the writer from tidying its write-ahead log.
-        while rows := self._rows(
-            _ROW + "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?",
-            number,
-            at,
-            seq,
-            end,
-            _AT_ONCE,
-        ):
+        while rows := self._rows(query, number, at, seq, end, limit):
             seq, at = rows[-1][0], rows[-1][2]
             for number_, entry in self._whole(rows):
                 if isinstance(entry, Scan):
@@ -202,6 +207,7 @@ class JournalReader:
         if self._db is None or identity != self._identity:
             self.close()
             self._layouts = {}
+            self._trusts_index = None
             self._db = _open(self._path, copy=self._copy)
             self._identity = identity
         return self._db
