@@ -27,17 +27,25 @@ async def main():
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
-    said, told = [], []
-    async with Journal(Path(sys.argv[1]), on_trouble=said.append) as journal:
+    said, told, stuck = [], [], []
+    heard = asyncio.Event()
+
+    def hear(line):
+        # Here and not later: a journal that is closed and opened again may find a little room.
+        if not said:
+            stuck.extend((len(told), journal.last, journal.stats.trouble))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        said.append(line)
+        heard.set()
+
+    journal = Journal(Path(sys.argv[1]), on_trouble=hear)
+    async with journal:
         for n in range(4_000):
             journal.append(scan(n), done=lambda outcome: told.append(outcome.name))
             if n % 100 == 0:
                 await asyncio.sleep(0.001)
         async with asyncio.timeout(20):
-            while not said:
-                await asyncio.sleep(0.01)
-            stuck = len(told), journal.last, journal.stats.trouble
-            resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+            await heard.wait()
             while journal.stats.pending:
                 await asyncio.sleep(0.01)
     print(json.dumps({"said": said, "stuck": stuck, "told": len(told)}))
