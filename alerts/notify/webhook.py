@@ -5,6 +5,7 @@ import hmac
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import msgspec
@@ -17,6 +18,7 @@ _PAYMENT_REQUIRED = 402
 _AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _MAX_RETRY_AFTER_S = 60.0
+_PORTS = range(1, 65_536)
 
 
 def signature(secret: bytes, timestamp: str, body: bytes) -> str:
@@ -34,7 +36,8 @@ class WebhookNotifier:
     """Posts each message as JSON to the person's URL.
 
     The client is the caller's, who opens and closes it. Redirects are not followed: the link
-    to acknowledge is in the body.
+    to acknowledge is in the body. Of an answer only the head counts: no cookie is kept and no
+    body is read, so that one receiver can neither spoil the next message nor fill the memory.
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class WebhookNotifier:
         timeout_s: float = 10.0,
         now_s: Callable[[], float] = time.time,
     ) -> None:
+        client.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
         self._client = client
         self._secret = secret.encode()
         self._timeout_s = timeout_s
@@ -66,19 +70,27 @@ class WebhookNotifier:
             SIGNATURE: signature(self._secret, timestamp, body),
         }
         try:
-            answer = await self._client.post(
-                message.address,
+            async with self._client.stream(
+                "POST",
+                _url(message.address),
                 content=body,
                 headers=headers,
                 timeout=self._timeout_s,
                 follow_redirects=False,
-            )
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            ) as answer:
+                return _judge(answer, message.person)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
             raise PermanentError(f"webhook of {message.person}: {error}") from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise TemporaryError(f"webhook of {message.person}: {reason}") from error
-        return _judge(answer, message.person)
+
+
+def _url(address: str) -> httpx.URL:
+    url = httpx.URL(address)
+    if url.port is not None and url.port not in _PORTS:
+        raise httpx.InvalidURL(f"port {url.port} is outside 1 to 65535")
+    return url
 
 
 def _judge(answer: httpx.Response, person: str) -> Sent:

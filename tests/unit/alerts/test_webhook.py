@@ -1,6 +1,7 @@
 """Pages by signed POST, against a real HTTP server on loopback."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import json
@@ -29,6 +30,8 @@ class Receiver:
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.requests: list[Request] = []
+        self.flooded = 0
+        self.over = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -40,11 +43,23 @@ class Receiver:
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             if answer == "hang":
                 await reader.read()
+            elif answer == "flood":
+                await self._flood(writer)
             elif answer != "drop":
-                writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n".encode())
+                head = f"HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n"
+                writer.write(head.encode("latin-1"))
                 await writer.drain()
         finally:
             writer.close()
+            self.over.set()
+
+    async def _flood(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Request-Id: r-2\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+                self.flooded += 65_536
 
 
 @asynccontextmanager
@@ -146,7 +161,18 @@ async def test_no_answer_is_worth_another_try(behaviour: str) -> None:
             await notifier.send(message)
 
 
-@pytest.mark.parametrize("address", ["", "nowhere", "ftp://127.0.0.1/x", "http://[::1"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "nowhere",
+        "ftp://127.0.0.1/x",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:0/",
+        "http://xn--/",
+    ],
+)
 async def test_what_is_no_url_is_final(address: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         with pytest.raises(PermanentError, match="webhook of A"):
@@ -158,3 +184,21 @@ async def test_what_the_url_holds_is_not_told() -> None:
         with pytest.raises(PermanentError) as caught:
             await notifier.send(message)
     assert "private" not in str(caught.value)
+
+
+async def test_an_answer_without_end_is_not_read() -> None:
+    receiver = Receiver("flood")
+    async with hooked(receiver) as (notifier, message):
+        sent = await notifier.send(message)
+        await asyncio.wait_for(receiver.over.wait(), 5)
+    assert sent.provider_id == "r-2"
+    # What the sockets of both ends hold, and no more.
+    assert receiver.flooded < 16_000_000
+
+
+async def test_what_a_receiver_wants_remembered_does_not_spoil_the_next_message() -> None:
+    receiver = Receiver("200 OK\r\nSet-Cookie: spy=\xff\xfe", "200 OK")
+    async with hooked(receiver) as (notifier, message):
+        await notifier.send(message)
+        await notifier.send(message)
+    assert "cookie" not in receiver.requests[1].headers
