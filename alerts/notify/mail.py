@@ -79,6 +79,11 @@ class MailNotifier:
             raise TemporaryError(f"{self._name}: {str(error) or type(error).__name__}") from error
         except aiosmtplib.SMTPException as error:
             raise PermanentError(f"{self._name}: {error}; check security and login") from error
+        except ValueError as error:
+            raise PermanentError(
+                f"{self._name}: mail to {message.person}: {error}; check its address, the sender "
+                "and the name of the server"
+            ) from error
         return Sent(provider_id=answer)
 
     @property

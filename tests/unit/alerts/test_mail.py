@@ -133,6 +133,22 @@ async def test_exactly_one_address_is_needed(mail: MailNotifier, address: str) -
         await mail.send(msgspec.structs.replace(PAGE, address=address))
 
 
+@pytest.mark.parametrize("address", ["@", "a@b@c", "<>", " ", ":;"])
+async def test_what_is_no_address_is_final(mail: MailNotifier, address: str) -> None:
+    with pytest.raises(PermanentError, match="mail to A"):
+        await mail.send(msgspec.structs.replace(PAGE, address=address))
+
+
+@pytest.mark.parametrize(("host", "sender"), [("a..b", "w@lab.example"), ("127.0.0.1", "<>")])
+async def test_a_server_or_a_sender_that_cannot_be_is_final(
+    postbox: Postbox, host: str, sender: str
+) -> None:
+    async with serving(postbox) as port:
+        server = MailServer(host=host, port=port, sender=sender, security="none")
+        with pytest.raises(PermanentError, match="check its address, the sender"):
+            await MailNotifier(server).send(PAGE)
+
+
 async def test_a_server_without_tls_is_refused_when_tls_is_asked_for(postbox: Postbox) -> None:
     async with serving(postbox) as port:
         server = MailServer(host="127.0.0.1", port=port, sender="w@lab.example", timeout_s=2.0)
