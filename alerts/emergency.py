@@ -5,6 +5,8 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+import msgspec
+
 from alerts.directory import Directory, Way
 from alerts.dispatch import Claim
 from alerts.notice import Notice
@@ -14,6 +16,8 @@ from alerts.store import Caused
 from alerts.transition import What
 
 log = logging.getLogger(__name__)
+
+_Key = tuple[int, bytes]
 _BOUND_S = 20.0
 _MAX_WAITING = 1_000
 
@@ -38,7 +42,7 @@ class Emergency:
         self._on_trouble = on_trouble
         self._waiting: deque[Caused] = deque(maxlen=_MAX_WAITING)
         self._given = asyncio.Event()
-        self._handed: dict[tuple[int, str], Way] = {}
+        self._handed: dict[_Key, Way] = {}
 
     def take(self, caused: Sequence[Caused]) -> None:
         """Send the pages among ``caused``, which could not be stored."""
@@ -49,7 +53,16 @@ class Emergency:
         """On which way a page went out, for the store when it can be written again."""
         if caused.transition.what is not What.QUEUED:
             return None
-        return self._handed.pop((caused.seq, caused.transition.to), None)
+        return self._handed.get(_key(caused))
+
+    def stored(self, caused: Sequence[Caused]) -> None:
+        """These are on disk, where the outbox has them. Not earlier: a commit may be undone."""
+        if not self._handed and not self._waiting:
+            return
+        keys = {_key(one) for one in caused}
+        self._waiting = deque((c for c in self._waiting if _key(c) not in keys), _MAX_WAITING)
+        for key in keys:
+            self._handed.pop(key, None)
 
     async def run(self) -> None:
         """Send what is given until cancelled, one after the other."""
@@ -66,7 +79,7 @@ class Emergency:
         while way is not None:
             tried.add(way)
             if await self._sent(caused, way):
-                self._handed[caused.seq, transition.to] = way
+                self._handed[_key(caused)] = way
                 return
             way = self._directory.next_way(transition.rule, transition.to, tried)
         self._on_trouble(
@@ -85,6 +98,11 @@ class Emergency:
             self._on_trouble(f"page from memory to {way.person} by {way.channel}: {error}")
             return False
         return True
+
+
+def _key(caused: Caused) -> _Key:
+    """One entry may page the same person about several alarms."""
+    return caused.seq, msgspec.json.encode(caused.transition)
 
 
 def _as_claim(caused: Caused, way: Way) -> Claim:

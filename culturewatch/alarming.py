@@ -1,6 +1,6 @@
 """The alarm engine over the journal, and the sender of its pages, wired for a site."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from alerts.directory import Directory
@@ -12,7 +12,7 @@ from alerts.page import Composer
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook
 from alerts.service import AlarmService
-from alerts.store import AlarmStore
+from alerts.store import AlarmStore, Caused
 from alerts.token import TokenDesk, load_key
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
@@ -69,13 +69,18 @@ async def alarming(
     async with notifiers(site) as ways:
         outbox = Outbox(store, ways, composer, directory, on_trouble=troubles.hear)
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
+
+        def committed(caused: Sequence[Caused]) -> None:
+            emergency.stored(caused)
+            outbox.wake()
+
         service = AlarmService(
             journal,
             engine,
             store,
             directory,
             cursor=saved.cursor,
-            committed=lambda _: outbox.wake(),
+            committed=committed,
             unstored=emergency.take,
             on_trouble=troubles.say,
             handed=emergency.handed,
