@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 
 import msgspec
 
@@ -109,7 +110,7 @@ def _as_claim(caused: Caused, way: Way) -> Claim:
     transition = caused.transition
     return Claim(
         row=0,
-        attempt=f"memory-{caused.seq}-{transition.to}",
+        attempt=f"memory-{caused.seq}-{sha256(_key(caused)[1]).hexdigest()[:16]}",
         notice=Notice.PAGE,
         rule=transition.rule,
         occurrence=transition.occurrence or 0,

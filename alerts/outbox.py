@@ -106,7 +106,7 @@ class Outbox:
                 await self._rest()
 
     async def receipt(self, row: int, *, delivered: bool, note: str = "") -> None:
-        """What a provider said later of the message of ``row`` (``page-<row>``)."""
+        """What a provider said later of the message of ``row`` (``page-<row>-…``)."""
         now = self._now()
         lines = await self._persist(
             lambda db: receipt(

@@ -58,7 +58,9 @@ class Composer:
         repeat = _MAY_REPEAT if claim.may_repeat else ""
         title = self._title(claim, rule)
         return Message(
-            id=f"page-{claim.row}" if claim.row else claim.attempt,
+            # Rows count from 1 in every store: alone they would name a page of another site, or
+            # of this one before its store was lost, and providers drop what they have seen.
+            id=f"page-{claim.row}-{claim.arrived}" if claim.row else claim.attempt,
             kind=claim.notice.value,
             person=claim.way.person,
             address=self._directory.address(claim.way) or "",

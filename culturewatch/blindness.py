@@ -64,7 +64,6 @@ class Blindness:
         self._people = tuple(dict.fromkeys(_named(policies)))
         self._site = site
         self._on_trouble = on_trouble
-        self._number = 0
 
     async def run(self) -> None:
         """Look each second; only cancellation ends this."""
@@ -77,36 +76,36 @@ class Blindness:
             await asyncio.sleep(LOOK_S)
 
     async def _tell(self, word: Word, stats: JournalStats) -> None:
-        self._number += 1
+        at = time.time_ns() // 1_000_000
         async with asyncio.TaskGroup() as tasks:
             sending = [
-                tasks.create_task(self._person(person, word, stats), name=f"tell {person}")
+                tasks.create_task(self._person(person, word, stats, at), name=f"tell {person}")
                 for person in self._people
             ]
         if word is Word.BLIND and not any(task.result() for task in sending):
             self._on_trouble("NOBODY COULD BE REACHED about readings that cannot be kept")
 
-    async def _person(self, person: str, word: Word, stats: JournalStats) -> bool:
+    async def _person(self, person: str, word: Word, stats: JournalStats, at: int) -> bool:
         tried: set[Way] = set()
         while (way := self._directory.next_channel(person, tried)) is not None:
             tried.add(way)
-            if await self._sent(way, word, stats):
+            if await self._sent(way, word, stats, at):
                 return True
         return False
 
-    async def _sent(self, way: Way, word: Word, stats: JournalStats) -> bool:
+    async def _sent(self, way: Way, word: Word, stats: JournalStats, at: int) -> bool:
         notifier = self._notifiers.get(way.channel)
         if notifier is None:
             return False
         try:
             async with asyncio.timeout(_BOUND_S):
-                await notifier.send(self._message(way, word, stats))
+                await notifier.send(self._message(way, word, stats, at))
         except (TemporaryError, PermanentError, TimeoutError) as error:
             self._on_trouble(f"{word.value}: {way.person} by {way.channel}: {error}")
             return False
         return True
 
-    def _message(self, way: Way, word: Word, stats: JournalStats) -> Message:
+    def _message(self, way: Way, word: Word, stats: JournalStats, at: int) -> Message:
         facts = [word.value, f"Site: {self._site}"]
         if word is Word.BLIND:
             waiting_s = stats.oldest_pending_ms / 1000
@@ -116,7 +115,8 @@ class Blindness:
                 "Do now: watch the devices themselves; then make room on the disk or mend it",
             ]
         return Message(
-            id=f"blind-{self._number}-{way.person}",
+            # By time: a count begins again with each start, and providers drop what they have seen.
+            id=f"blind-{at}-{way.person}",
             kind=(Notice.PAGE if word is Word.BLIND else Notice.ALL_CLEAR).value,
             person=way.person,
             address=self._directory.address(way) or "",

@@ -105,7 +105,7 @@ class Recorder:
 
     def hand(self, message: Message) -> int:
         """A provider is asked to take ``message``; the row of the outbox that it stands for."""
-        row = int(message.id.removeprefix("page-"))
+        row = int(message.id.split("-")[1])
         step = self._claims[row]
         again = row in self._handed
         self._handed.add(row)

@@ -90,7 +90,8 @@ async def test_kills_at_any_moment_lose_no_page_and_repeat_only_what_they_mark(
         async with child(tmp_path, port):
             await until(lambda: all_sent(tmp_path), within_s=20)
     rows = pages(tmp_path)
-    sent = {f"<page-{row.row}@culturewatch>" for row in rows if row.handed is not None}
+    handed = [row for row in rows if row.handed is not None]
+    sent = {f"<page-{row.row}-{row.arrived}@culturewatch>" for row in handed}
     arrived = [str(mail["Message-ID"]) for mail in postbox.mails]
     assert sent <= set(arrived)
     repeated = [mail for mail in postbox.mails if str(mail["Subject"]).startswith("(repeat?)")]

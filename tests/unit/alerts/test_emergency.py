@@ -54,6 +54,7 @@ async def test_what_was_sent_is_remembered_until_the_disk_has_it() -> None:
         emergency.stored([first])
         assert emergency.handed(first) is None
         assert emergency.handed(second) is not None
+    assert len({message.id for message in mail.took}) == 2
 
 
 async def test_what_the_disk_has_by_now_is_left_to_the_outbox() -> None:

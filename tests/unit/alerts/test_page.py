@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from alerts.directory import Way
 from alerts.dispatch import Claim
@@ -89,7 +90,14 @@ def test_a_page_says_what_why_and_what_to_do() -> None:
         "https://watch.lab.example/ack/for-A\n"
     )
     assert message.link == "https://watch.lab.example/ack/for-A"
-    assert (message.address, message.id, message.kind) == ("a@x", "page-7", "page")
+    assert (message.address, message.id, message.kind) == ("a@x", f"page-7-{NOON}", "page")
+
+
+def test_a_row_of_another_store_is_another_message() -> None:
+    # Providers drop a Message-ID or an idempotency key that they have seen.
+    elsewhere = replace(claim(), arrived=NOON + 1)
+    assert composer().compose(claim()).id == composer().compose(replace(claim(), tries=2)).id
+    assert composer().compose(claim()).id != composer().compose(elsewhere).id
 
 
 def test_who_is_told_second_is_told_why() -> None:

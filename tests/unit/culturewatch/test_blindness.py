@@ -114,6 +114,13 @@ async def test_everybody_whom_a_policy_names_is_told_once_on_their_first_way() -
     assert "12 entries wait in memory, the oldest for 6 s" in mail.got[0].text
 
 
+async def test_after_a_restart_it_is_another_message() -> None:
+    inbox = Inbox()
+    await told(lambda: STUCK, lambda _: len(inbox.got) == 2, inbox=inbox)
+    await told(lambda: STUCK, lambda _: len(inbox.got) == 4, inbox=inbox)
+    assert len({message.id for message in inbox.got}) == 4
+
+
 async def test_whoever_is_not_reached_on_one_way_is_told_on_the_next() -> None:
     inbox = Inbox()
     mail = Inbox(works=False)
