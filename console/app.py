@@ -3,16 +3,13 @@
 import asyncio
 import contextlib
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
@@ -21,6 +18,7 @@ from starlette.types import ASGIApp
 from alerts.token import Reason, load_key
 from console import run_status
 from console.acknowledge import AckDesk, Standing, fields
+from console.door import run
 from console.guard import Guard, TooLargeError, host_name
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
@@ -31,7 +29,6 @@ from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
 log = logging.getLogger(__name__)
 
 READ_S = 10.0
-AT_ONCE = 200
 _READ = ["GET", "HEAD"]
 _STATUS = {
     Reason.EXPIRED: HTTPStatus.GONE,
@@ -62,21 +59,7 @@ def serve(settings: ConsoleSettings) -> None:
     app = create(settings)
     with _listening(settings) as door:
         log.info("the console is at %s", settings.public_url or f"port {settings.port}")
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                # The paths of links are secrets, and an access log would keep them.
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-                lifespan="on",
-                limit_concurrency=AT_ONCE,
-                timeout_graceful_shutdown=8,
-            )
-        )
-        server.run(sockets=[door])
+        run(app, door)
 
 
 def create(settings: ConsoleSettings) -> FastAPI:
@@ -233,20 +216,6 @@ class _Console:
             "The console stumbled",
             "The log says over what. Collecting, alarms and pages do not depend on it.",
         )
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """As uvicorn's own, but a signal that was obeyed is not raised once more at the end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, partial(self.handle_exit, number, None))
-        try:
-            yield
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager

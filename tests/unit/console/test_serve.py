@@ -1,6 +1,7 @@
 """The console as a process, and a disk that does not answer."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from alerts.token import KeyFileError
 from console import sight
 from console.app import AddressError, serve
+from console.door import AT_ONCE
 from console.sight import Sight
 from console.view import Viewer
 from tests.unit.console.lab import (
@@ -34,10 +36,11 @@ SERVE = """
 import logging, sys
 from pathlib import Path
 from msgspec.structs import replace
-from console import acknowledge
+from console import acknowledge, door
 from console.app import serve
 from tests.unit.console.lab import settings
 acknowledge.ANSWER_S = 1.0
+door.ASK_S, door.WHOLE_S = 0.5, 2.0
 logging.basicConfig(level=logging.INFO)
 serve(replace(settings(Path(sys.argv[1])), port=int(sys.argv[2])))
 """
@@ -114,6 +117,36 @@ async def test_a_press_that_is_waiting_is_answered_before_the_process_ends(tmp_p
         assert (await pressing).status_code == 202
         await asyncio.wait_for(process.communicate(), 15)
         assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\n", id="half-a-head"),
+        pytest.param(
+            b"POST LINK HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n", id="no-body"
+        ),
+    ],
+)
+async def test_whoever_holds_connections_keeps_nobody_from_acknowledging(
+    tmp_path: Path, said: bytes
+) -> None:
+    port = free_port()
+    async with (
+        running(tmp_path, port),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+        contextlib.AsyncExitStack() as held,
+    ):
+        await answers(client)
+        path = link(tmp_path)
+        for _ in range(AT_ONCE + 10):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            held.callback(writer.close)
+            writer.write(said.replace(b"LINK", path.encode()))
+        async with asyncio.timeout(10):
+            while (await client.get(path)).status_code != 200:  # noqa: ASYNC110 # a peer has no event
+                await asyncio.sleep(0.1)
 
 
 def test_an_address_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Connections to the console, each with an end to our patience: the one door to uvicorn."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+AT_ONCE = 200
+ASK_S = 10.0
+"""How long a connection may take to send the head of a request."""
+WHOLE_S = 60.0
+"""How long a request may then take until all of its answer is fetched."""
+
+
+def run(app: ASGIApp, listening: socket.socket) -> None:
+    """Serve ``app`` to whoever connects, until SIGTERM or Ctrl-C."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            http=_Visit,
+            log_config=None,
+            # The paths of links are secrets, and an access log would keep them.
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="on",
+            limit_concurrency=AT_ONCE,
+            timeout_graceful_shutdown=8,
+        )
+    )
+    server.run(sockets=[listening])
+
+
+class _Visit(H11Protocol):
+    """uvicorn's own, which waits for ever for a first request, with an end to its patience."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(  # type: ignore[override] # as uvicorn's own
+        self, transport: asyncio.Transport
+    ) -> None:
+        super().connection_made(transport)
+        self._wait(ASK_S, self._look)
+
+    def on_response_complete(self) -> None:
+        self._wait(ASK_S, self._look)
+        super().on_response_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        super().connection_lost(exc)
+
+    def _wait(self, seconds: float, then: Callable[[], None]) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = self.loop.call_later(seconds, then)
+
+    def _look(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr] # none before the first request
+            self.transport.abort()
+        else:
+            self._wait(WHOLE_S, self.transport.abort)
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's own, but a signal that was obeyed is not raised once more at the end."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, partial(self.handle_exit, number, None))
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
