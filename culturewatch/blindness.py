@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 BLIND_MS = 5_000
 """How long a reading may wait for the disk before people are told."""
 AGAIN_S = 600.0
+RETRY_S = 15.0
+"""How soon whoever could not be reached is tried again; then twice as long, and so on."""
 LOOK_S = 1.0
 _BOUND_S = 20.0
 
@@ -45,6 +48,15 @@ def look(told: Told, waiting_ms: int, now_s: float) -> tuple[Told, Word | None]:
     return told, None
 
 
+class _Owed(NamedTuple):
+    """A word that people are still to hear, when, and how long to wait after that."""
+
+    word: Word
+    people: tuple[str, ...]
+    due_s: float
+    pause_s: float
+
+
 class Blindness:
     """Watches the journal and tells everybody whom a policy names, straight from memory."""
 
@@ -67,23 +79,33 @@ class Blindness:
 
     async def run(self) -> None:
         """Look each second; only cancellation ends this."""
-        told = Told()
+        told, owed = Told(), None
         while True:
-            stats = self._stats()
-            told, word = look(told, stats.oldest_pending_ms, time.monotonic())
+            stats, now_s = self._stats(), time.monotonic()
+            told, word = look(told, stats.oldest_pending_ms, now_s)
             if word is not None:
-                await self._tell(word, stats)
+                owed = _Owed(word, self._people, now_s, RETRY_S)
+            if owed is not None and now_s >= owed.due_s:
+                owed = await self._tell(owed, stats)
             await asyncio.sleep(LOOK_S)
 
-    async def _tell(self, word: Word, stats: JournalStats) -> None:
-        at = time.time_ns() // 1_000_000
+    async def _tell(self, owed: _Owed, stats: JournalStats) -> _Owed | None:
+        """Tell everybody at once; what is owed still, to whom no way led: greylisting passes."""
+        word, at = owed.word, time.time_ns() // 1_000_000
         async with asyncio.TaskGroup() as tasks:
-            sending = [
-                tasks.create_task(self._person(person, word, stats, at), name=f"tell {person}")
-                for person in self._people
-            ]
-        if word is Word.BLIND and not any(task.result() for task in sending):
+            sending = {
+                person: tasks.create_task(
+                    self._person(person, word, stats, at), name=f"tell {person}"
+                )
+                for person in owed.people
+            }
+        missed = tuple(person for person, task in sending.items() if not task.result())
+        if word is Word.BLIND and missed == self._people:
             self._on_trouble("NOBODY COULD BE REACHED about readings that cannot be kept")
+        if not missed:
+            return None
+        later_s = time.monotonic() + owed.pause_s
+        return _Owed(word, missed, later_s, min(2 * owed.pause_s, AGAIN_S))
 
     async def _person(self, person: str, word: Word, stats: JournalStats, at: int) -> bool:
         tried: set[Way] = set()

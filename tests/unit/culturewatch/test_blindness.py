@@ -8,8 +8,9 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.directory import Directory
-from alerts.notify.notifier import Message, PermanentError, Sent
+from alerts.notify.notifier import Message, PermanentError, Sent, TemporaryError
 from alerts.policy import Person, Policy, Step
+from culturewatch import blindness
 from culturewatch.blindness import Blindness, Told, Word, look
 from devices.duration import parse
 from storage.stats import JournalStats
@@ -42,13 +43,17 @@ POLICIES = (
 
 
 class Inbox:
-    """A way that takes messages, or refuses them."""
+    """A way that takes messages, or refuses them, or asks ``later`` so many times."""
 
-    def __init__(self, *, works: bool = True) -> None:
+    def __init__(self, *, works: bool = True, later: int = 0) -> None:
         self.got: list[Message] = []
         self._works = works
+        self._later = later
 
     async def send(self, message: Message) -> Sent:
+        if self._later:
+            self._later -= 1
+            raise TemporaryError("451 greylisted, come again")
         if not self._works:
             raise PermanentError("the server refuses; look at it")
         self.got.append(message)
@@ -128,6 +133,23 @@ async def test_whoever_is_not_reached_on_one_way_is_told_on_the_next() -> None:
     assert {m.person for m in inbox.got} == {"oncall", "lead"}
     assert len(lines) == 1
     assert "the server refuses" in lines[0]
+
+
+async def test_whoever_is_not_reached_at_all_is_tried_again_soon_and_nobody_is_told_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(blindness, "RETRY_S", 0.01)
+    monkeypatch.setattr(blindness, "LOOK_S", 0.01)
+    inbox = Inbox(later=1)
+    looks = 0
+
+    def stats() -> JournalStats:
+        nonlocal looks
+        looks += len(inbox.got) == 2
+        return STUCK
+
+    await told(stats, lambda _: looks > 5, inbox=inbox)
+    assert sorted(message.person for message in inbox.got) == ["lead", "oncall"]
 
 
 async def test_when_nobody_is_reached_that_is_said() -> None:
