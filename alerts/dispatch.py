@@ -39,13 +39,17 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of an attempt: ACCEPT, RECEIPT, TEMPORARY, PERMANENT or QUOTA."""
+    """What came of an attempt: ACCEPT, RECEIPT, TEMPORARY, PERMANENT or QUOTA.
+
+    ``perhaps_taken``: nobody knows whether it reached the person; the next try is marked.
+    """
 
     event: Event
     note: str = ""
     provider_id: str = ""
     retry_after_ms: int | None = None
     subject: str = ""
+    perhaps_taken: bool = False
 
 
 class Free(NamedTuple):
@@ -186,13 +190,14 @@ def _write(
     wait = min(verdict.retry_after_ms or back_off_ms(done.tries), pace.longest_ms)
     db.execute(
         "UPDATE outbox SET state = ?, handed = coalesce(?, handed), provider_id = ?, error = ?,"
-        " subject = ?, due = ? WHERE id = ?",
+        " subject = ?, may_repeat = max(may_repeat, ?), due = ? WHERE id = ?",
         (
             step.to,
             now if verdict.event in _HANDED else None,
             verdict.provider_id,
             verdict.note,
             verdict.subject,
+            verdict.perhaps_taken,
             now + (wait if step.act is Act.BACK_OFF else 0),
             done.row,
         ),

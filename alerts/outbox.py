@@ -241,6 +241,7 @@ class Outbox:
 
 def _failure(error: SendError | TimeoutError, message: Message, silence: str) -> Verdict:
     wait = error.retry_after_s if isinstance(error, TemporaryError) else None
+    perhaps = error.perhaps_taken if isinstance(error, TemporaryError) else True
     match error:
         case QuotaError():
             event = Event.QUOTA
@@ -252,5 +253,6 @@ def _failure(error: SendError | TimeoutError, message: Message, silence: str) ->
         event=event,
         note=str(error) or silence,
         retry_after_ms=None if wait is None else int(wait * 1000),
+        perhaps_taken=event is Event.TEMPORARY and perhaps,
         subject=message.subject,
     )

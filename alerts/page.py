@@ -22,7 +22,7 @@ _HEAD = {
     Notice.ALL_CLEAR: "All clear",
     Notice.CLOSED: "Closed",
 }
-_MAY_REPEAT = "This message may be a repeat: the sender stopped while it was sending it."
+_MAY_REPEAT = "This message may be a repeat: nobody knows whether an earlier one reached you."
 
 
 class Composer:

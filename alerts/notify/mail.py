@@ -1,5 +1,6 @@
 """Pages by e-mail: the one door to aiosmtplib."""
 
+import contextlib
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -12,6 +13,7 @@ from alerts.notify.notifier import Message, PermanentError, Sent, TemporaryError
 
 _NOT_A_HEADER = frozenset("\r\n\0")
 _PERMANENT = 500
+_LEAVE_S = 1.0
 
 
 class MailServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,20 +53,14 @@ class MailNotifier:
             TemporaryError: unreachable, slow, cut off, or the server said 4xx.
             PermanentError: refused, or the message could smuggle in a header.
         """
-        server = self._server
-        mail = _compose(message, server.sender)
+        mail = _compose(message, self._server.sender)
+        client = self._client()
+        perhaps_taken = False
         try:
-            _, answer = await aiosmtplib.send(
-                mail,
-                hostname=server.host,
-                port=server.port,
-                username=server.username or None,
-                password=self._password or None,
-                use_tls=server.security == "tls",
-                start_tls=server.security == "starttls",
-                tls_context=self._tls,
-                timeout=server.timeout_s,
-            )
+            await client.connect()
+            perhaps_taken = True
+            _, answer = await client.send_message(mail)
+            await _take_leave(client)
         except (
             aiosmtplib.SMTPRecipientsRefused,
             aiosmtplib.SMTPResponseException,
@@ -76,7 +72,8 @@ class MailNotifier:
             aiosmtplib.SMTPTimeoutError,
             OSError,
         ) as error:
-            raise TemporaryError(f"{self._name}: {str(error) or type(error).__name__}") from error
+            reason = f"{self._name}: {str(error) or type(error).__name__}"
+            raise TemporaryError(reason, perhaps_taken=perhaps_taken) from error
         except aiosmtplib.SMTPException as error:
             raise PermanentError(f"{self._name}: {error}; check security and login") from error
         except ValueError as error:
@@ -84,7 +81,22 @@ class MailNotifier:
                 f"{self._name}: mail to {message.person}: {error}; check its address, the sender "
                 "and the name of the server"
             ) from error
+        finally:
+            client.close()
         return Sent(provider_id=answer)
+
+    def _client(self) -> aiosmtplib.SMTP:
+        server = self._server
+        return aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            username=server.username or None,
+            password=self._password or None,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=self._tls,
+            timeout=server.timeout_s,
+        )
 
     @property
     def _name(self) -> str:
@@ -101,6 +113,12 @@ class MailNotifier:
         if code >= _PERMANENT:
             return PermanentError(reason)
         return TemporaryError(reason)
+
+
+async def _take_leave(client: aiosmtplib.SMTP) -> None:
+    """The mail is taken: a server that does not say goodbye must not have it sent again."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit(timeout=_LEAVE_S)
 
 
 def _compose(message: Message, sender: str) -> EmailMessage:

@@ -39,11 +39,17 @@ class SendError(Exception):
 
 
 class TemporaryError(SendError):
-    """Trying again helps. ``retry_after_s`` is what the provider asked for, in seconds."""
+    """Trying again helps. ``retry_after_s`` is what the provider asked for, in seconds.
 
-    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+    ``perhaps_taken``: it was cut off before it said whether it took the message.
+    """
+
+    def __init__(
+        self, reason: str, *, retry_after_s: float | None = None, perhaps_taken: bool = False
+    ) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
+        self.perhaps_taken = perhaps_taken
 
 
 class PermanentError(SendError):

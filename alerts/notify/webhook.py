@@ -18,6 +18,7 @@ _PAYMENT_REQUIRED = 402
 _AGAIN = frozenset({408, 425, 429})
 _SERVER_ERROR = 500
 _MAX_RETRY_AFTER_S = 60.0
+_NOT_REACHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _PORTS = range(1, 65_536)
 
 
@@ -83,7 +84,10 @@ class WebhookNotifier:
             raise PermanentError(f"webhook of {message.person}: {error}") from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise TemporaryError(f"webhook of {message.person}: {reason}") from error
+            raise TemporaryError(
+                f"webhook of {message.person}: {reason}",
+                perhaps_taken=not isinstance(error, _NOT_REACHED),
+            ) from error
 
 
 def _url(address: str) -> httpx.URL:

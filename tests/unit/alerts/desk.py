@@ -91,6 +91,9 @@ class Provider:
                 await asyncio.Event().wait()
             case "wait":
                 await self.let_go.wait()
+            case "cut off":
+                await self.let_go.wait()
+                raise TemporaryError("no answer", retry_after_s=0.01, perhaps_taken=True)
             case "slow error":
                 await self.let_go.wait()
                 raise TemporaryError("503 later", retry_after_s=0.01)

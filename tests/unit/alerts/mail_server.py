@@ -19,6 +19,7 @@ class Postbox:
         self.seconds = 0.0
         self.drops = 0
         self.asked = 0
+        self.goodbye = True
 
     async def reach(self, count: int, *, within_s: float = 20.0) -> None:
         """Wait until it took ``count`` mails."""
@@ -36,6 +37,13 @@ class Postbox:
             return self.refused_recipients[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(  # noqa: N802 # the name aiosmtpd looks for
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        if not self.goodbye:
+            await asyncio.Event().wait()
+        return "221 Bye"
 
     async def handle_DATA(  # noqa: N802 # the name aiosmtpd looks for
         self, server: SMTP, _session: Session, envelope: Envelope

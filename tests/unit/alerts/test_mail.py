@@ -34,7 +34,7 @@ async def mail(postbox: Postbox) -> AsyncIterator[MailNotifier]:
         yield notifier(port)
 
 
-def notifier(port: int, timeout_s: float = 2.0) -> MailNotifier:
+def notifier(port: int, timeout_s: float = 5.0) -> MailNotifier:
     return MailNotifier(
         MailServer(
             host="127.0.0.1",
@@ -101,9 +101,19 @@ async def test_a_connection_cut_in_the_middle_is_worth_another_try(
     mail: MailNotifier, postbox: Postbox
 ) -> None:
     postbox.drops = 1
-    with pytest.raises(TemporaryError):
+    with pytest.raises(TemporaryError) as cut:
         await mail.send(PAGE)
+    assert cut.value.perhaps_taken
     await mail.send(PAGE)
+    assert len(postbox.mails) == 1
+
+
+async def test_a_server_that_does_not_say_goodbye_has_the_mail_all_the_same(
+    mail: MailNotifier, postbox: Postbox
+) -> None:
+    postbox.goodbye = False
+    async with asyncio.timeout(2.0):
+        await mail.send(PAGE)
     assert len(postbox.mails) == 1
 
 
@@ -112,8 +122,9 @@ async def test_nobody_listening_is_worth_another_try() -> None:
     port = listener.sockets[0].getsockname()[1]
     listener.close()
     await listener.wait_closed()
-    with pytest.raises(TemporaryError, match=str(port)):
+    with pytest.raises(TemporaryError, match=str(port)) as refused:
         await notifier(port).send(PAGE)
+    assert not refused.value.perhaps_taken
 
 
 @pytest.mark.parametrize("field", ["subject", "address"])

@@ -298,8 +298,36 @@ async def test_a_hand_over_that_hangs_is_given_up_and_tried_again(desk: Desk) ->
         await desk.say(page("B"))
         await until(lambda: len(mail.took) == 1)
         await desk.rest(1)
+    # Nobody knows how far the first try came.
+    assert mail.took[0].may_repeat
     (row,) = desk.rows()
-    assert (row.state, row.tries, row.may_repeat) == (Delivery.DELIVERED, 2, False)
+    assert (row.state, row.tries, row.may_repeat) == (Delivery.DELIVERED, 2, True)
+
+
+async def test_a_page_cut_off_before_its_answer_may_have_arrived_and_is_treated_so(
+    desk: Desk,
+) -> None:
+    mail = Provider("cut off")
+    mail.let_go.set()
+    async with desk.sending({"mail": mail}):
+        await desk.say(page("B"))
+        await desk.rest(1)
+        await desk.say(said(What.ALL_CLEAR, "B"))
+        await desk.rest(2)
+    assert [message.may_repeat for message in mail.took] == [True, False]
+    assert "(repeat?)" in mail.took[0].subject
+
+
+async def test_who_may_have_a_page_that_was_cut_off_is_told_its_end(desk: Desk) -> None:
+    mail = Provider("cut off")
+    async with desk.sending({"mail": mail}):
+        await desk.say(page("B"))
+        await until(lambda: mail.at_once == 1)
+        await desk.say(said(What.ALL_CLEAR, "B"))
+        mail.let_go.set()
+        await until(lambda: len(mail.took) == 1)
+        await desk.rest(2)
+    assert mail.took[0].kind == "all_clear"
 
 
 async def test_a_row_whose_sender_died_is_sent_again_and_marked(desk: Desk) -> None:

@@ -157,8 +157,18 @@ async def test_the_wait_that_the_receiver_asks_for_is_kept_within_bounds(
 @pytest.mark.parametrize("behaviour", ["hang", "drop"])
 async def test_no_answer_is_worth_another_try(behaviour: str) -> None:
     async with hooked(Receiver(behaviour), timeout_s=0.2) as (notifier, message):
-        with pytest.raises(TemporaryError, match="webhook of A"):
+        with pytest.raises(TemporaryError, match="webhook of A") as cut:
             await notifier.send(message)
+    assert cut.value.perhaps_taken
+
+
+async def test_whom_nobody_answers_for_has_nothing() -> None:
+    async with hooked(Receiver("200 OK")) as (_, message):
+        pass
+    with pytest.raises(TemporaryError) as refused:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await WebhookNotifier(client, "s3cret").send(message)
+    assert not refused.value.perhaps_taken
 
 
 @pytest.mark.parametrize(
