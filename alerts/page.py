@@ -22,6 +22,8 @@ _HEAD = {
     Notice.ALL_CLEAR: "All clear",
     Notice.CLOSED: "Closed",
 }
+# Large enough for a thumb at night.
+_BUTTON = "display:inline-block;padding:14px 28px;background:#0b4f9e;color:#fff;font-size:18px"
 _MAY_REPEAT = "This message may be a repeat: nobody knows whether an earlier one reached you."
 
 
@@ -29,8 +31,9 @@ class Composer:
     """Writes messages.
 
     ``at_risk`` gives short lines on what is in a device; it must answer at once, from memory,
-    and not raise. ``link_of`` makes the link that acknowledges; without it the text names the
-    command to type. Times are shown in ``zone``.
+    and not raise. ``place_of`` says what people call a device and where it stands. ``link_of``
+    makes the link that acknowledges; without it the text names the command to type. Times are
+    shown in ``zone``.
     """
 
     def __init__(
@@ -39,12 +42,14 @@ class Composer:
         channels: Sequence[ChannelSpec],
         *,
         at_risk: Callable[[str], Sequence[str]] = lambda _: (),
+        place_of: Callable[[str], str] = lambda _: "",
         link_of: Callable[[Claim], str] = lambda _: "",
         zone: tzinfo = UTC,
     ) -> None:
         self._directory = directory
         self._channels = {channel.id: channel for channel in channels}
         self._at_risk = at_risk
+        self._place_of = place_of
         self._link_of = link_of
         self._zone = zone
 
@@ -92,6 +97,7 @@ class Composer:
         channel = self._channel_of(claim, rule)
         facts = [
             ("What", f"{claim.rule} on {channel}" if channel else claim.rule),
+            ("Where", self._place_of(_device(channel))),
             ("Value", self._measured(channel, transition.value)),
             ("Limit", self._limit(claim, rule)),
             ("Since", self._time(transition.since)),
@@ -105,7 +111,7 @@ class Composer:
                 ("Do now", rule.action),
                 ("Within", str(Duration(rule.respond_within)) if rule.respond_within else ""),
             ]
-        at_risk = self._at_risk(channel.partition(".")[0]) if channel else ()
+        at_risk = self._at_risk(_device(channel)) if channel else ()
         facts.append(("At risk", "\n".join(at_risk)))
         return [(name, text) for name, text in facts if text]
 
@@ -114,6 +120,7 @@ class Composer:
         channel = self._channel_of(claim, rule)
         facts = [
             ("What", f"{claim.rule} on {channel}" if channel else claim.rule),
+            ("Where", self._place_of(_device(channel))),
             ("Value", self._measured(channel, transition.value)),
             ("Since", self._time(transition.since)),
             ("Why", transition.why),
@@ -162,6 +169,10 @@ class Composer:
         return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
 
 
+def _device(channel: str) -> str:
+    return channel.partition(".")[0]
+
+
 def _short(subject: str) -> str:
     """One line that a phone shows whole; what people typed may hold line breaks and worse."""
     line = " ".join("".join(c if c.isprintable() else " " for c in subject).split())
@@ -186,6 +197,6 @@ def _as_html(title: str, facts: list[tuple[str, str]], link: str, repeat: str) -
         f"<td>{escape(text).replace(chr(10), '<br>')}</td></tr>"
         for name, text in facts
     )
-    button = f"<p><a href='{escape(link)}'>Acknowledge…</a></p>" if link else ""
+    button = f"<p><a href='{escape(link)}' style='{_BUTTON}'>Acknowledge…</a></p>" if link else ""
     note = f"<p><i>{escape(repeat)}</i></p>" if repeat else ""
     return f"<html><body><h2>{escape(title)}</h2><table>{rows}</table>{button}{note}</body></html>"

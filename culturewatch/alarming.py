@@ -63,6 +63,7 @@ async def alarming(
         directory,
         book.channels,
         at_risk=at_risk.in_device,
+        place_of=_placer(site),
         link_of=_linker(site),
         zone=site.zone,
     )
@@ -104,6 +105,18 @@ def _finder(engine: Engine) -> Callable[[str], Rule | None]:
             return None
 
     return rule_of
+
+
+def _placer(site: Site) -> Callable[[str], str]:
+    declared = {device.id: device.declared for device in site.devices}
+
+    def place_of(device: str) -> str:
+        """Where somebody who is woken has to go."""
+        found = declared.get(device)
+        own = (found.name, found.location) if found is not None else ()
+        return ", ".join(part for part in (*own, site.file.site.name) if part)
+
+    return place_of
 
 
 def _linker(site: Site) -> Callable[[Claim], str]:

@@ -11,6 +11,7 @@ from storage.database import DatabaseError
 log = logging.getLogger(__name__)
 
 REFRESH_S = 2.0
+NONE = "no batch is entered in this device"
 UNREAD = "unknown: the ledger of batches could not be read yet"
 OUTDATED = "as it was before; the ledger of batches cannot be read now"
 
@@ -24,10 +25,10 @@ class AtRisk:
         self._failing = False
 
     def in_device(self, device: str) -> tuple[str, ...]:
-        """A short line for each batch in ``device``, and one where that is not certain."""
+        """A short line for each batch in ``device``; also that there is none, or none is known."""
         if self._lines is None:
             return (UNREAD,)
-        lines = self._lines.get(device, ())
+        lines = self._lines.get(device, (NONE,))
         return (*lines, OUTDATED) if self._failing else lines
 
     async def run(self) -> None:

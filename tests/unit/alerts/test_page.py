@@ -67,6 +67,7 @@ def composer(**more: object) -> Composer:
 def test_a_page_says_what_why_and_what_to_do() -> None:
     message = composer(
         at_risk=lambda device: [f"B-2026-0001 of patient 12 in {device}, shelf 2", "B-2026-0007"],
+        place_of={"inc1": "Incubator 1, Culture room"}.__getitem__,
         link_of=lambda c: f"https://watch.lab.example/ack/for-{c.way.person}",
         zone=ZoneInfo("Europe/Berlin"),
     ).compose(claim())
@@ -75,6 +76,7 @@ def test_a_page_says_what_why_and_what_to_do() -> None:
         "CRITICAL inc1.temperature 38.10 °C (limit ≥ 38.00 °C)\n"
         "\n"
         "What: inc1-temp-high on inc1.temperature\n"
+        "Where: Incubator 1, Culture room\n"
         "Value: 38.10 °C\n"
         "Limit: ≥ 38.00 °C\n"
         "Since: 2026-01-05 13:00:00 CET\n"

@@ -9,7 +9,7 @@ import pytest
 from batches.batch import Signed
 from batches.ledger import Ledger
 from culturewatch import at_risk
-from culturewatch.at_risk import OUTDATED, UNREAD, AtRisk
+from culturewatch.at_risk import NONE, OUTDATED, UNREAD, AtRisk
 from culturewatch.paths import ledger_url
 
 
@@ -44,7 +44,7 @@ async def looked(snapshot: AtRisk, until: tuple[str, ...]) -> None:
 async def test_each_batch_in_a_device_has_a_line(tmp_path: Path) -> None:
     snapshot = AtRisk(tmp_path)
     await looked(snapshot, ("B-2026-0001, shelf 2", "B-2026-0002"))
-    assert snapshot.in_device("inc2") == ()
+    assert snapshot.in_device("inc2") == (NONE,)
 
 
 def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(tmp_path: Path) -> None:
