@@ -116,7 +116,9 @@ class AckDesk:
             problems.append(str(error) or "the alarm store does not answer; look at the disk")
         channel_id = alarm.channel if alarm is not None else rule.channel if rule else ""
         try:
-            devices = (await self._sight.look()).devices
+            view = await self._sight.look()
+            devices = view.devices
+            problems += view.problems
         except BlindError as error:
             devices = ()
             problems.append(str(error))

@@ -56,13 +56,13 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
-    """One device with its channels and the batches inside."""
+    """One device with its channels and the batches inside; None while nobody can know them."""
 
     id: str
     name: str
     location: str
     silent: bool
-    batches: tuple[str, ...]
+    batches: tuple[str, ...] | None
     channels: tuple[ChannelView, ...]
 
 
@@ -150,7 +150,7 @@ class Viewer:
             problems.append(f"{path}: what stands there cannot be understood: {error}")
         return _Told()
 
-    def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]]:
+    def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]] | None:
         file = file_of(self._ledger_url)
         if self._ledger is None and file is not None and not file.exists():
             # Who only looks creates nothing.
@@ -164,14 +164,14 @@ class Viewer:
             }
         except DatabaseError as error:
             problems.append(str(error))
-            return {}
+            return None
 
 
 def device_views(
     equipment: Iterable[Equipment],
     scans: Mapping[str, Scan],
     alarms: Iterable[AlarmView],
-    inside: Mapping[str, tuple[str, ...]],
+    inside: Mapping[str, tuple[str, ...]] | None,
     now: int,
 ) -> tuple[DeviceView, ...]:
     """Every device with its newest scan; ``now`` is epoch ms."""
@@ -179,7 +179,13 @@ def device_views(
     for alarm in sorted(alarms, key=_rank, reverse=True):
         worst[alarm.channel] = alarm
     return tuple(
-        _device(device, scans.get(device.id), worst, inside.get(device.id, ()), now)
+        _device(
+            device,
+            scans.get(device.id),
+            worst,
+            None if inside is None else inside.get(device.id, ()),
+            now,
+        )
         for device in equipment
     )
 
@@ -188,7 +194,7 @@ def _device(
     device: Equipment,
     scan: Scan | None,
     worst: Mapping[str, AlarmView],
-    batches: tuple[str, ...],
+    batches: tuple[str, ...] | None,
     now: int,
 ) -> DeviceView:
     channels = (

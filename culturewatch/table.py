@@ -120,7 +120,7 @@ def _room(view: SiteView, channels: frozenset[str]) -> Table:
         table.add_column(heading, no_wrap=True)
     _add_state_columns(table, "batch at risk")
     for device in view.devices:
-        batches = ", ".join(device.batches)
+        batches = _batches(device, ", ")
         first = True
         for channel in _shown(device, channels):
             name = device.name if first else ""
@@ -145,7 +145,7 @@ def _tight_room(view: SiteView, channels: frozenset[str], width: int) -> Table:
     table.add_column(first[0], width=min(longest, width // 3), overflow="fold")
     _add_state_columns(table, "at risk")
     for device in view.devices:
-        batches = "\n".join(device.batches)
+        batches = _batches(device, "\n")
         for channel in _shown(device, channels):
             if channel is None:
                 table.add_row(device.id, *_NEVER, batches)
@@ -160,6 +160,10 @@ def _add_state_columns(table: Table, batches: str) -> None:
     table.add_column("age", justify="right", no_wrap=True)
     table.add_column(_ALARM, overflow="fold")
     table.add_column(batches, overflow="fold")
+
+
+def _batches(device: DeviceView, between: str) -> str:
+    return "not known" if device.batches is None else between.join(device.batches)
 
 
 def _shown(device: DeviceView, channels: frozenset[str]) -> Iterator[ChannelView | None]:

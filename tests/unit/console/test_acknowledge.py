@@ -345,6 +345,19 @@ async def test_an_unreadable_alarm_store_does_not_keep_people_from_acknowledging
         assert (await press(client, path)).status_code == 202
 
 
+@pytest.mark.usefixtures("alarmed")
+async def test_a_ledger_that_cannot_be_read_is_not_taken_for_an_empty_incubator(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"damaged" * 1_000)
+    async with browser(settings(tmp_path)) as client:
+        for path in (link(tmp_path), "/"):
+            page = await client.get(path)
+            assert "ledger.db" in page.text
+            assert "not known" in page.text
+            assert "no batch" not in page.text
+
+
 async def test_a_rule_that_was_removed_since_still_has_its_link(
     tmp_path: Path, alarmed: Core
 ) -> None:
