@@ -76,6 +76,16 @@ def test_an_expired_link_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert desk(max_age_s=60).verify(token) is Reason.EXPIRED
 
 
+@pytest.mark.parametrize(("back_s", "counts"), [(1, True), (3_600, True), (7_300, False)])
+def test_a_clock_that_was_set_back_does_not_use_up_fresh_links(
+    monkeypatch: pytest.MonkeyPatch, back_s: int, *, counts: bool
+) -> None:
+    token = make(desk(max_age_s=7_200))
+    earlier = time.time() - back_s
+    monkeypatch.setattr("time.time", lambda: earlier)
+    assert isinstance(desk(max_age_s=7_200).verify(token), AckClaim) is counts
+
+
 def test_a_link_signed_with_another_key_is_forged() -> None:
     assert desk().verify(make(desk(b"x" * 32))) is Reason.FORGED
 
