@@ -1,7 +1,9 @@
 """What a site would do, before it does it: the read plan, and what nobody watches."""
 
 import sys
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from rich.table import Table
@@ -31,7 +33,8 @@ class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
 class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of a site. ``unwatched`` are channels without any rule.
 
-    ``unheard`` are devices whose silence no rule would tell.
+    ``unheard`` are devices whose silence no rule would tell. ``links_to`` is where the links in
+    pages lead when they go to people elsewhere and can be opened on this machine only.
     """
 
     site: str
@@ -41,6 +44,7 @@ class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     unwatched: tuple[str, ...]
     unheard: tuple[str, ...]
     requests_per_s: float
+    links_to: str = ""
 
 
 def site_plan(site: Site, book: Rulebook) -> SitePlan:
@@ -56,7 +60,20 @@ def site_plan(site: Site, book: Rulebook) -> SitePlan:
         unwatched=tuple(spec.id for spec in book.channels if spec.id not in watched),
         unheard=tuple(device.id for device in site.devices if device.id not in heard),
         requests_per_s=sum(device.requests / device.period_s for device in devices),
+        links_to=_links_to_here(site),
     )
+
+
+def _links_to_here(site: Site) -> str:
+    elsewhere = any(set(person.channels) - {"inbox"} for person in site.file.person)
+    name = urlsplit(site.public_url).hostname or ""
+    try:
+        address = ip_address(name)
+    except ValueError:
+        here = name == "localhost"
+    else:
+        here = address.is_loopback or address.is_unspecified
+    return site.public_url if elsewhere and here else ""
 
 
 def _planned(site: Site, device: SiteDevice) -> PlannedDevice:
@@ -105,6 +122,12 @@ def print_plan(path: Path, *, as_json: bool) -> None:
             console.print(f"! {device.id}: addresses not proven: {', '.join(device.verify)}")
     for name in planned.unheard:
         console.print(f"! {name}: no silence rule; if it dies, nobody is told")
+    if planned.links_to:
+        console.print(
+            f"! the links in pages lead to {planned.links_to}, which opens on this machine only; "
+            "set console.public_url to what a phone can open",
+            soft_wrap=True,
+        )
     if planned.unwatched:
         console.print(f"without a rule: {', '.join(planned.unwatched)}", soft_wrap=True)
 

@@ -78,7 +78,8 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def public_url(self) -> str:
         """The address under which people reach the console."""
         console = self.file.console
-        return (console.public_url or f"http://{console.host}:{console.port}").rstrip("/")
+        host = f"[{console.host}]" if ":" in console.host else console.host
+        return (console.public_url or f"http://{host}:{console.port}").rstrip("/")
 
     @property
     def zone(self) -> ZoneInfo:

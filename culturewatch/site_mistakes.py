@@ -77,7 +77,7 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         if not _is_host(host):
             yield f"{where('host')}: host {host!r} is no name or address of a machine"
     url = file.console.public_url
-    if url and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).hostname):
+    if url and not _is_base(url):
         yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
     yield from _shared_address_mistakes(path, "endpoint", file.endpoint)
     yield from _shared_address_mistakes(path, "broker", file.broker)
@@ -105,6 +105,17 @@ def _is_host(host: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _is_base(url: str) -> bool:
+    """Whether the path of a link can be appended to it."""
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    plain = not (parts.query or parts.fragment or parts.username) and url.isprintable()
+    return parts.scheme in {"http", "https"} and named and plain and " " not in url
 
 
 def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:

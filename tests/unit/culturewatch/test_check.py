@@ -81,6 +81,68 @@ def test_a_device_whose_silence_nobody_would_tell_is_named(tmp_path: Path) -> No
     ]
 
 
+WOKEN = 'channels = ["webhook"]\naddresses = { webhook = "https://hook.example/1" }'
+HOOKED = """
+[webhook]
+secret = { env = "HOOK_SECRET" }
+[console]
+"""
+
+
+@pytest.mark.parametrize(
+    ("console", "links_to"),
+    [
+        ("", "http://127.0.0.1:8440"),
+        ('host = "::1"', "http://[::1]:8440"),
+        ('host = "0.0.0.0"', "http://0.0.0.0:8440"),
+        ('public_url = "http://localhost:8440/"', "http://localhost:8440"),
+        ('host = "192.0.2.7"', ""),
+        ('public_url = "https://monitor.lab.example"', ""),
+    ],
+)
+def test_links_that_no_phone_can_open_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, console: str, links_to: str
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "s3cret")
+    text = EXAMPLE.read_text(encoding="utf-8").partition("[console]")[0]
+    (tmp_path / "site.toml").write_text(
+        text.replace('channels = ["inbox"]', WOKEN) + HOOKED + console, encoding="utf-8"
+    )
+    (tmp_path / "rules.d").symlink_to(EXAMPLE.parent / "rules.d")
+    said = CliRunner().invoke(app, ["check", str(tmp_path / "site.toml"), "--json"])
+    assert said.exit_code == 0, said.output
+    assert json.loads(said.stdout)["links_to"] == links_to
+    plain = CliRunner().invoke(app, ["check", str(tmp_path / "site.toml")])
+    assert ("set console.public_url" in plain.stdout) == bool(links_to)
+
+
+def test_pages_that_stay_here_may_link_to_here(planned: dict[str, str]) -> None:
+    assert planned["links_to"] == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://lab.example/?site=1",
+        "https://lab.example/#x",
+        "https://me:pass@lab.example",
+        "https://lab.example:99999",
+        "https://[::1",
+        r"https://lab.example/\r\nBcc: all",
+        "https://lab .example",
+    ],
+)
+def test_an_address_that_no_link_can_be_made_of_is_refused(tmp_path: Path, url: str) -> None:
+    text = EXAMPLE.read_text(encoding="utf-8").partition("[console]")[0]
+    (tmp_path / "site.toml").write_text(
+        f'{text}\n[console]\npublic_url = "{url}"\n', encoding="utf-8"
+    )
+    (tmp_path / "rules.d").symlink_to(EXAMPLE.parent / "rules.d")
+    said = CliRunner().invoke(app, ["check", str(tmp_path / "site.toml")])
+    assert said.exit_code == 2
+    assert "console.public_url" in said.stderr
+
+
 def test_a_plan_fits_a_terminal_of_80_columns() -> None:
     said = CliRunner().invoke(app, ["check", str(EXAMPLE)])
     table = said.stdout.splitlines()[:10]
