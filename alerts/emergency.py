@@ -1,6 +1,7 @@
 """Pages straight from memory, for the time in which the disk takes nothing."""
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ _MAX_WAITING = 1_000
 class Emergency:
     """Sends each page once, on the first way that takes it, and remembers which.
 
+    What no way takes is tried again every ``again_s`` until the disk has it: greylisting passes.
     Without a disk nothing can be claimed or repeated: a page is marked as a possible repeat.
     """
 
@@ -35,13 +37,16 @@ class Emergency:
         composer: Composer,
         directory: Directory,
         *,
+        again_s: float = 30.0,
         on_trouble: Callable[[str], None] = log.warning,
     ) -> None:
         self._notifiers = notifiers
         self._composer = composer
         self._directory = directory
+        self._again_s = again_s
         self._on_trouble = on_trouble
         self._waiting: deque[Caused] = deque(maxlen=_MAX_WAITING)
+        self._missed: deque[Caused] = deque(maxlen=_MAX_WAITING)
         self._given = asyncio.Event()
         self._handed: dict[_Key, Way] = {}
 
@@ -58,18 +63,25 @@ class Emergency:
 
     def stored(self, caused: Sequence[Caused]) -> None:
         """These are on disk, where the outbox has them. Not earlier: a commit may be undone."""
-        if not self._handed and not self._waiting:
+        if not (self._handed or self._waiting or self._missed):
             return
         keys = {_key(one) for one in caused}
-        self._waiting = deque((c for c in self._waiting if _key(c) not in keys), _MAX_WAITING)
+        for pages in (self._waiting, self._missed):
+            left = [page for page in pages if _key(page) not in keys]
+            pages.clear()
+            pages.extend(left)
         for key in keys:
             self._handed.pop(key, None)
 
     async def run(self) -> None:
         """Send what is given until cancelled, one after the other."""
         while True:
-            await self._given.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._again_s if self._missed else None):
+                    await self._given.wait()
             self._given.clear()
+            self._waiting.extend(self._missed)
+            self._missed.clear()
             while self._waiting:
                 await self._page(self._waiting.popleft())
 
@@ -83,6 +95,7 @@ class Emergency:
                 self._handed[_key(caused)] = way
                 return
             way = self._directory.next_way(transition.rule, transition.to, tried)
+        self._missed.append(caused)
         self._on_trouble(
             f"NOBODY COULD BE REACHED about {transition.rule}, and the disk takes nothing"
         )

@@ -13,9 +13,15 @@ from tests.unit.alerts.mail_server import until  # a test's own
 
 
 @asynccontextmanager
-async def sending(mail: Provider, troubles: list[str]) -> AsyncIterator[Emergency]:
+async def sending(
+    mail: Provider, troubles: list[str], *, again_s: float = 30.0
+) -> AsyncIterator[Emergency]:
     emergency = Emergency(
-        {"mail": mail}, Composer(directory(), CHANNELS), directory(), on_trouble=troubles.append
+        {"mail": mail},
+        Composer(directory(), CHANNELS),
+        directory(),
+        again_s=again_s,
+        on_trouble=troubles.append,
     )
     task = asyncio.create_task(emergency.run(), name="emergency under test")
     try:
@@ -70,3 +76,28 @@ async def test_what_the_disk_has_by_now_is_left_to_the_outbox() -> None:
         emergency.take([third])
         await until(lambda: emergency.handed(third) is not None)
     assert [message.person for message in mail.took] == ["C", "B"]
+
+
+async def test_a_page_that_no_way_takes_is_tried_until_one_does() -> None:
+    (first, _), troubles = pages(), list[str]()
+    mail = Provider("error", "error", rest="accept")
+    async with sending(mail, troubles, again_s=0.01) as emergency:
+        emergency.take([first])
+        await until(lambda: emergency.handed(first) is not None)
+    assert [message.person for message in mail.took] == ["C"]
+    assert sum("NOBODY COULD BE REACHED" in line for line in troubles) == 2
+
+
+async def test_a_page_that_no_way_takes_is_let_go_when_the_disk_has_it() -> None:
+    (first, _), troubles = pages(), list[str]()
+    mail = Provider(rest="error")
+    async with sending(mail, troubles, again_s=0.05) as emergency:
+        emergency.take([first])
+        await until(lambda: any("NOBODY" in line for line in troubles))
+        emergency.stored([first])
+        asked = len(mail.asked)
+        second = Caused(8, first.arrived, page("B"))
+        mail.rest = "accept"
+        emergency.take([second])
+        await until(lambda: emergency.handed(second) is not None)
+    assert [message.person for message in mail.asked[asked:]] == ["B"]
