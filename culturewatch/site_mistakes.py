@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
+from email.utils import getaddresses
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ Place = tuple[Path, str, int, Device]
 """A declared device: its file, table, index in the table, and itself."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_MAILBOX = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
 _WAYS = frozenset({"mail", "webhook", "inbox"})
 _PORTS = range(1, 65_536)
 
@@ -109,13 +111,23 @@ def _is_host(host: str) -> bool:
 
 def _is_base(url: str) -> bool:
     """Whether the path of a link can be appended to it."""
+    parts = urlsplit(url) if _is_url(url) else None
+    return parts is not None and not (parts.query or parts.fragment or parts.username)
+
+
+def _is_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
-    plain = not (parts.query or parts.fragment or parts.username) and url.isprintable()
-    return parts.scheme in {"http", "https"} and named and plain and " " not in url
+    return parts.scheme in {"http", "https"} and named and url.isprintable() and " " not in url
+
+
+def _is_mailbox(text: str) -> bool:
+    return text.isprintable() and [
+        bool(_MAILBOX.fullmatch(address)) for _, address in getaddresses([text])
+    ] == [True]
 
 
 def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
@@ -136,6 +148,17 @@ def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
                 )
             elif way != "inbox" and way not in person.addresses:
                 yield f"{where}: addresses has no {way}; say where {way} reaches them"
+            elif way != "inbox" and (wrong := _wrong_with(way, person.addresses[way])):
+                yield f"{where}: {wrong}"
+
+
+def _wrong_with(way: str, address: str) -> str:
+    if way == "mail" and not _is_mailbox(address):
+        return f"addresses.mail {address!r} is not one address; write name@host"
+    if way == "webhook" and not _is_url(address):
+        # Not the address itself: it may hold a secret of the receiver.
+        return "addresses.webhook is no address; write https://name/path"
+    return ""
 
 
 def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
