@@ -82,8 +82,9 @@ class Moment:
 
     def page(self, alarm: Alarm, people: tuple[str, ...], step: int, why: str) -> None:
         """Queue a page for each of ``people``."""
+        since, value = alarm.since or None, alarm.value
         for person in people:
-            self.say(alarm, What.QUEUED, to=person, step=step, why=why, value=alarm.value)
+            self.say(alarm, What.QUEUED, to=person, step=step, why=why, since=since, value=value)
             self.booked.append(person)
 
     def book(self, alarm: Alarm) -> Alarm:

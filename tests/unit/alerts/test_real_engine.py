@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -106,13 +107,15 @@ async def test_an_alarm_is_paged_escalated_acknowledged_by_link_and_closed(
     postbox = Postbox()
     async with serving(postbox) as port, core(tmp_path, port) as journal:
         await journal.put(sample(37.0, wall_ms()))
-        await journal.put(sample(38.5, wall_ms()))
+        warm = wall_ms()
+        await journal.put(sample(38.5, warm))
         await postbox.reach(2)
         assert told(postbox) == [("a", "page"), ("b", "page")]
         body = postbox.mails[1].get_body(["plain"])
         assert body is not None
         text = body.get_content()
         assert "Ada did not acknowledge" in text
+        assert f"Since: {datetime.fromtimestamp(warm / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC" in text
         found = re.search(r"/ack/(\S+)", text)
         assert found is not None
         desk = links(tmp_path / "alarms.db")
