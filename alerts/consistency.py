@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from math import isfinite
 from typing import NamedTuple
 
 from alerts.channel import ChannelSpec
@@ -9,6 +10,8 @@ from alerts.policy import Policy
 from alerts.rule import Rule, Severity
 
 LIMITED = frozenset({"high", "low", "count"})
+FAR = 1e15
+"""No quantity is measured in numbers further from zero than this."""
 
 
 class Mistake(NamedTuple):
@@ -100,6 +103,11 @@ def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "id", "it needs an id"
     if rule.kind in LIMITED and rule.limit is None:
         yield "limit", f"a {rule.kind} rule needs a limit"
+    numbers = [("limit", rule.limit), ("deadband", rule.deadband)]
+    numbers += [("steps", step.limit) for step in rule.steps]
+    for field, number in numbers:
+        if number is not None and not (isfinite(number) and abs(number) <= FAR):
+            yield field, f"{number:g} is no value that anything measures"
     if rule.deadband < 0:
         yield "deadband", f"a deadband is not negative; got {rule.deadband:g}"
     if rule.re_alarm is not None and rule.re_alarm == 0:

@@ -4,6 +4,8 @@ import re
 
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", re.ASCII)
 _CLOCK = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)", re.ASCII)
+LONGEST_D = 36_600
+"""In days: nothing here lasts longer than a hundred years, and a time of day must come of it."""
 _MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 
@@ -35,8 +37,12 @@ def parse(text: str) -> Duration:
     """
     if clock := _CLOCK.fullmatch(text):
         hours, minutes, seconds = clock.groups()
-        return Duration(round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000))
-    parts = _PART.findall(text)
-    if not parts or "".join(amount + unit for amount, unit in parts) != text:
-        raise ValueError(f"{text!r} is not a span of time; write 90s, 5m, 1h30m or 0:06:00")
-    return Duration(round(sum(float(amount) * _MS[unit] for amount, unit in parts)))
+        span = (float(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1000
+    else:
+        parts = _PART.findall(text)
+        if not parts or "".join(amount + unit for amount, unit in parts) != text:
+            raise ValueError(f"{text!r} is not a span of time; write 90s, 5m, 1h30m or 0:06:00")
+        span = sum(float(amount) * _MS[unit] for amount, unit in parts)
+    if span > LONGEST_D * _MS["d"]:
+        raise ValueError(f"{text[:40]!r} is longer than {LONGEST_D} days")
+    return Duration(round(span))

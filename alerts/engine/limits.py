@@ -10,6 +10,8 @@ from alerts.rule import Rule, Severity
 PARTS = 1000
 """A value is judged in this many parts of the channel's resolution, as an integer: finer than
 any instrument, coarser than the noise of binary fractions."""
+MOST = 1e300
+"""A value of more parts than this, either way, is judged as if it had so many."""
 
 
 class Side(IntEnum):
@@ -43,7 +45,7 @@ class Limits(NamedTuple):
 
     def parts(self, value: float | Decimal) -> int:
         """``value`` as a whole number of parts."""
-        return round(float(value) / self.part)
+        return round(max(-MOST, min(float(value) / self.part, MOST)))
 
     def excess(self, value: float) -> float:
         """How far ``value`` is from where the lowest level clears; positive is not yet there."""

@@ -73,15 +73,16 @@ class Orders:
 
     def edit(self, monitor: Monitor, command: Command) -> None:
         """Change the definition; the newest good value is judged by it at once."""
-        if not command.arguments:
+        fields = {name: text for name, text in command.arguments.items() if name != "note"}
+        if not fields:
             self._refuse(command, "no field to change is named")
             return
         try:
-            after = changed(monitor.rule, self.book, command.arguments)
+            after = changed(monitor.rule, self.book, fields)
         except RuleError as error:
             self._refuse(command, "; ".join(str(error).splitlines()))
             return
-        monitor.edits = {**monitor.edits, **command.arguments}
+        monitor.edits = {**monitor.edits, **fields}
         self.redefine(monitor, monitor.rule, after, _act(command))
 
     def remove(self, monitor: Monitor, command: Command) -> None:
@@ -151,13 +152,13 @@ class Orders:
         step = command.arguments.get("step", "")
         if policy is None:
             self._refuse(command, f"no policy is called {command.target!r}")
-        elif not step.isdecimal() or int(step) >= len(policy.steps):
+        elif step not in map(str, range(len(policy.steps))):
             self._refuse(command, f"policy {policy.id!r} has no step {step!r}")
         else:
             names = command.arguments.get("to", "").split(",")
             people = tuple(name.strip() for name in names if name.strip())
             rota = self.annunciator.rota
-            rota[policy.id] = {**rota.get(policy.id, {}), str(int(step)): people}
+            rota[policy.id] = {**rota.get(policy.id, {}), step: people}
             why = f"step {step} of {policy.id!r}: {', '.join(people) or 'nobody'}"
             self._say(command, What.ROTA, why)
 

@@ -173,6 +173,16 @@ def test_each_mistake_is_one_clear_line(rule: dict[str, object], message: str) -
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1e308])
+@pytest.mark.parametrize("field", ["limit", "deadband"])
+def test_what_is_no_measure_is_a_mistake_even_where_no_range_is_known(
+    field: str, number: float
+) -> None:
+    unknown = [replace(channel, range=None) for channel in CHANNELS]
+    with pytest.raises(RuleError, match="no value that anything measures"):
+        build([replace(HOT, **{field: number})], channels=unknown, policies=[POLICY])
+
+
 @pytest.mark.parametrize("limit", [-10.0, 60.0])
 def test_both_ends_of_the_range_belong_to_it(limit: float) -> None:
     assert of(replace(HOT, limit=limit)).rules[0].limit == limit

@@ -53,6 +53,13 @@ def test_what_is_no_span_is_refused_with_what_to_write(text: str) -> None:
         parse(text)
 
 
+@pytest.mark.parametrize("text", ["36601d", "878401:00:00", "9" * 400 + "h", "9" * 400 + ":00:00"])
+def test_a_span_of_more_than_a_hundred_years_is_refused(text: str) -> None:
+    assert parse("36600d") == 36_600 * DAY_MS
+    with pytest.raises(ValueError, match="is longer than 36600 days"):
+        parse(text)
+
+
 @given(st.integers(0, 400 * DAY_MS))
 def test_a_span_that_was_written_reads_as_it_was(ms: int) -> None:
     assert parse(str(Duration(ms))) == ms

@@ -110,6 +110,16 @@ class TestTime:
         assert room.told == []
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308])
+def test_a_number_beyond_all_measure_is_judged_like_any_other(value: float) -> None:
+    room = lab(BRIEF, replace(BRIEF, id="cold", kind="low", limit=36.0))
+    room.sample("0:00", value)
+    assert room.said(What.SET) == [f"0:00:00 set {'hot' if value > 0 else 'cold'}"]
+    room.engine.changed()
+    room.sample("0:10", 37.0)
+    assert room.count(What.CLEAR) == 1
+
+
 class TestCommands:
     @pytest.mark.parametrize(
         ("verb", "target", "arguments", "why"),
@@ -125,7 +135,14 @@ class TestCommands:
             ("edit", "hot", {"on_delay": "long"}, "span of time"),
             ("rota", "none", {"step": "0"}, "no policy is called 'none'"),
             ("rota", "chain", {"step": "2"}, "no step '2'"),
+            ("edit", "hot", {"limit": "nan"}, "no value that anything measures"),
+            ("edit", "hot", {"limit": "-inf"}, "no value that anything measures"),
+            ("edit", "hot", {"limit": "1e308"}, "no value that anything measures"),
+            ("edit", "hot", {"deadband": "nan"}, "no value that anything measures"),
+            ("edit", "hot", {"on_delay": "9" * 400 + "h"}, "longer than 36600 days"),
+            ("edit", "hot", {"note": "too near"}, "no field to change"),
             ("rota", "chain", {"step": "-1"}, "no step '-1'"),
+            ("rota", "chain", {"step": "0" * 5_000}, "no step '0"),
         ],
     )
     def test_what_cannot_be_done_is_refused_with_the_reason(
@@ -136,6 +153,14 @@ class TestCommands:
         told = room.last(What.REFUSED)
         assert why in told.why
         assert (told.command, told.by) == ("c1", "A")
+
+    def test_an_edit_carries_a_note(self) -> None:
+        room = lab()
+        room.order("0:00", "edit", limit="39", note="as agreed with the laboratory")
+        assert room.engine.rule("hot").limit == 39.0
+        assert room.last(What.EDITED).detail == {"limit": "38 → 39"}
+        room.reload()
+        assert room.engine.rule("hot").limit == 39.0
 
     def test_a_command_of_nobody_is_refused(self) -> None:
         room = lab()
