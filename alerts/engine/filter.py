@@ -186,11 +186,14 @@ def expire_on(_delays: Delays, state: Filter, sample: Sample) -> Result:
     return replace(state, due=None), ()
 
 
-def persist(_delays: Delays, state: Filter, _sample: Sample) -> Result:
-    """F2, true."""
-    if state.latest is Side.TRUE:
+def persist(delays: Delays, state: Filter, sample: Sample) -> Result:
+    """F2, true: the first one after the on-delay is remembered, it may have to carry a new one."""
+    trues = state.trues
+    if delays.on and (not trues or trues[-1] < state.anchor + delays.on):
+        trues = _with(trues, sample.at)
+    if state.latest is Side.TRUE and trues is state.trues:
         return state, ()
-    return replace(state, latest=Side.TRUE), ()
+    return replace(state, latest=Side.TRUE, trues=trues), ()
 
 
 def recede(delays: Delays, state: Filter, sample: Sample) -> Result:
