@@ -309,10 +309,14 @@ A2: Mapping[tuple[Phase, Event], Action] = MappingProxyType(
 
 
 def void(alarm: Alarm, moment: Moment) -> Alarm:
-    """A late sample disproved the on-delay: the occurrence never was."""
+    """A late sample disproved the on-delay: the occurrence, or its newest activation, never was."""
     if alarm.phase is Phase.N:
         return alarm
     why = "a late sample shows that the limit was not exceeded for long enough"
+    if alarm.activation > 1:
+        # What it was set for before is not disproved, and still wants its acknowledgement.
+        moment.why = f"correction: {why} this time"
+        return apply(alarm, Event.CLEAR, moment)
     moment.say(alarm, What.VOID, since=moment.since, value=moment.value, why=why)
     return close(alarm, moment, f"correction: {why}")
 

@@ -531,3 +531,31 @@ def test_87_a_gap_in_the_rota_goes_to_the_fallback_at_once() -> None:
         "0:05:01 queued hot M",
     ]
     assert "nobody on call" in room.last(What.SYSTEM).why
+
+
+def test_a_late_sample_takes_back_no_more_than_the_activation_that_it_disproves() -> None:
+    room = lab()
+    room.hold("0:00", "5:00", 38.1)
+    room.hold("5:10", "7:10", 37.0)
+    assert room.engine.view("hot").state == "R"
+    room.hold("10:00", "15:00", 38.1)
+    assert room.engine.view("hot").activation == 2
+    room.sample("15:05", 37.0, taken="12:05", source=Source.BACKFILL)
+    assert room.engine.view("hot").state == "R"
+    assert not room.said(What.ALL_CLEAR, What.VOID)
+    assert room.last(What.CLEAR).why.startswith("correction: ")
+
+
+@pytest.mark.parametrize(("arrives", "state"), [("9:55", "N"), ("10:05", "U")])
+def test_an_alarm_that_was_true_long_enough_since_the_late_false_sample_stays(
+    arrives: str, state: str
+) -> None:
+    room = lab()
+    room.sample("0:00", 38.1)
+    # No sample comes at the very end of the on-delay: its timer sets the alarm.
+    for at in range(10_300, ms(arrives), 10_000):
+        room.sample(at, 38.1)
+    room.sample(arrives, 37.0, taken="4:59", source=Source.BACKFILL)
+    assert room.engine.view("hot").state == state
+    room.hold("10:10", "10:20", 38.1)
+    assert room.engine.view("hot").state == "U"
