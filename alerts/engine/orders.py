@@ -109,10 +109,13 @@ class Orders:
         self.reassess(monitor, moment.why, act, judged=bool(JUDGED & set(differing)))
 
     def reassess(self, monitor: Monitor, why: str, act: Act, *, judged: bool) -> None:
-        """Judge the newest good value by a definition that changed."""
+        """Judge the newest good value by a definition that changed.
+
+        Where nothing that decides (``judged``) changed, only what is timed is timed anew.
+        """
         watch, channel = self.site.of_channel[monitor.spec.id]
         watch.settle()
-        shown = _judged_anew(monitor, channel, self.annunciator.clock.now)
+        shown = _judged_anew(monitor, channel, self.annunciator.clock.now, judged=judged)
         ends = shown.before >= 0 and monitor.level < 0
         if not ends:
             self.annunciator.apply(shown, act)
@@ -192,10 +195,11 @@ ORDERS: Mapping[str, Callable[[Orders, Monitor, Command], None]] = MappingProxyT
 )
 
 
-def _judged_anew(monitor: Monitor, channel: Channel, now: int) -> Touched:
+def _judged_anew(monitor: Monitor, channel: Channel, now: int, *, judged: bool) -> Touched:
     """Filters shown the newest good value; without one that counts nothing ends."""
     value = channel.signal.value
-    if not monitor.judges_values or value is None or channel.signal.trust is not Trust.GOOD:
+    counts = judged and monitor.judges_values and channel.signal.trust is Trust.GOOD
+    if value is None or not counts:
         sides = (Side.INSIDE,) * len(monitor.filters)
     else:
         sides = monitor.limits.sides(value)

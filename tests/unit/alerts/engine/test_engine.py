@@ -207,6 +207,21 @@ class TestCommands:
         room.order("0:05", "edit", steps='[{"limit": 40.0, "severity": "critical"}]')
         assert room.said(What.SEV_UP) == ["0:00:05 sev_up hot"]
 
+    @pytest.mark.parametrize("change", [{"action": "Call."}, {"severity": "high"}])
+    @pytest.mark.parametrize(("no_answer", "stage"), [(False, "F3"), (True, "F2")])
+    def test_a_change_that_decides_nothing_does_not_shorten_the_off_delay(
+        self, change: dict[str, str], stage: str, *, no_answer: bool
+    ) -> None:
+        room = lab(replace(HOT, on_delay=Duration(0)))
+        room.sample("0:00", 38.1)
+        room.sample("0:10", 37.0)
+        if no_answer:
+            room.sample("0:20", None, quality=Quality.NO_ANSWER)
+        room.order("0:25", "edit", **change)
+        view = room.engine.view("hot")
+        assert (view.state, view.filter) == ("U", stage)
+        assert room.count(What.CLEAR) == 0
+
     def test_a_removed_rule_is_closed_and_watches_no_more(self) -> None:
         room = lab()
         room.sample("0:00", 38.1)
