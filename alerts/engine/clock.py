@@ -21,6 +21,15 @@ class Clock:
         """Go on to a wall time; steady time never runs back."""
         self.now = max(self.now, wall - self.offset)
 
+    def resume(self, wall: int) -> int:
+        """A run begins at a wall time; by how much the clock was set back while nothing ran, in ms.
+
+        How long nothing ran is not known then, and steady time goes on from where it stood.
+        """
+        back = max(0, self.now + self.offset - wall)
+        self.offset -= back
+        return back
+
     def is_late(self, due: int) -> bool:
         """Whether what was due then is done noticeably later."""
         return due < self.now if self.resuming else self.now - due > LATE_MS

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from alerts.engine.annunciator import Act, Annunciator
-from alerts.engine.clock import Clock
+from alerts.engine.clock import LATE_MS, Clock
 from alerts.engine.definition import changed
 from alerts.engine.memory import Memory
 from alerts.engine.monitor import Monitor, Touched
@@ -14,7 +14,8 @@ from alerts.engine.view import AlarmView, view_of
 from alerts.engine.watch import News, Watch
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError
-from alerts.transition import Transition
+from alerts.transition import Transition, What
+from devices.duration import Duration
 from devices.scan import Scan
 from storage.entry import ClockStep, Command, Entry, Note, Started, Tick
 
@@ -153,6 +154,8 @@ class Engine:
         clock = self._clock
         if isinstance(note, ClockStep):
             clock.offset += note.step
+        elif isinstance(note, Started) and clock.begun:
+            self._resume_clock(note)
         clock.reach(note.at)
         if not clock.begun:
             self._begin()
@@ -213,6 +216,13 @@ class Engine:
         for watch in self._site.watches.values():
             watch.refresh()
         self._schedule()
+
+    def _resume_clock(self, started: Started) -> None:
+        # Left as it is, every reading until the clock has caught up would count as a late one.
+        back = self._clock.resume(started.at)
+        if back > LATE_MS:
+            why = f"the wall clock was set back by {Duration(back)} or more while nothing ran"
+            self._annunciator.said.append(Transition(at=started.at, what=What.SYSTEM, why=why))
 
     def _adopt(self) -> None:
         """Take what the configuration changed since the state was stored as an edit."""

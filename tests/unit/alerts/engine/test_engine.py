@@ -49,6 +49,19 @@ class TestTime:
         room.hold("3:10", "5:00", 38.1)
         assert room.said(What.SET) == ["0:05:00 set hot"]
 
+    def test_a_clock_that_was_set_back_while_nothing_ran_holds_nothing_up(self) -> None:
+        room = lab(HOT)
+        room.hold("0:00", "3:00", 38.1)
+        room.reload()
+        room.shift = -ms("2:00:00")
+        room.started("3:05")
+        room.hold("3:10", "10:00", 38.1)
+        # What passed while nothing ran is not known: the delay waits for the rest of it.
+        assert room.said(What.SET) == ["0:05:05 set hot"]
+        assert room.engine.view("hot").value_at == room.wall("10:00")
+        told = [one.why for one in room.told if one.what is What.SYSTEM]
+        assert told == ["the wall clock was set back by 1h59m55s or more while nothing ran"]
+
     def test_the_next_due_time_is_that_of_the_wall_clock(self) -> None:
         room = lab(replace(HOT, on_delay=parse("20s")))
         room.sample("0:00", 38.1)
