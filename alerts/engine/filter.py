@@ -187,10 +187,8 @@ def expire_on(_delays: Delays, state: Filter, sample: Sample) -> Result:
 
 
 def persist(delays: Delays, state: Filter, sample: Sample) -> Result:
-    """F2, true: the first one after the on-delay is remembered, it may have to carry a new one."""
-    trues = state.trues
-    if delays.on and (not trues or trues[-1] < state.anchor + delays.on):
-        trues = _with(trues, sample.at)
+    """F2, true."""
+    trues = _carrying(delays, state, sample.at)
     if state.latest is Side.TRUE and trues is state.trues:
         return state, ()
     return replace(state, latest=Side.TRUE, trues=trues), ()
@@ -212,9 +210,10 @@ def expire_off(_delays: Delays, state: Filter, sample: Sample) -> Result:
     return _clear(state, sample._replace(value=state.peak), state.returned)
 
 
-def relapse(_delays: Delays, state: Filter, _sample: Sample) -> Result:
+def relapse(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F3, true: set all along, no new page."""
-    return _back(state, Side.TRUE, flutter=1), ()
+    carried = replace(state, trues=_carrying(delays, state, sample.at))
+    return _back(carried, Side.TRUE, flutter=1), ()
 
 
 def doubt(_delays: Delays, state: Filter, _sample: Sample) -> Result:
@@ -231,11 +230,9 @@ def learn(delays: Delays, state: Filter, sample: Sample) -> Result:
         if past is None or not past.since < sample.at:
             return state, ()
         return replace(state, past=None), _reported(delays, past)
-    if past is None:
-        return replace(state, past=Past(sample.at, sample.at, sample.value)), ()
-    if not past.since - delays.bridge <= sample.at <= past.until + delays.bridge:
-        fresh = Past(sample.at, sample.at, sample.value)
-        return replace(state, past=fresh), _reported(delays, past)
+    if past is None or not past.since - delays.bridge <= sample.at <= past.until + delays.bridge:
+        told = () if past is None else _reported(delays, past)
+        return replace(state, past=Past(sample.at, sample.at, sample.value)), told
     worst = max(past.peak * delays.sign, sample.value * delays.sign) * delays.sign
     wider = Past(min(past.since, sample.at), max(past.until, sample.at), worst)
     return replace(state, past=wider), ()
@@ -259,6 +256,8 @@ def revise(delays: Delays, state: Filter, sample: Sample) -> Result:
 
 def disprove(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F2, late: a false one inside the on-delay takes the alarm back, unless it holds anyway."""
+    if sample.side is Side.TRUE:
+        return replace(state, trues=_carrying(delays, state, sample.at)), ()
     inside = delays.on and state.anchor <= sample.at < state.anchor + delays.on
     if sample.side is not Side.FALSE or state.counted or not inside:
         return state, ()
@@ -270,10 +269,11 @@ def disprove(delays: Delays, state: Filter, sample: Sample) -> Result:
     return after, (Found(What.VOID, state.anchor, sample.value, sample.at, late=True),)
 
 
-def recall(_delays: Delays, state: Filter, sample: Sample) -> Result:
+def recall(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F3, late: a true one in the off-delay says that it never ended."""
-    if sample.side is Side.TRUE and sample.at > state.returned:
-        return _back(state, Side.FALSE, flutter=1), ()
+    if sample.side is Side.TRUE:
+        state = replace(state, trues=_carrying(delays, state, sample.at))
+        state = _back(state, Side.FALSE, flutter=1) if sample.at > state.returned else state
     return state, ()
 
 
@@ -346,8 +346,7 @@ def _set(state: Filter, sample: Sample) -> Result:
 
 
 def _clear(state: Filter, sample: Sample, since: int) -> Result:
-    found = Found(What.CLEAR, since, sample.value, late=sample.late)
-    return Filter(pulses=state.pulses), (found,)
+    return Filter(pulses=state.pulses), (Found(What.CLEAR, since, sample.value, late=sample.late),)
 
 
 def _back(state: Filter, latest: Side, *, flutter: int = 0) -> Filter:
@@ -385,12 +384,17 @@ def _pulses(delays: Delays, pulses: tuple[int, ...], at: int) -> tuple[int, ...]
     return (*kept, at)[-delays.needed :]
 
 
+def _carrying(delays: Delays, state: Filter, at: int) -> tuple[int, ...]:
+    """True samples up to the first after the on-delay, which may have to carry a new one."""
+    known = state.trues and at >= state.trues[-1] >= state.anchor + (delays.on or 0)
+    if known or not delays.on or at <= state.anchor:
+        return state.trues
+    return _with(state.trues, at)
+
+
 def _with(times: tuple[int, ...], at: int) -> tuple[int, ...]:
-    if not times or at > times[-1]:
-        more = [*times, at]
-    else:
-        more = list(times)
-        insort(more, at)
+    more = list(times)
+    insort(more, at)
     if len(more) > KEPT:
         more = [*more[:-1:2], more[-1]]
     return tuple(more)
