@@ -6,7 +6,7 @@ samples in F0, which make up past excursions, are judged elsewhere.
 
 from typing import NamedTuple
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alerts.engine.filter import Delays, Event, Filter, Sample, Stage, step
@@ -184,7 +184,19 @@ deeds = st.lists(
 )
 
 
+def live(wait: int, side: Side) -> Deed:
+    return Deed("live", wait, side, 1)
+
+
+RELAPSED = [live(1, Side.TRUE), Deed("wait", 7, Side.TRUE, 1), live(1, Side.FALSE)]
+RELAPSED += [live(1, Side.TRUE), Deed("late", 1, Side.FALSE, 5)]
+FILLED = [live(1, Side.TRUE), live(9, Side.TRUE), Deed("late", 1, Side.TRUE, 1)]
+FILLED += [Deed("late", 1, Side.FALSE, 8)]
+
+
 @settings(max_examples=300, deadline=None)
+@example(delays=Delays(6, 5), story=RELAPSED)
+@example(delays=Delays(3, 0), story=FILLED)
 @given(limits, deeds)
 def test_the_filter_does_what_the_words_of_the_table_say(delays: Delays, story: list[Deed]) -> None:
     model, real, now = Model(delays), Real(delays), 100
