@@ -110,7 +110,7 @@ def _queue(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, now
         why = "a newer page stands for it"
         _cancel(db, Event.REPLACED, condition, about, why=why, now=now)
         insert(db, origin, notice, way, now=now)
-    elif not _told(db, about):
+    elif transition.occurrence is not None and not _told(db, about):
         # Its page was never handed over: there is nothing to take back.
         row = insert(db, origin, notice, way, now=now)
         cell = TABLE[Delivery.QUEUED, Event.REPLACED]

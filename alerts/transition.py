@@ -9,7 +9,8 @@ class What(StrEnum):
     """Kinds of entries; the words are those of a rehearsal file.
 
     To be handed to somebody, named in ``to``: ``queued`` (a page), ``notice`` (news of an alarm
-    that they were paged for, such as who has it), and as the one closing message of their pages
+    that they were paged for, such as who has it, or, without an occurrence, of an excursion that
+    is over and was never paged), and as the one closing message of their pages
     ``all_clear`` or ``closed``. ``ack`` and ``void`` say that pages of the occurrence which
     nobody has claimed yet need not be sent.
     """

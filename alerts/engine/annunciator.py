@@ -86,7 +86,7 @@ class Annunciator:
             self.keep(monitor)
         for level, found in shown.found:
             if found.what is What.CORRECTION or (found.what is What.NEAR_MISS and level == 0):
-                self._tell_past(monitor, found)
+                self._tell_past(monitor, found, level)
         before, after = shown.before, monitor.level
         if before != after:
             moment = self.moment(monitor, act, late=late)
@@ -160,12 +160,12 @@ class Annunciator:
         else:
             moment.why = set_because(monitor, level, found)
 
-    def _tell_past(self, monitor: Monitor, found: Found) -> None:
+    def _tell_past(self, monitor: Monitor, found: Found, level: int) -> None:
         moment = self.moment(monitor, late=found.late)
         if found.what is What.NEAR_MISS:
             why = f"over the limit for less than {monitor.rule.on_delay}"
         else:
-            why = "an excursion that late samples tell of; it is over"
+            why = "an excursion that late samples tell of; it is over and pages nobody"
         detail = {}
         if found.until is not None:
             detail["until"] = moment.clock(found.until)
@@ -176,9 +176,11 @@ class Annunciator:
             why=why,
             since=found.since,
             value=found.value,
-            severity=monitor.severity(0),
+            severity=monitor.severity(level),
             detail=detail,
         )
+        if found.what is What.CORRECTION and level == 0:
+            telling.inform(no_occurrence, moment, found)
 
     def _tell_quality(self, channel: Channel, told: str) -> None:
         signal = channel.signal

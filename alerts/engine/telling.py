@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from alerts.engine.alarm import Alarm, Escalation, Status
 from alerts.engine.escalation import Event, escalate
+from alerts.engine.filter import Found
 from alerts.engine.moment import Moment
 from alerts.transition import What
 
@@ -56,6 +57,18 @@ def tell(alarm: Alarm, moment: Moment, why: str) -> None:
     """News for everyone who was paged."""
     for person in alarm.paged:
         moment.say(alarm, What.NOTICE, to=person, why=why)
+
+
+def inform(alarm: Alarm, moment: Moment, past: Found) -> None:
+    """Tell those who would have been paged first of an excursion that is over."""
+    policy = moment.policy
+    if policy is None or not policy.steps:
+        return
+    until = past.since if past.until is None else past.until
+    span = f"from {moment.clock(past.since)} to {moment.clock(until)}"
+    why = f"over the limit {span}, as late readings tell; it is over"
+    for person in moment.on_call(policy, 0) or policy.fallback:
+        moment.say(alarm, What.NOTICE, to=person, why=why, since=past.since, value=past.value)
 
 
 def tell_others(alarm: Alarm, moment: Moment) -> None:

@@ -429,6 +429,7 @@ def test_58_at_the_channels_own_rate_it_is_one_report() -> None:
         room.sample("1:01:00", value, taken=at, source=Source.BACKFILL)
     room.sample("1:01:10", 37.0)
     assert room.said(*PAGES, What.CORRECTION) == ["1:01:00 correction hot"]
+    assert room.said(What.NOTICE) == ["1:01:00 notice hot A"]
     assert room.last(What.CORRECTION).since == START + ms("20:00")
     assert room.last(What.CORRECTION).detail["until"] == "2026-01-05 08:39:50 UTC"
 
