@@ -71,7 +71,8 @@ class AlarmService:
 
     ``committed`` is called after each commit with the transitions in it; ``unstored`` once with
     transitions that the disk does not take, so that their pages go out another way; ``handed``
-    then says on which way one of them did.
+    then says on which way one of them did. ``stamp`` is the clock of the readings: it puts a step
+    of the wall clock into the journal before it gives a time that comes after it.
     ``at_point`` is called at ``after-commit``.
     """
 
@@ -87,6 +88,7 @@ class AlarmService:
         unstored: Callable[[Sequence[Caused]], None] = lambda _: None,
         on_trouble: Callable[[str], None] = log.warning,
         now: Callable[[], int] = wall_ms,
+        stamp: Callable[[], int] | None = None,
         handed: Callable[[Caused], Way | None] = lambda _: None,
         at_point: Callable[[str], None] = lambda _: None,
     ) -> None:
@@ -99,6 +101,7 @@ class AlarmService:
         self._handed = handed
         self._on_trouble = on_trouble
         self._now = now
+        self._stamp = stamp or now
         self._at_point = at_point
         self._saved = cursor
         self._taken = cursor
@@ -235,17 +238,19 @@ class AlarmService:
         await self.caught_up.wait()
         while True:
             self._stepped.clear()
-            due, now = self._engine.next_due(), self._now()
-            if due is None or due > now:
-                await self._step_within(COMMIT_S if due is None else (due - now) / 1000)
-                continue
+            due = self._engine.next_due()
             try:
-                self._journal.append(Tick(max(now, due)))
+                now = self._stamp()
+                if due is not None and due <= now:
+                    self._journal.append(Tick(now))
             except (JournalError, JournalFullError) as error:
                 self._on_trouble(f"a timer of the alarms is due and cannot be logged: {error}")
                 await asyncio.sleep(COMMIT_S)
                 continue
-            await self._until_taken(due)
+            if due is None or due > now:
+                await self._step_within(COMMIT_S if due is None else (due - now) / 1000)
+            else:
+                await self._until_taken(due)
 
     async def _until_taken(self, due: int) -> None:
         with contextlib.suppress(TimeoutError):

@@ -49,8 +49,11 @@ async def alarming(
     store: AlarmStore,
     at_risk: AtRisk,
     troubles: Troubles,
+    stamp: Callable[[], int],
 ) -> AsyncIterator[Alarming]:
     """The alarms of ``site``, where they left off, while its notifiers are open.
+
+    ``stamp`` is the clock of the readings.
 
     Raises:
         alerts.token.KeyFileError: the key that signs links cannot be used.
@@ -84,6 +87,7 @@ async def alarming(
             committed=committed,
             unstored=emergency.take,
             on_trouble=troubles.say,
+            stamp=stamp,
             handed=emergency.handed,
         )
         blindness = Blindness(

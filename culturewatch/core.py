@@ -60,10 +60,19 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
         at_risk = AtRisk(site.data)
+        collecting = Collecting(site, journal, troubles)
         alarms = await stack.enter_async_context(
-            alarming(site, book, journal=journal, store=store, at_risk=at_risk, troubles=troubles)
+            alarming(
+                site,
+                book,
+                journal=journal,
+                store=store,
+                at_risk=at_risk,
+                troubles=troubles,
+                stamp=collecting.clock.now,
+            )
         )
-        core = Core(site, book, journal=journal, alarms=alarms, troubles=troubles)
+        core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
         await core.announce()
         parts = core.parts() | {
             "batches at risk": at_risk.run,
@@ -81,6 +90,7 @@ class Core:
         self,
         site: Site,
         book: Rulebook,
+        collecting: Collecting,
         *,
         journal: Journal,
         alarms: Alarming,
@@ -93,7 +103,7 @@ class Core:
         self._troubles = troubles
         self._started = now_ms()
         self._filling = False
-        self._collecting = Collecting(site, journal, troubles)
+        self._collecting = collecting
         influx = influx_settings(site)
         self._forwarder = (
             None if influx is None else Forwarder(influx, journal, site=site.file.site.id)

@@ -15,7 +15,8 @@ from alerts.page import Composer
 from alerts.reader import AlarmReader
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused
-from storage.journal import Journal
+from storage.entry import ClockStep, Tick
+from storage.journal import Journal, JournalFullError
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     Provider,
@@ -47,6 +48,7 @@ class Running:
         self,
         unstored: Callable[[Sequence[Caused]], None] = lambda _: None,
         handed: Callable[[Caused], Way | None] = lambda _: None,
+        stamp: Callable[[], int] | None = None,
     ) -> AsyncIterator[AlarmService]:
         saved = await self.store.load()
         self.judge = PlainJudge(saved.parts, after_ms=self.after_ms)
@@ -59,6 +61,7 @@ class Running:
             unstored=unstored,
             handed=handed,
             on_trouble=self.troubles.append,
+            stamp=stamp,
         )
         running = asyncio.create_task(service.run(), name="alarm service under test")
         try:
@@ -259,3 +262,42 @@ async def test_how_long_a_page_took_to_the_disk_is_measured(
         await running.journal.put(sample(38.5, wall_ms() - lateness_ms))
         await until(lambda: len(service.lags_ms) == 1)
         assert service.lags_ms[0] >= lateness_ms
+
+
+async def test_a_step_of_the_clock_stands_in_the_journal_before_what_is_due_after_it(
+    tmp_path: Path,
+) -> None:
+    # A tick an hour ahead, without the step that explains it, would drive all timers ahead.
+    async with opened(tmp_path, after_ms=1_800_000) as running:
+        steps: list[ClockStep] = []
+
+        def stamp() -> int:
+            wall = wall_ms() + 3_600_000
+            if not steps:
+                steps.append(ClockStep(at=wall, step=3_600_000))
+                running.journal.append(steps[0])
+            return wall
+
+        async with running.serving(stamp=stamp):
+            await running.journal.put(sample(38.5, wall_ms()))
+            await until(lambda: running.judge.ticks > 0)
+            batch = await anext(running.journal.follow(0))
+    kinds = [type(entry) for _, entry in batch]
+    assert kinds.index(ClockStep) < kinds.index(Tick)
+
+
+async def test_a_step_that_cannot_be_logged_is_tried_again_and_stops_nothing(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, after_ms=1) as running:
+        failing = [JournalFullError("no room")]
+
+        def stamp() -> int:
+            if failing:
+                raise failing.pop()
+            return wall_ms()
+
+        async with running.serving(stamp=stamp):
+            await running.journal.put(sample(38.5, wall_ms()))
+            await until(lambda: running.judge.ticks > 0)
+    assert "no room" in running.troubles[0]
