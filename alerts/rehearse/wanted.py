@@ -1,10 +1,27 @@
 """What expectations may name: one that names nothing that can be would always hold, or never."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 
+from alerts.engine.alarm import Phase, Status
+from alerts.engine.filter import Stage
+from alerts.engine.signal import Trust
 from alerts.rehearse.consistency import Mistake, no_severity, unknown
-from alerts.rehearse.story import Count, Expectation, Story
+from alerts.rehearse.story import Count, Expectation, Final, Story
 from alerts.rehearse.timeline import LATER, WHATS, clock
+
+LATER_OVERLAYS = frozenset({"SH", "DS", "OOS"})
+"""Words of the format that need what this version does not have."""
+
+_STANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "state": tuple(Phase),
+        "filter": tuple(Stage),
+        "quality": tuple(Trust),
+        "escalation": tuple(Status),
+        "overlay": ("none",),
+    }
+)
 
 
 def mistakes(story: Story, rules: Collection[str]) -> Iterator[Mistake]:
@@ -14,8 +31,8 @@ def mistakes(story: Story, rules: Collection[str]) -> Iterator[Mistake]:
             for field, text in _expectation(story, wanted, rules):
                 yield Mistake(f"{table}[{number}].{field}".rstrip("."), text)
     for number, final in enumerate(story.final):
-        for text in unknown("rule", final.rule, rules):
-            yield Mistake(f"final[{number}].rule", text)
+        for field, text in _final(final, rules):
+            yield Mistake(f"final[{number}].{field}".rstrip("."), text)
 
 
 def _expectation(
@@ -41,6 +58,22 @@ def _expectation(
         yield "severity", text
     if isinstance(wanted, Count) and wanted.sizes == ():
         yield "", "give is, at_most or at_least"
+
+
+def _final(final: Final, rules: Collection[str]) -> Iterator[tuple[str, str]]:
+    for text in unknown("rule", final.rule, rules):
+        yield "rule", text
+    if all(getattr(final, name) is None for name in Final.__struct_fields__ if name != "rule"):
+        yield "", "say what stands at the end: state, quality, filter or another field"
+    for field, words in _STANDS.items():
+        word = getattr(final, field)
+        if field == "overlay" and word in LATER_OVERLAYS:
+            yield field, f"this version cannot tell {word} yet"
+        elif word is not None:
+            for text in unknown(field, word, words):
+                yield field, text
+    for text in no_severity(final.severity or ""):
+        yield "severity", text
 
 
 def _times(wanted: Expectation, end: int) -> Iterator[tuple[str, str]]:

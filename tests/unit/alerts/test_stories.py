@@ -188,6 +188,11 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
         ('"near_miss"', '"set"\nrule = "typo"', "there is no rule 'typo'; known: inc1-temp-high"),
         ('"near_miss"', '"page"\nto = "Z"', "there is no person 'Z'; known: A, B"),
         ('"near_miss"', '"near_miss"\nheld = 1', "this version cannot tell held yet"),
+        ('state = "U"', 'state = "X"', "final[0].state: there is no state 'X'; known: N, U, A, R"),
+        ('state = "U"', 'overlay = "SH"', "final[0].overlay: this version cannot tell SH yet"),
+        ('filter = "F2"', 'quality = "FINE"', "there is no quality 'FINE'; known: NEVER, GOOD"),
+        ('filter = "F2"', 'severity = "grave"', "no severity is called 'grave'"),
+        ('state = "U"\nfilter = "F2"\noccurrence = 1', "", "final[0]: say what stands at the end"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(
