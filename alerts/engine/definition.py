@@ -9,8 +9,8 @@ from alerts.rulebook import Rulebook, RuleError, edited
 from devices import duration
 from devices.duration import Duration
 
-FIXED = frozenset({"id", "channel", "kind"})
-"""Fields that make a rule another one."""
+FIXED = frozenset({"id", "channel", "kind", "inhibited_by"})
+"""Fields that make a rule another one, or change its place among the others."""
 
 LISTS = frozenset({"steps"})
 """Fields whose text is JSON."""
@@ -25,7 +25,7 @@ def changed(rule: Rule, rulebook: Rulebook, edits: Mapping[str, str]) -> Rule:
     """
     fixed = sorted(FIXED & set(edits))
     if fixed:
-        raise RuleError(f"{', '.join(fixed)} cannot be edited; remove the rule and add another")
+        raise RuleError(f"{', '.join(fixed)} cannot be edited; change its file")
     fields: dict[str, object] = {name: getattr(rule, name) for name in rule.__struct_fields__}
     try:
         for name, text in edits.items():

@@ -144,6 +144,7 @@ class TestCommands:
             ("edit", "hot", {"limit": "warm"}, "limit"),
             ("edit", "hot", {"limits": "39"}, "limits"),
             ("edit", "hot", {"channel": "x.y"}, "channel cannot be edited"),
+            ("edit", "hot", {"inhibited_by": ""}, "inhibited_by cannot be edited"),
             ("edit", "hot", {"policy": "none"}, "no policy is called 'none'"),
             ("edit", "hot", {"on_delay": "long"}, "span of time"),
             ("rota", "none", {"step": "0"}, "no policy is called 'none'"),
@@ -258,6 +259,15 @@ class TestCommands:
         room.sample("0:10", 38.5)
         assert room.count(What.SET) == 0
 
+    def test_a_removed_rule_is_not_judged_at_a_start(self) -> None:
+        room = lab()
+        room.sample("0:00", 37.0)
+        room.order("0:05", "remove")
+        room.sample("0:10", 45.0)
+        room.reload()
+        room.started("0:15")
+        assert room.count(What.SET) == 0
+
     def test_the_rota_outlives_a_restart(self) -> None:
         room = lab()
         room.order("0:00", "rota", target="chain", step="0", to="S, T")
@@ -305,6 +315,12 @@ class TestQuality:
         room.sample("0:00", 37.0)
         room.ticks("5:00")
         assert room.said(What.SET) == ["0:02:00 set silent"]
+
+    def test_each_rule_on_silence_allows_its_own_time(self) -> None:
+        room = lab(SILENT, replace(SILENT, id="longer", on_delay=parse("2m")))
+        room.sample("0:00", 37.0)
+        room.ticks("5:00")
+        assert room.said(What.SET) == ["0:00:30 set silent", "0:02:00 set longer"]
 
     def test_enough_good_samples_end_a_fault(self) -> None:
         room = lab(replace(BROKEN, good_after=3))
