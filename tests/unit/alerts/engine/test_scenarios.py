@@ -434,6 +434,17 @@ def test_58_at_the_channels_own_rate_it_is_one_report() -> None:
     assert room.last(What.CORRECTION).detail["until"] == "2026-01-05 08:39:50 UTC"
 
 
+def test_58_a_live_sample_ends_the_excursion_that_late_ones_told_of() -> None:
+    room = lab()
+    room.sample("0:00", 37.0)
+    room.sample("1:01:00", 37.0)
+    for at in range(ms("20:00"), ms("1:01:00"), 10_000):
+        room.sample("1:01:05", 39.0, taken=at, source=Source.BACKFILL)
+    assert room.count(What.CORRECTION) == 0
+    room.sample("1:01:10", 37.0)
+    assert room.said(*PAGES, What.CORRECTION) == ["1:01:10 correction hot"]
+
+
 def test_59_an_excursion_that_still_holds_pages_with_its_true_start() -> None:
     room = lab()
     room.sample("0:00", 37.0)
