@@ -44,7 +44,7 @@ def mistakes(
         if spec is None:
             yield Mistake(index, "channel", f"there is no channel {rule.channel!r}")
         else:
-            for field, text in _ranges(rule, spec):
+            for field, text in tuple(_ranges(rule, spec)) or _numbers(rule):
                 yield Mistake(index, field, text)
         for field, text in (*_shape(rule), *(_rationale(rule) if rationale else ())):
             yield Mistake(index, field, text)
@@ -80,6 +80,14 @@ def _identities(rules: Sequence[Rule]) -> Iterator[Mistake]:
             first[rule.id] = index
 
 
+def _numbers(rule: Rule) -> Iterator[tuple[str, str]]:
+    numbers = [("limit", rule.limit), ("deadband", rule.deadband)]
+    numbers += [("steps", step.limit) for step in rule.steps]
+    for field, number in numbers:
+        if number is not None and not (isfinite(number) and abs(number) <= FAR):
+            yield field, f"{number:g} is no value that anything measures"
+
+
 def _ranges(rule: Rule, spec: ChannelSpec) -> Iterator[tuple[str, str]]:
     if 0 < rule.on_delay < spec.period_ms and rule.kind == "silence":
         text = f"on_delay {rule.on_delay} is shorter than the channel's period, {spec.period_ms} ms"
@@ -103,11 +111,6 @@ def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "id", "it needs an id"
     if rule.kind in LIMITED and rule.limit is None:
         yield "limit", f"a {rule.kind} rule needs a limit"
-    numbers = [("limit", rule.limit), ("deadband", rule.deadband)]
-    numbers += [("steps", step.limit) for step in rule.steps]
-    for field, number in numbers:
-        if number is not None and not (isfinite(number) and abs(number) <= FAR):
-            yield field, f"{number:g} is no value that anything measures"
     if rule.deadband < 0:
         yield "deadband", f"a deadband is not negative; got {rule.deadband:g}"
     if rule.re_alarm is not None and rule.re_alarm == 0:

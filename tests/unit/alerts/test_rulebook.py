@@ -130,6 +130,11 @@ def test_in_a_story_it_need_not() -> None:
         pytest.param({"deadband": 48.1}, "clears at -10.1", id="never clears"),
         pytest.param({"kind": "low", "deadband": 23}, "clears at 61", id="low never clears"),
         pytest.param({"deadband": -0.1}, "not negative", id="deadband"),
+        pytest.param(
+            {"kind": "discrete", "deadband": float("nan")},
+            "nan is no value that anything measures",
+            id="no number",
+        ),
         pytest.param({"kind": "count"}, "needs count and window", id="count"),
         pytest.param({"count": 3}, "go together", id="count without window"),
         pytest.param({"window": Duration(1)}, "go together", id="window without count"),
