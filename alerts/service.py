@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from alerts.directory import Directory, Way
@@ -33,7 +33,7 @@ class Journal(Protocol):
         """The newest durable sequence number."""
         ...
 
-    def follow(self, after: int) -> AsyncIterator[list[tuple[int, Entry]]]:
+    def follow(self, after: int) -> AsyncGenerator[list[tuple[int, Entry]], None]:
         """Everything after ``after``, in order; waits when there is nothing more."""
         ...
 
@@ -141,6 +141,22 @@ class AlarmService:
             await self._follow()
             ticks.cancel()
             beat.cancel()
+        await self._commit()
+
+    async def catch_up(self) -> None:
+        """Judge what the journal holds by now, commit it, and end; instead of ``run``.
+
+        Raises:
+            OtherCoreError: somebody else writes this store.
+        """
+        target = self._journal.last
+        if self._taken < target:
+            async with contextlib.aclosing(self._journal.follow(self._taken)) as following:
+                async for batch in following:
+                    for seq, entry in batch:
+                        self._step(seq, entry)
+                    if self._taken >= target:
+                        break
         await self._commit()
 
     async def _follow(self) -> None:

@@ -7,12 +7,13 @@ from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
+from alerts.engine.memory import rulebook_of
 from alerts.outbox import Outbox
 from alerts.page import Composer
 from alerts.rule import Rule
-from alerts.rulebook import Rulebook
+from alerts.rulebook import Rulebook, encode
 from alerts.service import AlarmService
-from alerts.store import AlarmStore, Caused
+from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
@@ -59,7 +60,7 @@ async def alarming(
         alerts.token.KeyFileError: the key that signs links cannot be used.
         alerts.schema.StoreError: the store cannot be read.
     """
-    saved = await store.load()
+    saved = await _judged_by_the_rules_of_then(site, book, journal=journal, store=store)
     engine = Engine(book, saved.parts)
     directory = Directory(site.file.person, site.file.policy, _finder(engine))
     composer = Composer(
@@ -99,6 +100,23 @@ async def alarming(
             on_trouble=troubles.say,
         )
         yield Alarming(service, outbox, emergency, blindness)
+
+
+async def _judged_by_the_rules_of_then(
+    site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore
+) -> Saved:
+    """The state to go on from. What a killed core left unjudged falls under the rules it ran with.
+
+    Otherwise the history would not be what the journal, replayed, gives.
+    """
+    saved = await store.load()
+    before = rulebook_of(saved.parts)
+    if before is None or encode(before) == encode(book):
+        return saved
+    engine = Engine(before, saved.parts)
+    directory = Directory(site.file.person, site.file.policy, _finder(engine))
+    await AlarmService(journal, engine, store, directory, cursor=saved.cursor).catch_up()
+    return await store.load()
 
 
 def _finder(engine: Engine) -> Callable[[str], Rule | None]:

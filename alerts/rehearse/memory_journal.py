@@ -1,7 +1,7 @@
 """The journal of a rehearsal: one ordered log that outlives the process which is killed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from storage.entry import Entry
 
@@ -23,7 +23,7 @@ class MemoryJournal:
         self._entries.append(entry)
         self._more.set()
 
-    async def follow(self, after: int) -> AsyncIterator[list[tuple[int, Entry]]]:
+    async def follow(self, after: int) -> AsyncGenerator[list[tuple[int, Entry]], None]:
         """Everything after ``after``, in order; waits when there is nothing more."""
         while True:
             batch = list(enumerate(self._entries[after:], start=after + 1))

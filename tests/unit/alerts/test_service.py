@@ -301,3 +301,15 @@ async def test_a_step_that_cannot_be_logged_is_tried_again_and_stops_nothing(
             await running.journal.put(sample(38.5, wall_ms()))
             await until(lambda: running.judge.ticks > 0)
     assert "no room" in running.troubles[0]
+
+
+async def test_what_is_in_the_journal_is_judged_and_kept_without_waiting_for_more(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as running:
+        await running.journal.put(sample(38.5, NOON))
+        service = AlarmService(running.journal, PlainJudge(), running.store, directory(), cursor=0)
+        await service.catch_up()
+        assert (await running.store.load()).cursor == running.journal.last
+        await service.catch_up()
+    assert words(tmp_path) == ["set", "queued"]
