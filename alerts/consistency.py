@@ -9,6 +9,7 @@ from alerts.channel import ChannelSpec
 from alerts.policy import Policy
 from alerts.rule import Rule, Severity
 
+MIN_FLAPPING = 3
 LIMITED = frozenset({"high", "low", "count"})
 FAR = 1e15
 """No quantity is measured in numbers further from zero than this."""
@@ -49,6 +50,7 @@ def mistakes(
         for field, text in (*_shape(rule), *(_rationale(rule) if rationale else ())):
             yield Mistake(index, field, text)
     yield from _inhibitions(rules)
+    yield from _suppressions(rules)
 
 
 def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[str]:
@@ -117,6 +119,10 @@ def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "re_alarm", "re_alarm is a time greater than nothing; leave it out for never"
     if rule.good_after < 1:
         yield "good_after", f"good_after is at least 1; got {rule.good_after}"
+    if (rule.flapping is None) != (rule.flapping_window is None):
+        yield "flapping", "flapping and flapping_window go together"
+    if rule.flapping is not None and rule.flapping < MIN_FLAPPING:
+        yield "flapping", f"flapping is at least {MIN_FLAPPING} activations; got {rule.flapping}"
     yield from _count(rule)
     yield from _steps(rule)
 
@@ -174,6 +180,28 @@ def _inhibitions(rules: Sequence[Rule]) -> Iterator[Mistake]:
             told |= set(way)
             text = f"rules inhibit each other in a circle: {' → '.join(way)}"
             yield Mistake(index, "inhibited_by", text)
+
+
+def _suppressions(rules: Sequence[Rule]) -> Iterator[Mistake]:
+    by_id = {rule.id: rule for rule in rules}
+    for index, rule in enumerate(rules):
+        if rule.suppress_by is None:
+            continue
+        cause = by_id.get(rule.suppress_by)
+        if cause is None:
+            text = f"suppress_by names {rule.suppress_by!r}, and there is no such rule"
+            yield Mistake(index, "suppress_by", text)
+        elif cause.id == rule.id:
+            yield Mistake(index, "suppress_by", "a rule does not suppress itself")
+        elif rule.suppress_cap is None:
+            text = "suppress_by goes with suppress_cap: nothing is kept quiet without end"
+            yield Mistake(index, "suppress_by", text)
+        elif cause.on_delay > rule.suppress_cap:
+            text = (
+                f"{cause.id} pages only after {cause.on_delay}, when suppress_cap "
+                f"{rule.suppress_cap} is over: nobody would have been told why it is quiet"
+            )
+            yield Mistake(index, "suppress_cap", text)
 
 
 def _circle(start: str, above: Mapping[str, str | None]) -> list[str]:

@@ -10,7 +10,10 @@ from alerts.rule import Severity
 from alerts.store import Caused
 from alerts.transition import Transition, What
 
-_ENDS_PAGES = frozenset({What.ACK, What.VOID, What.CANCELLED, What.ALL_CLEAR, What.CLOSED})
+_ENDS_PAGES = frozenset(
+    {What.ACK, What.VOID, What.CANCELLED, What.ALL_CLEAR, What.CLOSED}
+    | {What.SHELVED, What.OUT_OF_SERVICE}
+)
 _TOLD = "(handed IS NOT NULL OR may_repeat = 1 OR state IN ('claimed', 'accepted', 'delivered'))"
 
 

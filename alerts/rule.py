@@ -45,6 +45,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``inhibited_by`` names the rule whose alarm, while active, explains this one: it is listed
     under it and nobody is paged for it. ``out-of-range`` sets when the channel carries a fault
     code or an impossible number and clears after ``good_after`` good samples in a row.
+    ``suppress_by`` names the rule whose condition, delays aside (a door that is open), keeps this
+    one from paging: for ``suppress_cap`` at the longest, and ``suppress_after`` beyond its end. A
+    ``guard`` stays in service when its device is taken out. ``flapping`` activations within
+    ``flapping_window`` have one page.
     ``count`` and ``window`` may be given to ``high`` and ``low`` too: so many activations set the
     alarm although none of them lasted for ``on_delay``. ``steps`` stand in the order of rising
     severity, each further out than the one before.
@@ -66,6 +70,12 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     repeat_gap: Duration | None = None
     shelve_max: Duration = Duration(8 * 3_600_000)
     inhibited_by: str | None = None
+    suppress_by: str | None = None
+    suppress_cap: Duration | None = None
+    suppress_after: Duration = Duration(0)
+    guard: bool = False
+    flapping: int | None = None
+    flapping_window: Duration | None = None
     steps: tuple[Limit, ...] = ()
     cause: str = ""
     consequence: str = ""

@@ -186,6 +186,7 @@ def _filled(rule: Rule, channel: str, device: str, key: str) -> Rule:
         channel=channel,
         policy=fill(rule.policy),
         inhibited_by=None if rule.inhibited_by is None else fill(rule.inhibited_by),
+        suppress_by=None if rule.suppress_by is None else fill(rule.suppress_by),
         cause=fill(rule.cause),
         consequence=fill(rule.consequence),
         action=fill(rule.action),

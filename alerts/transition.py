@@ -40,6 +40,17 @@ class What(StrEnum):
     EDITED = "edited"
     REMOVED = "removed"
     ROTA = "rota"
+    SHELVED = "shelved"
+    UNSHELVED = "unshelved"
+    SUPPRESSED = "suppressed"
+    UNSUPPRESSED = "unsuppressed"
+    OUT_OF_SERVICE = "out_of_service"
+    IN_SERVICE = "in_service"
+    FLAPPING = "flapping"
+
+
+HELD = frozenset({What.SET, What.SEV_UP, What.RE_ALARM, What.UNACK})
+"""What would page, were it not ``held`` by an overlay."""
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -48,7 +59,8 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``at`` is when it was done, ``since`` the time from which it holds. ``occurrence`` counts the
     alarms of a rule from 1, ``activation`` the times it was set within one occurrence. ``why``
     is a sentence for people. ``command`` is the id of the command that it answers. ``late`` marks
-    what should have been done while nothing ran, and what is judged from late samples.
+    what should have been done while nothing ran, and what is judged from late samples. ``held``
+    is the overlay (``SH``, ``DS``, ``OOS``) because of which nobody was paged for it.
     """
 
     at: int
@@ -65,6 +77,7 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: float | None = None
     count: int | None = None
     late: bool = False
+    held: str = ""
     by: str = ""
     command: str = ""
     detail: dict[str, str] = {}

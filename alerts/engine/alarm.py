@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from alerts.engine.flapping import Flapping
+from alerts.engine.overlay import BARE, Overlay
 from alerts.engine.trend import Trend
 from alerts.rule import Severity
 
@@ -67,7 +69,8 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
     under: str = ""
     escalation: Escalation = Escalation()
     trend: Trend = Trend()
-    overlay: str = "none"
+    overlay: Overlay = BARE
+    flapping: Flapping = Flapping()
 
     @property
     def active(self) -> bool:
@@ -77,5 +80,12 @@ class Alarm(msgspec.Struct, frozen=True, array_like=True):
     @property
     def due(self) -> int | None:
         """The earliest of its timers."""
-        timers = (self.page_due, self.remind_due, self.release_due, self.escalation.due)
+        timers = (
+            self.page_due,
+            self.remind_due,
+            self.release_due,
+            self.escalation.due,
+            self.overlay.due,
+            self.flapping.due,
+        )
         return min((due for due in timers if due is not None), default=None)

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from alerts.engine import core, telling
+from alerts.engine import core, suppression, telling
 from alerts.engine.alarm import Phase
+from alerts.engine.calling import calm_down
 from alerts.engine.clock import Clock
 from alerts.engine.core import Event
 from alerts.engine.escalation import Event as Next
@@ -14,9 +15,11 @@ from alerts.engine.escalation import escalate
 from alerts.engine.filter import Found
 from alerts.engine.moment import Moment
 from alerts.engine.monitor import Monitor, Touched
+from alerts.engine.paging import inhibit
 from alerts.engine.parts import RotaPart
 from alerts.engine.signal import Trust
 from alerts.engine.site import explained, explanation, newly_explained
+from alerts.engine.suppression import Event as Overlaid
 from alerts.engine.timers import Timers
 from alerts.engine.watch import Channel, News
 from alerts.engine.words import cleared_because, set_because
@@ -70,11 +73,12 @@ class Annunciator:
         self, news: Iterable[News], touched: Iterable[Touched] = (), *, late: bool = False
     ) -> None:
         """Tell of the quality of channels, then move the alarms: causes before consequences."""
-        every = list(touched)
+        news, every = tuple(news), list(touched)
         for one in news:
             if one.told:
                 self._tell_quality(one.channel, one.told)
             every += one.touched
+        self._suppress(every, news)
         for shown in sorted(every, key=lambda one: one.monitor.order):
             self.apply(shown, late=late)
 
@@ -103,14 +107,37 @@ class Annunciator:
         self.keep(monitor)
         if monitor.alarm.active and not was_active:
             for below in newly_explained(monitor):
-                below.alarm = telling.inhibit(below.alarm, self.moment(below))
+                below.alarm = inhibit(below.alarm, self.moment(below))
                 self.keep(below)
         elif was_active and not monitor.alarm.active:
             for below in explained(monitor):
                 self._release(below)
 
+    def overlay(self, monitor: Monitor, event: Overlaid, moment: Moment) -> None:
+        """Take the cell of table A3."""
+        before = monitor.alarm
+        monitor.alarm = suppression.overlay(before, event, moment)
+        if monitor.alarm is not before:
+            self.keep(monitor)
+
+    def design(self, monitor: Monitor, event: Overlaid = Overlaid.DESIGN_TRUE) -> None:
+        """See whether what suppresses ``monitor`` holds."""
+        cause = monitor.suppressor
+        if cause is None:
+            return
+        moment = self.moment(monitor)
+        moment.still = cause.holds and not cause.removed
+        moment.why = f"{cause.rule.id} holds"
+        if event is Overlaid.DESIGN_TRUE and not moment.still:
+            event = Overlaid.DESIGN_FALSE
+        self.overlay(monitor, event, moment)
+
     def work_off(self, monitor: Monitor, limit: int, *, late: bool) -> None:
         """Do what the alarm's own timers were set for, up to ``limit`` (steady ms)."""
+        if _is_due(monitor.alarm.overlay.due, limit):
+            self.overlay(monitor, Overlaid.EXPIRY, self.moment(monitor, late=late))
+        if _is_due(monitor.alarm.flapping.due, limit):
+            monitor.alarm = calm_down(monitor.alarm, self.moment(monitor, late=late))
         if _is_due(monitor.alarm.release_due, limit):
             self._start_released(monitor, late=late)
         if _is_due(monitor.alarm.page_due, limit):
@@ -129,6 +156,14 @@ class Annunciator:
         """The monitor changed: it is to be stored, and may be due earlier."""
         self.dirty.add(monitor)
         self.timers.note(monitor)
+
+    def _suppress(self, every: Iterable[Touched], news: Iterable[News]) -> None:
+        """What suppresses others counts before they are moved: a door opens, then it warms."""
+        causes = {shown.monitor for shown in every}
+        causes |= {m for one in news if one.told for m in one.channel.monitors}
+        for cause in sorted(causes, key=lambda one: one.order):
+            for monitor in cause.suppresses:
+                self.design(monitor)
 
     def _release(self, monitor: Monitor) -> None:
         alarm = replace(monitor.alarm, under="")

@@ -7,9 +7,14 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from alerts.engine.alarm import Alarm, Phase
+from alerts.engine.calling import call_once, repeat_gap
 from alerts.engine.escalation import Event as Next
 from alerts.engine.escalation import escalate
+from alerts.engine.flapping import pulsed
 from alerts.engine.moment import Moment
+from alerts.engine.overlay import Shade
+from alerts.engine.suppression import Event as Overlaid
+from alerts.engine.suppression import overlay
 from alerts.engine.telling import close, page_again, refuse, start, tell, tell_others
 from alerts.engine.trend import Trend, is_recovering
 from alerts.rule import Severity
@@ -55,18 +60,18 @@ def open_(alarm: Alarm, moment: Moment) -> Alarm:
         severity=moment.severity,
         worst=moment.severity,
         overlay=alarm.overlay,
+        flapping=pulsed(alarm.flapping, moment.rule, moment.now),
     )
     moment.say(fresh, What.SET, since=moment.since, value=moment.value, why=moment.why)
-    return start(fresh, moment)
+    return call_once(fresh, moment) or start(fresh, moment)
 
 
 def reopen(alarm: Alarm, moment: Moment) -> Alarm:
     """R, set: the same occurrence again; page, or at the end of the repeat gap."""
     again = _activated(alarm, moment)
-    gap = moment.rule.repeat_gap
-    if gap is None:
-        gap = moment.policy.repeat_gap if moment.policy else None
-    ends = None if gap is None or again.paged_at is None else again.paged_at + gap
+    if (flapping := call_once(again, moment)) is not None:
+        return flapping
+    ends = None if again.paged_at is None else again.paged_at + repeat_gap(moment)
     if ends is not None and ends > moment.now:
         return replace(again, page_due=ends)
     return page_again(again, moment)
@@ -75,7 +80,7 @@ def reopen(alarm: Alarm, moment: Moment) -> Alarm:
 def relatch(alarm: Alarm, moment: Moment) -> Alarm:
     """LU and LA, set: a new activation, page."""
     again = replace(_activated(alarm, moment), acked_by=(), seen=None, acked_at=0)
-    return page_again(again, moment)
+    return call_once(again, moment) or page_again(again, moment)
 
 
 def return_(alarm: Alarm, moment: Moment) -> Alarm:
@@ -85,7 +90,7 @@ def return_(alarm: Alarm, moment: Moment) -> Alarm:
     back = replace(alarm, phase=phase, page_due=None, release_due=None, under="")
     back = escalate(_reminded(back, moment), Next.CLEAR, moment)
     tell(back, moment, "returned to normal by itself, still to be acknowledged")
-    return back
+    return overlay(back, Overlaid.CLEAR, moment)
 
 
 def finish(alarm: Alarm, moment: Moment) -> Alarm:
@@ -93,8 +98,10 @@ def finish(alarm: Alarm, moment: Moment) -> Alarm:
     moment.say(alarm, What.CLEAR, since=moment.since, value=moment.value, why=moment.why)
     if moment.rule.latching:
         back = replace(alarm, phase=Phase.LA, under="", release_due=None)
-        return escalate(_reminded(back, moment), Next.CLEAR, moment)
-    return close(alarm, moment, moment.why or "back to normal")
+        back = escalate(_reminded(back, moment), Next.CLEAR, moment)
+    else:
+        back = close(alarm, moment, moment.why or "back to normal")
+    return overlay(back, Overlaid.CLEAR, moment)
 
 
 def acknowledge(alarm: Alarm, moment: Moment) -> Alarm:
@@ -188,13 +195,15 @@ def re_alarm(alarm: Alarm, moment: Moment) -> Alarm:
 
 def remind(alarm: Alarm, moment: Moment) -> Alarm:
     """R and LU: those who were paged are reminded."""
-    tell(alarm, moment, "returned to normal, still to be acknowledged")
+    if alarm.overlay.shade is Shade.NONE:
+        tell(alarm, moment, "returned to normal, still to be acknowledged")
     return _reminded(alarm, moment)
 
 
 def remind_reset(alarm: Alarm, moment: Moment) -> Alarm:
     """LA: what is missing is the reset."""
-    tell(alarm, moment, "acknowledged and gone, needs reset")
+    if alarm.overlay.shade is Shade.NONE:
+        tell(alarm, moment, "acknowledged and gone, needs reset")
     return _reminded(alarm, moment)
 
 
@@ -356,6 +365,7 @@ def _activated(alarm: Alarm, moment: Moment) -> Alarm:
         severity=moment.severity,
         worst=_worse(alarm, moment),
         remind_due=None,
+        flapping=pulsed(alarm.flapping, moment.rule, moment.now),
     )
     moment.say(again, What.SET, since=moment.since, value=moment.value, why=moment.why)
     return again

@@ -9,7 +9,7 @@ from alerts.rulebook import Rulebook, RuleError, edited
 from devices import duration
 from devices.duration import Duration
 
-FIXED = frozenset({"id", "channel", "kind", "inhibited_by"})
+FIXED = frozenset({"id", "channel", "kind", "inhibited_by", "suppress_by"})
 """Fields that make a rule another one, or change its place among the others."""
 
 LISTS = frozenset({"steps"})

@@ -9,6 +9,7 @@ from alerts.engine.memory import Memory
 from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.orders import Orders
 from alerts.engine.site import Site
+from alerts.engine.suppression import Event as Overlaid
 from alerts.engine.timers import Timers
 from alerts.engine.view import AlarmView, view_of
 from alerts.engine.watch import News, Watch
@@ -34,7 +35,8 @@ class Engine:
     Commands it knows (``storage.entry.Command``): ``ack`` (target a rule; optional arguments
     ``occurrence``, ``severity``: what the person saw, ``note``), ``unack``, ``reset``, ``edit``
     (arguments: the changed fields of the rule, as text), ``remove``, ``rota`` (target a policy;
-    arguments ``step``, ``to``: names with commas, empty for nobody). Every command is answered by
+    arguments ``step``, ``to``: names with commas, empty for nobody), and those of
+    ``alerts.engine.shelving``. Every command is answered by
     at least one transition that carries its id; what cannot be done by ``refused`` with why.
     """
 
@@ -212,6 +214,8 @@ class Engine:
         for _, channel in self._site.of_channel.values():
             touched += [channel.rejudge(m, clock.now) for m in channel.monitors if not m.removed]
         self._annunciator.announce((), touched)
+        for monitor in self._site.monitors.values():
+            self._reconsider(monitor)
         self._adopt()
         for watch in self._site.watches.values():
             watch.refresh()
@@ -223,6 +227,16 @@ class Engine:
         if back > LATE_MS:
             why = f"the wall clock was set back by {Duration(back)} or more while nothing ran"
             self._annunciator.said.append(Transition(at=started.at, what=What.SYSTEM, why=why))
+
+    def _reconsider(self, monitor: Monitor) -> None:
+        """Suppression by design goes on only while its cause is known to hold."""
+        if monitor.suppressor is not None:
+            self._annunciator.design(monitor, Overlaid.RESTART)
+            self._annunciator.design(monitor)
+        elif monitor.alarm.overlay.design is not None:
+            moment = self._annunciator.moment(monitor)
+            moment.still = False
+            self._annunciator.overlay(monitor, Overlaid.RESTART, moment)
 
     def _adopt(self) -> None:
         """Take what the configuration changed since the state was stored as an edit."""

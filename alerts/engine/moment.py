@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from alerts.engine.alarm import Alarm
+from alerts.engine.overlay import Shade
 from alerts.policy import Policy
 from alerts.rule import Rule, Severity
-from alerts.transition import Transition, What
+from alerts.transition import HELD, Transition, What
 
 WATCHER = "culturewatch"
 """Who is named where nobody acted."""
@@ -40,6 +41,8 @@ class Moment:
     seen: Severity | None = None
     removed: bool = False
     still: bool = True
+    until: int = 0
+    one_shot: bool = False
     said: list[Transition] = field(default_factory=list)
     booked: list[str] = field(default_factory=list)
 
@@ -74,6 +77,7 @@ class Moment:
             value=value,
             count=count,
             late=self.late,
+            held=_held(alarm, what),
             by=self.by,
             command=self.command,
             detail=detail or {},
@@ -99,3 +103,8 @@ class Moment:
         """A steady time as people write it, in UTC."""
         moment = datetime.fromtimestamp((steady + self.offset) / 1000, UTC)
         return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _held(alarm: Alarm, what: What) -> str:
+    shade = alarm.overlay.shade
+    return shade.value if what in HELD and shade is not Shade.NONE else ""

@@ -1,7 +1,7 @@
 """One rule at work: its limits, filters and alarm. Times are steady milliseconds."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -10,6 +10,7 @@ from alerts.engine import filter as a1
 from alerts.engine.alarm import Alarm, Phase
 from alerts.engine.filter import Delays, Event, Filter, Found, Sample, Stage
 from alerts.engine.limits import Side, compiled
+from alerts.engine.signal import Signal, Trust
 from alerts.engine.trend import with_point
 from alerts.policy import Policy
 from alerts.rule import Rule, Severity
@@ -30,6 +31,12 @@ class Touched(NamedTuple):
     monitor: "Monitor"
     before: int
     found: tuple[tuple[int, Found], ...]
+
+
+class Heard(Protocol):
+    """What a monitor must know of its channel."""
+
+    signal: Signal
 
 
 class RulePart(msgspec.Struct, frozen=True, array_like=True):
@@ -65,6 +72,9 @@ class Monitor:
         self.cause: Monitor | None = None
         self.siblings: tuple[Monitor, ...] = ()
         self.consequences: list[Monitor] = []
+        self.suppressor: Monitor | None = None
+        self.suppresses: list[Monitor] = []
+        self.channel: Heard | None = None
         self.define(rule, policy)
 
     def define(self, rule: Rule, policy: Policy | None) -> None:
@@ -91,6 +101,12 @@ class Monitor:
             if self.filters[index].active:
                 return index
         return -1
+
+    @property
+    def holds(self) -> bool:
+        """Whether its condition is known to hold, delays aside: what suppresses others."""
+        trusted = self.channel is not None and self.channel.signal.trust is Trust.GOOD
+        return trusted and any(state.stage is not Stage.F0 for state in self.filters)
 
     @property
     def calm(self) -> bool:

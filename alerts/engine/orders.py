@@ -13,6 +13,8 @@ from alerts.engine.filter import Event as Seen
 from alerts.engine.filter import Filter, Result, Sample, Stage, step
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, Touched
+from alerts.engine.shelving import OF_DEVICES
+from alerts.engine.shelving import ORDERS as SHELVING
 from alerts.engine.signal import Trust
 from alerts.engine.site import Site
 from alerts.engine.watch import Channel
@@ -39,15 +41,33 @@ class Orders:
             self._refuse(command, "it needs the name of a person")
         elif command.verb == "rota":
             self._set_rota(command)
-        elif command.verb not in ORDERS:
-            known = ", ".join((*ORDERS, "rota"))
+        elif command.verb not in {*ORDERS, *SHELVING}:
+            known = ", ".join((*ORDERS, *SHELVING, "rota"))
             self._refuse(command, f"{command.verb!r} is not known here; known: {known}")
         else:
-            monitor = self.site.monitors.get(command.target)
-            if monitor is None or monitor.removed:
+            monitors = self._meant(command)
+            if not monitors:
                 self._refuse(command, f"there is no rule {command.target!r}")
-            else:
-                ORDERS[command.verb](self, monitor, command)
+            for monitor in monitors:
+                if command.verb in SHELVING:
+                    SHELVING[command.verb](self.annunciator, monitor, command)
+                else:
+                    ORDERS[command.verb](self, monitor, command)
+
+    def _meant(self, command: Command) -> tuple[Monitor, ...]:
+        """The rule of that id, or all of a device but those that guard it."""
+        one = self.site.monitors.get(command.target)
+        if one is not None:
+            return () if one.removed else (one,)
+        if command.verb not in OF_DEVICES:
+            return ()
+        return tuple(
+            monitor
+            for monitor in self.site.monitors.values()
+            if monitor.spec.device == command.target
+            and not monitor.removed
+            and not monitor.rule.guard
+        )
 
     def adopt(self, rule: Rule) -> None:
         """``rule`` is what runs in the place of the one with its id."""
@@ -95,6 +115,7 @@ class Orders:
         monitor.removed = True
         self.annunciator.run(monitor, Event.EDIT, moment)
         self._redraw(monitor)
+        self._reconsider(monitor)
 
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
         """Work by ``after`` from now on, and write down what differs from ``before``."""
@@ -107,6 +128,7 @@ class Orders:
         self.adopt(after)
         self._redraw(monitor)
         self.reassess(monitor, moment.why, act, judged=bool(JUDGED & set(differing)))
+        self._reconsider(monitor)
 
     def reassess(self, monitor: Monitor, why: str, act: Act, *, judged: bool) -> None:
         """Judge the newest good value by a definition that changed.
@@ -128,6 +150,11 @@ class Orders:
             self.annunciator.run(monitor, Event.EDIT, moment)
         watch.refresh()
         self.annunciator.timers.note(watch)
+
+    def _reconsider(self, monitor: Monitor) -> None:
+        """What it suppresses may page again when it no longer holds."""
+        for suppressed in monitor.suppresses:
+            self.annunciator.design(suppressed)
 
     def _redraw(self, monitor: Monitor) -> None:
         watch, channel = self.site.of_channel[monitor.spec.id]

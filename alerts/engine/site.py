@@ -18,6 +18,7 @@ class Site:
         self.of_channel = {c.spec.id: (w, c) for w in self.watches.values() for c in w.channels}
         for monitor in self.monitors.values():
             monitor.siblings = self._siblings(monitor)
+            monitor.channel = self.of_channel[monitor.spec.id][1]
 
     def _monitors(self, rulebook: Rulebook) -> dict[str, Monitor]:
         specs = {spec.id: spec for spec in rulebook.channels}
@@ -32,6 +33,9 @@ class Site:
             if monitor.rule.inhibited_by is not None:
                 monitor.cause = monitors[monitor.rule.inhibited_by]
                 monitor.cause.consequences.append(monitor)
+            if monitor.rule.suppress_by is not None:
+                monitor.suppressor = monitors[monitor.rule.suppress_by]
+                monitor.suppressor.suppresses.append(monitor)
         return monitors
 
     def _siblings(self, monitor: Monitor) -> tuple[Monitor, ...]:

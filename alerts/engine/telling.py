@@ -1,41 +1,27 @@
 """How people hear of an alarm: paging begins, rests, is refused, and is closed once."""
 
-from msgspec.structs import replace
-
-from alerts.engine.alarm import Alarm, Escalation, Status
-from alerts.engine.escalation import Event, escalate
+from alerts.engine.alarm import Alarm, Status
 from alerts.engine.filter import Found
 from alerts.engine.moment import Moment
+from alerts.engine.overlay import Shade
+from alerts.engine.suppression import Event, overlay
 from alerts.transition import What
 
 
 def start(alarm: Alarm, moment: Moment) -> Alarm:
-    """Page from step 0, or list the alarm under its cause and page nobody."""
-    if moment.cause:
-        return inhibit(alarm, moment)
-    fresh = replace(alarm, escalation=Escalation(), page_due=None, release_due=None)
-    return escalate(fresh, Event.START, moment)
+    """Page from step 0, unless an overlay or an alarm that explains this one keeps it quiet."""
+    return overlay(alarm, Event.SET, moment)
 
 
 def page_again(alarm: Alarm, moment: Moment) -> Alarm:
     """Page at once all who were reached so far; an escalation that is not running begins."""
-    if moment.cause:
-        return inhibit(alarm, moment)
     escalation, policy = alarm.escalation, moment.policy
-    if policy is None or escalation.status not in {Status.RUN, Status.EXHAUSTED}:
+    shaded = bool(moment.cause) or alarm.overlay.shade is not Shade.NONE
+    if shaded or policy is None or escalation.status not in {Status.RUN, Status.EXHAUSTED}:
         return start(alarm, moment)
     for step in range(min(escalation.step + 1, len(policy.steps))):
         moment.page(alarm, moment.on_call(policy, step), step, moment.why)
     return moment.book(alarm)
-
-
-def inhibit(alarm: Alarm, moment: Moment) -> Alarm:
-    """The alarm ``moment.cause`` explains this one: it is listed there, and paging rests."""
-    why = f"listed under {moment.cause}, which explains it"
-    moment.say(alarm, What.INHIBITED, why=why, detail={"cause": moment.cause})
-    return replace(
-        alarm, under=moment.cause, escalation=Escalation(), page_due=None, release_due=None
-    )
 
 
 def close(alarm: Alarm, moment: Moment, why: str, what: What = What.ALL_CLEAR) -> Alarm:
@@ -44,7 +30,12 @@ def close(alarm: Alarm, moment: Moment, why: str, what: What = What.ALL_CLEAR) -
         moment.say(alarm, what, to=person, why=why, value=moment.value)
     if not alarm.paged and what is What.CLOSED:
         moment.say(alarm, what, why=why)
-    return Alarm(occurrence=alarm.occurrence, activation=alarm.activation, overlay=alarm.overlay)
+    return Alarm(
+        occurrence=alarm.occurrence,
+        activation=alarm.activation,
+        overlay=alarm.overlay,
+        flapping=alarm.flapping,
+    )
 
 
 def refuse(alarm: Alarm, moment: Moment, why: str) -> Alarm:

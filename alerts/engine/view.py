@@ -52,7 +52,7 @@ def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
         state=alarm.phase.value,
         filter=monitor.filters[max(level, 0)].stage.value,
         quality=signal.trust.value,
-        overlay=alarm.overlay,
+        overlay=alarm.overlay.shade.value,
         escalation=escalation.status.value,
         step=None if escalation.step < 0 else escalation.step,
         severity=alarm.severity.word if alarm.severity else "",

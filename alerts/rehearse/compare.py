@@ -90,6 +90,8 @@ def _has(entry: Entry, name: str, value: object) -> bool:
         return str(value) in found
     if name == "detail" and isinstance(value, dict):
         return all(found.get(key) == text for key, text in value.items())
+    if name == "held" and isinstance(value, bool):
+        return bool(found) == value
     return bool(found == value)
 
 

@@ -14,7 +14,8 @@ from devices.units import STORED_UNIT
 OLDEST = 2000
 """Samples from before this year are taken for those of a clock that was never set."""
 
-_ORDERS = ("ack", "unack", "reset", "remove")
+_ORDERS = ("ack", "unack", "reset", "remove", "unshelve")
+_SILENCING = ("shelve", "suppress", "out_of_service", "in_service")
 
 
 class Mistake(NamedTuple):
@@ -101,6 +102,12 @@ def _orders(story: Story, event: Event, rules: Collection[str]) -> Iterator[str]
         if order is not None:
             yield from unknown("rule", order.rule, rules)
             yield from no_severity(order.severity)
+    for verb in _SILENCING:
+        order = getattr(event, verb)
+        if order is not None:
+            devices = {channel.id.partition(".")[0] for channel in story.channel}
+            named = devices if verb.endswith("_service") else set()
+            yield from unknown("rule", order.rule, (*rules, *sorted(named)))
     if event.edit is not None:
         yield from _edit(event.edit, rules)
     if event.rota is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
+from alerts.engine.shelving import LOGIC
 from alerts.notify.notifier import Notifier
 from alerts.outbox import Bounds, Outbox
 from alerts.page import Composer
@@ -33,6 +34,12 @@ VERSION = "rehearsal"
 
 MEMORY = Path(":memory:")
 """Where SQLite keeps what need not outlive its connection."""
+
+_FOR_THE_CORE = frozenset(
+    {"ack", "unack", "reset", "remove", "edit", "rota", "receipt"}
+    | {"shelve", "unshelve", "suppress", "out_of_service", "in_service"}
+)
+"""Verbs that somebody has to be there for."""
 
 PATIENT = Bounds(idle_s=15.0, audit_s=15.0)
 """The outbox looks for itself less often than in production. It is woken for all that is due, and
@@ -148,18 +155,37 @@ class Stage:
 
     def _order(self, event: Event) -> None:
         """What a person does."""
-        for verb in ("ack", "unack", "reset", "remove"):
+        for verb in ("ack", "unack", "reset", "remove", "unshelve", "in_service"):
             order: Order | None = getattr(event, verb)
             if order is not None:
                 self._command(verb, order.rule, order.by, _arguments(order))
         if event.edit is not None:
             self._edit(dict(event.edit))
+        self._quieten(event)
         if event.rota is not None:
             rota = event.rota
             to = {"step": str(rota.step), "to": ",".join(rota.to)}
             self._command("rota", rota.policy, rota.by, to)
 
-    def _command(self, verb: str, target: str, by: str, arguments: dict[str, str]) -> None:
+    def _quieten(self, event: Event) -> None:
+        """Who or what keeps an alarm from paging."""
+        if (shelve := event.shelve) is not None:
+            span = {} if shelve.for_ is None else {"for": str(shelve.for_)}
+            once = {"one_shot": "true"} if shelve.one_shot else {}
+            to = {"reason": shelve.reason, **span, **once}
+            self._command("shelve", shelve.rule, shelve.by, to)
+        if (suppress := event.suppress) is not None:
+            to = {"on": "true" if suppress.on else "false", "reason": suppress.reason}
+            self._command("suppress", suppress.rule, suppress.by, to, via=LOGIC)
+        if (out := event.out_of_service) is not None:
+            began = self._clock.wall() - self._clock.elapsed
+            until = {} if out.until is None else {"until": str(began + out.until)}
+            to = {"reason": out.reason, **until}
+            self._command("out_of_service", out.rule, out.by, to)
+
+    def _command(
+        self, verb: str, target: str, by: str, arguments: dict[str, str], *, via: str = "cli"
+    ) -> None:
         self._commands += 1
         self._journal.append(
             Command(
@@ -168,7 +194,7 @@ class Stage:
                 by=by,
                 verb=verb,
                 target=target,
-                via="cli",
+                via=via,
                 arguments=arguments,
             )
         )
@@ -276,8 +302,7 @@ def _restarts(story: Story) -> bool:
 
 
 def _needs_core(event: Event) -> bool:
-    orders = (event.ack, event.unack, event.reset, event.remove, event.edit, event.rota)
-    return event.receipt is not None or any(order is not None for order in orders)
+    return event.verbs[0] in _FOR_THE_CORE
 
 
 def _as_text(value: object) -> str:

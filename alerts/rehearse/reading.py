@@ -11,10 +11,7 @@ from alerts.rulebook import RuleError, build
 from devices import document
 from devices.document import DocumentError
 
-LATER_KEYS = frozenset(
-    {"shelve", "unshelve", "suppress", "out_of_service", "in_service", "kill_at", "restore"}
-    | {"suppress_by", "suppress_cap", "held"}
-)
+LATER_KEYS = frozenset({"kill_at", "restore"})
 """Keys of the format that need what this version does not have."""
 
 LATER_KINDS = frozenset({"rate", "stuck", "spike", "time-to-limit"})

@@ -140,6 +140,7 @@ class Recorder:
             value=told.value,
             count=told.count,
             late=told.late,
+            held=told.held,
             quality=detail.pop("quality", "") if told.what is What.QUALITY else "",
             detail=detail,
             why=told.why,

@@ -73,6 +73,34 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     note: str = ""
 
 
+class Shelve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shelve an alarm for so long; ``one_shot`` ends with its next return, if that is earlier."""
+
+    rule: str
+    by: str
+    for_: Duration | None = msgspec.field(default=None, name="for")
+    reason: str = ""
+    one_shot: bool = False
+
+
+class Suppress(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The site's own logic begins (``on``) or ends to suppress an alarm by design."""
+
+    rule: str
+    on: bool
+    by: str = "logic"
+    reason: str = ""
+
+
+class OutOfService(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``rule`` (or all rules of a device but its guards) is out of service ``until`` then."""
+
+    rule: str
+    by: str
+    until: Duration | None = None
+    reason: str = ""
+
+
 class Rota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``to`` are on call for a step of a policy from now on."""
 
@@ -110,6 +138,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reset: Order | None = None
     edit: dict[str, Any] | None = None
     remove: Order | None = None
+    shelve: Shelve | None = None
+    unshelve: Order | None = None
+    suppress: Suppress | None = None
+    out_of_service: OutOfService | None = None
+    in_service: Order | None = None
     rota: Rota | None = None
     provider: Provider | None = None
     receipt: Receipt | None = None
@@ -128,7 +161,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Fields that an entry of the timeline has. ``at`` or ``within`` say when.
 
-    ``why`` is part of the entry's text and ``detail`` part of its details; the rest is equal.
+    ``why`` is part of the entry's text and ``detail`` part of its details; ``held`` names the
+    overlay, or says whether there was any; the rest is equal.
     """
 
     at: Duration | None = None
@@ -150,6 +184,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     value: float | None = None
     count: int | None = None
     late: bool | None = None
+    held: bool | str | None = None
     may_repeat: bool | None = None
     quality: str | None = None
     detail: dict[str, str] | None = None

@@ -32,6 +32,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     value: float | None = None
     count: int | None = None
     late: bool = False
+    held: str = ""
     may_repeat: bool = False
     quality: str = ""
     detail: dict[str, str] = {}
@@ -76,10 +77,7 @@ STAGE = frozenset({"kill", "restart", "suspend", "clock_step"})
 WHATS = frozenset(what.value for what in What) - {"queued"} | HANDED | DELIVERY | STAGE
 """Every word that an entry of this version can have."""
 
-LATER = frozenset(
-    {"shelved", "unshelved", "suppressed", "unsuppressed", "out_of_service", "in_service"}
-    | {"summary", "flapping"}
-)
+LATER = frozenset({"summary"})
 """Words of the format that need what this version does not have."""
 
 

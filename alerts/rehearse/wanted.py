@@ -5,13 +5,11 @@ from types import MappingProxyType
 
 from alerts.engine.alarm import Phase, Status
 from alerts.engine.filter import Stage
+from alerts.engine.overlay import Shade
 from alerts.engine.signal import Trust
 from alerts.rehearse.consistency import Mistake, no_severity, unknown
 from alerts.rehearse.story import Count, Expectation, Final, Story
 from alerts.rehearse.timeline import LATER, WHATS, clock
-
-LATER_OVERLAYS = frozenset({"SH", "DS", "OOS"})
-"""Words of the format that need what this version does not have."""
 
 _STANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -19,7 +17,7 @@ _STANDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "filter": tuple(Stage),
         "quality": tuple(Trust),
         "escalation": tuple(Status),
-        "overlay": ("none",),
+        "overlay": tuple(Shade),
     }
 )
 
@@ -67,9 +65,7 @@ def _final(final: Final, rules: Collection[str]) -> Iterator[tuple[str, str]]:
         yield "", "say what stands at the end: state, quality, filter or another field"
     for field, words in _STANDS.items():
         word = getattr(final, field)
-        if field == "overlay" and word in LATER_OVERLAYS:
-            yield field, f"this version cannot tell {word} yet"
-        elif word is not None:
+        if word is not None:
             for text in unknown(field, word, words):
                 yield field, text
     for text in no_severity(final.severity or ""):

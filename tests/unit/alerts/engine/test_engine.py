@@ -137,7 +137,7 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("verb", "target", "arguments", "why"),
         [
-            ("shelve", "hot", {}, "not known here"),
+            ("silence", "hot", {}, "not known here"),
             ("ack", "cold", {}, "no rule 'cold'"),
             ("ack", "hot", {"severity": "awful"}, "no severity is called 'awful'"),
             ("edit", "hot", {}, "no field to change"),

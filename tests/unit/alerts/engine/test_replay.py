@@ -39,6 +39,10 @@ RULES = (
         steps=(Limit(limit=3.0, severity="critical"),),
         re_alarm=parse("2m"),
         policy="chain",
+        suppress_by="power",
+        suppress_cap=parse("3m"),
+        suppress_after=parse("20s"),
+        shelve_max=parse("10m"),
     ),
     Rule(
         id="cold",
@@ -59,6 +63,9 @@ RULES = (
         count=3,
         window=parse("2m"),
         policy="chain",
+        flapping=3,
+        flapping_window=parse("15m"),
+        guard=True,
     ),
     Rule(id="power", channel="room.power", kind="discrete", limit=1.0, policy="chain"),
     Rule(id="silent", channel="inc1.temperature", kind="silence", policy="chain"),
@@ -77,6 +84,20 @@ ROUND = Policy(
     loop_after=parse("8m"),
     fallback=("M",),
 )
+QUIET: dict[str, tuple[dict[str, str], ...]] = {
+    "shelve": (
+        {"for": "2m", "reason": "r"},
+        {"for": "8m", "reason": "r"},
+        {"one_shot": "true", "reason": "r"},
+        {"for": "1h", "reason": "r"},
+        {"for": "long", "reason": "r"},
+        {},
+    ),
+    "unshelve": ({},),
+    "out_of_service": ({"until": str(START + 300_000), "reason": "r"}, {"reason": "r"}),
+    "in_service": ({},),
+    "suppress": ({"on": "true"}, {"on": "false"}),
+}
 CLOSING = {What.ALL_CLEAR, What.CLOSED}
 
 
@@ -108,7 +129,7 @@ def journals(draw: st.DrawFn) -> list[Entry]:
         now += draw(st.sampled_from([0, 1_000, 5_000, 10_000, 20_000, 60_000, 600_000]))
         kind = draw(
             st.sampled_from(
-                ["scan"] * 12 + ["tick", "ack", "ack", "ack", "order", "started", "step"]
+                ["scan"] * 12 + ["tick", "ack", "ack", "ack", "order", "quiet", "started", "step"]
             )
         )
         if kind == "scan":
@@ -122,7 +143,8 @@ def journals(draw: st.DrawFn) -> list[Entry]:
             now += step
             entries.append(ClockStep(at=now, step=step))
         else:
-            target = draw(st.sampled_from([*(rule.id for rule in RULES), "chain", "nothing"]))
+            names = [*(rule.id for rule in RULES), "chain", "nothing", "inc1"]
+            target = draw(st.sampled_from(names))
             verb = "ack"
             arguments = draw(st.sampled_from([{}, {"occurrence": "1"}, {"severity": "medium"}]))
             if kind == "order":
@@ -142,6 +164,9 @@ def journals(draw: st.DrawFn) -> list[Entry]:
                         ]
                     )
                 )
+            if kind == "quiet":
+                verb = draw(st.sampled_from(sorted(QUIET)))
+                arguments = draw(st.sampled_from(QUIET[verb]))
             entries.append(
                 Command(
                     id=str(number),
@@ -149,7 +174,7 @@ def journals(draw: st.DrawFn) -> list[Entry]:
                     by=draw(st.sampled_from(["A", "B"])),
                     verb=verb,
                     target=target,
-                    via="cli",
+                    via="logic" if verb == "suppress" else "cli",
                     arguments=arguments,
                 )
             )
@@ -277,6 +302,26 @@ def test_bad_quality_never_clears_and_an_ack_covers_only_what_it_saw(
                 seen = view.worst
                 risen = [o for o in told if o.rule == view.rule and o.what is What.SEV_UP]
                 assert all(one.severity <= seen or one.severity == seen for one in risen)
+
+
+@quick
+@given(journals())
+def test_nobody_is_paged_for_what_is_quiet_and_everybody_for_what_was_when_it_ends(
+    entries: list[Entry],
+) -> None:
+    engine = Engine(site())
+    ended = {What.UNSHELVED, What.UNSUPPRESSED, What.IN_SERVICE}
+    for seq, entry in enumerate(entries):
+        shaded = {v.rule for v in engine.views() if v.overlay != "none"}
+        told = engine.advance(seq, entry)
+        lifted = {one.rule for one in told if one.what in ended}
+        assert not {o.rule for o in told if o.what is What.QUEUED} & (shaded - lifted)
+        for view in engine.views():
+            if view.overlay != "none":
+                assert (view.escalation, view.step) == ("IDLE", None)
+            elif view.rule in lifted and view.state == "U" and not view.under:
+                paged = {o.what for o in told if o.rule == view.rule}
+                assert {What.QUEUED, What.SYSTEM} & paged
 
 
 @quick
