@@ -67,9 +67,12 @@ def moment(at: int | None, zone: tzinfo) -> str:
 
 
 def state(alarm: AlarmView) -> str:
-    """Where an alarm stands, and under which other one."""
-    words = _STATES.get(alarm.state, alarm.state)
-    return f"{words}, explained by {alarm.under}" if alarm.under else words
+    """Where an alarm stands, under which other one, and what keeps it from paging."""
+    words = [_STATES.get(alarm.state, alarm.state)]
+    if alarm.under:
+        words.append(f"explained by {alarm.under}")
+    words += [quiet.how for quiet in alarm.quiet]
+    return ", ".join(words)
 
 
 def severity(alarm: AlarmView) -> str:
@@ -78,8 +81,8 @@ def severity(alarm: AlarmView) -> str:
 
 
 def asks(alarm: AlarmView) -> bool:
-    """Whether somebody must still acknowledge it."""
-    return alarm.state in _UNACKNOWLEDGED
+    """Whether somebody must still acknowledge it, and is asked to."""
+    return alarm.state in _UNACKNOWLEDGED and not alarm.quiet
 
 
 def limit(rule: Rule, unit: str, severity_word: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from culturewatch import logs
+from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.faults import FAILED, told
 from devices import duration
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="Monitoring for cell-culture and cryobank laboratories.",
 )
 app.add_typer(batch_commands, name="batch")
+app.add_typer(alarm_commands, name="alarm")
 app.command()(record)
 app.command()(verify)
 

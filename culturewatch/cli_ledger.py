@@ -157,7 +157,7 @@ def record(
     from storage.journal import JournalError  # noqa: PLC0415
 
     with told(StoreError, RecordError, Refused, DatabaseError, JournalError):
-        made = write_record(load(site), batch, out, by=_person(by))
+        made = write_record(load(site), batch, out, by=person(by))
         _say(f"{made}: the record of {batch}; open {made / 'record.html'}")
 
 
@@ -207,10 +207,10 @@ class _Signature:
         self._site = site
 
     def __call__(self, by: str, at: str, reason: str) -> Signed:
-        return Signed(by=_person(by), at=self.instant("--at", at), reason=reason)
+        return Signed(by=person(by), at=self.instant("--at", at), reason=reason)
 
     def instant(self, option: str, text: str) -> int | None:
-        return _instant(self._site, option, text)
+        return instant(self._site, option, text)
 
 
 @contextmanager
@@ -227,7 +227,12 @@ def _ledger(path: Path) -> Iterator["tuple[Ledger, _Signature]"]:
         yield ledger, _Signature(site)
 
 
-def _person(by: str) -> str:
+def person(by: str) -> str:
+    """Who does it: ``by``, or who is logged in.
+
+    Raises:
+        SiteError: that is no name that can be kept.
+    """
     try:
         name = by or getpass.getuser()
     except KeyError as error:
@@ -237,8 +242,12 @@ def _person(by: str) -> str:
     return name
 
 
-def _instant(site: Site, option: str, text: str) -> int | None:
-    """Epoch milliseconds; a time without an offset is one of the site's zone."""
+def instant(site: Site, option: str, text: str) -> int | None:
+    """Epoch milliseconds; a time without an offset is one of the site's zone.
+
+    Raises:
+        SiteError: the text given with ``option`` is no time.
+    """
     if not text:
         return None
     try:

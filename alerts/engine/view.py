@@ -4,8 +4,21 @@ import msgspec
 
 from alerts.engine.alarm import Phase
 from alerts.engine.monitor import Monitor
+from alerts.engine.overlay import Overlay
 from alerts.engine.signal import Signal
 from alerts.engine.site import explained
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True):
+    """What keeps an alarm from paging: ``how``, ``by`` whom if anybody, ``why``, ``until`` when.
+
+    ``until`` is epoch milliseconds, UTC: it ends by itself.
+    """
+
+    how: str
+    until: int
+    why: str
+    by: str = ""
 
 
 class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,7 +29,8 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     states of the tables A1 to A5. ``severity`` is the current one, ``worst`` the highest of the
     occurrence: what an acknowledgement must have seen. ``under`` is the active alarm that
     explains this one, ``consequences`` are the active alarms that this one explains.
-    ``value`` and ``value_at`` are the newest good sample of the channel.
+    ``quiet`` is what keeps it from paging, the strongest first; ``held`` counts what would have
+    paged meanwhile. ``value`` and ``value_at`` are the newest good sample of the channel.
     """
 
     rule: str
@@ -36,6 +50,8 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     paged: tuple[str, ...]
     under: str
     consequences: tuple[str, ...]
+    quiet: tuple[Quiet, ...] = ()
+    held: int = 0
     value: float | None
     value_at: int | None
 
@@ -64,6 +80,22 @@ def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
         paged=alarm.paged,
         under=alarm.under,
         consequences=tuple(m.rule.id for m in explained(monitor)),
+        quiet=_quiet(alarm.overlay, offset),
+        held=alarm.overlay.held,
         value=signal.value,
         value_at=None if signal.good_at is None else signal.good_at + offset,
     )
+
+
+def _quiet(overlay: Overlay, offset: int) -> tuple[Quiet, ...]:
+    found = []
+    if (permit := overlay.service) is not None:
+        out = Quiet(how="out of service", until=permit.until + offset, why=permit.reason)
+        found.append(msgspec.structs.replace(out, by=permit.by))
+    if (design := overlay.design) is not None:
+        until = (design.until if design.ends is None else design.ends) + offset
+        found.append(Quiet(how="suppressed by design", until=until, why=design.cause))
+    if (shelf := overlay.shelf) is not None:
+        how = "shelved for one occurrence" if shelf.one_shot else "shelved"
+        found.append(Quiet(how=how, until=shelf.until + offset, why=shelf.reason, by=shelf.by))
+    return tuple(found)

@@ -1,0 +1,227 @@
+"""``culturewatch alarm …``: what is open, what is kept quiet, and what people do about it."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from console import words
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant, person
+from culturewatch.faults import FAILED, told
+from culturewatch.site import Site, SiteError, load
+from devices import duration
+
+if TYPE_CHECKING:
+    from alerts.engine.view import AlarmView
+
+alarm_commands = typer.Typer(
+    no_args_is_help=True, help="List, acknowledge, shelve and take out of service."
+)
+
+RuleId = Annotated[str, typer.Argument(metavar="RULE", help="the id of a rule")]
+Target = Annotated[
+    str, typer.Argument(metavar="RULE|DEVICE", help="a rule, or all of a device but its guards")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
+Note = Annotated[str, typer.Option("--note", help="what was found or done")]
+Why = Annotated[str, typer.Option("--reason", help="why; without one it is refused")]
+For = Annotated[str, typer.Option("--for", metavar="SPAN", help="how long, such as 90m")]
+Until = Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601")]
+
+
+@alarm_commands.command("list")
+def list_(
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="normal ones too")] = False,
+    as_json: AsJson = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Show the alarms that are open, those that nobody acknowledged first."""
+    loaded, alarms = _alarms(site)
+    shown = [alarm for alarm in alarms if everything or alarm.state != "N"]
+    shown.sort(key=lambda alarm: (not words.asks(alarm), alarm.rule))
+    if as_json:
+        _say(msgspec.json.encode(shown).decode())
+        return
+    for alarm in shown:
+        _say(_line(alarm, loaded))
+    if not shown:
+        _say("no alarm is open")
+
+
+@alarm_commands.command()
+def silenced(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
+    """Show every alarm that pages nobody now: by whom, why, and until when."""
+    loaded, alarms = _alarms(site)
+    shown = [alarm for alarm in alarms if alarm.quiet]
+    if as_json:
+        _say(msgspec.json.encode(shown).decode())
+        return
+    for alarm in shown:
+        for quiet in alarm.quiet:
+            until = words.moment(quiet.until, loaded.zone)
+            who = f" by {quiet.by}" if quiet.by else ""
+            held = f"; {alarm.held} times it would have paged" if alarm.held else ""
+            _say(f"{alarm.rule}: {quiet.how}{who} until {until}: {quiet.why}{held}")
+    if not shown:
+        _say("nothing is silenced")
+
+
+@alarm_commands.command()
+def history(
+    rule: Annotated[str, typer.Argument(metavar="[RULE]", help="one rule; default: all")] = "",
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
+    as_json: AsJson = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Show what happened to alarms, the newest last."""
+    from alerts.reader import AlarmReader  # noqa: PLC0415 # --help needs none of it
+    from alerts.schema import StoreError  # noqa: PLC0415
+    from culturewatch import paths  # noqa: PLC0415
+
+    with told(StoreError):
+        loaded = load(site)
+        with AlarmReader(paths.alarms(loaded.data)) as reader:
+            rows = reader.history(limit=limit, rule=rule or None)
+    rows.reverse()
+    if as_json:
+        _say(msgspec.json.encode([row.transition for row in rows]).decode())
+        return
+    for row in rows:
+        one = row.transition
+        who = " ".join(filter(None, (one.to and f"to {one.to}", one.by and f"by {one.by}")))
+        number = f"#{one.occurrence}" if one.occurrence else ""
+        parts = (
+            words.moment(one.at, loaded.zone),
+            f"{one.what.value:<14}",
+            f"{one.rule}{number}",
+            who,
+        )
+        _say("  ".join(part for part in (*parts, one.why) if part))
+    if not rows:
+        _say("nothing has happened yet")
+
+
+@alarm_commands.command()
+def ack(rule: RuleId, *, note: Note = "", by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+    """Take an alarm: its escalation stops. Acknowledged is not fixed."""
+    _order(site, "ack", rule, by, note=note)
+
+
+@alarm_commands.command()
+def unack(rule: RuleId, *, note: Note = "", by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+    """Give an alarm back: people are paged again, from the first step."""
+    _order(site, "unack", rule, by, note=note)
+
+
+@alarm_commands.command()
+def reset(rule: RuleId, *, note: Note = "", by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+    """Reset a latched alarm that is gone and acknowledged."""
+    _order(site, "reset", rule, by, note=note)
+
+
+@alarm_commands.command()
+def shelve(
+    rule: RuleId,
+    *,
+    span: For = "",
+    reason: Why = "",
+    one_shot: Annotated[
+        bool, typer.Option("--one-shot", help="until it has returned once")
+    ] = False,
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Keep an alarm from paging for a while; what is active when that ends pages at once."""
+    once = "true" if one_shot else ""
+    _order(site, "shelve", rule, by, **{"for": span}, reason=reason, one_shot=once)
+
+
+@alarm_commands.command()
+def unshelve(rule: RuleId, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+    """Take an alarm off the shelf."""
+    _order(site, "unshelve", rule, by)
+
+
+@alarm_commands.command()
+def out_of_service(
+    target: Target,
+    *,
+    until: Until = "",
+    span: For = "",
+    reason: Why = "",
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Take a rule, or a device, out of service under a permit that ends by itself."""
+    with told():
+        ends = _ends(load(site), until, span)
+    _order(site, "out_of_service", target, by, until=str(ends), reason=reason)
+
+
+@alarm_commands.command()
+def in_service(target: Target, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+    """Put a rule, or a device, back into service."""
+    _order(site, "in_service", target, by)
+
+
+def _order(path: Path, verb: str, target: str, by: str, /, **arguments: str) -> None:
+    from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
+    from storage.inbox import InboxError  # noqa: PLC0415
+
+    with told(InboxError):
+        answer = order(load(path), verb, target, by=person(by), arguments=arguments)
+    if answer is None:
+        sys.stderr.write(
+            f"culturewatch: {verb} {target} is kept, but no core has answered; it is done when one "
+            "runs: look at `culturewatch status`\n"
+        )
+        raise SystemExit(FAILED)
+    if not answer.accepted:
+        sys.stderr.write(f"culturewatch: {target}: refused: {answer.why}\n")
+        raise SystemExit(FAILED)
+    _say(f"{target}: {answer.why or 'done'}")
+
+
+def _alarms(path: Path) -> "tuple[Site, list[AlarmView]]":
+    from alerts.reader import AlarmReader  # noqa: PLC0415 # --help needs none of it
+    from alerts.schema import StoreError  # noqa: PLC0415
+    from culturewatch import paths  # noqa: PLC0415
+
+    with told(StoreError):
+        loaded = load(path)
+        with AlarmReader(paths.alarms(loaded.data)) as reader:
+            return loaded, reader.alarms()
+    raise AssertionError("told() ends the program")
+
+
+def _ends(site: Site, until: str, span: str) -> int:
+    if bool(until) == bool(span):
+        raise SiteError(["say either --until TIME or --for SPAN: a permit ends by itself"])
+    if span:
+        try:
+            wait = duration.parse(span)
+        except ValueError as error:
+            raise SiteError([f"--for {span}: {error}"]) from error
+        return round(datetime.now(site.zone).timestamp() * 1000) + int(wait)
+    return instant(site, "--until", until) or 0
+
+
+def _line(alarm: "AlarmView", site: Site) -> str:
+    acked = ", ".join(alarm.acked_by)
+    facts = (
+        f"{words.severity(alarm):<8}",
+        alarm.rule,
+        words.state(alarm),
+        f"since {words.moment(alarm.since, site.zone)}" if alarm.since else "",
+        f"acknowledged by {acked}" if acked else "",
+    )
+    return "  ".join(fact for fact in facts if fact)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

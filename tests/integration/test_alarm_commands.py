@@ -1,0 +1,85 @@
+"""``culturewatch alarm …`` as people type it, beside a core that runs."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from culturewatch.site import Site
+from simulators.scenario import Door
+from tests.integration.laboratory import core, heard, lay_out, rooms, until
+from tests.integration.test_cli import typed
+
+RULE = "inc1-door-open"
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("USER", "tester")
+    return lay_out(tmp_path)
+
+
+async def alarm(*words: str) -> tuple[int, str]:
+    return await asyncio.to_thread(typed, "alarm", *words)
+
+
+@pytest.mark.slow
+async def test_people_shelve_acknowledge_and_take_out_of_service(site: Site) -> None:
+    async with rooms(site) as hardware:
+        with core(site) as running:
+            await until(lambda: "inc1" in heard(site), why=lambda: running.said)
+
+            code, said = await alarm("shelve", RULE, "--for", "1h")
+            assert (code, "needs a reason" in said) == (1, True)
+            code, said = await alarm(
+                "shelve", RULE, "--for", "1h", "--reason", "loading", "--by", "S"
+            )
+            assert (code, "shelved by S until" in said) == (0, True)
+            hardware.act(Door(device="inc1", open=True))
+            await until(lambda: site_state(site) == "U", why=lambda: running.said)
+            code, said = await alarm("silenced")
+            assert "inc1-door-open: shelved by S until" in said
+            assert "loading; 1 times it would have paged" in said
+            assert not (site.data / "inbox.jsonl").exists()
+
+            assert (await alarm("unshelve", RULE))[0] == 0
+            await until((site.data / "inbox.jsonl").exists, why=lambda: running.said)
+            code, said = await alarm("ack", RULE, "--note", "on my way")
+            assert (code, "on my way" in said) == (0, True)
+            assert "acknowledged by tester" in (await alarm("list"))[1]
+
+            code, said = await alarm("out-of-service", "inc1", "--for", "2h", "--reason", "repair")
+            assert code == 0
+            _, said = await alarm("silenced", "--json")
+            silent = {one["rule"] for one in json.loads(said)}
+            assert silent == {RULE, "inc1-silent"}
+            assert (await alarm("in-service", "inc1"))[0] == 0
+            assert await alarm("silenced") == (0, "nothing is silenced\n")
+            _, said = await alarm("history", RULE)
+            whats = [line.split()[3] for line in said.splitlines()]
+            assert whats[:4] == ["refused", "shelved", "set", "unshelved"]
+
+
+def site_state(site: Site) -> str:
+    said = json.loads(typed("alarm", "list", "--all", "--json", "--site", str(site.path))[1])
+    return str(next(one["state"] for one in said if one["rule"] == RULE))
+
+
+async def test_what_no_core_answers_is_kept_and_said_to_be(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("culturewatch.order.ANSWER_S", 0.2)
+    code, said = await alarm("ack", RULE)
+    assert code == 1
+    assert "is kept, but no core has answered" in said
+    assert (site.data / "inbox.db").exists()
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("words", ["--until yesterday --reason r", "--for long --reason r", ""])
+async def test_a_permit_without_an_end_is_wrong_use(words: str) -> None:
+    code, said = await alarm("out-of-service", "inc1", *words.split())
+    assert code == 2
+    assert said.count("\n") == 1
