@@ -10,9 +10,21 @@ from alerts.policy import Policy
 from alerts.rule import Rule, Severity
 
 MIN_FLAPPING = 3
-LIMITED = frozenset({"high", "low", "count"})
 FAR = 1e15
 """No quantity is measured in numbers further from zero than this."""
+
+LIMITED = frozenset({"high", "low", "count"})
+"""Kinds whose limit is one of the channel's value."""
+
+NEED_LIMIT = LIMITED | {"rate", "time-to-limit", "evaporation", "difference"}
+NEED_LIMIT |= {"disagreement", "spike"}
+NEED_WINDOW = frozenset({"rate", "time-to-limit", "evaporation", "stuck"})
+NEED_BAND = frozenset({"time-to-limit", "evaporation"})
+"""Kinds in which the deadband tells a refill from noise."""
+
+LEAST_LIMIT = {"evaporation": 1, "spike": 0, "difference": 0, "disagreement": 0}
+OTHERS = {"difference": (1, 1), "disagreement": (2, 6), "high": (0, 6), "low": (0, 6)}
+"""How many other channels a kind may look at, the fewest and the most."""
 
 
 class Mistake(NamedTuple):
@@ -37,20 +49,44 @@ def mistakes(
             yield Mistake(None, "", f"policy {policy.id!r}: {text}")
     yield from _identities(rules)
     for index, rule in enumerate(rules):
-        if rule.policy and rule.policy not in policies:
-            known = ", ".join(policies) or "none"
-            text = f"no policy is called {rule.policy!r}; known: {known}"
-            yield Mistake(index, "policy", text)
-        spec = channels.get(rule.channel)
-        if spec is None:
-            yield Mistake(index, "channel", f"there is no channel {rule.channel!r}")
-        else:
-            for field, text in tuple(_ranges(rule, spec)) or _numbers(rule):
-                yield Mistake(index, field, text)
+        for field, text in _named(rule, channels, policies):
+            yield Mistake(index, field, text)
+        for text in _others(rule, channels):
+            yield Mistake(index, "against", text)
         for field, text in (*_shape(rule), *(_rationale(rule) if rationale else ())):
             yield Mistake(index, field, text)
     yield from _inhibitions(rules)
     yield from _suppressions(rules)
+
+
+def _named(
+    rule: Rule, channels: Mapping[str, ChannelSpec], policies: Mapping[str, Policy]
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with what the rule names."""
+    if rule.policy and rule.policy not in policies:
+        known = ", ".join(policies) or "none"
+        yield "policy", f"no policy is called {rule.policy!r}; known: {known}"
+    spec = channels.get(rule.channel)
+    if spec is None:
+        yield "channel", f"there is no channel {rule.channel!r}"
+    else:
+        yield from tuple(_ranges(rule, spec)) or _numbers(rule)
+
+
+def _others(rule: Rule, channels: Mapping[str, ChannelSpec]) -> Iterator[str]:
+    own = channels.get(rule.channel)
+    for name in rule.against:
+        other = channels.get(name)
+        if other is None:
+            yield f"there is no channel {name!r}"
+        elif own is not None and other.quantity != own.quantity:
+            yield f"{name} measures {other.quantity}, {own.id} {own.quantity}"
+    if len({rule.channel, *rule.against}) <= len(rule.against):
+        yield "each channel stands once, and not the rule's own"
+    fewest, most = OTHERS.get(rule.kind, (0, 0))
+    if not fewest <= len(rule.against) <= most:
+        many = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+        yield f"a {rule.kind} rule looks at {many} other channels"
 
 
 def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[str]:
@@ -111,7 +147,7 @@ def _ranges(rule: Rule, spec: ChannelSpec) -> Iterator[tuple[str, str]]:
 def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
     if not rule.id:
         yield "id", "it needs an id"
-    if rule.kind in LIMITED and rule.limit is None:
+    if rule.kind in NEED_LIMIT and rule.limit is None:
         yield "limit", f"a {rule.kind} rule needs a limit"
     if rule.deadband < 0:
         yield "deadband", f"a deadband is not negative; got {rule.deadband:g}"
@@ -123,14 +159,32 @@ def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "flapping", "flapping and flapping_window go together"
     if rule.flapping is not None and rule.flapping < MIN_FLAPPING:
         yield "flapping", f"flapping is at least {MIN_FLAPPING} activations; got {rule.flapping}"
+    yield from _measure(rule)
     yield from _count(rule)
     yield from _steps(rule)
+
+
+def _measure(rule: Rule) -> Iterator[tuple[str, str]]:
+    """What kinds need that judge something else than the value."""
+    if rule.kind in NEED_WINDOW and not rule.window:
+        yield "window", f"a {rule.kind} rule needs the window over which it looks"
+    if rule.kind in NEED_BAND and rule.deadband == 0:
+        yield "deadband", f"a {rule.kind} rule needs a deadband, to tell a refill from noise"
+    least = LEAST_LIMIT.get(rule.kind)
+    if least is not None and rule.limit is not None and rule.limit <= least:
+        yield "limit", f"the limit of a {rule.kind} rule is greater than {least}"
+    if rule.kind == "rate" and rule.limit == 0:
+        yield "limit", "a rate of 0 is no limit; negative for falling, positive for rising"
+    for field, kind in (("within", "time-to-limit"), ("every", "overdue")):
+        given = getattr(rule, field)
+        if (rule.kind == kind) != bool(given):
+            yield field, f"{field} goes with a {kind} rule, as a time greater than nothing"
 
 
 def _count(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.kind == "count" and rule.count is None:
         yield "kind", "a count rule needs count and window"
-    if (rule.count is None) != (rule.window is None):
+    if rule.kind not in NEED_WINDOW and (rule.count is None) != (rule.window is None):
         yield "count", "count and window go together"
     if rule.count is not None and rule.count < 1:
         yield "count", f"count is at least 1; got {rule.count}"
@@ -141,7 +195,7 @@ def _count(rule: Rule) -> Iterator[tuple[str, str]]:
 def _steps(rule: Rule) -> Iterator[tuple[str, str]]:
     if not rule.steps:
         return
-    if rule.kind not in LIMITED:
+    if rule.kind not in LIMITED or rule.against:
         yield "steps", f"a {rule.kind} rule has no steps"
         return
     if rule.limit is None:

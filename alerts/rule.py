@@ -24,7 +24,22 @@ class Severity(IntEnum):
 
 
 SeverityWord = Literal["advisory", "low", "medium", "high", "critical"]
-Kind = Literal["high", "low", "count", "silence", "discrete", "out-of-range"]
+Kind = Literal[
+    "high",
+    "low",
+    "count",
+    "discrete",
+    "rate",
+    "time-to-limit",
+    "evaporation",
+    "difference",
+    "disagreement",
+    "spike",
+    "stuck",
+    "silence",
+    "out-of-range",
+    "overdue",
+]
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,6 +60,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``inhibited_by`` names the rule whose alarm, while active, explains this one: it is listed
     under it and nobody is paged for it. ``out-of-range`` sets when the channel carries a fault
     code or an impossible number and clears after ``good_after`` good samples in a row.
+    ``rate`` sets when the change an hour over ``window`` is at least ``limit``, or at most where
+    that is negative. ``time-to-limit`` sets when, by the course over ``window``, ``limit`` may be
+    reached within ``within``. ``evaporation`` sets when a level falls ``limit`` times faster over
+    ``window`` than it used to. ``stuck`` sets when the value has not moved for ``window``.
+    ``spike`` holds a value that jumps by ``limit`` back until the next one confirms it.
+    ``difference`` (from the one channel in ``against``) and ``disagreement`` (from where it and
+    the others in ``against`` agree) set beyond ``limit``; one that disagrees is not trusted.
+    ``high`` and ``low`` with ``against`` judge the vote of the probes. ``overdue`` sets ``every``
+    so long after it was last ``done`` (a command).
     ``suppress_by`` names the rule whose condition, delays aside (a door that is open), keeps this
     one from paging: for ``suppress_cap`` at the longest, and ``suppress_after`` beyond its end. A
     ``guard`` stays in service when its device is taken out. ``flapping`` activations within
@@ -69,6 +93,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     re_alarm: Duration | None = None
     repeat_gap: Duration | None = None
     shelve_max: Duration = Duration(8 * 3_600_000)
+    within: Duration | None = None
+    every: Duration | None = None
+    against: tuple[str, ...] = ()
     inhibited_by: str | None = None
     suppress_by: str | None = None
     suppress_cap: Duration | None = None

@@ -185,6 +185,7 @@ def _filled(rule: Rule, channel: str, device: str, key: str) -> Rule:
         id=fill(rule.id),
         channel=channel,
         policy=fill(rule.policy),
+        against=tuple(fill(name) for name in rule.against),
         inhibited_by=None if rule.inhibited_by is None else fill(rule.inhibited_by),
         suppress_by=None if rule.suppress_by is None else fill(rule.suppress_by),
         cause=fill(rule.cause),

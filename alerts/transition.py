@@ -47,6 +47,7 @@ class What(StrEnum):
     OUT_OF_SERVICE = "out_of_service"
     IN_SERVICE = "in_service"
     FLAPPING = "flapping"
+    DONE = "done"
 
 
 HELD = frozenset({What.SET, What.SEV_UP, What.RE_ALARM, What.UNACK})

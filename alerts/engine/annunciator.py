@@ -188,8 +188,7 @@ class Annunciator:
         moment.severity = None if ends else monitor.severity(level)
         moment.since = found.since if ends or shown.before >= 0 else monitor.filters[0].anchor
         moment.late = moment.late or found.late
-        measured = monitor.judges_values and bool(told)
-        moment.value = found.value if measured else None
+        moment.value = _value(monitor, found) if told else None
         if ends:
             moment.why = cleared_because(monitor, found)
         else:
@@ -235,6 +234,15 @@ class Annunciator:
                 detail={"quality": signal.trust.value},
             )
         )
+
+
+def _value(monitor: Monitor, found: Found) -> float | None:
+    """The value of the channel that it was judged by; a measure is told in words."""
+    if not monitor.judges_values:
+        return None
+    if monitor.measure is None:
+        return found.value
+    return None if monitor.channel is None else monitor.channel.signal.value
 
 
 def _event(shown: Touched, before: int, after: int) -> Event | None:

@@ -198,7 +198,15 @@ class Engine:
         for watch in self._site.watches.values():
             watch.await_new(self._clock.now)
             self._heard.add(watch)
+        self._await_new()
         self._schedule()
+
+    def _await_new(self) -> None:
+        """What was never done is due from when it was first waited for."""
+        for monitor in self._site.monitors.values():
+            if monitor.rule.every is not None and monitor.awaited_at is None:
+                monitor.awaited_at = self._clock.now
+                self._annunciator.keep(monitor)
 
     def _restart(self) -> None:
         """A run began: silence is allowed anew, then what fell due meanwhile is done, late."""
@@ -206,6 +214,7 @@ class Engine:
         for watch in self._site.watches.values():
             watch.restart(clock.now)
             self._heard.add(watch)
+        self._await_new()
         self._schedule()
         clock.resuming = True
         self._work_off(clock.now)

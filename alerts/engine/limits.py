@@ -14,6 +14,14 @@ MOST = 1e300
 """A value of more parts than this, either way, is judged as if it had so many."""
 
 
+OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue"})
+"""Kinds that watch for samples, or for time, instead of values."""
+
+HOUR_MS = 3_600_000
+FINE = 1e-6
+BAND = 0.1
+
+
 class Side(IntEnum):
     """Of a limit: beyond it, past the deadband on the safe side, or between the two."""
 
@@ -71,16 +79,36 @@ def _side(level: Level, scaled: int) -> Side:
     return Side.FALSE if scaled <= level.clear_at else Side.INSIDE
 
 
+def _derived(rule: Rule) -> Limits | None:
+    """Limits on a measure with a unit of its own; it clears a tenth away from where it set."""
+    sign, edge, unit = 1, rule.limit or 0.0, FINE
+    if rule.kind == "time-to-limit":
+        sign, edge = -1, (rule.within or 0) / HOUR_MS
+    elif rule.kind == "stuck":
+        # It clears with the first value that moved.
+        level = Level(int(rule.window or 0), 0, Severity[rule.severity.upper()])
+        return Limits(0.001, 1, (level,))
+    elif rule.kind == "rate":
+        sign = -1 if edge < 0 else 1
+    elif rule.kind != "evaporation":
+        return None
+    set_at = sign * round(edge / unit)
+    clear_at = set_at - max(1, round(abs(edge) * BAND / unit))
+    return Limits(unit, sign, (Level(set_at, clear_at, Severity[rule.severity.upper()]),))
+
+
 def compiled(rule: Rule, resolution: float) -> Limits:
     """The limits of a rule on a channel of this resolution (stored unit).
 
     Rules that watch for samples instead of values have one level that no value reaches.
     """
     part = resolution / PARTS
-    sign = -1 if rule.kind == "low" else 1
     severity = Severity[rule.severity.upper()]
-    if rule.kind in {"silence", "out-of-range"}:
+    if rule.kind in OF_SAMPLES:
         return Limits(part, 1, (Level(0, 0, severity, exact=True),))
+    if (derived := _derived(rule)) is not None:
+        return derived
+    sign = -1 if rule.kind == "low" else 1
     first = 1.0 if rule.limit is None else rule.limit
     pairs = [(first, severity)]
     pairs += [(step.limit, Severity[step.severity.upper()]) for step in rule.steps]

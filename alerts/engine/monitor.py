@@ -1,6 +1,7 @@
 """One rule at work: its limits, filters and alarm. Times are steady milliseconds."""
 
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -9,6 +10,7 @@ from alerts.channel import ChannelSpec
 from alerts.engine import filter as a1
 from alerts.engine.alarm import Alarm, Phase
 from alerts.engine.filter import Delays, Event, Filter, Found, Sample, Stage
+from alerts.engine.gauge import Frame, Seen, State, jump, measure_of
 from alerts.engine.limits import Side, compiled
 from alerts.engine.signal import Signal, Trust
 from alerts.engine.trend import with_point
@@ -17,6 +19,9 @@ from alerts.rule import Rule, Severity
 
 PERIODS = 3
 """A channel is silent after so many periods without a sample, where no rule says otherwise."""
+
+NO_VALUES = frozenset({"silence", "out-of-range", "spike", "disagreement", "overdue"})
+"""Kinds that judge how samples come, not what they say of the process."""
 
 SIDE_EVENTS: Mapping[Side, Event] = {
     Side.TRUE: Event.TRUE,
@@ -47,6 +52,9 @@ class RulePart(msgspec.Struct, frozen=True, array_like=True):
     alarm: Alarm
     edits: dict[str, str]
     removed: bool = False
+    gauge: State | None = None
+    done_at: int | None = None
+    awaited_at: int | None = None
 
 
 class Monitor:
@@ -57,9 +65,21 @@ class Monitor:
     ``changed`` a state that differs from what was stored.
     """
 
-    def __init__(self, rule: Rule, spec: ChannelSpec, policy: Policy | None, order: int) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        spec: ChannelSpec,
+        policy: Policy | None,
+        order: int,
+        *,
+        others: tuple[ChannelSpec, ...] = (),
+    ) -> None:
         self.base = rule
         self.spec = spec
+        self.others = others
+        self.gauge: State | None = None
+        self.done_at: int | None = None
+        self.awaited_at: int | None = None
         self.order = order
         self.scheduled: int | None = None
         self.definition = ""
@@ -82,8 +102,11 @@ class Monitor:
         self.rule = rule
         self.policy = policy
         self.limits = compiled(rule, self.spec.resolution)
-        self.delays = _delays(rule, self.spec)
-        self.low, self.high = self.limits.calm()
+        self.delays = _delays(rule, self.spec, self.limits.sign)
+        self.measure = measure_of(rule)
+        periods = tuple(one.period_ms for one in (self.spec, *self.others))
+        self.frame = Frame(rule, self.spec.resolution, periods)
+        self.low, self.high = self.limits.calm() if self.measure is None else (inf, -inf)
         self.allowance = int(rule.on_delay) or PERIODS * self.spec.period_ms
         wanted = len(self.limits.levels)
         kept = self.filters[:wanted]
@@ -92,7 +115,7 @@ class Monitor:
     @property
     def judges_values(self) -> bool:
         """Whether it looks at values, not at whether and how they come."""
-        return self.rule.kind not in {"silence", "out-of-range"}
+        return self.rule.kind not in NO_VALUES
 
     @property
     def level(self) -> int:
@@ -124,6 +147,9 @@ class Monitor:
     def due(self) -> int | None:
         """The earliest of its timers."""
         timers = [f.due for f in self.filters if f.due is not None]
+        overdue = self.overdue_from
+        if overdue is not None:
+            timers.append(overdue)
         alarm = self.alarm.due
         if alarm is not None:
             timers.append(alarm)
@@ -146,8 +172,18 @@ class Monitor:
         self.filters = tuple(states)
         return Touched(self, before, tuple(found))
 
-    def show_value(self, sample: Sample, *, late: bool) -> Touched:
-        """Let each filter see a good value from its own side."""
+    def show_value(self, sample: Sample, *, late: bool, place: int = 0) -> Touched:
+        """Let each filter see a good value from its own side.
+
+        A measure is taken of live samples in their order; late ones say nothing of it.
+        """
+        if self.measure is not None:
+            if late:
+                return Touched(self, self.level, ())
+            measured = self.take(sample, place)
+            if measured is None:
+                return Touched(self, self.level, ())
+            sample = sample._replace(value=measured)
         shown = []
         for state, side in zip(self.filters, self.limits.sides(sample.value), strict=True):
             event = Event.LATE if late or self._reopens(state, side, sample) else SIDE_EVENTS[side]
@@ -156,8 +192,49 @@ class Monitor:
             self._remember(sample)
         return self.show_each(shown)
 
+    @property
+    def overdue_from(self) -> int | None:
+        """When what it waits for has to be done, None once that is said."""
+        if self.rule.every is None or self.removed or self.level >= 0:
+            return None
+        return self.awaited_at if self.done_at is None else self.done_at + int(self.rule.every)
+
+    def note_done(self, at: int, now: int) -> Touched:
+        """What it waits for was done at ``at``; over, unless that is too long ago as well."""
+        self.done_at = at if self.done_at is None else max(at, self.done_at)
+        self.changed = True
+        if self.level < 0 or self.done_at + int(self.rule.every or 0) <= now:
+            return Touched(self, self.level, ())
+        return self.show(Event.FALSE, Sample(at=now, now=now))
+
+    def screen(self, sample: Sample) -> tuple[str, Event | None]:
+        """Why a sample is not to be trusted, empty if it is, and what the filters are shown."""
+        if self.rule.kind == "spike":
+            seen = Seen(sample.at, sample.value)
+            self.gauge, jumps = jump(self.frame, self.gauge, seen)
+            self.changed = True
+            return ("spike", Event.TRUE) if jumps else ("", Event.FALSE)
+        apart = self.take(sample)
+        if apart is None:
+            return "", None
+        side = self.limits.sides(apart)[0]
+        disagrees = side is Side.TRUE or (side is Side.INSIDE and self.level >= 0)
+        return ("disagrees with the other probes" if disagrees else ""), SIDE_EVENTS[side]
+
+    def take(self, sample: Sample, place: int = 0) -> float | None:
+        """What the rule judges instead of the value, None where this sample says nothing."""
+        if self.measure is None:
+            return sample.value
+        seen = Seen(sample.at, sample.value, place)
+        self.gauge, measured = self.measure(self.frame, self.gauge, seen)
+        self.changed = True
+        return measured
+
     def show_due(self, now: int, limit: int, *, late: bool) -> Touched:
         """Work off the filter timers that were due by ``limit``."""
+        overdue = self.overdue_from
+        if overdue is not None and overdue <= limit:
+            return self.show(Event.TRUE, Sample(at=overdue, now=now, late=late))
         before, found = self.level, []
         states = list(self.filters)
         for index, state in enumerate(states):
@@ -171,11 +248,23 @@ class Monitor:
 
     def part(self) -> RulePart:
         """What is to be stored."""
-        return RulePart(self.definition, self.filters, self.alarm, self.edits, self.removed)
+        return RulePart(
+            self.definition,
+            self.filters,
+            self.alarm,
+            self.edits,
+            self.removed,
+            self.gauge,
+            self.done_at,
+            self.awaited_at,
+        )
 
     def restore(self, part: RulePart) -> None:
         """Go on from what was stored; a definition that changed meanwhile is ``foreign``."""
         self.alarm = part.alarm
+        self.gauge = part.gauge
+        self.done_at = part.done_at
+        self.awaited_at = part.awaited_at
         wanted = len(self.filters)
         self.filters = (part.filters + (Filter(),) * wanted)[:wanted]
         self.foreign = part.definition != self.definition
@@ -196,15 +285,17 @@ class Monitor:
                 self.changed = True
 
 
-def _delays(rule: Rule, spec: ChannelSpec) -> Delays:
+def _delays(rule: Rule, spec: ChannelSpec, sign: int) -> Delays:
     on: int | None = int(rule.on_delay)
-    if rule.kind == "silence" or (rule.kind == "count" and not on):
-        on = 0 if rule.kind == "silence" else None
+    if rule.kind in {"silence", "overdue"}:
+        on = 0
+    elif rule.count is not None and rule.kind in {"count", "spike"} and not on:
+        on = None
     return Delays(
         on=on,
         off=int(rule.off_delay),
         needed=rule.count,
         window=None if rule.window is None else int(rule.window),
-        sign=-1 if rule.kind == "low" else 1,
+        sign=sign,
         bridge=PERIODS * spec.period_ms,
     )

@@ -117,6 +117,23 @@ class Orders:
         self._redraw(monitor)
         self._reconsider(monitor)
 
+    def note_done(self, monitor: Monitor, command: Command) -> None:
+        """What an ``overdue`` rule waits for was done, ``at`` then (epoch ms) or just now."""
+        moment = self.annunciator.moment(monitor, _act(command))
+        at = command.arguments.get("at", "")
+        when = int(at) - moment.offset if at.isdecimal() else moment.now
+        if monitor.rule.kind != "overdue":
+            telling.refuse(monitor.alarm, moment, "its rule waits for nothing to be done")
+        elif not moment.note.strip():
+            telling.refuse(monitor.alarm, moment, "say with a note what was found")
+        elif when > moment.now:
+            telling.refuse(monitor.alarm, moment, "it cannot have been done in the future")
+        else:
+            done = moment.clock(when)
+            moment.say(monitor.alarm, What.DONE, since=when, why=moment.note, detail={"at": done})
+            self.annunciator.apply(monitor.note_done(when, moment.now), _act(command))
+            self.annunciator.keep(monitor)
+
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
         """Work by ``after`` from now on, and write down what differs from ``before``."""
         differing = described(before, after)
@@ -218,6 +235,7 @@ ORDERS: Mapping[str, Callable[[Orders, Monitor, Command], None]] = MappingProxyT
         "reset": Orders.reset,
         "edit": Orders.edit,
         "remove": Orders.remove,
+        "done": Orders.note_done,
     }
 )
 
@@ -225,8 +243,8 @@ ORDERS: Mapping[str, Callable[[Orders, Monitor, Command], None]] = MappingProxyT
 def _judged_anew(monitor: Monitor, channel: Channel, now: int, *, judged: bool) -> Touched:
     """Filters shown the newest good value; without one that counts nothing ends."""
     value = channel.signal.value
-    counts = judged and monitor.judges_values and channel.signal.trust is Trust.GOOD
-    if value is None or not counts:
+    plain = judged and monitor.judges_values and monitor.measure is None
+    if value is None or not plain or channel.signal.trust is not Trust.GOOD:
         sides = (Side.INSIDE,) * len(monitor.filters)
     else:
         sides = monitor.limits.sides(value)

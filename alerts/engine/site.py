@@ -7,6 +7,9 @@ from alerts.engine.watch import Channel, Watch
 from alerts.policy import Policy
 from alerts.rulebook import Rulebook
 
+ONE_FAULT = frozenset({"silence", "out-of-range"})
+"""Kinds that tell of the same fault: a probe that gives nothing of use."""
+
 
 class Site:
     """Monitors in the order in which they are worked off: causes before consequences."""
@@ -26,7 +29,8 @@ class Site:
         monitors = {}
         for rule in rulebook.rules:
             policy = self.policies.get(rule.policy)
-            monitor = Monitor(rule, specs[rule.channel], policy, places[rule.id])
+            others = tuple(specs[name] for name in rule.against)
+            monitor = Monitor(rule, specs[rule.channel], policy, places[rule.id], others=others)
             monitor.definition = definition(rule)
             monitors[rule.id] = monitor
         for monitor in monitors.values():
@@ -40,10 +44,10 @@ class Site:
 
     def _siblings(self, monitor: Monitor) -> tuple[Monitor, ...]:
         """The other rules on how the samples of the same channel come: one fault, one alarm."""
-        if monitor.judges_values:
+        if monitor.rule.kind not in ONE_FAULT:
             return ()
         _, channel = self.of_channel[monitor.spec.id]
-        return tuple(m for m in channel.monitors if not m.judges_values and m is not monitor)
+        return tuple(m for m in channel.monitors if m.rule.kind in ONE_FAULT and m is not monitor)
 
 
 def explanation(monitor: Monitor) -> str:
@@ -86,13 +90,18 @@ def _ranked(rulebook: Rulebook) -> list[str]:
 def _watches(rulebook: Rulebook, monitors: dict[str, Monitor]) -> dict[str, Watch]:
     specs = {spec.id: spec for spec in rulebook.channels}
     by_channel: dict[str, list[Monitor]] = {}
+    listeners: dict[str, list[tuple[Monitor, int]]] = {}
     for rule in rulebook.rules:
         by_channel.setdefault(rule.channel, []).append(monitors[rule.id])
+        for place, name in enumerate(rule.against, start=1):
+            by_channel.setdefault(name, [])
+            listeners.setdefault(name, []).append((monitors[rule.id], place))
     by_device: dict[str, list[Channel]] = {}
     for channel_id, rules in by_channel.items():
         spec = specs[channel_id]
         rules.sort(key=lambda monitor: monitor.order)
-        by_device.setdefault(spec.device, []).append(Channel(spec, rules))
+        channel = Channel(spec, rules, listeners.get(channel_id, []))
+        by_device.setdefault(spec.device, []).append(channel)
     first = -len(by_device)
     return {
         device: Watch(device, channels, first + place)

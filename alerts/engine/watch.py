@@ -24,6 +24,10 @@ TRUSTED = frozenset({Quality.GOOD, Quality.CLOCK_UNSURE})
 FAULTS = frozenset({Quality.OUT_OF_RANGE, Quality.SENSOR_FAULT})
 
 
+SCREENS = frozenset({"spike", "disagreement"})
+"""Kinds of rules that decide whether a good sample is to be trusted."""
+
+
 class Shown(NamedTuple):
     """One channel of a scan, its time in steady ms. ``live`` as opposed to from a buffer."""
 
@@ -45,9 +49,15 @@ class News(NamedTuple):
 class Channel:
     """One channel with the monitors of its rules."""
 
-    def __init__(self, spec: ChannelSpec, monitors: list[Monitor]) -> None:
+    def __init__(
+        self,
+        spec: ChannelSpec,
+        monitors: list[Monitor],
+        listeners: list[tuple[Monitor, int]] | None = None,
+    ) -> None:
         self.spec = spec
         self.monitors = monitors
+        self.listeners = listeners or []
         self.signal = Signal()
         self.define()
 
@@ -57,6 +67,8 @@ class Channel:
         self.values = [m for m in alive if m.judges_values]
         self.silences = [m for m in alive if m.rule.kind == "silence"]
         self.faults = [m for m in alive if m.rule.kind == "out-of-range"]
+        self.screens = [m for m in alive if m.rule.kind in SCREENS]
+        self.heard_by = [(m, place) for m, place in self.listeners if not m.removed]
         allowances = [m.allowance for m in self.silences]
         self.allowance = min(allowances, default=PERIODS * self.spec.period_ms)
         self.needed = max((m.rule.good_after for m in self.faults), default=1)
@@ -71,6 +83,8 @@ class Channel:
     @property
     def band(self) -> tuple[float, float]:
         """The open interval in which a value is surely on the safe side of all limits."""
+        if self.screens or self.heard_by:
+            return inf, -inf
         low = max((m.low for m in self.values), default=-inf)
         return low, min((m.high for m in self.values), default=inf)
 
@@ -87,7 +101,9 @@ class Channel:
     def hear(self, shown: Shown) -> News:
         """Judge one sample."""
         if shown.quality in TRUSTED and shown.value is not None:
-            return self._good(shown, shown.value)
+            code, screened = self._screened(shown, shown.value)
+            news = self._held(shown, code) if code else self._good(shown, shown.value)
+            return news._replace(touched=(*screened, *news.touched))
         if not shown.live or (self.signal.heard is not None and shown.at <= self.signal.heard):
             return News(self, "", ())
         told = ""
@@ -102,6 +118,27 @@ class Channel:
         if shown.quality in FAULTS:
             touched += [m.show(Event.TRUE, sample) for m in self.faults]
         return News(self, told, tuple(touched))
+
+    def _screened(self, shown: Shown, value: float) -> tuple[str, list[Touched]]:
+        """Why a sample is not to be trusted, empty if it is, and what that did to the screens."""
+        newest = self.signal.good_at
+        if not shown.live or (newest is not None and shown.at <= newest):
+            return "", []
+        code, touched = "", []
+        sample = Sample(at=shown.at, now=shown.now, value=value, newest=newest)
+        for monitor in self.screens:
+            found, event = monitor.screen(sample)
+            code = code or found
+            if event is not None:
+                touched.append(monitor.show(event, sample))
+        return code, touched
+
+    def _held(self, shown: Shown, code: str) -> News:
+        """A sample that a screen holds back: neither good nor silence."""
+        told = self._judge(Heard.SUSPECT, Fact(shown.at, code=code))
+        self.signal = replace(self.signal, heard=shown.at)
+        sample = Sample(at=shown.at, now=shown.now, newest=self.signal.good_at)
+        return News(self, told, tuple(m.show(Event.BAD, sample) for m in self.values))
 
     def miss(self, due: int, now: int) -> News:
         """Judge that nothing came by ``due``."""
@@ -141,6 +178,11 @@ class Channel:
         touched = [m.show_value(sample, late=late) for m in moved]
         if late:
             return News(self, "", tuple(touched))
+        for monitor, place in self.heard_by:
+            if monitor.rule.kind in SCREENS:
+                monitor.take(sample, place)
+            else:
+                touched.append(monitor.show_value(sample, late=False, place=place))
         told = ""
         if shown.live:
             told = self._judge(Heard.GOOD, Fact(shown.at, needed=self.needed))
@@ -156,7 +198,8 @@ class Channel:
         if sample.value == self.signal.value:
             return News(self, "", ())
         before = self.signal.value or 0.0
-        worse = [m for m in self.values if m.limits.is_worse(sample.value, before)]
+        plain = [m for m in self.values if m.measure is None]
+        worse = [m for m in plain if m.limits.is_worse(sample.value, before)]
         touched = [m.show_value(sample, late=False) for m in worse]
         if worse:
             self.signal = replace(self.signal, value=sample.value)

@@ -1,5 +1,8 @@
 """Sentences for people: why an alarm was set, cleared or changed."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
 from alerts.engine.filter import Found
 from alerts.engine.monitor import Monitor
 from alerts.rule import Rule
@@ -14,6 +17,8 @@ def set_because(monitor: Monitor, level: int, found: Found) -> str:
         return f"no good sample for {Duration(monitor.allowance)}"
     if rule.kind == "out-of-range":
         return f"the sensor gives no usable value{_for(rule)}"
+    if (words := MEASURED.get(rule.kind)) is not None:
+        return words(monitor, found)
     if rule.kind == "discrete":
         return f"{monitor.spec.key} is {found.value:g}{_for(rule)}"
     limit = f"{_limit(rule, level):g} {unit(monitor)}"
@@ -25,8 +30,12 @@ def set_because(monitor: Monitor, level: int, found: Found) -> str:
 
 def cleared_because(monitor: Monitor, found: Found) -> str:
     """Why the condition is taken to be over."""
+    if words := CLEARED.get(monitor.rule.kind):
+        return words
     if not monitor.judges_values:
         return "good samples again"
+    if monitor.measure is not None and monitor.rule.kind in MEASURED:
+        return f"no longer: {MEASURED[monitor.rule.kind](monitor, found)}"
     return f"back at {found.value:g} {unit(monitor)}"
 
 
@@ -34,6 +43,70 @@ def unit(monitor: Monitor) -> str:
     """The stored unit of the channel, empty for a state."""
     symbol = STORED_UNIT.get(monitor.spec.quantity, "")
     return "" if symbol == "1" else symbol
+
+
+def _rate(monitor: Monitor, found: Found) -> str:
+    return f"changes by {found.value:.3g} {unit(monitor)} an hour over {monitor.rule.window}"
+
+
+def _time_to_limit(monitor: Monitor, found: Found) -> str:
+    hours = Duration(round(found.value * 3_600_000) // 60_000 * 60_000)
+    limit = f"{monitor.rule.limit or 0.0:g} {unit(monitor)}"
+    return f"may reach {limit} within {hours}" if hours else f"is about to reach {limit}"
+
+
+def _evaporation(monitor: Monitor, found: Found) -> str:
+    return f"falls {found.value:.1f} times as fast as it used to, over {monitor.rule.window}"
+
+
+def _stuck(monitor: Monitor, _found: Found) -> str:
+    return f"has not moved for {monitor.rule.window}"
+
+
+def _difference(monitor: Monitor, found: Found) -> str:
+    other = ", ".join(monitor.rule.against)
+    return f"{found.value:.3g} {unit(monitor)} apart from {other}{_for(monitor.rule)}"
+
+
+def _disagreement(monitor: Monitor, found: Found) -> str:
+    others = ", ".join(monitor.rule.against)
+    return f"{found.value:.3g} {unit(monitor)} off what {others} say; it is not trusted"
+
+
+def _spike(monitor: Monitor, _found: Found) -> str:
+    rule = monitor.rule
+    jump = f"jumps by {rule.limit or 0.0:g} {unit(monitor)} or more"
+    often = f", {rule.count} times within {rule.window}" if rule.count else ""
+    return f"{jump} from one sample to the next{often}"
+
+
+def _overdue(monitor: Monitor, _found: Found) -> str:
+    if monitor.done_at is None:
+        return f"has never been done; it is to be done every {monitor.rule.every}"
+    return f"was last done longer than {monitor.rule.every} ago"
+
+
+Words = Callable[[Monitor, Found], str]
+MEASURED: Mapping[str, Words] = MappingProxyType(
+    {
+        "rate": _rate,
+        "time-to-limit": _time_to_limit,
+        "evaporation": _evaporation,
+        "stuck": _stuck,
+        "difference": _difference,
+        "disagreement": _disagreement,
+        "spike": _spike,
+        "overdue": _overdue,
+    }
+)
+CLEARED: Mapping[str, str] = MappingProxyType(
+    {
+        "stuck": "moves again",
+        "disagreement": "agrees with the other probes again",
+        "spike": "no more jumps",
+        "overdue": "was done",
+    }
+)
 
 
 def _limit(rule: Rule, level: int) -> float:

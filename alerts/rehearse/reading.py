@@ -14,11 +14,7 @@ from devices.document import DocumentError
 LATER_KEYS = frozenset({"kill_at", "restore"})
 """Keys of the format that need what this version does not have."""
 
-LATER_KINDS = frozenset({"rate", "stuck", "spike", "time-to-limit"})
-"""Kinds of rules of which the same holds."""
-
 _KEY = re.compile(r"unknown key `([\w-]+)`.*")
-_KIND = re.compile(r"'([\w-]+)' is not known here.*")
 
 
 def read(path: Path) -> Story:
@@ -60,8 +56,7 @@ def _mistakes(path: Path, text: str, story: Story) -> Iterator[str]:
 
 
 def _not_yet(text: str) -> str:
-    for pattern, later in ((_KEY, LATER_KEYS), (_KIND, LATER_KINDS)):
-        found = pattern.search(text)
-        if found and found[1] in later:
-            return pattern.sub(f"this version cannot tell {found[1]} yet", text)
+    found = _KEY.search(text)
+    if found and found[1] in LATER_KEYS:
+        return _KEY.sub(f"this version cannot tell {found[1]} yet", text)
     return text
