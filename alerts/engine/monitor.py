@@ -1,7 +1,7 @@
 """One rule at work: its limits, filters and alarm. Times are steady milliseconds."""
 
 from collections.abc import Mapping
-from math import inf
+from math import inf, isfinite
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -228,7 +228,8 @@ class Monitor:
         seen = Seen(sample.at, sample.value, place)
         self.gauge, measured = self.measure(self.frame, self.gauge, seen)
         self.changed = True
-        return measured
+        # Values at the end of what a float can hold give measures that are none.
+        return measured if measured is not None and isfinite(measured) else None
 
     def show_due(self, now: int, limit: int, *, late: bool) -> Touched:
         """Work off the filter timers that were due by ``limit``."""
