@@ -14,7 +14,7 @@ from devices.units import STORED_UNIT
 OLDEST = 2000
 """Samples from before this year are taken for those of a clock that was never set."""
 
-_ORDERS = ("ack", "unack", "reset", "remove", "unshelve")
+_ORDERS = ("ack", "unack", "reset", "remove", "unshelve", "done")
 _SILENCING = ("shelve", "suppress", "out_of_service", "in_service")
 
 

@@ -36,7 +36,7 @@ MEMORY = Path(":memory:")
 """Where SQLite keeps what need not outlive its connection."""
 
 _FOR_THE_CORE = frozenset(
-    {"ack", "unack", "reset", "remove", "edit", "rota", "receipt"}
+    {"ack", "unack", "reset", "remove", "edit", "done", "rota", "receipt"}
     | {"shelve", "unshelve", "suppress", "out_of_service", "in_service"}
 )
 """Verbs that somebody has to be there for."""
@@ -155,7 +155,7 @@ class Stage:
 
     def _order(self, event: Event) -> None:
         """What a person does."""
-        for verb in ("ack", "unack", "reset", "remove", "unshelve", "in_service"):
+        for verb in ("ack", "unack", "reset", "remove", "unshelve", "in_service", "done"):
             order: Order | None = getattr(event, verb)
             if order is not None:
                 self._command(verb, order.rule, order.by, _arguments(order))

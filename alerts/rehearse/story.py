@@ -143,6 +143,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     suppress: Suppress | None = None
     out_of_service: OutOfService | None = None
     in_service: Order | None = None
+    done: Order | None = None
     rota: Rota | None = None
     provider: Provider | None = None
     receipt: Receipt | None = None
