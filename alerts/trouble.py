@@ -11,6 +11,14 @@ def record(db: sqlite3.Connection, lines: Iterable[str], *, now: int) -> None:
     db.executemany("INSERT INTO trouble (at, line) VALUES (?, ?)", [(now, line) for line in lines])
 
 
+def oldest_page_ms(db: sqlite3.Connection, *, now: int) -> int:
+    """For how long the oldest page that no provider has taken has waited; 0 without one."""
+    row = db.execute(
+        "SELECT min(queued) FROM outbox WHERE notice = 'page' AND state IN ('queued', 'claimed')"
+    ).fetchone()
+    return 0 if row[0] is None else max(0, now - int(row[0]))
+
+
 def unsent(db: sqlite3.Connection, *, now: int) -> tuple[int, str]:
     """How many pages have waited for longer than ``AUDIT_MS``, and a line about the oldest.
 

@@ -2,19 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
-from alerts.outbox import Outbox
+from alerts.outbox import Outbox, wall_ms
 from alerts.page import Composer
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, encode
+from alerts.schema import StoreError
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
+from alerts.trouble import oldest_page_ms
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
 from culturewatch.paths import token_key
@@ -28,12 +31,32 @@ class Alarming:
     """Judges what the journal holds, and tells people. Made by ``alarming``."""
 
     def __init__(
-        self, service: AlarmService, outbox: Outbox, emergency: Emergency, blindness: Blindness
+        self,
+        store: AlarmStore,
+        service: AlarmService,
+        outbox: Outbox,
+        emergency: Emergency,
+        blindness: Blindness,
     ) -> None:
+        self._store = store
+        self._page_since: int | None = None
         self.service = service
         self.emergency = emergency
         self.blindness = blindness
         self._outbox = outbox
+
+    async def oldest_page_ms(self) -> int:
+        """For how long the oldest page has waited for a provider, 0 when none does.
+
+        While that cannot be read, one that waited goes on waiting.
+        """
+        now = wall_ms()
+        try:
+            waited = await self._store.write(partial(oldest_page_ms, now=now))
+        except StoreError:
+            return 0 if self._page_since is None else now - self._page_since
+        self._page_since = now - waited if waited else None
+        return waited
 
     async def send(self) -> None:
         """Send pages; those that later entries take back are not sent, so first catch up."""
@@ -99,7 +122,7 @@ async def alarming(
             site=site.file.site.name,
             on_trouble=troubles.say,
         )
-        yield Alarming(service, outbox, emergency, blindness)
+        yield Alarming(store, service, outbox, emergency, blindness)
 
 
 async def _judged_by_the_rules_of_then(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.consistency import policy_mistakes
+from culturewatch import own_state
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
 from devices import document
@@ -193,6 +194,8 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
             place = at(where, table, n, "id")
             if not _ID.fullmatch(name):
                 yield f"{place}: id {name!r} may hold letters, digits, - and _ only"
+            if table == "device" and name == own_state.DEVICE:
+                yield f"{place}: id {name!r} is that of the system itself; choose another"
             if name in seen:
                 yield f"{place}: id {name!r} is taken already, at {seen[name]}"
             seen.setdefault(name, place)

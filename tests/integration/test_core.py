@@ -18,7 +18,7 @@ from paho.mqtt import publish
 
 from alerts.transition import What
 from console import run_status
-from culturewatch import paths
+from culturewatch import own_state, paths
 from culturewatch.site import Site
 from devices.quality import Quality
 from simulators.faults import Faults
@@ -222,12 +222,20 @@ async def test_a_message_of_ten_megabytes_is_kept_apart_and_the_next_is_read(sit
         began = last(site)
         await until(lambda: _quarantined(site) == [10_000_014], why=lambda: running.said)
         await until(lambda: bool(scans(site, "ln2a", began)), why=lambda: running.said)
+        # The system watches itself like a device, so a rule can page for it.
+        await until(
+            lambda: any(scan.values[QUARANTINED] == 1.0 for scan in scans(site, own_state.DEVICE)),
+            why=lambda: running.said,
+        )
         running.ask_to_end()
         assert await running.ended() == 0
     told = [line for line in running.said.splitlines() if "10000014" in line.replace(",", "")]
     assert len(told) == 1
     assert len(told[0]) < 1_000
     assert "Traceback" not in running.said
+
+
+QUARANTINED = own_state.LAYOUT.keys.index("quarantined")
 
 
 def _quarantined(site: Site) -> list[int]:
