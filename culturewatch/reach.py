@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
-
+from alerts.notify.http import open_http
 from alerts.notify.local import LocalNotifier
 from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Notifier
@@ -27,7 +26,7 @@ async def notifiers(site: Site) -> AsyncIterator[dict[str, Notifier]]:
             username=mail.username,
         )
         ways["mail"] = MailNotifier(server, password=site.reveal(mail.password))
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False) as client:
+    async with open_http() as http:
         if site.file.webhook is not None:
-            ways["webhook"] = WebhookNotifier(client, site.reveal(site.file.webhook.secret))
+            ways["webhook"] = WebhookNotifier(http, site.reveal(site.file.webhook.secret))
         yield ways
