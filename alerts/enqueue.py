@@ -80,7 +80,7 @@ def _end_pages(db: sqlite3.Connection, transition: Transition, now: int) -> None
     _cancel(db, Event.ACKED, "rule = ? AND occurrence = ?", where, why=why, now=now)
     db.execute(
         "UPDATE outbox SET over = ? WHERE rule = ? AND occurrence = ? AND notice = 'page'"
-        " AND state IN ('claimed', 'accepted') AND over = ''",
+        " AND state IN ('claimed', 'accepted', 'delivered') AND over = ''",
         (why, *where),
     )
 

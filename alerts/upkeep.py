@@ -1,5 +1,6 @@
 """What time alone, and a provider's later word, do to the outbox's rows."""
 
+import re
 import sqlite3
 from collections.abc import Collection
 
@@ -8,6 +9,34 @@ from alerts.directory import Directory
 from alerts.enqueue import log
 from alerts.follow import follow, go_on, tried
 from alerts.pace import Pace
+from storage.entry import Receipt
+
+_PAGE = re.compile(r"page-([0-9]{1,18})-([0-9]{1,18})")
+
+
+def hear(
+    db: sqlite3.Connection, said: Receipt, directory: Directory, *, now: int, pace: Pace
+) -> list[str]:
+    """What a provider said later of a message, as the journal has it.
+
+    A message that went out from memory has no row, nor has one of a store that was lost. What it
+    says of an earlier attempt counts only when that one arrived after all.
+    """
+    named = _PAGE.fullmatch(said.message)
+    if named is None:
+        return []
+    row, arrived = int(named[1]), int(named[2])
+    found = db.execute(
+        "SELECT state, provider_id FROM outbox WHERE id = ? AND arrived = ?", (row, arrived)
+    ).fetchone()
+    if found is None:
+        return []
+    note = f"{said.provider} {said.provider_id}: {said.note or 'delivered'}"
+    if not said.delivered and found[1] not in {"", said.provider_id}:
+        state = Delivery(found[0])
+        log(db, row, Event.PERMANENT, state, state, now=now, note=f"{note}; of an earlier attempt")
+        return []
+    return receipt(db, row, directory, delivered=said.delivered, now=now, pace=pace, note=note)
 
 
 def receipt(

@@ -26,6 +26,7 @@ from console.view import Equipment, wall_clock_ms
 from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Layout, Scan, absent
+from storage.entry import Command
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
 
@@ -191,4 +192,8 @@ def state_of(data: Path, rule: str = RULE.id) -> str:
 def waiting(data: Path) -> list[str]:
     """Who has acknowledged what the core has not taken yet."""
     with Inbox(data) as inbox:
-        return [f"{command.verb} {command.target} by {command.by}" for command in inbox.take()]
+        return [
+            f"{act.verb} {act.target} by {act.by}"
+            for act in inbox.take()
+            if isinstance(act, Command)
+        ]
