@@ -8,7 +8,9 @@ from devices.duration import Duration
 class Person(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Somebody who can be paged. ``channels`` name the ways, in the order of trial.
 
-    ``addresses`` maps a channel (``mail``, ``webhook``, ``inbox``) to where it reaches them.
+    ``addresses`` maps a channel to where it reaches them: ``mail`` an address, ``webhook`` a URL,
+    ``sms`` and ``voice`` a number (``+43…``), ``pushover`` a user key, ``ntfy`` a topic, ``teams``
+    and ``apprise`` a name from the table of that channel; ``inbox`` needs none.
     """
 
     id: str

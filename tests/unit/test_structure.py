@@ -12,8 +12,8 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "httpx", "influxdb_client", "itsdangerous", "jinja2"),
-    *("matplotlib", "paho", "pymodbus", "uvicorn"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "httpx", "influxdb_client", "itsdangerous"),
+    *("jinja2", "matplotlib", "paho", "pymodbus", "uvicorn"),
 )
 
 
