@@ -131,14 +131,16 @@ class Core:
 
 
 @asynccontextmanager
-async def core(data: Path, rules: Sequence[Rule] = (RULE,)) -> AsyncIterator[Core]:
+async def core(
+    data: Path, rules: Sequence[Rule] = (RULE,), people: Sequence[Person] = PEOPLE
+) -> AsyncIterator[Core]:
     """A core without collector and sender of pages."""
     book = Rulebook(rules=tuple(rules), policies=(POLICY,), channels=CHANNELS)
-    people = Directory(PEOPLE, (POLICY,), {rule.id: rule for rule in rules}.get)
+    directory = Directory(people, (POLICY,), {rule.id: rule for rule in rules}.get)
     async with Journal(data, group_ms=1) as journal, AlarmStore(data / "alarms.db") as store:
         saved = await store.load()
         service = AlarmService(
-            journal, Engine(book, saved.parts), store, people, cursor=saved.cursor
+            journal, Engine(book, saved.parts), store, directory, cursor=saved.cursor
         )
         task = asyncio.create_task(service.run(), name="service")
         try:
