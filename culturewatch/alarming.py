@@ -9,7 +9,10 @@ from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
+from alerts.inquiry import Inquiry
+from alerts.notify.notifier import Receipts
 from alerts.outbox import Outbox, wall_ms
+from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, encode
@@ -18,12 +21,14 @@ from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
 from alerts.trouble import oldest_page_ms
+from alerts.upkeep import hear
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from storage.inbox import Inbox
 from storage.journal import Journal
 
 
@@ -37,12 +42,14 @@ class Alarming:
         outbox: Outbox,
         emergency: Emergency,
         blindness: Blindness,
+        inquiry: Inquiry,
     ) -> None:
         self._store = store
         self._page_since: int | None = None
         self.service = service
         self.emergency = emergency
         self.blindness = blindness
+        self.inquiry = inquiry
         self._outbox = outbox
 
     async def oldest_page_ms(self) -> int:
@@ -70,6 +77,7 @@ async def alarming(
     book: Rulebook,
     *,
     journal: Journal,
+    inbox: Inbox,
     store: AlarmStore,
     at_risk: AtRisk,
     troubles: Troubles,
@@ -83,7 +91,9 @@ async def alarming(
         alerts.token.KeyFileError: the key that signs links cannot be used.
         alerts.schema.StoreError: the store cannot be read.
     """
-    saved = await _judged_by_the_rules_of_then(site, book, journal=journal, store=store)
+    saved = await _judged_by_the_rules_of_then(
+        site, book, journal=journal, store=store, troubles=troubles
+    )
     engine = Engine(book, saved.parts)
     directory = Directory(site.file.person, site.file.policy, _finder(engine))
     composer = Composer(
@@ -113,6 +123,7 @@ async def alarming(
             on_trouble=troubles.say,
             stamp=stamp,
             handed=emergency.handed,
+            heard=outbox.hear,
         )
         blindness = Blindness(
             lambda: journal.stats,
@@ -122,11 +133,13 @@ async def alarming(
             site=site.file.site.name,
             on_trouble=troubles.say,
         )
-        yield Alarming(store, service, outbox, emergency, blindness)
+        asked = {name: way for name, way in ways.items() if isinstance(way, Receipts)}
+        inquiry = Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say)
+        yield Alarming(store, service, outbox, emergency, blindness, inquiry)
 
 
 async def _judged_by_the_rules_of_then(
-    site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore
+    site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore, troubles: Troubles
 ) -> Saved:
     """The state to go on from. What a killed core left unjudged falls under the rules it ran with.
 
@@ -138,7 +151,16 @@ async def _judged_by_the_rules_of_then(
         return saved
     engine = Engine(before, saved.parts)
     directory = Directory(site.file.person, site.file.policy, _finder(engine))
-    await AlarmService(journal, engine, store, directory, cursor=saved.cursor).catch_up()
+    service = AlarmService(
+        journal,
+        engine,
+        store,
+        directory,
+        cursor=saved.cursor,
+        on_trouble=troubles.say,
+        heard=lambda db, said: hear(db, said, directory, now=wall_ms(), pace=Pace()),
+    )
+    await service.catch_up()
     return await store.load()
 
 

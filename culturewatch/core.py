@@ -67,6 +67,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
                 site,
                 book,
                 journal=journal,
+                inbox=inbox,
                 store=store,
                 at_risk=at_risk,
                 troubles=troubles,
@@ -128,6 +129,7 @@ class Core:
             "outbox": self._alarms.send,
             "emergency pages": self._alarms.emergency.run,
             "blindness": self._alarms.blindness.run,
+            "receipts": self._alarms.inquiry.run,
             "status": self._say_how_it_is,
             "own state": lambda: own_state.watch(
                 self._own_state, collecting.deliver, collecting.clock.now

@@ -6,6 +6,7 @@ import msgspec
 
 from alerts.policy import Person, Policy
 from culturewatch.secret import Secret
+from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
 
 
@@ -106,6 +107,11 @@ class SiteFile(Part, frozen=True, kw_only=True):
     influx: Influx | None = None
     mail: Mail | None = None
     webhook: Webhook | None = None
+    twilio: Twilio | None = None
+    pushover: Pushover | None = None
+    ntfy: Ntfy | None = None
+    teams: Teams | None = None
+    apprise: Apprise | None = None
     console: Console = Console()
 
 
