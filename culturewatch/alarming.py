@@ -37,6 +37,7 @@ class Alarming:
 
     def __init__(
         self,
+        *,
         store: AlarmStore,
         service: AlarmService,
         outbox: Outbox,
@@ -135,7 +136,14 @@ async def alarming(
         )
         asked = {name: way for name, way in ways.items() if isinstance(way, Receipts)}
         inquiry = Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say)
-        yield Alarming(store, service, outbox, emergency, blindness, inquiry)
+        yield Alarming(
+            store=store,
+            service=service,
+            outbox=outbox,
+            emergency=emergency,
+            blindness=blindness,
+            inquiry=inquiry,
+        )
 
 
 async def _judged_by_the_rules_of_then(
