@@ -118,7 +118,10 @@ class Orders:
         self._reconsider(monitor)
 
     def note_done(self, monitor: Monitor, command: Command) -> None:
-        """What an ``overdue`` rule waits for was done, ``at`` then (epoch ms) or just now."""
+        """What an ``overdue`` rule waits for was done, ``at`` then (epoch ms) or just now.
+
+        What was done and ``failed`` is overdue at once.
+        """
         moment = self.annunciator.moment(monitor, _act(command))
         at = command.arguments.get("at", "")
         when = int(at) - moment.offset if at.isdecimal() else moment.now
@@ -128,6 +131,10 @@ class Orders:
             telling.refuse(monitor.alarm, moment, "say with a note what was found")
         elif when > moment.now:
             telling.refuse(monitor.alarm, moment, "it cannot have been done in the future")
+        elif command.arguments.get("failed", "") == "true":
+            moment.say(monitor.alarm, What.DONE, why=moment.note, detail={"failed": "true"})
+            self.annunciator.apply(monitor.note_failed(moment.now), _act(command))
+            self.annunciator.keep(monitor)
         else:
             done = moment.clock(when)
             moment.say(monitor.alarm, What.DONE, since=when, why=moment.note, detail={"at": done})

@@ -98,7 +98,7 @@ def _spike(monitor: Monitor, _found: Found) -> str:
 
 def _overdue(monitor: Monitor, _found: Found) -> str:
     if monitor.done_at is None:
-        return f"has never been done; it is to be done every {monitor.rule.every}"
+        return f"has never been done, or failed; it is to be done every {monitor.rule.every}"
     return f"was last done longer than {monitor.rule.every} ago"
 
 

@@ -14,8 +14,8 @@ from devices.units import STORED_UNIT
 OLDEST = 2000
 """Samples from before this year are taken for those of a clock that was never set."""
 
-_ORDERS = ("ack", "unack", "reset", "remove", "unshelve", "done")
-_SILENCING = ("shelve", "suppress", "out_of_service", "in_service")
+_ORDERS = ("ack", "unack", "reset", "remove", "unshelve")
+_ACTS = ("done", "shelve", "suppress", "out_of_service", "in_service")
 
 
 class Mistake(NamedTuple):
@@ -102,7 +102,7 @@ def _orders(story: Story, event: Event, rules: Collection[str]) -> Iterator[str]
         if order is not None:
             yield from unknown("rule", order.rule, rules)
             yield from no_severity(order.severity)
-    for verb in _SILENCING:
+    for verb in _ACTS:
         order = getattr(event, verb)
         if order is not None:
             devices = {channel.id.partition(".")[0] for channel in story.channel}

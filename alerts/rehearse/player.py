@@ -155,7 +155,7 @@ class Stage:
 
     def _order(self, event: Event) -> None:
         """What a person does."""
-        for verb in ("ack", "unack", "reset", "remove", "unshelve", "in_service", "done"):
+        for verb in ("ack", "unack", "reset", "remove", "unshelve", "in_service"):
             order: Order | None = getattr(event, verb)
             if order is not None:
                 self._command(verb, order.rule, order.by, _arguments(order))
@@ -168,12 +168,15 @@ class Stage:
             self._command("rota", rota.policy, rota.by, to)
 
     def _quieten(self, event: Event) -> None:
-        """Who or what keeps an alarm from paging."""
+        """What is done beside acknowledging: checks, and what keeps an alarm from paging."""
         if (shelve := event.shelve) is not None:
             span = {} if shelve.for_ is None else {"for": str(shelve.for_)}
             once = {"one_shot": "true"} if shelve.one_shot else {}
             to = {"reason": shelve.reason, **span, **once}
             self._command("shelve", shelve.rule, shelve.by, to)
+        if (done := event.done) is not None:
+            to = {"note": done.note, "failed": "true" if done.failed else ""}
+            self._command("done", done.rule, done.by, to)
         if (suppress := event.suppress) is not None:
             to = {"on": "true" if suppress.on else "false", "reason": suppress.reason}
             self._command("suppress", suppress.rule, suppress.by, to, via=LOGIC)

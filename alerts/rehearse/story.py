@@ -73,6 +73,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     note: str = ""
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an overdue rule waits for was done; with ``failed`` it is to be done again at once."""
+
+    rule: str
+    by: str
+    note: str = ""
+    failed: bool = False
+
+
 class Shelve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shelve an alarm for so long; ``one_shot`` ends with its next return, if that is earlier."""
 
@@ -143,7 +152,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     suppress: Suppress | None = None
     out_of_service: OutOfService | None = None
     in_service: Order | None = None
-    done: Order | None = None
+    done: Done | None = None
     rota: Rota | None = None
     provider: Provider | None = None
     receipt: Receipt | None = None
