@@ -6,7 +6,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from alerts.channel import ChannelSpec
-from alerts.policy import Policy
+from alerts.policy import ROTA_MARK, Policy
 from alerts.rule import Rule, Severity
 from devices.duration import Duration
 
@@ -100,15 +100,25 @@ def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[s
         return
     if not policy.fallback and any(not step.to for step in policy.steps):
         yield "a step names nobody, and there is no fallback: nobody would be told"
+    yield from _gaps(policy)
     for earlier, later in pairwise(policy.steps):
         if later.after <= earlier.after:
             yield f"a step after {later.after} stands behind one after {earlier.after}"
     if policy.loop_after is not None and policy.loop_after <= policy.steps[-1].after:
         yield f"loop_after {policy.loop_after} is not after its last step"
-    named = [person for step in policy.steps for person in step.to]
-    for person in dict.fromkeys((*named, *policy.fallback)):
+    named = [person for step in policy.steps for person in step.people]
+    named += [name for name in policy.fallback if not name.startswith(ROTA_MARK)]
+    for person in dict.fromkeys(named):
         if people is not None and person not in people:
             yield f"there is no person {person!r}"
+
+
+def _gaps(policy: Policy) -> Iterator[str]:
+    """Where nobody would be told while a rota has nobody on call."""
+    if not policy.fallback and any(step.rotas and not step.people for step in policy.steps):
+        yield "a step names a rota alone, and there is no fallback: in a gap nobody would be told"
+    if any(name.startswith(ROTA_MARK) for name in policy.fallback):
+        yield "a fallback names people: a rota may have a gap"
 
 
 def _identities(rules: Sequence[Rule]) -> Iterator[Mistake]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from alerts.transition import DRILL
 from storage.entry import Command
 
 KEY_VARIABLE = "CULTUREWATCH_TOKEN_KEY"
@@ -50,6 +51,11 @@ class AckClaim(msgspec.Struct, frozen=True, kw_only=True):
     occurrence: int
     severity: str
     via: str = "link"
+
+    @property
+    def drill(self) -> bool:
+        """Whether it answers a drill, not an alarm."""
+        return self.rule.startswith(DRILL)
 
     @property
     def command_id(self) -> str:

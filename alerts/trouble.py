@@ -22,13 +22,14 @@ def oldest_page_ms(db: sqlite3.Connection, *, now: int) -> int:
 def unsent(db: sqlite3.Connection, *, now: int) -> tuple[int, str]:
     """How many pages have waited for longer than ``AUDIT_MS``, and a line about the oldest.
 
-    A page counts from when it was first queued, whatever ways it was tried on since, until it
-    was handed to a provider or is no longer needed.
+    The list of a hand-over stands for pages, and is one. A page counts from when it was first
+    queued, whatever ways it was tried on since, until it was handed to a provider or is no longer
+    needed.
     """
     rows = db.execute(
         "SELECT person, rule, since FROM (SELECT person, rule, id, (SELECT min(first.queued)"
         " FROM outbox first WHERE first.history = o.history) AS since FROM outbox o"
-        " WHERE notice = 'page' AND state IN ('queued', 'claimed')) WHERE since <= ?"
+        " WHERE notice IN ('page', 'handover') AND state IN ('queued', 'claimed')) WHERE since <= ?"
         " ORDER BY since, id",
         (now - AUDIT_MS,),
     ).fetchall()

@@ -4,10 +4,12 @@ import re
 import sqlite3
 from collections.abc import Collection
 
+from alerts import held
 from alerts.delivery import Act, Delivery, Event, advance
 from alerts.directory import Directory
-from alerts.enqueue import log
+from alerts.enqueue import Origin, insert, log
 from alerts.follow import follow, go_on, tried
+from alerts.notice import Notice
 from alerts.pace import Pace
 from storage.entry import Receipt
 
@@ -82,6 +84,7 @@ def upkeep(
     lines = _leases(db, mine, now=now, pace=pace)
     _receipts(db, directory, now=now, pace=pace)
     _outlived(db, now=now, pace=pace)
+    _digests(db, directory, now=now)
     return lines
 
 
@@ -113,7 +116,8 @@ def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pa
 
 def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: Pace) -> None:
     rows = db.execute(
-        "SELECT id, root, person FROM outbox WHERE state = 'accepted' AND notice = 'page'"
+        "SELECT id, root, person FROM outbox WHERE state = 'accepted'"
+        " AND notice IN ('page', 'handover', 'digest')"
         " AND followed = 0 AND over = '' AND (handed <= ? OR handed > ?) ORDER BY id",
         (now - pace.receipt_ms, now + pace.longest_ms),
     ).fetchall()
@@ -131,7 +135,8 @@ def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: P
 def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
     became = advance(Delivery.QUEUED, Event.OUTLIVED).to
     rows = db.execute(
-        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice != 'page' AND history IN"
+        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice NOT IN ('page', 'handover')"
+        " AND history IN"
         " (SELECT n FROM history WHERE at <= ?) RETURNING id",
         (became, now - pace.outlived_ms),
     ).fetchall()
@@ -139,12 +144,20 @@ def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
         log(db, row, Event.OUTLIVED, Delivery.QUEUED, became, now=now)
 
 
+def _digests(db: sqlite3.Connection, directory: Directory, *, now: int) -> None:
+    for waiting in held.due(db, now=now):
+        origin = Origin(waiting.history, waiting.arrived, waiting.newest)
+        way = directory.first(waiting.person)
+        held.sent(db, waiting.person, insert(db, origin, Notice.DIGEST, way, now=now))
+
+
 def next_due(db: sqlite3.Connection, pace: Pace) -> int | None:
     """When the next row wants something, in epoch ms; None when all is at rest."""
     found: tuple[int | None] = db.execute(
         "SELECT min(t) FROM (SELECT min(due) AS t FROM outbox WHERE state IN ('queued', 'claimed')"
+        " UNION ALL SELECT min(until) FROM held WHERE sent_in IS NULL"
         " UNION ALL SELECT min(handed) + ? FROM outbox WHERE state = 'accepted'"
-        " AND notice = 'page' AND followed = 0 AND over = '')",
+        " AND notice IN ('page', 'handover', 'digest') AND followed = 0 AND over = '')",
         (pace.receipt_ms,),
     ).fetchone()
     return found[0]

@@ -36,8 +36,8 @@ MEMORY = Path(":memory:")
 """Where SQLite keeps what need not outlive its connection."""
 
 _FOR_THE_CORE = frozenset(
-    {"ack", "unack", "reset", "remove", "edit", "done", "rota", "receipt"}
-    | {"shelve", "unshelve", "suppress", "out_of_service", "in_service"}
+    {"ack", "unack", "reset", "remove", "edit", "done", "rota", "drill"}
+    | {"receipt", "shelve", "unshelve", "suppress", "out_of_service", "in_service"}
 )
 """Verbs that somebody has to be there for."""
 
@@ -166,6 +166,9 @@ class Stage:
             rota = event.rota
             to = {"step": str(rota.step), "to": ",".join(rota.to)}
             self._command("rota", rota.policy, rota.by, to)
+        if event.drill is not None:
+            drill = event.drill
+            self._command("drill", drill.person, drill.by, {"channel": drill.channel})
 
     def _quieten(self, event: Event) -> None:
         """What is done beside acknowledging: checks, and what keeps an alarm from paging."""
@@ -252,7 +255,9 @@ class Stage:
             store = await stack.enter_async_context(WatchedStore(self._path, self._recorder))
             saved = await store.load()
             engine = self._engine = Engine(self._book, saved.parts)
-            directory = Directory(self._story.people, self._story.policy, _finder(engine))
+            directory = Directory(
+                self._story.people, self._story.policy, _finder(engine), on_call=engine.on_call
+            )
             outbox = self._outbox = Outbox(
                 store,
                 self._channels(),

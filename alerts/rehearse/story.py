@@ -119,6 +119,14 @@ class Rota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     by: str = "rota"
 
 
+class Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A drill to a person on one of their channels."""
+
+    person: str
+    channel: str
+    by: str = "drill"
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a provider does with its next ``times`` messages; no channel or person means any."""
 
@@ -154,6 +162,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     in_service: Order | None = None
     done: Done | None = None
     rota: Rota | None = None
+    drill: Drill | None = None
     provider: Provider | None = None
     receipt: Receipt | None = None
     clock_step: str | None = None
@@ -254,7 +263,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def people(self) -> tuple[Person, ...]:
         """Everybody who can be paged; who is only named in a policy has one channel, ``sms``."""
-        named = [name for p in self.policy for step in p.steps for name in step.to]
+        named = [name for p in self.policy for step in p.steps for name in step.people]
         named += [name for p in self.policy for name in p.fallback]
         named += [name for event in self.event if event.rota for name in event.rota.to]
         known = {person.id for person in self.person}
