@@ -6,6 +6,7 @@ from functools import partial
 
 from alerts.directory import Directory
 from alerts.dispatch import Claim
+from alerts.drill_watch import DrillWatch
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
@@ -14,6 +15,8 @@ from alerts.notify.notifier import Receipts
 from alerts.outbox import Outbox, wall_ms
 from alerts.pace import Pace
 from alerts.page import Composer
+from alerts.rota.duty import Duty
+from alerts.rota.feeds import Feeds
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, encode
 from alerts.schema import StoreError
@@ -24,6 +27,7 @@ from alerts.trouble import oldest_page_ms
 from alerts.upkeep import hear
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
+from culturewatch.on_call import drills_wanted, feeds, rotas
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
 from culturewatch.site import Site
@@ -44,6 +48,9 @@ class Alarming:
         emergency: Emergency,
         blindness: Blindness,
         inquiry: Inquiry,
+        duty: Duty,
+        calendars: Feeds,
+        drills: DrillWatch | None,
     ) -> None:
         self._store = store
         self._page_since: int | None = None
@@ -51,6 +58,9 @@ class Alarming:
         self.emergency = emergency
         self.blindness = blindness
         self.inquiry = inquiry
+        self.duty = duty
+        self.calendars = calendars
+        self.drills = drills
         self._outbox = outbox
 
     async def oldest_page_ms(self) -> int:
@@ -96,7 +106,25 @@ async def alarming(
         site, book, journal=journal, store=store, troubles=troubles
     )
     engine = Engine(book, saved.parts)
-    directory = Directory(site.file.person, site.file.policy, _finder(engine))
+    directory = Directory(
+        site.file.person,
+        site.file.policy,
+        _finder(engine),
+        on_call=engine.on_call,
+        zone=site.zone,
+    )
+    calendars = feeds(site, now=wall_ms, on_trouble=troubles.say)
+    duty = Duty(
+        rotas(site),
+        site.file.policy,
+        [person.id for person in site.file.person],
+        calendars,
+        store,
+        put=journal.put,
+        on_call=engine.on_call,
+        on_trouble=troubles.say,
+        now=wall_ms,
+    )
     composer = Composer(
         directory,
         book.channels,
@@ -112,6 +140,7 @@ async def alarming(
         def committed(caused: Sequence[Caused]) -> None:
             emergency.stored(caused)
             outbox.wake()
+            duty.committed(caused)
 
         service = AlarmService(
             journal,
@@ -130,7 +159,6 @@ async def alarming(
             lambda: journal.stats,
             ways,
             directory,
-            site.file.policy,
             site=site.file.site.name,
             on_trouble=troubles.say,
         )
@@ -143,6 +171,9 @@ async def alarming(
             emergency=emergency,
             blindness=blindness,
             inquiry=inquiry,
+            duty=duty,
+            calendars=calendars,
+            drills=_drills(site, store, journal, troubles),
         )
 
 
@@ -158,7 +189,13 @@ async def _judged_by_the_rules_of_then(
     if before is None or encode(before) == encode(book):
         return saved
     engine = Engine(before, saved.parts)
-    directory = Directory(site.file.person, site.file.policy, _finder(engine))
+    directory = Directory(
+        site.file.person,
+        site.file.policy,
+        _finder(engine),
+        on_call=engine.on_call,
+        zone=site.zone,
+    )
     service = AlarmService(
         journal,
         engine,
@@ -192,6 +229,23 @@ def _placer(site: Site) -> Callable[[str], str]:
         return ", ".join(part for part in (*own, site.file.site.name) if part)
 
     return place_of
+
+
+def _drills(
+    site: Site, store: AlarmStore, journal: Journal, troubles: Troubles
+) -> DrillWatch | None:
+    """Who watches the drills, where the site wants any."""
+    if site.file.drill is None:
+        return None
+    return DrillWatch(
+        site.file.person,
+        drills_wanted(site),
+        store,
+        zone=site.zone,
+        put=journal.put,
+        on_trouble=troubles.say,
+        now=wall_ms,
+    )
 
 
 def _linker(site: Site) -> Callable[[Claim], str]:

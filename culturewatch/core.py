@@ -76,6 +76,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
         await core.announce()
+        await alarms.duty.start()
         parts = core.parts() | {
             "batches at risk": at_risk.run,
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
@@ -130,12 +131,16 @@ class Core:
             "emergency pages": self._alarms.emergency.run,
             "blindness": self._alarms.blindness.run,
             "receipts": self._alarms.inquiry.run,
+            "rota": self._alarms.duty.run,
+            "rota calendars": self._alarms.calendars.run,
             "status": self._say_how_it_is,
             "own state": lambda: own_state.watch(
                 self._own_state, collecting.deliver, collecting.clock.now
             ),
         }
         running |= {broker.name: broker.run for broker in collecting.brokers.values()}
+        if self._alarms.drills is not None:
+            running["drills"] = self._alarms.drills.run
         if self._forwarder is not None:
             running["forwarding"] = self._forwarder.run
         return running

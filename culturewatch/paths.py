@@ -23,6 +23,11 @@ def configuration(data: Path, digest: str) -> Path:
     return data / "configuration" / f"{digest}.json"
 
 
+def calendars(data: Path) -> Path:
+    """The last good copies of the calendars of rotas."""
+    return data / "rota"
+
+
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"

@@ -133,6 +133,11 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("influx.token", file.influx.token if file.influx else None),
         *channel_secrets(file),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
+        *(
+            (f"rota[{n}].feed[{m}].secret_url", feed.secret_url)
+            for n, rota in enumerate(file.rota)
+            for m, feed in enumerate(rota.feed)
+        ),
     ]
     for name, secret in wanted:
         if secret is None:
@@ -150,6 +155,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("broker", [(path, n, b.id) for n, b in enumerate(file.broker)]),
         ("person", [(path, n, p.id) for n, p in enumerate(file.person)]),
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
+        ("rota", [(path, n, r.id) for n, r in enumerate(file.rota)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:
