@@ -16,7 +16,7 @@ from storage.entry import Command
 from storage.journal import JournalError, JournalFullError
 
 BY = "drills"
-LOOK_S = 20.0
+LOOK_S = 60.0
 _REMEMBERED = 1_000
 
 

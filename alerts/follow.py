@@ -6,6 +6,7 @@ from alerts.covered import covered
 from alerts.delivery import Delivery, Event, advance
 from alerts.directory import Directory, Way
 from alerts.enqueue import log
+from alerts.held import hold
 from alerts.notice import LISTS, Notice
 from alerts.pace import Pace
 
@@ -31,8 +32,9 @@ def go_on(
     db: sqlite3.Connection, row: int, directory: Directory, *, why: str, now: int, pace: Pace
 ) -> str:
     """Queue the message of a failed row on the next way at once; the line that says so."""
-    root, rule, person, channel, notice, over, history = db.execute(
-        "SELECT root, rule, person, channel, notice, over, history FROM outbox WHERE id = ?",
+    root, rule, person, channel, notice, over, history, severity, arrived = db.execute(
+        "SELECT root, rule, person, channel, notice, over, history, severity, arrived"
+        " FROM outbox WHERE id = ?",
         (row,),
     ).fetchone()
     failed = f"{notice} to {person} by {channel or 'nothing'} about {rule} failed: {why}"
@@ -44,6 +46,11 @@ def go_on(
     ways = tried(db, root)
     asked = rule if notice == Notice.PAGE else _asked_in(db, history, Notice(notice))
     way = directory.next_way(asked, person, ways) if asked else directory.next_channel(person, ways)
+    until = directory.quiet_until(way.person, severity, now) if way is not None else None
+    if way is not None and until is not None and way.person != person:
+        # Who stands in has quiet hours too; those of the person were over when it was queued.
+        hold(db, history, way.person, until=until, arrived=arrived)
+        return f"{failed}; {way.person} hears of it when their quiet hours are over"
     if way is not None:
         told = f"{directory.name(person)} could not be reached by {channel or 'any channel'}"
         follow(db, row, way, due=now, now=now, why=told if way.person != person else "")

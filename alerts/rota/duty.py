@@ -92,6 +92,7 @@ class Duty:
         self._on_trouble = on_trouble
         self._now = now
         self._acts: tuple[RotaAct, ...] = ()
+        self._read = False
         self._set: dict[tuple[str, int], tuple[str, ...]] = {}
         self._told: dict[str, tuple[int, tuple[str, ...]]] = {}
         self._failing = False
@@ -100,7 +101,9 @@ class Duty:
 
     def committed(self, caused: Sequence[Caused]) -> None:
         """Transitions are on disk; one of them may change a rota."""
-        if any(one.transition.what is What.ROTA for one in caused):
+        verbs = {c.transition.detail.get("verb") for c in caused if c.transition.what is What.ROTA}
+        if verbs & set(ACTS):
+            self._read = False
             self._woken.set()
 
     async def start(self) -> None:
@@ -129,14 +132,17 @@ class Duty:
     async def settle(self) -> None:
         """Put a command for each step whose people are not those on call now."""
         try:
-            self._acts = await self._store.write(acts_of)
+            if not self._read:
+                # Before it is awaited: one that is committed meanwhile is read the next time.
+                self._read = True
+                self._acts = await self._store.write(acts_of)
             for policy in self._policies:
                 for step in range(len(policy.steps)):
                     await self._settle_step(policy, step)
         except (StoreError, JournalError, JournalFullError) as error:
             if not self._failing:
                 self._on_trouble(f"the rota cannot be brought up to date: {error}")
-            self._failing = True
+            self._failing, self._read = True, False
         else:
             self._failing = False
 

@@ -338,3 +338,33 @@ async def test_a_possible_repeat_of_a_drill_is_still_marked_as_one_first(
             await desk.rest(1)
     assert sms.took[0].subject.startswith("DRILL")
     assert "may be a repeat" in sms.took[0].text
+
+
+async def test_91_who_stands_in_has_quiet_hours_too(tmp_path: Path) -> None:
+    people = (PEOPLE[0], *SLEEPERS[1:])
+    sms, mail = Provider(rest="refuse"), Provider("refuse")
+    async with opened(tmp_path, people) as desk:
+        await desk.stands("U")
+        async with desk.sending({"sms": sms, "mail": mail}, now=desk.now) as outbox:
+            await desk.say(told(What.QUEUED, "A"))
+            await until(lambda: len(mail.asked) == 1)
+            await desk.rest(2)
+            assert desk.troubles[-1].endswith("B hears of it when their quiet hours are over")
+            desk.clock = MORNING
+            outbox.wake()
+            await until(lambda: len(mail.took) == 1)
+            await desk.rest()
+    assert (mail.took[0].kind, mail.took[0].person) == ("digest", "B")
+
+
+async def test_a_list_that_is_not_handed_over_for_a_minute_is_told(tmp_path: Path) -> None:
+    async with opened(tmp_path, PEOPLE) as desk:
+        await desk.stands("U")
+        await desk.say(handover("C", (RULE.id, 1)))
+        desk.clock += 60_000
+        mail = Provider("wait")
+        async with desk.sending({"mail": mail}, now=desk.now):
+            await until(lambda: bool(desk.troubles))
+            mail.let_go.set()
+            await desk.rest()
+    assert desk.troubles[0].startswith("1 pages have not been handed over for more than 60 s")

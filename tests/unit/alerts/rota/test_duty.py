@@ -63,6 +63,7 @@ class Site:
         self.book: Rulebook = rulebook([HOT], policies=[POLICY])
         self.troubles: list[str] = []
         self.engine = Engine(self.book)
+        self.service: AlarmService | None = None
         self.duty = self._duty()
 
     def _duty(self) -> Duty:
@@ -85,7 +86,7 @@ class Site:
         self.engine = Engine(self.book, saved.parts)
         self.duty = self._duty()
         directory = Directory(PEOPLE, [POLICY], lambda _: HOT, on_call=self.engine.on_call)
-        service = AlarmService(
+        self.service = service = AlarmService(
             self.journal,
             self.engine,
             self.store,
@@ -110,8 +111,8 @@ class Site:
 
     @property
     def cursor(self) -> int:
-        with AlarmReader(self.folder / "alarms.db") as reader:
-            return int(reader._rows("SELECT cursor FROM progress")[0][0])
+        """The newest entry that is judged, on disk, and told to the rota."""
+        return 0 if self.service is None else self.service.cursor
 
     def told(self, *kinds: What) -> list[Transition]:
         with AlarmReader(self.folder / "alarms.db") as reader:
