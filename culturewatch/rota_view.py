@@ -62,6 +62,7 @@ def rota_views(site: Site, wanted: Iterable[str], *, now: int, until: int) -> tu
         found = periods(shifts, own, now, until)
         problems = outlook(found, states, people, now=now, zone=zone)
         errors = tuple(f"calendar {s.calendar}: {s.error}" for s in states if s.error)
+        errors += tuple(f"calendar {s.calendar}: was not read yet" for s in states if not s.looked)
         views.append(
             RotaView(
                 rota=rota.id,

@@ -24,6 +24,8 @@ from storage.entry import Command
 from storage.journal import JournalError, JournalFullError
 
 BY = "rota"
+START_S = 5.0
+"""Readings do not wait longer for calendars."""
 LOOK_S = 30.0
 """The wall clock may be set while it sleeps; it looks again so soon."""
 Put = Callable[[Command], Awaitable[object]]
@@ -112,7 +114,14 @@ class Duty:
         The command comes after the ``Started`` entry of this run, which first allows silence
         anew; one before it would have the silence of the pause judged.
         """
-        await self._feeds.open()
+        try:
+            async with asyncio.timeout(START_S):
+                await self._feeds.open()
+        except TimeoutError:
+            self._on_trouble(
+                f"the calendars of the rota take longer than {START_S:g} s to read; until they "
+                "are, who was on call before stays it"
+            )
         await self.settle()
 
     async def run(self) -> None:
@@ -149,6 +158,9 @@ class Duty:
     async def _settle_step(self, policy: Policy, step: int) -> None:
         key, declared_to = (policy.id, step), policy.steps[step]
         if key in self._set and not declared_to.rotas:
+            return
+        if not all(state.looked for rota in declared_to.rotas for state in self._feeds.of(rota)):
+            # Whom the engine has from before is likelier right than nobody.
             return
         people = declared_to.resolved(lambda rota: self.people(rota, self._now()))
         if people != self._set.get(key, self._on_call(policy, step)):

@@ -8,17 +8,19 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from alerts.policy import Person
-from alerts.rota.ical import CalendarError, Read, read_calendar
+from alerts.rota.calendar import CalendarError, Read
 from alerts.rota.pattern import Calendar, Rota
 from alerts.rota.wall import DAY
+from alerts.rota.worker import read_apart
 
 LARGEST_BYTES = 2_000_000
 """Years of a rota are a tenth of this."""
+FILE_S = 10.0
+"""A file may be on a disk of the network that does not answer."""
 STALE_MS = 24 * 3_600_000
 BACK_MS = 2 * 86_400_000
 _NOTHING = Read(shifts=(), unknown=(), odd=())
@@ -40,9 +42,13 @@ Fetch = Callable[[str, str], Awaitable[Fetched]]
 
 
 class FeedState(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one calendar. ``good_at`` is when it was last had (epoch ms)."""
+    """What is known of one calendar. ``good_at`` is when it was last had (epoch ms).
+
+    Until it was ``looked`` at once, or at its copy, nothing follows from it.
+    """
 
     calendar: str
+    looked: bool = False
     read: Read = _NOTHING
     good_at: int | None = None
     error: str = ""
@@ -72,7 +78,7 @@ class Feed:
         self.rota = rota.id
         self.calendar = calendar
         self.state = FeedState(calendar=calendar.name)
-        self._zone = ZoneInfo(rota.zone)
+        self._zone = rota.zone
         self._horizon_ms = int(rota.horizon) + 2 * round(DAY.total_seconds() * 1000)
         self._people = tuple(people)
         # The name of the copy gives no address away.
@@ -101,13 +107,13 @@ class Feed:
                 self._kept = self._kept and self._kept._replace(good_at=now)
                 await self._read_kept("")
                 return
-            read = await asyncio.to_thread(self._understood, got.body, now)
+            read = await self._understood(got.body, now)
         except (FeedError, CalendarError, OSError) as error:
             await self._read_kept(_text(error))
             return
         changed = self._kept is None or self._kept.body != got.body
         self._kept = _Kept(got.body, now, got.etag)
-        self.state = FeedState(calendar=self.calendar.name, read=read, good_at=now)
+        self.state = FeedState(calendar=self.calendar.name, looked=True, read=read, good_at=now)
         try:
             await asyncio.to_thread(_store, self._copy, got.body, changed=changed)
         except OSError as error:
@@ -117,25 +123,32 @@ class Feed:
     async def _get(self, etag: str) -> Fetched:
         if self._path is None:
             return await self._fetch(self.calendar.url, etag)
-        return Fetched(await asyncio.to_thread(_bounded, self._path))
+        try:
+            async with asyncio.timeout(FILE_S):
+                return Fetched(await asyncio.to_thread(_bounded, self._path))
+        except TimeoutError as error:
+            raise FeedError(f"cannot be read within {FILE_S:g} s") from error
 
     async def _read_kept(self, error: str) -> None:
         kept, now = self._kept, self._now()
         read = _NOTHING
         if kept is not None:
             try:
-                read = await asyncio.to_thread(self._understood, kept.body, now)
+                read = await self._understood(kept.body, now)
             except CalendarError as broken:
                 error = error or f"its copy: {broken}"
         self.state = FeedState(
             calendar=self.calendar.name,
+            looked=True,
             read=read,
             good_at=kept.good_at if kept else None,
             error=error,
         )
 
-    def _understood(self, body: bytes, now: int) -> Read:
-        return read_calendar(body, self._people, self._zone, now - BACK_MS, now + self._horizon_ms)
+    async def _understood(self, body: bytes, now: int) -> Read:
+        return await read_apart(
+            body, self._people, self._zone, now - BACK_MS, now + self._horizon_ms
+        )
 
 
 class Feeds:
@@ -158,8 +171,9 @@ class Feeds:
 
     async def open(self) -> None:
         """Begin with the copies on disk."""
-        for feed in self._feeds:
-            await feed.open()
+        async with asyncio.TaskGroup() as tasks:
+            for feed in self._feeds:
+                tasks.create_task(feed.open(), name=f"copy of {feed.calendar.name}")
 
     async def run(self) -> None:
         """Read each calendar in its time, until cancelled."""

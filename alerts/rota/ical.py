@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 import icalendar
-import msgspec
 import recurring_ical_events
 
 from alerts.policy import Person
+from alerts.rota.calendar import CalendarError, Read, Unknown
 from alerts.rota.resolve import Shift
 from alerts.rota.wall import instant
 
@@ -18,25 +18,6 @@ _FINE = frozenset({"SECONDLY", "MINUTELY"})
 _MIDNIGHT = time(0)
 # What hostile or broken files have been seen to raise behind the two libraries.
 _BROKEN = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
-
-
-class CalendarError(Exception):
-    """A calendar cannot be read; the text says why."""
-
-
-class Unknown(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """An event that names nobody of the site: when it begins (epoch ms) and what it says."""
-
-    start: int
-    says: str
-
-
-class Read(msgspec.Struct, frozen=True, kw_only=True):
-    """The shifts of a calendar, what names nobody, and what else is odd about it."""
-
-    shifts: tuple[Shift, ...]
-    unknown: tuple[Unknown, ...]
-    odd: tuple[str, ...]
 
 
 def read_calendar(

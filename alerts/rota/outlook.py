@@ -38,7 +38,9 @@ def outlook(
         said = dict.fromkeys(one.says for one in coming)
         lines += _few([f"{named} names nobody of this site: {says!r}" for says in said], "events")
         lines += [f"{named}: {odd}" for odd in feed.read.odd]
-        if feed.error and (feed.good_at is None or now - feed.good_at > STALE_MS):
+        if feed.error and feed.good_at is None:
+            lines.append(f"{named} could not be read, and there is no copy: {feed.error}")
+        elif feed.error and feed.good_at is not None and now - feed.good_at > STALE_MS:
             lines.append(f"{named} could not be read for more than a day: {feed.error}")
     return tuple(lines)
 

@@ -11,8 +11,8 @@ from alerts.engine.engine import Engine
 from alerts.policy import Person, Policy, Step
 from alerts.reader import AlarmReader
 from alerts.rota.duty import Duty
-from alerts.rota.feeds import Feeds
-from alerts.rota.pattern import WEEK, Rota, ShiftPattern
+from alerts.rota.feeds import Feed, Feeds, Fetched
+from alerts.rota.pattern import WEEK, Calendar, Rota, ShiftPattern
 from alerts.rulebook import Rulebook
 from alerts.service import AlarmService
 from alerts.store import AlarmStore
@@ -62,6 +62,7 @@ class Site:
         self.now = utc("2026-06-10T04:30")
         self.book: Rulebook = rulebook([HOT], policies=[POLICY])
         self.troubles: list[str] = []
+        self.feeds: list[Feed] = []
         self.engine = Engine(self.book)
         self.service: AlarmService | None = None
         self.duty = self._duty()
@@ -71,7 +72,7 @@ class Site:
             [self.rota],
             [POLICY],
             [person.id for person in PEOPLE],
-            Feeds([], on_trouble=self.troubles.append),
+            Feeds(self.feeds, on_trouble=self.troubles.append),
             self.store,
             put=self.journal.put,
             on_call=self.engine.on_call,
@@ -122,14 +123,14 @@ class Site:
     def on_steps(self) -> list[tuple[str, ...]]:
         return [self.engine.on_call(POLICY, step) for step in range(3)]
 
-    async def order(self, verb: str, **arguments: str) -> None:
+    async def order(self, verb: str, *, target: str = "cryo", **arguments: str) -> None:
         await self.journal.put(
             Command(
                 id=f"order-{self.journal.last}",
                 at=self.now,
                 by="M",
                 verb=verb,
-                target="cryo",
+                target=target,
                 via="cli",
                 arguments=arguments,
             )
@@ -307,3 +308,31 @@ async def test_it_follows_the_shifts_by_itself(tmp_path: Path) -> None:
         await until(lambda: lab.on_steps()[0] == ("D",))
         following.cancel()
         await asyncio.wait([following])
+
+
+async def test_a_calendar_that_was_not_read_yet_takes_nobody_off_call(tmp_path: Path) -> None:
+    calendar = Calendar(name="lab calendar", url="https://calendar.lab.example/rota.ics")
+    rota = Rota(id="cryo", zone="Europe/Vienna", feed=(calendar,))
+    answer = asyncio.Event()
+
+    async def fetch(url: str, etag: str) -> Fetched:
+        assert (url, etag) == (calendar.url, "")
+        await answer.wait()
+        return Fetched(b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nEND:VCALENDAR\r\n")
+
+    async with site(tmp_path, rota) as lab:
+        one = Feed(
+            rota, calendar, PEOPLE, folder=tmp_path, base=tmp_path, fetch=fetch, now=lambda: lab.now
+        )
+        lab.feeds = [one]
+        async with lab.running():
+            for step in ("0", "1"):
+                await lab.order("rota", target="chain", step=step, to="A")
+            await lab.duty.start()
+            await lab.settled()
+            assert lab.on_steps() == [("A",), ("A",), ("M",)]
+            looking = asyncio.create_task(one.refresh(), name="a look at the calendar")
+            answer.set()
+            await looking
+            await lab.settled()
+            assert lab.on_steps() == [(), ("B",), ("M",)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alerts.policy import Person
+from alerts.rota import feeds as feeds_module
 from alerts.rota.feeds import LARGEST_BYTES, Feed, FeedError, Feeds, Fetched
 from alerts.rota.pattern import Calendar, Rota
 from alerts.rota.resolve import Shift
@@ -217,3 +218,16 @@ async def test_failing_and_working_again_are_each_told_once(tmp_path: Path) -> N
         f"rota cryo: calendar lab calendar: its server answers 500; {NO_COPY}",
         "rota cryo: calendar lab calendar is read again",
     ]
+
+
+async def test_a_file_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds_module, "FILE_S", 0.1)
+    place = tmp_path / "rota.ics"
+    os.mkfifo(place)
+    one = feed(tmp_path, file="rota.ics")
+    await one.open()
+    assert one.state.error == "cannot be read within 0.1 s"
+    # Somebody writes at last, and the thread that waits for it ends.
+    await asyncio.to_thread(place.write_bytes, b"")

@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alerts.policy import Person
-from alerts.rota.ical import CalendarError, Read, read_calendar
+from alerts.rota.calendar import CalendarError, Read
+from alerts.rota.ical import read_calendar
 from alerts.rota.resolve import Shift, periods
 
 CALENDARS = Path(__file__).parent / "calendars"

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.rota.calendar import Read, Unknown
 from alerts.rota.feeds import FeedState
-from alerts.rota.ical import Read, Unknown
 from alerts.rota.outlook import is_daytime, outlook
 from alerts.rota.resolve import Period
 
@@ -72,6 +72,10 @@ def test_calendars_say_what_they_do_not_understand_and_when_they_are_old() -> No
     )
     lately = FeedState(calendar="lab", good_at=NOW - 86_400_000, error="answers 503")
     assert told(feeds=(lately,)) == ()
+    never = FeedState(calendar="lab", error="answers 503")
+    assert told(feeds=(never,)) == (
+        "calendar lab could not be read, and there is no copy: answers 503",
+    )
 
 
 @pytest.mark.parametrize(
