@@ -31,7 +31,8 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
     """An alarm in a list; without a rule, a line about the alarm system itself (``why``).
 
     ``take`` says that the person is asked for it, ``open`` that nobody has it now. ``left_out``
-    counts the rows in the middle of ``past`` that are not shown.
+    counts the rows in the middle of ``past`` that are not shown; ``quiet`` says why it pages
+    nobody.
     """
 
     rule: str
@@ -45,6 +46,7 @@ class Covered(msgspec.Struct, frozen=True, kw_only=True):
     acked_by: tuple[str, ...] = ()
     past: tuple[Past, ...] = ()
     left_out: int = 0
+    quiet: tuple[str, ...] = ()
     why: str = ""
 
 
@@ -118,6 +120,7 @@ def _covered(db: sqlite3.Connection, one: _Named) -> Covered:
         acked_by=() if view is None else view.acked_by,
         past=past,
         left_out=left_out,
+        quiet=() if view is None else tuple(f"{one.how}: {one.why}" for one in view.quiet),
     )
 
 

@@ -86,6 +86,8 @@ def _alarm(one: Covered, words: Words) -> tuple[str, str]:
     state = _STATE.get(one.state, one.state)
     if one.acked_by:
         state += f" by {', '.join(words.name(person) for person in one.acked_by)}"
+    if one.quiet:
+        state += f" ({'; '.join(one.quiet)})"
     value = words.measured(one.rule, one.value)
     since = f"since {words.time(one.since)}" if one.since is not None else ""
     lines = [", ".join(part for part in (state, since, value) if part)]

@@ -11,6 +11,7 @@ import pytest
 from alerts.delivery import Delivery
 from alerts.drills import drilled
 from alerts.engine.view import AlarmView
+from alerts.engine.view import Quiet as Shelved
 from alerts.pace import Pace
 from alerts.policy import Person, Quiet
 from alerts.store import AlarmStore
@@ -46,7 +47,9 @@ class NightDesk(Desk):
     def now(self) -> int:
         return self.clock
 
-    async def stands(self, state: str, occurrence: int = 1, rule: str = RULE.id) -> None:
+    async def stands(
+        self, state: str, occurrence: int = 1, rule: str = RULE.id, *, shelved: str = ""
+    ) -> None:
         """What screens see of the alarm."""
         view = AlarmView(
             rule=rule,
@@ -68,6 +71,7 @@ class NightDesk(Desk):
             consequences=(),
             value=38.1,
             value_at=NIGHT,
+            quiet=(Shelved(how="shelved", until=MORNING, why=shelved),) if shelved else (),
         )
         row = (rule, occurrence, state, msgspec.json.encode(view))
         await self.store.write(
@@ -368,3 +372,15 @@ async def test_a_list_that_is_not_handed_over_for_a_minute_is_told(tmp_path: Pat
             mail.let_go.set()
             await desk.rest()
     assert desk.troubles[0].startswith("1 pages have not been handed over for more than 60 s")
+
+
+async def test_88_the_list_says_what_is_shelved_and_why(tmp_path: Path) -> None:
+    mail = Provider()
+    async with opened(tmp_path, PEOPLE) as desk:
+        await desk.stands("U", shelved="being mended")
+        await desk.say(handover("C", know=[(RULE.id, 1)]))
+        async with desk.sending({"mail": mail}, now=desk.now):
+            await desk.rest()
+    assert "active, nobody has it (shelved: being mended)" in mail.took[0].text
+    assert "Acknowledge:" not in mail.took[0].text
+    assert [row.notice.value for row in desk.rows()] == ["handover"]

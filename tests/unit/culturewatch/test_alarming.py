@@ -1,6 +1,7 @@
 """What a killed core left unjudged, when the next one starts with other rules."""
 
 import sqlite3
+from datetime import UTC
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -25,7 +26,7 @@ from tests.unit.alerts.engine.lab import HOT, START, rulebook  # a test's own
 from tests.unit.alerts.plain_judge import sample  # a test's own
 
 BRIEF = replace(HOT, on_delay=Duration(0))
-NOBODY = cast("Site", SimpleNamespace(file=SimpleNamespace(person=(), policy=())))
+NOBODY = cast("Site", SimpleNamespace(file=SimpleNamespace(person=(), policy=()), zone=UTC))
 
 
 async def test_it_is_judged_by_the_rules_of_then_and_kept_before_the_new_ones_count(

@@ -132,6 +132,19 @@ def test_an_alarm_that_is_listed_under_its_cause_pages_nobody_at_a_change() -> N
     assert lists(comes) == ([["a", 1]], [["b", 1]])
 
 
+def test_a_shelved_alarm_is_in_the_list_and_pages_nobody_at_a_change() -> None:
+    room = lab(hot("a"))
+    alarmed(room, "a")
+    room.order("6:00", "shelve", target="a", by="A", reason="being mended", **{"for": "1h"})
+    room.order("10:00", "rota", target="night", by="rota", step="0", to="C")
+    assert room.said(What.QUEUED) == ["0:05:00 queued a A"]
+    comes = next(t for t in room.told if t.what is What.HANDOVER and t.to == "C")
+    assert lists(comes) == ([], [["a", 1]])
+    # The shelf ends, and it is whoever is on call by then who is paged.
+    room.ticks("1:06:00")
+    assert room.said(What.QUEUED)[1:2] == ["1:06:00 queued a C"]
+
+
 def test_an_exhausted_chain_is_handed_over_too() -> None:
     policy = msgspec.structs.replace(NIGHT, loop_after=parse("30m"))
     room = lab(hot("a"), policy=policy)
