@@ -84,6 +84,6 @@ def _services(url: str) -> Apprise | None:
 
 
 def _kind(message: Message) -> NotifyType:
-    if message.kind != "page":
+    if not message.asks:
         return NotifyType.INFO
     return NotifyType.FAILURE if message.severity == "critical" else NotifyType.WARNING

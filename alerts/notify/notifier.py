@@ -26,6 +26,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     occurrence: int | None = None
     may_repeat: bool = False
 
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is to act: it rings as loud as the channel can.
+
+        The list of a hand-over stands for pages, and a drill has to take their way.
+        """
+        return self.kind in {"page", "handover", "drill"}
+
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
     """The provider took the message. ``delivered`` says that this was also the receipt."""

@@ -80,7 +80,7 @@ class NtfyNotifier:
 
 
 def _publication(message: Message) -> _Publication:
-    page = message.kind == "page"
+    page = message.asks
     return _Publication(
         topic=message.address,
         title=message.subject,

@@ -135,7 +135,7 @@ class PushoverNotifier:
 
 
 def _priority(message: Message) -> int:
-    if message.kind != "page":
+    if not message.asks:
         return _NORMAL
     return _EMERGENCY if message.severity == "critical" else _HIGH
 

@@ -50,7 +50,7 @@ class TeamsNotifier:
 
 
 def _message(message: Message) -> dict[str, Any]:
-    page = message.kind == "page"
+    page = message.asks
     blocks = [
         _block(message.subject, weight="Bolder", size="Large", color=_color(message)),
         *(_block(line) for line in _lines(message)),
@@ -81,6 +81,6 @@ def _block(text: str, **more: str) -> dict[str, Any]:
 
 
 def _color(message: Message) -> str:
-    if message.kind != "page":
+    if not message.asks:
         return "Good"
     return "Attention" if message.severity == "critical" else "Warning"

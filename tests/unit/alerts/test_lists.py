@@ -129,6 +129,7 @@ async def test_91_below_the_bound_nothing_is_sent_until_the_quiet_hours_end(
         await until(lambda: len(sms.took) == 2)
         await desk.rest(3)
     digest = sms.took[1]
+    assert not digest.asks
     assert (digest.kind, digest.subject) == ("digest", "Digest: 1 thing during quiet hours")
     assert f"MEDIUM {RULE.id} #1" in digest.text
     assert "active, nobody has it, since 2026-01-06 02:00:00 UTC, 38.10 °C" in digest.text
@@ -225,6 +226,7 @@ async def test_88_the_list_is_one_message_with_history_and_a_way_to_acknowledge_
         await until(lambda: len(mail.took) == 3)
         await desk.rest()
     first = mail.took[0]
+    assert first.asks
     assert (first.kind, first.person, first.severity) == ("handover", "C", "critical")
     assert first.subject == "Hand-over: you are on call from now on after A; 1 to acknowledge"
     text = first.text
@@ -285,7 +287,7 @@ async def test_97_a_drill_goes_to_its_channel_at_once_and_is_marked_before_all(
         await desk.rest(1)
     (message,) = mail.took
     assert message.subject.startswith("DRILL")
-    assert message.kind == "drill"
+    assert (message.kind, message.rule, message.asks) == ("drill", "drill:d1", True)
     assert "nothing is wrong and nothing is at risk" in message.text
 
 
