@@ -13,6 +13,7 @@ from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_rota import rota_commands
+from culturewatch.cli_user import user_commands
 from culturewatch.faults import FAILED, told
 from devices import duration
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(batch_commands, name="batch")
 app.add_typer(alarm_commands, name="alarm")
+app.add_typer(user_commands, name="user")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.command()(record)

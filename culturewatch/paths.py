@@ -8,6 +8,11 @@ def token_key(data: Path) -> Path:
     return data / "secrets" / "token.key"
 
 
+def pins(data: Path) -> Path:
+    """Where the PINs of people are kept, as hashes."""
+    return data / "secrets" / "pins"
+
+
 def alarms(data: Path) -> Path:
     """The alarm store."""
     return data / "alarms.db"
