@@ -6,8 +6,8 @@ import msgspec
 
 from batches.batch import Batch
 from batches.episode import Episode
-from batches.exposure import Verdict
 from batches.placement import Interval, Placement
+from batches.policy import Verdict
 from batches.survey import Summary
 from devices.duration import Duration
 

@@ -8,17 +8,17 @@ from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from batches.batch import Batch
 from batches.episode import Episode, device_of, episodes
-from batches.exposure import Verdict
 from batches.findings import Stay, complete, open_items, verdict
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement, Refused, bench
+from batches.policy import Verdict
 from batches.setting import Setting
 from batches.survey import Part, Readings, survey
 from devices.scan import Scan
 from storage.acts import Act
 from storage.chain import Head
 
-SCHEMA = "culturewatch.record/1"
+SCHEMA = "culturewatch.record/2"
 
 Visit = Callable[[int, Interval, Part, Scan], None]
 """Is shown the number and time of a stay, and each scan that was read for it."""

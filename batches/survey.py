@@ -7,8 +7,11 @@ from typing import Protocol
 import msgspec
 
 from alerts.rule import Rule
-from batches.exposure import Exposure, Limits, Meter
+from batches.cryo import THRESHOLDS_C
+from batches.excursion import Limits
+from batches.exposure import Exposure, Meter
 from batches.placement import Interval
+from batches.policy import Policy
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
@@ -94,8 +97,9 @@ def survey(
             start=span.start,
             end=span.end,
             period=period,
-            limits=limits[each.key],
+            policy=Policy(limits=limits[each.key]),
             kinetic=each.quantity == "temperature",
+            above=THRESHOLDS_C if each.quantity == "temperature" else (),
         )
         for each in channels
     }

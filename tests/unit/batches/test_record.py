@@ -22,9 +22,9 @@ from batches.batch import Signed
 from batches.export.folder import RecordError, make_record
 from batches.export.timeaxis import marks
 from batches.export.trace import BUCKETS, NARROWEST, Trace, merged, visible
-from batches.exposure import Verdict
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
+from batches.policy import Verdict
 from batches.record import BatchRecord, Made
 from batches.setting import Setting
 from batches.survey import Readings

@@ -1,0 +1,127 @@
+"""What a step allows, and what its excursions are by that: in, out, or not known.
+
+An excursion policy has three numbers: how far, how long and how often (Vaisala's example for
+2-8 °C: within 0-15 °C, up to 30 min, once in 24 h; anything else is for quality to act on).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from batches.excursion import Excursion, Limits, in_milli
+from batches.placement import Interval
+from devices.duration import Duration
+
+
+class Verdict(StrEnum):
+    """Whether a channel stayed within what its policy allows; a gap is never "in"."""
+
+    IN = "in"
+    OUT = "out"
+    UNKNOWN = "unknown"
+
+
+class Standing(StrEnum):
+    """What an excursion is by the policy."""
+
+    NOT_ALLOWED = "not allowed"
+    TOO_FAR = "beyond the allowed range"
+    TOO_LONG = "longer than allowed"
+    TOO_OFTEN = "more often than allowed"
+    UNSURE = "beside a gap, so that it may have been longer or not the only one"
+    ALLOWED = "allowed"
+
+
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+    """Excursions that are no deviation.
+
+    The value stays in ``low <= value <= high`` (None: however far), for ``longest`` at most, and
+    no more than ``times`` such excursions begin within ``per`` (None: however often).
+    """
+
+    longest: Duration
+    low: float | None = None
+    high: float | None = None
+    times: int | None = None
+    per: Duration | None = None
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a channel, what it may be beyond them, and the percent that must be known."""
+
+    limits: Limits = Limits()
+    allowed: Allowed | None = None
+    coverage: float = 100.0
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """An excursion and what it is."""
+
+    excursion: Excursion
+    standing: Standing
+
+
+def judge(
+    policy: Policy,
+    excursions: Sequence[Excursion],
+    gaps: Sequence[Interval],
+    *,
+    earlier: Sequence[Excursion] = (),
+) -> tuple[Judged, ...]:
+    """Each of ``excursions``, with what it is.
+
+    Args:
+        policy: what is allowed.
+        excursions: in the order of time.
+        gaps: the times of which nothing is known.
+        earlier: excursions of stays before, under the same policy: they count for how often.
+    """
+    allowed = policy.allowed
+    if allowed is None:
+        return tuple(Judged(each, Standing.NOT_ALLOWED) for each in excursions)
+    begun = sorted(each.start for each in (*earlier, *excursions))
+    ends, starts = {gap.end for gap in gaps}, {gap.start for gap in gaps}
+    found = []
+    for each in excursions:
+        standing = _standing(allowed, each, begun)
+        if standing is Standing.ALLOWED and (each.start in ends or each.end in starts):
+            standing = Standing.UNSURE
+        found.append(Judged(each, standing))
+    return tuple(found)
+
+
+def verdict(
+    policy: Policy, judged: Iterable[Judged], *, known_ms: int, length_ms: int
+) -> Verdict | None:
+    """The three-valued answer; None where there are no limits."""
+    if not policy.limits.given:
+        return None
+    standings = {each.standing for each in judged}
+    if standings - {Standing.ALLOWED, Standing.UNSURE}:
+        return Verdict.OUT
+    covered = known_ms * 100_000 >= in_milli(policy.coverage) * length_ms
+    sure = Standing.UNSURE not in standings
+    return Verdict.IN if covered and sure and known_ms > 0 else Verdict.UNKNOWN
+
+
+def _standing(allowed: Allowed, each: Excursion, begun: list[int]) -> Standing:
+    if _beyond(allowed, each.worst):
+        return Standing.TOO_FAR
+    if each.length > allowed.longest:
+        return Standing.TOO_LONG
+    if allowed.times is not None and allowed.per is not None:
+        within = bisect_left(begun, each.start + 1) - bisect_left(
+            begun, each.start - allowed.per + 1
+        )
+        if within > allowed.times:
+            return Standing.TOO_OFTEN
+    return Standing.ALLOWED
+
+
+def _beyond(allowed: Allowed, worst: float) -> bool:
+    milli = in_milli(worst)
+    low = allowed.low is not None and milli < in_milli(allowed.low)
+    high = allowed.high is not None and milli > in_milli(allowed.high)
+    return low or high
