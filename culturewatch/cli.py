@@ -11,6 +11,7 @@ import typer
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_drill import drill_commands
+from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_user import user_commands
@@ -29,6 +30,7 @@ app.add_typer(alarm_commands, name="alarm")
 app.add_typer(user_commands, name="user")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
+app.command()(exposure)
 app.command()(record)
 app.command()(verify)
 
