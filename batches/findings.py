@@ -13,11 +13,17 @@ from devices.duration import Duration
 
 
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
-    """One stay, up to its end or to the making of the record, with what was measured."""
+    """One stay, up to its end or to the making of the record, with what was measured.
+
+    ``step`` is the one of the protocol that judges it; ``unchecked`` when that demands a second
+    person, and nobody has seen to it.
+    """
 
     number: int
     placement: Placement
     span: Interval
+    step: str
+    unchecked: bool
     channels: tuple[Summary, ...]
 
 
@@ -64,11 +70,15 @@ def _stay_items(stay: Stay) -> Iterable[str]:
     where = f"Stay {stay.number} in {stay.placement.device}"
     if not any(summary.exposure.limits.given for summary in stay.channels):
         yield f"{where}: no limits are in force, so nothing can be said to be in limits."
+    if stay.unchecked:
+        yield f"{where}: step {stay.step} needs a second person's check, and has none."
     for summary in stay.channels:
         exposure, name = summary.exposure, summary.title
-        if exposure.excursions:
-            out, count = Duration(exposure.out_ms or 0), len(exposure.excursions)
-            yield f"{where}, {name}: {_several(count, 'excursion')}, {out} out of limits."
+        if exposure.judged:
+            out, count = Duration(exposure.out_ms or 0), len(exposure.judged)
+            standings = ", ".join(sorted({each.standing for each in exposure.judged}))
+            so = f" ({standings})" if exposure.policy.allowed else ""
+            yield f"{where}, {name}: {_several(count, 'excursion')}, {out} out of limits{so}."
         if exposure.unknown_ms:
             gap, count = Duration(exposure.unknown_ms), len(exposure.gaps)
             yield f"{where}, {name}: {_several(count, 'gap')}, {gap} unknown."

@@ -4,12 +4,15 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
 
-from msgspec import UNSET, Struct, UnsetType, structs
+from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, Connection, or_
 
-from batches import standing
+from batches import shelf, standing
 from batches.batch import Batch, Signed, check_id
-from batches.placement import Placement, Refused, check_open, check_stay, check_times
+from batches.clerk import Clerk, check_text
+from batches.placement import Placement, Refused, check_open
+from batches.protocol import Protocol
+from batches.shelf import Kept
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
@@ -25,9 +28,13 @@ _RETRACTABLE = frozenset({"place", "correct", "leave", "close"})
 
 
 class Dossier(Struct, frozen=True, kw_only=True):
-    """What the ledger holds about one batch. ``acts`` are all its entries, as they came."""
+    """What the ledger holds about one batch. ``acts`` are all its entries, as they came.
+
+    ``protocol`` is the version it was opened with, where the ledger has that.
+    """
 
     batch: Batch
+    protocol: Kept | None
     stays: tuple[Placement, ...]
     acts: tuple[Act, ...]
     head: Head
@@ -61,22 +68,25 @@ class Ledger:
         upgrade(url)
         self.url = url
         self._database = Database(url)
-        self._devices = None if devices is None else frozenset(devices)
-        self._now = now
+        self._clerk = Clerk(devices, now)
 
     def open_batch(self, batch: str, *, product: str, act: Signed, protocol: str = "") -> Batch:
-        """Begin ``batch``; ``act.at`` is when the culture began."""
+        """Begin ``batch``; ``act.at`` is when the culture began.
+
+        ``protocol`` is the ``name@version`` of one that the ledger keeps, or nothing.
+        """
         try:
             check_id(batch)
         except ValueError as error:
             raise Refused(str(error)) from error
         _check_product(product)
-        _check_text(protocol=protocol)
         with self._database.writing() as connection:
+            if protocol:
+                shelf.known(connection, protocol)
             same = standing.find(connection, batch)
             if same is not None:
                 raise Refused(f"{batch}: exists already", row=same.row)
-            entry = self._entry("open", batch, act)
+            entry = self._clerk.entry("open", batch, act)
             detail: dict[str, Scalar] = {
                 "id": batch,
                 "product": product,
@@ -94,49 +104,57 @@ class Ledger:
         act: Signed,
         position: str = "",
         until: int | None = None,
+        checked_by: str = "",
     ) -> Placement:
-        """Put ``batch`` into ``device`` at ``act.at``; ``until`` when it has left again since."""
-        self._check_place(device, position)
+        """Put ``batch`` into ``device`` at ``act.at``; ``until`` when it has left again since.
+
+        ``checked_by`` is the second person who saw it, as the protocol may demand.
+        """
+        self._clerk.check_place(device, position)
         with self._database.writing() as connection:
             culture = standing.known(connection, batch)
             check_open(culture)
-            entry = self._entry("place", batch, act)
-            return self._put(connection, culture, entry, (device, position, entry.at, until))
+            entry = self._clerk.entry("place", batch, act)
+            place = (device, position, entry.at, until)
+            return self._put_checked(connection, culture, entry, place, checked_by)
 
-    def move(self, batch: str, device: str, *, act: Signed, position: str = "") -> Placement:
+    def move(
+        self, batch: str, device: str, *, act: Signed, position: str = "", checked_by: str = ""
+    ) -> Placement:
         """Take ``batch`` out of where it is and into ``device``, both at ``act.at``."""
-        self._check_place(device, position)
-        act = self._dated(act)
+        self._clerk.check_place(device, position)
+        act = self._clerk.dated(act)
         with self._database.writing() as connection:
             culture = standing.known(connection, batch)
             check_open(culture)
             here = standing.current(connection, batch)
             if (here.device, here.position) == (device, position):
                 raise Refused(f"{batch}: is already there", row=here.row)
-            self._leave(connection, here, act)
-            entry = self._entry("place", batch, act)
-            return self._put(connection, culture, entry, (device, position, entry.at, None))
+            self._clerk.leave(connection, here, act)
+            entry = self._clerk.entry("place", batch, act)
+            place = (device, position, entry.at, None)
+            return self._put_checked(connection, culture, entry, place, checked_by)
 
     def remove(self, batch: str, *, act: Signed) -> Placement:
         """Take ``batch`` out of its device, onto the bench; the stay that has now ended."""
         with self._database.writing() as connection:
             check_open(standing.known(connection, batch))
             here = standing.current(connection, batch)
-            self._leave(connection, here, act)
+            self._clerk.leave(connection, here, act)
             return standing.stay(connection, here.row)
 
     def close(self, batch: str, *, act: Signed) -> Batch:
         """End ``batch``, and with it the stay it is in."""
-        act = self._dated(act)
+        act = self._clerk.dated(act)
         with self._database.writing() as connection:
             culture = standing.known(connection, batch)
             check_open(culture)
-            entry = self._entry("close", batch, act)
+            entry = self._clerk.entry("close", batch, act)
             if entry.at < culture.opened_at:
                 raise Refused(f"{batch}: cannot close before it was opened", row=culture.row)
             for stay in standing.stays(connection, schema.stay.c.batch == batch):
                 if stay.end is None:
-                    self._leave(connection, stay, act)
+                    self._clerk.leave(connection, stay, act)
                 elif stay.end > entry.at:
                     raise Refused(f"{batch}: was in {stay.device} after that", row=stay.row)
             append(connection, entry)
@@ -158,16 +176,16 @@ class Ledger:
         """
         with self._database.writing() as connection:
             old = standing.stay(connection, row)
-            self._check_place(device or old.device, position or old.position)
+            self._clerk.check_place(device or old.device, position or old.position)
             culture = standing.known(connection, old.batch)
-            entry = self._correction("correct", old.batch, row, act)
+            entry = self._clerk.correction("correct", old.batch, row, act)
             place = (
                 device or old.device,
                 old.position if position is None else position,
                 old.start if start is None else start,
                 old.end if end is UNSET else end,
             )
-            return self._put(connection, culture, entry, place)
+            return self._clerk.put(connection, culture, entry, place)
 
     def withdraw(self, row: int, *, act: Signed) -> None:
         """Take back a stay, an end of a stay or a closing that never happened."""
@@ -175,7 +193,7 @@ class Ledger:
             old = standing.act(connection, row)
             if old.kind not in _RETRACTABLE:
                 raise Refused(f"an entry of kind {old.kind!r} cannot be taken back", row=row)
-            append(connection, self._correction("withdraw", old.subject, row, act))
+            append(connection, self._clerk.correction("withdraw", old.subject, row, act))
             if old.kind == "leave":
                 standing.check_reopened(connection, row)
 
@@ -185,18 +203,35 @@ class Ledger:
         """Enter what should have been said about ``batch`` itself."""
         if product is not None:
             _check_product(product)
-        _check_text(protocol=protocol or "")
         with self._database.writing() as connection:
             old = standing.known(connection, batch)
+            if protocol:
+                shelf.known(connection, protocol)
             detail: dict[str, Scalar] = {
                 "id": batch,
                 "product": old.product if product is None else product,
                 "protocol": old.protocol if protocol is None else protocol,
                 "opened_at": old.opened_at,
             }
-            entry = self._correction("amend", batch, old.row, act)
+            entry = self._clerk.correction("amend", batch, old.row, act)
             append(connection, entry, "batch", detail)
             return standing.known(connection, batch)
+
+    def check(self, row: int, *, act: Signed) -> Placement:
+        """Enter that a second person has seen stay ``row``."""
+        with self._database.writing() as connection:
+            return self._clerk.check(connection, standing.stay(connection, row), act)
+
+    def keep(self, protocol: Protocol, *, act: Signed) -> Kept:
+        """Keep this version of a protocol for good; done already when it is there."""
+        with self._database.writing() as connection:
+            entry = self._clerk.entry("protocol", protocol.reference, act)
+            return shelf.keep(connection, entry, protocol)
+
+    def protocols(self) -> tuple[Kept, ...]:
+        """Every version of every protocol, in the order of entry."""
+        with self._database.reading() as connection:
+            return shelf.kept(connection)
 
     def batch(self, batch: str) -> Batch:
         """What the ledger knows of ``batch``; ``Refused`` when it knows nothing."""
@@ -221,13 +256,13 @@ class Ledger:
 
     def at_risk(self, device: str) -> tuple[Placement, ...]:
         """What stands in ``device`` now."""
-        return self.batches_in(device, self._now())
+        return self.batches_in(device, self._clerk.now())
 
     def all_at_risk(self) -> dict[str, tuple[Placement, ...]]:
         """What stands in each device now; an empty device is not in it. One query for a site."""
         found: dict[str, list[Placement]] = defaultdict(list)
         with self._database.reading() as connection:
-            for placement in standing.stays(connection, _there(self._now())):
+            for placement in standing.stays(connection, _there(self._clerk.now())):
                 found[placement.device].append(placement)
         return {device: tuple(inside) for device, inside in found.items()}
 
@@ -241,6 +276,7 @@ class Ledger:
         with self._database.reading() as connection:
             return Dossier(
                 batch=standing.known(connection, batch),
+                protocol=shelf.find(connection, standing.known(connection, batch).protocol),
                 stays=standing.stays(connection, schema.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),
                 head=head(connection),
@@ -251,59 +287,25 @@ class Ledger:
         with self._database.reading() as connection:
             return head(connection)
 
-    def _check_place(self, device: str, position: str) -> None:
-        _check_text(position=position)
-        if self._devices is not None and device not in self._devices:
-            known = ", ".join(sorted(self._devices))
-            raise Refused(f"{device!r} is not a device of this site; known: {known}")
-
-    def _dated(self, act: Signed) -> Signed:
-        """``act`` with its time fixed: what is entered as two rows happens at one instant."""
-        return structs.replace(act, at=self._now()) if act.at is None else act
-
-    def _entry(self, kind: str, subject: str, act: Signed) -> Act:
-        _check_text(who=act.by, reason=act.reason)
-        if not act.by.strip():
-            raise Refused(f"{subject}: say who did this")
-        entered = self._now()
-        at = entered if act.at is None else act.at
-        check_times(at=at, entered=entered, reason=act.reason, what=subject)
-        return Act(kind=kind, subject=subject, by=act.by, at=at, entered=entered, reason=act.reason)
-
-    def _correction(self, kind: str, subject: str, row: int, act: Signed) -> Act:
-        if not act.reason.strip():
-            raise Refused(f"{subject}: a correction needs a reason", row=row)
-        return structs.replace(self._entry(kind, subject, act), corrects=row)
-
-    def _put(
+    def _put_checked(
         self,
         connection: Connection,
         culture: Batch,
         entry: Act,
         place: tuple[str, str, int, int | None],
+        checked_by: str,
     ) -> Placement:
-        device, position, start, end = place
-        for time_ in (start, end):
-            if time_ is not None:
-                check_times(at=time_, entered=entry.entered, reason=entry.reason, what=culture.id)
-        mine = schema.stay.c.batch == culture.id
-        others = [s for s in standing.stays(connection, mine) if s.row != entry.corrects]
-        check_stay(culture, others, start=start, end=end)
-        detail: dict[str, Scalar] = {
-            "batch": culture.id,
-            "device": device,
-            "position": position,
-            "start_at": start,
-            "end_at": end,
-        }
-        now = append(connection, entry, "placement", detail)
-        return standing.stay(connection, now.sequence)
-
-    def _leave(self, connection: Connection, here: Placement, act: Signed) -> None:
-        entry = self._entry("leave", here.batch, act)
-        if entry.at <= here.start:
-            raise Refused(f"{here.batch}: cannot leave before it came", row=here.row)
-        append(connection, entry, "departure", {"placement": here.row, "end_at": entry.at})
+        step = shelf.step(connection, culture.protocol, place[0])
+        if step is not None and step.second_check and not checked_by.strip():
+            raise Refused(
+                f"{culture.id}: step {step.id!r} of {culture.protocol} needs a second person; "
+                "say who checked it"
+            )
+        stay = self._clerk.put(connection, culture, entry, place)
+        if not checked_by.strip():
+            return stay
+        seen = Signed(by=checked_by.strip(), at=entry.at, reason=entry.reason)
+        return self._clerk.check(connection, stay, seen)
 
 
 def _there(at: int) -> ColumnElement[bool]:
@@ -312,12 +314,6 @@ def _there(at: int) -> ColumnElement[bool]:
 
 
 def _check_product(product: str) -> None:
-    _check_text(product=product)
+    check_text(product=product)
     if not product.strip():
         raise Refused("product: say what is cultured")
-
-
-def _check_text(**texts: str) -> None:
-    for name, said in texts.items():
-        if "\0" in said or not said.isprintable():
-            raise Refused(f"{name}: {said!r} holds characters that cannot be shown or kept")

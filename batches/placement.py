@@ -1,6 +1,7 @@
 """Where a batch stood: half-open intervals, and what may not be entered about them."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import msgspec
 
@@ -27,7 +28,8 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     """A batch in a device, from ``start`` up to but not including ``end``; None: still there.
 
     ``row`` is the entry that says so, ``departure`` the one that ended it, ``corrects`` the one
-    it took the place of. Times are epoch milliseconds, UTC.
+    it took the place of, ``checked_by`` the second person who saw it. Times are epoch
+    milliseconds, UTC.
     """
 
     row: int
@@ -41,10 +43,26 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     corrects: int | None = None
     departure: int | None = None
+    checked_by: str | None = None
 
     def covers(self, at: int) -> bool:
         """Whether the batch was there at ``at``."""
         return self.start <= at and (self.end is None or at < self.end)
+
+
+class Life(Protocol):
+    """What may stand in a device, such as a batch: ``row`` began it, ``closure`` ended it."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def opened_at(self) -> int: ...
+    @property
+    def closed_at(self) -> int | None: ...
+    @property
+    def closure(self) -> int | None: ...
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -94,31 +112,31 @@ def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
         )
 
 
-def check_stay(batch: Batch, stays: Iterable[Placement], *, start: int, end: int | None) -> None:
-    """The interval is one the batch can have spent in a device, beside its other ``stays``.
+def check_stay(life: Life, stays: Iterable[Placement], *, start: int, end: int | None) -> None:
+    """The interval is one it can have spent in a device, beside its other ``stays``.
 
     Raises:
-        Refused: it ends before it starts, leaves the life of the batch, or overlaps another.
+        Refused: it ends before it starts, leaves its life, or overlaps another.
     """
     if end is not None and end <= start:
-        raise Refused(f"{batch.id}: a stay must end after it starts")
-    if start < batch.opened_at:
-        raise Refused(f"{batch.id}: a stay cannot start before the batch was opened", row=batch.row)
-    if batch.closed_at is not None and (end is None or end > batch.closed_at):
-        raise Refused(f"{batch.id}: a stay cannot outlast the batch", row=batch.closure)
+        raise Refused(f"{life.id}: a stay must end after it starts")
+    if start < life.opened_at:
+        raise Refused(f"{life.id}: a stay cannot start before the batch was opened", row=life.row)
+    if life.closed_at is not None and (end is None or end > life.closed_at):
+        raise Refused(f"{life.id}: a stay cannot outlast the batch", row=life.closure)
     for other in stays:
         if _overlap(start, end, other):
-            raise Refused(f"{batch.id}: is in {other.device} at that time", row=other.row)
+            raise Refused(f"{life.id}: is in {other.device} at that time", row=other.row)
 
 
-def check_open(batch: Batch) -> None:
-    """Nothing is entered about a closed batch but corrections.
+def check_open(life: Life) -> None:
+    """Nothing is entered about what is closed but corrections.
 
     Raises:
         Refused: it is closed.
     """
-    if not batch.is_open:
-        raise Refused(f"{batch.id}: is closed", row=batch.closure)
+    if life.closed_at is not None:
+        raise Refused(f"{life.id}: is closed", row=life.closure)
 
 
 def _overlap(start: int, end: int | None, other: Placement) -> bool:

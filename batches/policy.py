@@ -34,7 +34,7 @@ class Standing(StrEnum):
     ALLOWED = "allowed"
 
 
-class Allowed(msgspec.Struct, frozen=True, kw_only=True):
+class Allowed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Excursions that are no deviation.
 
     The value stays in ``low <= value <= high`` (None: however far), for ``longest`` at most, and

@@ -8,12 +8,15 @@ from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from batches.batch import Batch
 from batches.episode import Episode, device_of, episodes
+from batches.excursion import Excursion
 from batches.findings import Stay, complete, open_items, verdict
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement, Refused, bench
-from batches.policy import Verdict
-from batches.setting import Setting
-from batches.survey import Part, Readings, survey
+from batches.policy import Policy, Verdict
+from batches.protocol import Step
+from batches.setting import Equipment, Setting
+from batches.shelf import Kept
+from batches.survey import Part, Readings, limits_of, survey
 from devices.scan import Scan
 from storage.acts import Act
 from storage.chain import Head
@@ -35,7 +38,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record. Times are epoch milliseconds, UTC; values are in stored units.
 
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
-    over all stays and limits. ``open_items`` are sentences for whoever judges the batch.
+    over all stays and limits. ``protocol`` is the version that judges; without one the limits are
+    those of the alarm rules. ``open_items`` are sentences for whoever judges the batch.
     ``acts`` is the audit trail of the batch, corrections included. ``damaged`` are entries of
     the journal, up to ``journal_last``, that could not be read.
     """
@@ -45,6 +49,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     made: Made
     setting: Setting
     batch: Batch
+    protocol: Kept | None
     span: Interval
     complete: bool
     verdict: Verdict
@@ -95,9 +100,9 @@ def assemble(
     culture = entered.batch
     placements = tuple(p for p in entered.stays if p.start < made.at)
     last = readings.last
+    examiner = _Examiner(readings, setting, entered.protocol, made.at, visit)
     stays = tuple(
-        _stay(number, placement, readings=readings, setting=setting, now=made.at, visit=visit)
-        for number, placement in enumerate(placements, start=1)
+        examiner.stay(number, placement) for number, placement in enumerate(placements, start=1)
     )
     until = made.at if culture.closed_at is None else culture.closed_at
     devices = {stay.placement.device for stay in stays}
@@ -112,10 +117,14 @@ def assemble(
         made=made,
         setting=_relevant(setting, devices, rules),
         batch=culture,
+        protocol=entered.protocol,
         span=Interval(culture.opened_at, until),
         complete=complete(stays),
         verdict=verdict(stays),
-        open_items=tuple(open_items(culture, stays, bench_time, raised, damaged=len(damaged))),
+        open_items=(
+            *_unknown_protocol(culture, entered.protocol),
+            *open_items(culture, stays, bench_time, raised, damaged=len(damaged)),
+        ),
         stays=stays,
         bench=bench_time,
         alarms=raised,
@@ -127,33 +136,68 @@ def assemble(
     )
 
 
-def _stay(
-    number: int,
-    placement: Placement,
-    *,
-    readings: Readings,
-    setting: Setting,
-    now: int,
-    visit: Visit,
-) -> Stay:
-    equipment = next((e for e in setting.equipment if e.id == placement.device), None)
-    if equipment is None:
+class _Examiner:
+    """Measures stay after stay; excursions of earlier ones count for how often they may be."""
+
+    def __init__(
+        self, readings: Readings, setting: Setting, kept: Kept | None, now: int, visit: Visit
+    ) -> None:
+        self._readings = readings
+        self._setting = setting
+        self._protocol = None if kept is None else kept.protocol
+        self._now = now
+        self._visit = visit
+        self._earlier: dict[tuple[str, str], list[Excursion]] = {}
+
+    def stay(self, number: int, placement: Placement) -> Stay:
+        equipment = self._equipment(placement)
+        end = self._now if placement.end is None else min(placement.end, self._now)
+        span = Interval(placement.start, end)
+        step = self._protocol and self._protocol.step_in(placement.device)
+        named = step.id if step else ""
+        keys = [channel.key for channel in equipment.channels]
+        summaries = survey(
+            self._readings,
+            placement.device,
+            span,
+            period=equipment.period,
+            channels=equipment.channels,
+            policies={key: self._policy(step or None, placement.device, key) for key in keys},
+            earlier={key: self._earlier.get((named, key), []) for key in keys},
+            sink=lambda part, scan: self._visit(number, span, part, scan),
+        )
+        for key, summary in zip(keys, summaries, strict=True):
+            self._earlier.setdefault((named, key), []).extend(summary.exposure.excursions)
+        return Stay(
+            number=number,
+            placement=placement,
+            span=span,
+            step=named,
+            unchecked=bool(step and step.second_check and placement.checked_by is None),
+            channels=summaries,
+        )
+
+    def _equipment(self, placement: Placement) -> Equipment:
+        for each in self._setting.equipment:
+            if each.id == placement.device:
+                return each
         raise Refused(
             f"{placement.batch}: stood in {placement.device}, which this site does not know; "
             "add the device to the site to make the record",
             row=placement.row,
         )
-    span = Interval(placement.start, now if placement.end is None else min(placement.end, now))
-    summaries = survey(
-        readings,
-        placement.device,
-        span,
-        period=equipment.period,
-        channels=equipment.channels,
-        rules=setting.rules,
-        sink=lambda part, scan: visit(number, span, part, scan),
-    )
-    return Stay(number=number, placement=placement, span=span, channels=summaries)
+
+    def _policy(self, step: Step | None, device: str, key: str) -> Policy:
+        if self._protocol is None:
+            return Policy(limits=limits_of(self._setting.rules, f"{device}.{key}"))
+        return Policy() if step is None else step.policy(key)
+
+
+def _unknown_protocol(culture: Batch, kept: Kept | None) -> tuple[str, ...]:
+    if not culture.protocol or kept is not None:
+        return ()
+    what = "is not in the ledger; the limits are those of the alarm rules."
+    return (f"Protocol {culture.protocol} {what}",)
 
 
 def _touches(episode: Episode, stays: Sequence[Stay]) -> bool:

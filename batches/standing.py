@@ -146,6 +146,7 @@ def _placement(row: RowMapping) -> Placement:
         reason=row["reason"],
         corrects=row["corrects"],
         departure=row["departure"],
+        checked_by=row["checked_by"],
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from alerts.rule import Rule
 from batches.cryo import THRESHOLDS_C
-from batches.excursion import Limits
+from batches.excursion import Excursion, Limits
 from batches.exposure import Exposure, Meter
 from batches.placement import Interval
 from batches.policy import Policy
@@ -80,10 +80,13 @@ def survey(
     *,
     period: int,
     channels: Sequence[Channel],
-    rules: Iterable[Rule],
+    policies: Mapping[str, Policy],
+    earlier: Mapping[str, Sequence[Excursion]],
     sink: Sink,
 ) -> tuple[Summary, ...]:
     """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
+
+    ``policies`` and the ``earlier`` excursions under them are found by the key of the channel.
 
     Memory does not grow with the number of readings, but for one entry a gap and excursion.
     A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
@@ -91,13 +94,12 @@ def survey(
     Raises:
         ValueError: the readings are not in the order of time.
     """
-    limits = {each.key: limits_of(rules, f"{device}.{each.key}") for each in channels}
     meters = {
         each.key: Meter(
             start=span.start,
             end=span.end,
             period=period,
-            policy=Policy(limits=limits[each.key]),
+            policy=policies.get(each.key),
             kinetic=each.quantity == "temperature",
             above=THRESHOLDS_C if each.quantity == "temperature" else (),
         )
@@ -115,7 +117,7 @@ def survey(
             quantity=each.quantity,
             unit=each.unit,
             name=each.name,
-            exposure=meters[each.key].result(),
+            exposure=meters[each.key].result(earlier.get(each.key, ())),
         )
         for each in channels
     )

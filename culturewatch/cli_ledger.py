@@ -33,6 +33,9 @@ At = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="why; needed for what was done earlier")]
 Position = Annotated[str, typer.Option("--position", help="shelf, rack or place in the device")]
+CheckedBy = Annotated[
+    str, typer.Option("--checked-by", help="the second person, where the protocol demands one")
+]
 DEFAULT_SITE = Path("site.toml")
 
 
@@ -41,16 +44,16 @@ def open_(
     batch: BatchId,
     product: Annotated[str, typer.Option("--product", help="what is cultured")],
     *,
-    protocol: Annotated[str, typer.Option("--protocol", help="name and version")] = "",
+    protocol: Annotated[str, typer.Option("--protocol", help="such as fibroblast@3")] = "",
     by: By = "",
     at: At = "",
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Begin a batch."""
-    with _ledger(site) as (ledger, sign):
+    with opened(site) as (ledger, sign):
         ledger.open_batch(batch, product=product, act=sign(by, at, reason), protocol=protocol)
-        _say(f"{batch} is open: {product}")
+        say(f"{batch} is open: {product}")
 
 
 @batch_commands.command()
@@ -64,14 +67,15 @@ def place(
     until: Annotated[
         str, typer.Option("--until", metavar="TIME", help="when it left again, if it has")
     ] = "",
+    checked_by: CheckedBy = "",
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Put a batch into a device."""
-    with _ledger(site) as (ledger, sign):
+    with opened(site) as (ledger, sign):
         act, left = sign(by, at, reason), sign.instant("--until", until)
-        ledger.place(batch, device, act=act, position=position, until=left)
-        _say(f"{batch} {'is' if left is None else 'was'} in {device}")
+        ledger.place(batch, device, act=act, position=position, until=left, checked_by=checked_by)
+        say(f"{batch} {'is' if left is None else 'was'} in {device}")
 
 
 @batch_commands.command()
@@ -82,13 +86,15 @@ def move(
     position: Position = "",
     by: By = "",
     at: At = "",
+    checked_by: CheckedBy = "",
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Take a batch out of where it is and into another device, at the same instant."""
-    with _ledger(site) as (ledger, sign):
-        ledger.move(batch, device, act=sign(by, at, reason), position=position)
-        _say(f"{batch} is in {device}")
+    with opened(site) as (ledger, sign):
+        act = sign(by, at, reason)
+        ledger.move(batch, device, act=act, position=position, checked_by=checked_by)
+        say(f"{batch} is in {device}")
 
 
 @batch_commands.command()
@@ -101,9 +107,9 @@ def remove(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Take a batch out of its device, onto the bench."""
-    with _ledger(site) as (ledger, sign):
+    with opened(site) as (ledger, sign):
         stay = ledger.remove(batch, act=sign(by, at, reason))
-        _say(f"{batch} has left {stay.device}")
+        say(f"{batch} has left {stay.device}")
 
 
 @batch_commands.command()
@@ -116,9 +122,9 @@ def close(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """End a batch, and the stay it is in."""
-    with _ledger(site) as (ledger, sign):
+    with opened(site) as (ledger, sign):
         ledger.close(batch, act=sign(by, at, reason))
-        _say(f"{batch} is closed")
+        say(f"{batch} is closed")
 
 
 @batch_commands.command("list")
@@ -126,19 +132,19 @@ def list_(
     *, as_json: Annotated[bool, typer.Option("--json")] = False, site: SiteOption = DEFAULT_SITE
 ) -> None:
     """Show all batches and where they are."""
-    with _ledger(site) as (ledger, _):
+    with opened(site) as (ledger, _):
         batches = ledger.batches()
         stays = {batch.id: ledger.stays(batch.id) for batch in batches}
     if as_json:
         rows = [{"batch": b, "stays": stays[b.id]} for b in batches]
-        _say(msgspec.json.encode(rows).decode())
+        say(msgspec.json.encode(rows).decode())
         return
     for batch in batches:
         here = [stay.device for stay in stays[batch.id] if stay.end is None]
         place_ = here[0] if here else ("on the bench" if batch.is_open else "closed")
-        _say(f"{batch.id}  {place_}  {batch.product}")
+        say(f"{batch.id}  {place_}  {batch.product}")
     if not batches:
-        _say("no batch has been opened")
+        say("no batch has been opened")
 
 
 def record(
@@ -158,7 +164,7 @@ def record(
 
     with told(StoreError, RecordError, Refused, DatabaseError, JournalError):
         made = write_record(load(site), batch, out, by=person(by))
-        _say(f"{made}: the record of {batch}; open {made / 'record.html'}")
+        say(f"{made}: the record of {batch}; open {made / 'record.html'}")
 
 
 def verify(
@@ -186,21 +192,21 @@ def verify(
     with told():
         report = check(path, data=data)
     if as_json:
-        _say(msgspec.json.encode(report).decode())
+        say(msgspec.json.encode(report).decode())
     else:
         for line in report.checked:
-            _say(f"ok     {line}")
+            say(f"ok     {line}")
         for fault in report.faults:
-            _say(f"WRONG  {fault}")
+            say(f"WRONG  {fault}")
         for name in report.absent:
-            _say(f"absent {name}: is not in this folder, so nothing is said about it")
+            say(f"absent {name}: is not in this folder, so nothing is said about it")
         whole = "nothing was changed" + (" in what is there" if report.absent else "")
-        _say(f"{report.path}: " + (whole if report.sound else "NOT as it was written"))
+        say(f"{report.path}: " + (whole if report.sound else "NOT as it was written"))
     if not report.sound:
         raise SystemExit(FAILED)
 
 
-class _Signature:
+class Signature:
     """What people type about who, when and why, as the ledger takes it."""
 
     def __init__(self, site: Site) -> None:
@@ -214,7 +220,8 @@ class _Signature:
 
 
 @contextmanager
-def _ledger(path: Path) -> Iterator["tuple[Ledger, _Signature]"]:
+def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
+    """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.placement import Refused  # noqa: PLC0415
     from culturewatch.paths import ledger_url  # noqa: PLC0415
@@ -224,7 +231,7 @@ def _ledger(path: Path) -> Iterator["tuple[Ledger, _Signature]"]:
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
-        yield ledger, _Signature(site)
+        yield ledger, Signature(site)
 
 
 def person(by: str) -> str:
@@ -265,5 +272,6 @@ def instant(site: Site, option: str, text: str) -> int | None:
     return round(when.timestamp() * 1000)
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print ``line`` as it is."""
     sys.stdout.write(line + "\n")

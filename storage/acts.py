@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Row, Table, func, insert, literal, select, union_all
 
 from storage.chain import GENESIS, Broken, Head, Scalar, canonical, link
-from storage.database import Database, damage, fresh_schema, schema
+from storage.database import Database, damage, fresh_schema, revision, schema
 from storage.schema import DETAILS, act
 
 _ENVELOPE = ("kind", "subject", "done_by", "done_at", "entered_at", "reason", "corrects")
@@ -111,7 +111,8 @@ def _damaged(connection: Connection) -> Broken | None:
 
 def _schema_changed(connection: Connection) -> Broken | None:
     """A trigger taken away or a view redefined would let the tables say something else."""
-    found, expected = schema(connection), fresh_schema()
+    # A ledger that an earlier version wrote is held against what that version made.
+    found, expected = schema(connection), fresh_schema(revision(connection) or "head")
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
             kind = (expected.get(name) or found[name]).split(maxsplit=2)[1].lower()
@@ -136,11 +137,17 @@ def _first_bad_act(connection: Connection) -> Broken | None:
 
 
 def _acts(connection: Connection) -> Iterator[tuple[Row[tuple[object, ...]], dict[str, Scalar]]]:
-    details = {name: _Details(connection, table) for name, table in DETAILS.items()}
+    details = {name: _Details(connection, table) for name, table in _details(connection).items()}
     rows = connection.execute(select(act).order_by(act.c.sequence)).yield_per(1000)
     for row in rows:
         source = details.get(row.detail)
         yield row, {} if source is None else source.of(row.sequence)
+
+
+def _details(connection: Connection) -> dict[str, Table]:
+    """The detail tables that this ledger has; one of an earlier version has not all of them."""
+    present = schema(connection)
+    return {name: table for name, table in DETAILS.items() if name in present}
 
 
 class _Details:
@@ -223,7 +230,7 @@ def _orphan(connection: Connection) -> Broken | None:
         select(literal(name).label("name"), table.c.sequence)
         .outerjoin(act, (act.c.sequence == table.c.sequence) & (act.c.detail == name))
         .where(act.c.sequence.is_(None))
-        for name, table in DETAILS.items()
+        for name, table in _details(connection).items()
     ]
     found = connection.execute(union_all(*claims).limit(1)).one_or_none()
     if found is None:

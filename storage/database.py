@@ -15,7 +15,7 @@ from storage.readonly import address
 
 NAME = "ledger.db"
 """How the ledger's file is called in a site's folder of data."""
-REVISION = "r0001"
+REVISION = "r0002"
 """The migration this software works with; a test holds it to the newest file."""
 BUSY_S = 10
 """How long a writer waits for another process before it gives up."""
@@ -74,10 +74,11 @@ class Database:
         self._engine.dispose()
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str, *, to: str = "head") -> None:
     """Bring the ledger at ``url`` to this software's tables, creating it where there is none.
 
-    Two processes may do this at once: the second one waits and finds the work done.
+    Two processes may do this at once: the second one waits and finds the work done. ``to`` is the
+    migration to stop at.
 
     Raises:
         DatabaseError: it cannot be opened, or a newer culturewatch has written it.
@@ -86,11 +87,11 @@ def upgrade(url: str) -> None:
     database = Database(url)
     try:
         with database.reading() as connection:
-            if _revision(connection) == REVISION:
+            if revision(connection) == REVISION:
                 return
         database.keep_a_log_ahead()
         with database.writing() as connection:
-            _migrate(connection, _name(url))
+            _migrate(connection, _name(url), to)
     finally:
         database.close()
 
@@ -107,11 +108,19 @@ def schema(connection: Connection) -> dict[str, str]:
     return {row.name: row.sql for row in connection.execute(listing)}
 
 
-def fresh_schema() -> dict[str, str]:
-    """``schema`` as the migrations make it."""
+def revision(connection: Connection) -> str | None:
+    """The last migration that the ledger went through; None before the first one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def fresh_schema(at: str = "head") -> dict[str, str]:
+    """``schema`` as the migrations up to ``at`` make it."""
     with TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/ledger.db"
-        upgrade(url)
+        upgrade(url, to=at)
         with Database(url).reading() as connection:
             return schema(connection)
 
@@ -122,7 +131,7 @@ def file_of(url: str) -> Path | None:
     return None if not name or name == ":memory:" else Path(name)
 
 
-def _migrate(connection: Connection, name: str) -> None:
+def _migrate(connection: Connection, name: str, to: str) -> None:
     # Alembic takes a quarter of a second to import, and is needed once in a ledger's life.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -132,19 +141,12 @@ def _migrate(connection: Connection, name: str) -> None:
     config.set_main_option("script_location", "storage:migrations")
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
     except CommandError as error:
         raise DatabaseError(
             f"{name}: its tables are not of this version of culturewatch ({error}); "
             "use the version that wrote it, or a newer one"
         ) from error
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return None if found is None else str(found)
 
 
 def _engine(url: str, *, inspecting: bool) -> Engine:

@@ -60,7 +60,24 @@ departure = Table(
     Column("end_at", LONG, nullable=False),
     Index("departure_placement", "placement"),
 )
-DETAILS = {table.name: table for table in (batch, placement, departure)}
+protocol = Table(
+    "protocol",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("name", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("content", String, nullable=False),
+    Index("protocol_name", "name", "version"),
+)
+checking = Table(
+    "checking",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("entry", LONG, ForeignKey("act.sequence"), nullable=False),
+    Index("checking_entry", "entry"),
+)
+DETAILS = {table.name: table for table in (batch, placement, departure, protocol, checking)}
 """The tables an act may have its further row in."""
 
 stay = Table(
@@ -77,6 +94,7 @@ stay = Table(
     Column("reason", String),
     Column("corrects", LONG),
     Column("departure", LONG),
+    Column("checked_by", String),
 )
 culture = Table(
     "culture",

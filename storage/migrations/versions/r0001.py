@@ -3,10 +3,11 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.tables import LONG, append_only, sequence
+
 revision = "r0001"
 down_revision = None
 
-LONG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 TABLES = ("act", "batch", "placement", "departure")
 
 STAY = """
@@ -39,7 +40,7 @@ def upgrade() -> None:
     op.execute(STAY)
     op.execute(CULTURE)
     for table in TABLES:
-        _append_only(table)
+        append_only(table)
 
 
 def _tables() -> None:
@@ -62,7 +63,7 @@ def _tables() -> None:
     op.create_index("act_corrects", "act", ["corrects"])
     op.create_table(
         "batch",
-        _sequence(),
+        sequence(),
         sa.Column("id", sa.String, nullable=False),
         sa.Column("product", sa.String, nullable=False),
         sa.Column("protocol", sa.String, nullable=False),
@@ -71,7 +72,7 @@ def _tables() -> None:
     op.create_index("batch_id", "batch", ["id"])
     op.create_table(
         "placement",
-        _sequence(),
+        sequence(),
         sa.Column("batch", sa.String, nullable=False),
         sa.Column("device", sa.String, nullable=False),
         sa.Column("position", sa.String, nullable=False),
@@ -82,28 +83,8 @@ def _tables() -> None:
     op.create_index("placement_device", "placement", ["device", "start_at"])
     op.create_table(
         "departure",
-        _sequence(),
+        sequence(),
         sa.Column("placement", LONG, sa.ForeignKey("placement.sequence"), nullable=False),
         sa.Column("end_at", LONG, nullable=False),
     )
     op.create_index("departure_placement", "departure", ["placement"])
-
-
-def _sequence() -> sa.Column[int]:
-    key = sa.ForeignKey("act.sequence")
-    return sa.Column("sequence", LONG, key, primary_key=True, autoincrement=False)
-
-
-def _append_only(table: str) -> None:
-    """Refuse what would change or take away a row of ``table``, which is one of ``TABLES``."""
-    for verb in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} BEGIN "
-            f"SELECT RAISE(ABORT, '{table} is append-only: enter a correction instead'); END"
-        )
-    # INSERT OR REPLACE deletes the old row without firing the trigger above.
-    exists = f"NEW.sequence IN (SELECT sequence FROM {table})"  # noqa: S608 # one of ours
-    op.execute(
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {exists} BEGIN "
-        f"SELECT RAISE(ABORT, '{table} is append-only: this row exists'); END"
-    )

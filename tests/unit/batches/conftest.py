@@ -78,7 +78,7 @@ def ledger(tmp_path: Path, clock: Clock) -> Ledger:
 def lived(ledger: Ledger, clock: Clock) -> Ledger:
     """B-2026-0001: inc1 from 8 to 12, on the bench for 10 minutes, inc2 until 16, closed."""
     anna = Signed(by="anna")
-    ledger.open_batch("B-2026-0001", product="fibroblasts <P2>", protocol="SOP-7", act=anna)
+    ledger.open_batch("B-2026-0001", product="fibroblasts <P2>", act=anna)
     ledger.place("B-2026-0001", "inc1", position="shelf 2", act=anna)
     clock.at(4)
     ledger.remove("B-2026-0001", act=anna)

@@ -42,6 +42,31 @@ def url(tmp_path: Path) -> str:
     return url
 
 
+FURTHER: dict[str, dict[str, Scalar]] = {
+    "protocol": {"name": "n", "version": "1", "digest": "aa", "content": "{}"},
+    "checking": {"entry": 4},
+}
+ROWS = {"act": 3, "batch": 1, "placement": 4, "departure": 3} | {
+    table: row for row, table in enumerate(FURTHER, start=6)
+}
+"""A row of each table of the full ledger."""
+
+
+@pytest.fixture
+def full(url: str) -> str:
+    """The same ledger, with a row in every other table as well."""
+    with Database(url).writing() as connection:
+        for table, detail in FURTHER.items():
+            entry = Act(kind=table, subject="B-1", by="ben", at=12, entered=12, reason="")
+            append(connection, entry, table, detail)
+    return url
+
+
+def test_every_table_has_its_row(full: str) -> None:
+    assert ROWS.keys() == {"act", *DETAILS}
+    assert verify_chain(full) is None
+
+
 def _stay(device: str, start: int) -> dict[str, Scalar]:
     return {"batch": "B-1", "device": device, "position": "a", "start_at": start, "end_at": None}
 
@@ -95,13 +120,13 @@ def test_an_empty_ledger_verifies(tmp_path: Path) -> None:
         "REPLACE INTO {t} SELECT * FROM {t}",
     ],
 )
-def test_no_row_can_be_changed_deleted_or_replaced(url: str, table: str, statement: str) -> None:
+def test_no_row_can_be_changed_deleted_or_replaced(full: str, table: str, statement: str) -> None:
     # A connection of somebody else's, without any of our settings.
-    db = sqlite3.connect(str(file_of(url)))
+    db = sqlite3.connect(str(file_of(full)))
     with pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only"):
         db.execute(statement.format(t=table))
     db.close()
-    assert verify_chain(url) is None
+    assert verify_chain(full) is None
 
 
 def columns() -> list[tuple[str, str]]:
@@ -115,15 +140,15 @@ def columns() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("table", "column"), columns())
 def test_a_changed_field_is_named_with_its_table_and_row(
-    url: str, tamper: Tamper, table: str, column: str
+    full: str, tamper: Tamper, table: str, column: str
 ) -> None:
-    row = {"act": 3, "batch": 1, "placement": 2, "departure": 3}[table]
+    row = ROWS[table]
     changed = (
         "UPDATE {t} SET {c} = CASE typeof({c}) WHEN 'integer' THEN {c} + 1 "
         "WHEN 'null' THEN 1 ELSE 'f' || substr({c}, 2) END WHERE sequence = ?"
     )
     tamper(changed.format(t=table, c=column), (row,))
-    broken = verify_chain(url)
+    broken = verify_chain(full)
     assert broken is not None
     assert (broken.table, broken.row, broken.field) == (table, row, column)
 
@@ -149,11 +174,11 @@ def test_bytes_that_are_no_text_are_not_taken_for_their_spelling(url: str, tampe
 
 
 @pytest.mark.parametrize("table", list(DETAILS))
-def test_a_deleted_detail_is_missed(url: str, tamper: Tamper, table: str) -> None:
-    row = {"batch": 1, "placement": 4, "departure": 3}[table]
+def test_a_deleted_detail_is_missed(full: str, tamper: Tamper, table: str) -> None:
+    row = ROWS[table]
     delete = "DELETE FROM {t} WHERE sequence = ?"
     tamper(delete.format(t=table), (row,))
-    broken = verify_chain(url)
+    broken = verify_chain(full)
     assert broken == Broken(table=table, row=row, field="sequence", why="the row is gone")
 
 
@@ -259,6 +284,23 @@ def _all(db: sqlite3.Connection) -> list[object]:
     rows = [db.execute(_EVERYTHING.format(t=table)).fetchall() for table in TABLES]
     db.close()
     return [*rows]
+
+
+def test_a_ledger_of_the_first_version_is_sound_before_and_after_it_is_brought_up_to_date(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path}/old.db"
+    upgrade(url, to="r0001")
+    entry = Act(kind="open", subject="B-1", by="anna", at=10, entered=11, reason="")
+    with Database(url).writing() as connection:
+        detail: dict[str, Scalar] = {"id": "B-1", "product": "p", "protocol": "", "opened_at": 5}
+        append(connection, entry, "batch", detail)
+        noted = head(connection)
+    assert verify_chain(url, noted) is None
+    upgrade(url)
+    assert verify_chain(url, noted) is None
+    with Database(url).reading() as connection:
+        assert head(connection) == noted
 
 
 def test_the_tables_the_queries_use_are_those_the_migrations_make(url: str) -> None:
