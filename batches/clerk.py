@@ -1,13 +1,13 @@
 """Writes entries into the ledger: who, when, why and where are checked before anything is kept."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 
 from msgspec import structs
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from batches import standing
-from batches.batch import Signed
-from batches.placement import Life, Placement, Refused, check_stay, check_times
+from batches import shelf, standing
+from batches.batch import Batch, Signed, check_id
+from batches.placement import Life, Placement, Refused, check_times
 from storage import schema
 from storage.acts import Act, append
 from storage.chain import Scalar
@@ -60,18 +60,38 @@ class Clerk:
             known = ", ".join(sorted(self._devices))
             raise Refused(f"{device!r} is not a device of this site; known: {known}")
 
+    def open(
+        self, connection: Connection, batch: str, *, product: str, protocol: str, act: Signed
+    ) -> Batch:
+        """Begin a batch.
+
+        Raises:
+            Refused: it exists, is of nothing, or follows a protocol that is not kept.
+        """
+        check_new(connection, batch)
+        check_text(product=product)
+        if not product.strip():
+            raise Refused("product: say what is cultured")
+        if protocol:
+            shelf.known(connection, protocol)
+        entry = self.entry("open", batch, act)
+        detail: dict[str, Scalar] = {
+            "id": batch,
+            "product": product,
+            "protocol": protocol,
+            "opened_at": entry.at,
+        }
+        append(connection, entry, "batch", detail)
+        return standing.known(connection, batch)
+
     def put(
         self,
         connection: Connection,
         life: Life,
         entry: Act,
         place: tuple[str, str, int, int | None],
-        *,
-        others: Iterable[Placement] | None = None,
     ) -> Placement:
         """Enter a stay: device, position, start and end.
-
-        ``others`` are the stays it may not overlap; None means those of the same subject.
 
         Raises:
             Refused: it is no stay that can have been.
@@ -80,10 +100,7 @@ class Clerk:
         for time_ in (start, end):
             if time_ is not None:
                 check_times(at=time_, entered=entry.entered, reason=entry.reason, what=life.id)
-        if others is None:
-            mine = schema.stay.c.batch == life.id
-            others = [s for s in standing.stays(connection, mine) if s.row != entry.corrects]
-        check_stay(life, others, start=start, end=end)
+        standing.check_there(connection, life, place, entry.corrects)
         detail: dict[str, Scalar] = {
             "batch": life.id,
             "device": device,
@@ -93,6 +110,34 @@ class Clerk:
         }
         now = append(connection, entry, "placement", detail)
         return standing.stay(connection, now.sequence)
+
+    def put_checked(
+        self,
+        connection: Connection,
+        life: Life,
+        entry: Act,
+        place: tuple[str, str, int, int | None],
+        *,
+        protocol: str,
+        checked_by: str,
+    ) -> Placement:
+        """``put``, and that a second person saw it, as a step of ``protocol`` may demand.
+
+        Raises:
+            Refused: as ``put``, or a second person is needed and there is none.
+        """
+        step = shelf.step(connection, protocol, place[0])
+        checker = checked_by.strip()
+        if step is not None and step.second_check and not checker:
+            raise Refused(
+                f"{life.id}: step {step.id!r} of {protocol} needs a second person; "
+                "say who checked it"
+            )
+        stay = self.put(connection, life, entry, place)
+        if not checker:
+            return stay
+        seen = Signed(by=checker, at=entry.at, reason=entry.reason)
+        return self.check(connection, stay, seen)
 
     def leave(self, connection: Connection, here: Placement, act: Signed) -> None:
         """End the stay ``here``.
@@ -117,6 +162,23 @@ class Clerk:
             raise Refused(f"{stay.batch}: {act.by} did this and cannot check it as well")
         append(connection, self.entry("check", stay.batch, act), "checking", {"entry": stay.row})
         return standing.stay(connection, stay.row)
+
+
+def check_new(connection: Connection, subject: str) -> None:
+    """``subject`` is formed like an id, and stands for nothing yet.
+
+    Raises:
+        Refused: it is not, or a batch or biopsy has it.
+    """
+    try:
+        check_id(subject)
+    except ValueError as error:
+        raise Refused(str(error)) from error
+    act = schema.act.c
+    begun = (act.subject == subject) & act.kind.in_(("open", "biopsy"))
+    row = connection.execute(select(act.sequence).where(begun)).scalar()
+    if row is not None:
+        raise Refused(f"{subject}: exists already", row=row)
 
 
 def check_text(**texts: str) -> None:

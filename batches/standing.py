@@ -1,9 +1,10 @@
 """What stands in the ledger, corrections applied; read inside somebody's transaction."""
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from batches.batch import Batch
-from batches.placement import Placement, Refused, check_stay
+from batches.placement import Life, Placement, Refused, check_stay
+from batches.vial import Vial, number_of
 from storage import schema
 from storage.acts import Act
 
@@ -34,6 +35,66 @@ def known(connection: Connection, batch: str) -> Batch:
         shown = batch if batch.isprintable() else ascii(batch)
         raise Refused(f"{shown}: is not a batch of this ledger; open it first")
     return found
+
+
+def vials(connection: Connection, where: ColumnElement[bool]) -> tuple[Vial, ...]:
+    """The vials of which ``where`` (over ``storage.schema.aliquot``) holds, by id."""
+    query = select(schema.aliquot).where(where).order_by(schema.aliquot.c.id)
+    return tuple(_vial(row) for row in connection.execute(query).mappings())
+
+
+def vial(connection: Connection, vial: str) -> Vial:
+    """The vial of this id.
+
+    Raises:
+        Refused: there is none.
+    """
+    found = vials(connection, schema.aliquot.c.id == vial) if vial.isprintable() else ()
+    if not found:
+        shown = vial if vial.isprintable() else ascii(vial)
+        raise Refused(f"{shown}: is not a vial of this ledger")
+    return found[0]
+
+
+def passage(connection: Connection, batch: str) -> int | None:
+    """The passage that ``batch`` is in; None when that was never entered."""
+    entered, by = schema.passage.c, schema.act.alias()
+    taken_back = select(by.c.sequence).where(by.c.corrects == entered.sequence).exists()
+    query = select(func.max(entered.number)).where((entered.batch == batch) & ~taken_back)
+    return connection.execute(query).scalar()
+
+
+def life(connection: Connection, subject: str) -> Batch | Vial:
+    """The vial or batch of this id.
+
+    Raises:
+        Refused: there is none.
+    """
+    if number_of(subject) is None:
+        return known(connection, subject)
+    return vial(connection, subject)
+
+
+def check_there(
+    connection: Connection, life: Life, place: tuple[str, str, int, int | None], row: int | None
+) -> None:
+    """``life`` can have been at ``place``: device, position, start, end. ``row`` it replaces.
+
+    Raises:
+        Refused: it was elsewhere, did not live then, or another vial was in that slot.
+    """
+    device, position, start, end = place
+    columns = schema.stay.c
+    mine = [s for s in stays(connection, columns.batch == life.id) if s.row != row]
+    check_stay(life, mine, start=start, end=end)
+    if not isinstance(life, Vial):
+        return
+    overlapping = or_(columns.end_at.is_(None), columns.end_at > start)
+    if end is not None:
+        overlapping &= columns.start_at < end
+    same = (columns.device == device) & (columns.position == position) & overlapping
+    for other in stays(connection, same & (columns.batch != life.id)):
+        raise Refused(f"{device} {position}: holds {other.batch} at that time", row=other.row)
 
 
 def stays(connection: Connection, where: ColumnElement[bool]) -> tuple[Placement, ...]:
@@ -101,12 +162,9 @@ def check_reopened(connection: Connection, departure: int) -> None:
     row = connection.execute(
         select(schema.departure.c.placement).where(schema.departure.c.sequence == departure)
     ).scalar_one()
-    again = stays(connection, schema.stay.c.sequence == row)
-    for each in again:
-        others = stays(
-            connection, (schema.stay.c.batch == each.batch) & (schema.stay.c.sequence != row)
-        )
-        check_stay(known(connection, each.batch), others, start=each.start, end=each.end)
+    for each in stays(connection, schema.stay.c.sequence == row):
+        place = each.device, each.position, each.start, each.end
+        check_there(connection, life(connection, each.batch), place, row)
 
 
 def _not_superseded(connection: Connection, row: int) -> None:
@@ -130,6 +188,23 @@ def _batch(row: RowMapping) -> Batch:
         closed_by=row["closed_by"],
         closed_why=row["closed_why"],
         closure=row["closure"],
+    )
+
+
+def _vial(row: RowMapping) -> Vial:
+    return Vial(
+        row=row["sequence"],
+        id=row["id"],
+        batch=row["batch"],
+        passage=row["passage"],
+        frozen_at=row["frozen_at"],
+        frozen_by=row["frozen_by"],
+        reason=row["reason"],
+        ended_at=row["ended_at"],
+        ended_by=row["ended_by"],
+        ended_how=row["ended_how"],
+        ended_why=row["ended_why"],
+        ending=row["ending"],
     )
 
 

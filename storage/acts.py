@@ -5,7 +5,8 @@ row in the detail table, and its ``hash`` covers that text and the hash of the a
 columns repeat the body for queries; where the two differ, the changed field can be named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Row, Table, func, insert, literal, select, union_all
@@ -33,6 +34,14 @@ class Act(msgspec.Struct, frozen=True, kw_only=True):
     corrects: int | None = None
 
 
+class Entry(NamedTuple):
+    """An act, with the name of its detail table and the columns of its row there, if any."""
+
+    act: Act
+    table: str | None = None
+    detail: Mapping[str, Scalar] | None = None
+
+
 def append(
     connection: Connection,
     entry: Act,
@@ -47,7 +56,31 @@ def append(
         table: the name of one of ``storage.schema.DETAILS``, or none.
         detail: the columns of its row, without the sequence.
     """
+    return append_all(connection, [Entry(entry, table, detail)])
+
+
+def append_all(connection: Connection, entries: Iterable[Entry]) -> Head:
+    """``append`` for many at once, in their order; the head after the last one."""
     last = head(connection)
+    rows: list[dict[str, Scalar]] = []
+    details: dict[str, list[dict[str, Scalar]]] = {}
+    for entry, table, detail in entries:
+        row = _row(last, entry, table, dict(detail or {}))
+        rows.append(row)
+        last = Head(last.sequence + 1, str(row["hash"]))
+        if table is not None:
+            columns = {"sequence": last.sequence, **(detail or {})}
+            details.setdefault(table, []).append(columns)
+    if rows:
+        connection.execute(insert(act), rows)
+    for table, columns_ in details.items():
+        connection.execute(insert(DETAILS[table]), columns_)
+    return last
+
+
+def _row(
+    last: Head, entry: Act, table: str | None, detail: Mapping[str, Scalar]
+) -> dict[str, Scalar]:
     sequence = last.sequence + 1
     envelope: dict[str, Scalar] = {
         "kind": entry.kind,
@@ -58,17 +91,15 @@ def append(
         "reason": entry.reason,
         "corrects": entry.corrects,
     }
-    columns = dict(detail or {})
-    body = _body(sequence, envelope, table, columns)
-    digest = link(last.hash, body)
-    connection.execute(
-        insert(act).values(
-            sequence=sequence, detail=table, body=body, previous=last.hash, hash=digest, **envelope
-        )
-    )
-    if table is not None:
-        connection.execute(insert(DETAILS[table]).values(sequence=sequence, **columns))
-    return Head(sequence, digest)
+    body = _body(sequence, envelope, table, detail)
+    chained: dict[str, Scalar] = {
+        "sequence": sequence,
+        "detail": table,
+        "body": body,
+        "previous": last.hash,
+        "hash": link(last.hash, body),
+    }
+    return envelope | chained
 
 
 def head(connection: Connection) -> Head:

@@ -2,8 +2,8 @@
 
 ``act`` is the spine: who did what, when it was done, when it was entered, why, and the hash
 chain. What an act says beyond that stands in one row of a table of its own, under the same
-``sequence``. Times are epoch milliseconds, UTC. ``stay`` and ``culture`` are views: what holds
-once corrections and withdrawals are taken into account.
+``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials) and
+``kinship`` are views: what holds once corrections and withdrawals are taken into account.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
@@ -77,7 +77,57 @@ checking = Table(
     Column("entry", LONG, ForeignKey("act.sequence"), nullable=False),
     Index("checking_entry", "entry"),
 )
-DETAILS = {table.name: table for table in (batch, placement, departure, protocol, checking)}
+patient = Table(
+    "patient",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("token", String, nullable=False),
+    Index("patient_token", "token"),
+)
+biopsy = Table(
+    "biopsy",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+    Column("taken_at", LONG, nullable=False),
+    Index("biopsy_id", "id"),
+)
+passage = Table(
+    "passage",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("batch", String, nullable=False),
+    Column("number", Integer, nullable=False),
+    Index("passage_batch", "batch"),
+)
+descent = Table(
+    "descent",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("child", String, nullable=False),
+    Column("parent", String, nullable=False),
+    Column("since", LONG, nullable=False),
+    Index("descent_child", "child"),
+    Index("descent_parent", "parent"),
+)
+vial = Table(
+    "vial",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+    Column("batch", String, nullable=False),
+    Column("passage", Integer, nullable=False),
+    Column("frozen_at", LONG, nullable=False),
+    Index("vial_id", "id"),
+    Index("vial_batch", "batch"),
+)
+DETAILS = {
+    table.name: table
+    for table in (
+        *(batch, placement, departure, protocol, checking),
+        *(patient, biopsy, passage, descent, vial),
+    )
+}
 """The tables an act may have its further row in."""
 
 stay = Table(
@@ -110,4 +160,31 @@ culture = Table(
     Column("closed_by", String),
     Column("closed_why", String),
     Column("closure", LONG),
+)
+aliquot = Table(
+    "aliquot",
+    views,
+    Column("sequence", LONG),
+    Column("id", String),
+    Column("batch", String),
+    Column("passage", Integer),
+    Column("frozen_at", LONG),
+    Column("frozen_by", String),
+    Column("reason", String),
+    Column("ended_at", LONG),
+    Column("ended_by", String),
+    Column("ended_how", String),
+    Column("ended_why", String),
+    Column("ending", LONG),
+)
+kinship = Table(
+    "kinship",
+    views,
+    Column("sequence", LONG),
+    Column("child", String),
+    Column("parent", String),
+    Column("since", LONG),
+    Column("kind", String),
+    Column("done_by", String),
+    Column("reason", String),
 )

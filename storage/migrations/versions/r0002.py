@@ -14,7 +14,8 @@ SELECT p.sequence, p.batch, p.device, p.position, p.start_at,
        COALESCE(d.end_at, p.end_at) AS end_at,
        a.done_by, a.entered_at, a.reason, a.corrects, d.sequence AS departure,
        (SELECT MIN(ca.done_by) FROM checking ch JOIN act ca ON ca.sequence = ch.sequence
-        WHERE ch.entry = p.sequence) AS checked_by
+        WHERE ch.entry = p.sequence
+              AND NOT EXISTS (SELECT 1 FROM act cw WHERE cw.corrects = ch.sequence)) AS checked_by
 FROM placement p
 JOIN act a ON a.sequence = p.sequence
 LEFT JOIN departure d ON d.placement = p.sequence

@@ -45,6 +45,11 @@ def url(tmp_path: Path) -> str:
 FURTHER: dict[str, dict[str, Scalar]] = {
     "protocol": {"name": "n", "version": "1", "digest": "aa", "content": "{}"},
     "checking": {"entry": 4},
+    "patient": {"token": "PT-0A1B2C3D"},
+    "biopsy": {"id": "BX-2026-0001", "taken_at": 5},
+    "passage": {"batch": "B-1", "number": 1},
+    "descent": {"child": "B-1", "parent": "BX-2026-0001", "since": 5},
+    "vial": {"id": "B-1-V001", "batch": "B-1", "passage": 1, "frozen_at": 9},
 }
 ROWS = {"act": 3, "batch": 1, "placement": 4, "departure": 3} | {
     table: row for row, table in enumerate(FURTHER, start=6)
@@ -286,11 +291,12 @@ def _all(db: sqlite3.Connection) -> list[object]:
     return [*rows]
 
 
-def test_a_ledger_of_the_first_version_is_sound_before_and_after_it_is_brought_up_to_date(
-    tmp_path: Path,
+@pytest.mark.parametrize("version", ["r0001", "r0002"])
+def test_a_ledger_of_an_earlier_version_is_sound_before_and_after_it_is_brought_up_to_date(
+    tmp_path: Path, version: str
 ) -> None:
     url = f"sqlite:///{tmp_path}/old.db"
-    upgrade(url, to="r0001")
+    upgrade(url, to=version)
     entry = Act(kind="open", subject="B-1", by="anna", at=10, entered=11, reason="")
     with Database(url).writing() as connection:
         detail: dict[str, Scalar] = {"id": "B-1", "product": "p", "protocol": "", "opened_at": 5}

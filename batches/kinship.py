@@ -1,0 +1,125 @@
+"""Who comes from whom: patient, biopsy, batch, vial and batch again; read inside a transaction."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, select
+
+from storage import schema
+
+_CHUNK = 500
+"""Ids in one question: SQLite takes a bounded number of them."""
+
+
+class Kin(msgspec.Struct, frozen=True, kw_only=True):
+    """``child`` comes from ``parent`` since ``at`` (epoch ms, UTC), by entry ``row``.
+
+    ``kind``: ``biopsy``, ``start``, ``split``, ``pool``, ``freeze`` or ``thaw``; ``relink`` where
+    that was corrected.
+    """
+
+    row: int
+    child: str
+    parent: str
+    kind: str
+    at: int
+    by: str
+
+
+Relation = Callable[[Connection, Collection[str]], Iterator[Kin]]
+
+
+def parents(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
+    """What each of ``ids`` comes from."""
+    for some in _chunks(ids):
+        yield from _descents(connection, schema.kinship.c.child.in_(some))
+        yield from _freezings(connection, schema.aliquot.c.id.in_(some))
+
+
+def children(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
+    """What comes from each of ``ids``."""
+    for some in _chunks(ids):
+        yield from _descents(connection, schema.kinship.c.parent.in_(some))
+        yield from _freezings(connection, schema.aliquot.c.batch.in_(some))
+
+
+def ancestors(connection: Connection, ids: Iterable[str]) -> tuple[Kin, ...]:
+    """Everything that leads up from ``ids`` to patients, nearest first."""
+    return _walk(connection, ids, parents, lambda kin: kin.parent)
+
+
+def descendants(connection: Connection, ids: Iterable[str]) -> tuple[Kin, ...]:
+    """Everything that came of ``ids``, nearest first."""
+    return _walk(connection, ids, children, lambda kin: kin.child)
+
+
+def patients(connection: Connection, ids: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The tokens of the patients each of ``ids`` comes from; it should be one, and may be none."""
+    wanted = frozenset(ids)
+    below: dict[str, list[str]] = defaultdict(list)
+    children_ = set()
+    for kin in ancestors(connection, wanted):
+        below[kin.parent].append(kin.child)
+        children_.add(kin.child)
+    tokens = _tokens(connection, below.keys() - children_)
+    found: dict[str, set[str]] = defaultdict(set)
+    for token in tokens:
+        reached, waiting = {token}, [token]
+        while waiting:
+            for child in below.get(waiting.pop(), ()):
+                if child not in reached:
+                    reached.add(child)
+                    waiting.append(child)
+        for each in reached & wanted:
+            found[each].add(token)
+    return {each: frozenset(found.get(each, ())) for each in wanted}
+
+
+def _tokens(connection: Connection, roots: Collection[str]) -> Iterator[str]:
+    token = schema.patient.c.token
+    for some in _chunks(roots):
+        yield from connection.execute(select(token).where(token.in_(some))).scalars()
+
+
+def _walk(
+    connection: Connection, ids: Iterable[str], step: Relation, ahead: Callable[[Kin], str]
+) -> tuple[Kin, ...]:
+    level = frozenset(ids)
+    seen, out = set(level), []
+    while level:
+        found = sorted(step(connection, level), key=lambda kin: (kin.at, kin.row))
+        out += found
+        level = frozenset(ahead(kin) for kin in found) - seen
+        seen |= level
+    return tuple(out)
+
+
+def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(ids)
+    for at in range(0, len(ordered), _CHUNK):
+        yield ordered[at : at + _CHUNK]
+
+
+def _descents(connection: Connection, where: ColumnElement[bool]) -> Iterator[Kin]:
+    for row in connection.execute(select(schema.kinship).where(where)).mappings():
+        yield Kin(
+            row=row["sequence"],
+            child=row["child"],
+            parent=row["parent"],
+            kind=row["kind"],
+            at=row["since"],
+            by=row["done_by"],
+        )
+
+
+def _freezings(connection: Connection, where: ColumnElement[bool]) -> Iterator[Kin]:
+    for row in connection.execute(select(schema.aliquot).where(where)).mappings():
+        yield Kin(
+            row=row["sequence"],
+            child=row["id"],
+            parent=row["batch"],
+            kind="freeze",
+            at=row["frozen_at"],
+            by=row["frozen_by"],
+        )

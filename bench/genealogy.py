@@ -1,0 +1,141 @@
+"""``python -m bench.genealogy``: how long questions to a bank of cells take.
+
+A ledger of 10,000 batches of 1,000 patients and 100,000 vials in 20 tanks, hash-chained as it
+would be had people entered it: of each patient one biopsy, ten batches that were split one from
+another, and ten vials of each. The goal is a second for each question.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from batches.bank import Bank
+from batches.ledger import Ledger
+from storage.acts import Act, Entry, append_all, verify_chain
+from storage.chain import Scalar
+from storage.database import Database
+
+PATIENTS, BATCHES_EACH, VIALS_EACH, TANKS = 1_000, 10, 10, 20
+START = 1_767_596_400_000
+HOUR = 3_600_000
+GOAL_S = 1.0
+
+
+def token(patient: int) -> str:
+    """The token of a patient."""
+    return f"PT-{patient:010}"
+
+
+def batch_id(patient: int, number: int) -> str:
+    """The id of batch ``number`` of a patient."""
+    return f"B-2026-{patient * BATCHES_EACH + number:06}"
+
+
+def _entry(kind: str, subject: str, table: str, detail: dict[str, Scalar]) -> Entry:
+    act = Act(kind=kind, subject=subject, by="import", at=START, entered=START, reason="import")
+    return Entry(act, table, detail)
+
+
+def entries() -> Iterator[Entry]:
+    """Everything that is entered."""
+    for patient in range(PATIENTS):
+        mine, biopsy = token(patient), f"BX-2026-{patient:06}"
+        yield _entry("enrol", mine, "patient", {"token": mine})
+        yield _entry("biopsy", biopsy, "biopsy", {"id": biopsy, "taken_at": START})
+        yield _descent("biopsy", biopsy, mine)
+        parent = biopsy
+        for number in range(BATCHES_EACH):
+            batch = batch_id(patient, number)
+            opened: dict[str, Scalar] = {
+                "id": batch,
+                "product": "fibroblasts",
+                "protocol": "",
+                "opened_at": START,
+            }
+            yield _entry("open", batch, "batch", opened)
+            yield _descent("split" if number else "start", batch, parent)
+            yield _entry("passage", batch, "passage", {"batch": batch, "number": number})
+            yield from _vials(patient, batch)
+            parent = batch
+
+
+def _descent(kind: str, child: str, parent: str) -> Entry:
+    return _entry(kind, child, "descent", {"child": child, "parent": parent, "since": START})
+
+
+def _vials(patient: int, batch: str) -> Iterator[Entry]:
+    for number in range(1, VIALS_EACH + 1):
+        vial = f"{batch}-V{number:03}"
+        frozen: dict[str, Scalar] = {
+            "id": vial,
+            "batch": batch,
+            "passage": 1,
+            "frozen_at": START,
+        }
+        yield _entry("freeze", vial, "vial", frozen)
+        stored: dict[str, Scalar] = {
+            "batch": vial,
+            "device": f"ln2-{patient % TANKS}",
+            "position": f"{patient}/{batch}/{number}",
+            "start_at": START,
+            "end_at": None,
+        }
+        yield _entry("place", vial, "placement", stored)
+
+
+def timed(ask: Callable[[], int], runs: int) -> tuple[int, float]:
+    """What it counts, and the slowest of ``runs`` in seconds."""
+    slowest, count = 0.0, 0
+    for _ in range(runs):
+        began = time.perf_counter()
+        count = ask()
+        slowest = max(slowest, time.perf_counter() - began)
+    return count, slowest
+
+
+def main() -> None:
+    """Fill a ledger, ask, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(f"sqlite:///{Path(folder)}/ledger.db", now=lambda: START + 2 * HOUR)
+        began = time.perf_counter()
+        with Database(ledger.url).writing() as connection:
+            append_all(connection, entries())
+        filled = time.perf_counter() - began
+        bank = Bank(ledger)
+        first, last = token(7), f"{batch_id(7, BATCHES_EACH - 1)}-V{VIALS_EACH:03}"
+        span = START + HOUR, START + 2 * HOUR
+        questions: dict[str, Callable[[], int]] = {
+            "patient to batches and vials": lambda: len(bank.descendants(first)),
+            "vial to its patient": lambda: len(bank.ancestors(last)),
+            "what a vial went through": lambda: len(bank.life(last)),
+            "vials in a tank between two times": lambda: len(bank.vials_in("ln2-7", *span)),
+            "what an alarm on a tank endangers": lambda: len(bank.endangered("ln2-7", *span).vials),
+            "batches at risk in all devices": lambda: len(ledger.all_at_risk()),
+        }
+        rows = {name: timed(ask, given.runs) for name, ask in questions.items()}
+        checking = time.perf_counter()
+        broken = verify_chain(ledger.url)
+        checked = time.perf_counter() - checking
+    if given.json:
+        print(json.dumps({name: seconds for name, (_, seconds) in rows.items()}))
+        return
+    print(f"{'question':36} {'answers':>8} {'slowest':>9}")
+    for name, (count, seconds) in rows.items():
+        print(
+            f"{name:36} {count:8,} {seconds * 1000:6.0f} ms{'' if seconds < GOAL_S else '  OVER'}"
+        )
+    acts = PATIENTS * (3 + BATCHES_EACH * (3 + 2 * VIALS_EACH))
+    print(
+        f"entered {acts:,} acts in {filled:.0f} s; chain verified in {checked:.0f} s: {not broken}"
+    )
+
+
+if __name__ == "__main__":
+    main()
