@@ -1,7 +1,7 @@
 """The bank of cells: which vial is where, whose it is, and what it went through."""
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, or_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from batches import kinship, standing
 from batches.kinship import Kin
@@ -23,6 +23,13 @@ class Endangered(msgspec.Struct, frozen=True, kw_only=True):
     vials: tuple[Placement, ...]
     patients: tuple[str, ...]
     unknown: tuple[str, ...]
+
+
+class Census(msgspec.Struct, frozen=True, kw_only=True):
+    """How many vials there are, and of how many batches."""
+
+    vials: int
+    batches: int
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +83,21 @@ class Bank:
         with self._database.reading() as connection:
             found = kinship.patients(connection, [subject])[subject]
             return next(iter(found)) if found else None
+
+    def census(self) -> dict[str, Census]:
+        """How many vials stand in each device now; one without any is not in it."""
+        stay, vial = schema.stay.c, schema.vial.c
+        query = (
+            select(stay.device, func.count(), func.count(vial.batch.distinct()))
+            .join(schema.vial, vial.id == stay.batch)
+            .where(stay.end_at.is_(None))
+            .group_by(stay.device)
+        )
+        with self._database.reading() as connection:
+            return {
+                device: Census(vials=vials, batches=batches)
+                for device, vials, batches in connection.execute(query)
+            }
 
     def vials_in(self, device: str, start: int, end: int) -> tuple[Placement, ...]:
         """The stays of vials in ``device`` at any time in ``[start, end)`` (epoch ms, UTC)."""

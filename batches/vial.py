@@ -10,6 +10,9 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: without I, L, O and U, which are misread or spell words."""
 _LENGTH = 10
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,30}")
+_RUN = re.compile(r"([0-9]{1,4})-([0-9]{1,4})")
+_MOST = 200
+"""Slots in one box are fewer."""
 _VIAL = re.compile(r"(.+)-V([0-9]{3,4})")
 
 
@@ -90,3 +93,27 @@ def new_token() -> str:
 def is_token(text: str) -> bool:
     """Whether ``text`` is formed like a token; what is spelt like a name is none."""
     return bool(_TOKEN.fullmatch(text))
+
+
+def slots(text: str) -> tuple[str, ...]:
+    """The slots that ``text`` names: ``1-10``, ``A1,A2`` or both.
+
+    Raises:
+        ValueError: it names none, one twice, or more than fit a box.
+    """
+    named: list[str] = []
+    for part in text.split(","):
+        run = _RUN.fullmatch(part.strip())
+        if run is None:
+            named.append(part.strip())
+            continue
+        first, last = int(run[1]), int(run[2])
+        if last < first or last - first >= _MOST:
+            raise ValueError(f"{part.strip()!r} is no run of slots; write 1-10, up to {_MOST}")
+        named += map(str, range(first, last + 1))
+    if not all(_PART.fullmatch(each) for each in named):
+        raise ValueError(f"{text!r} names no slots; write 1-10 or A1,A2")
+    twice = sorted({each for each in named if named.count(each) > 1})
+    if twice:
+        raise ValueError(f"{text!r} names {', '.join(twice)} twice")
+    return tuple(named)

@@ -13,9 +13,11 @@ from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
+from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_user import user_commands
+from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
 from devices import duration
 
@@ -31,6 +33,8 @@ app.add_typer(alarm_commands, name="alarm")
 app.add_typer(user_commands, name="user")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
+app.add_typer(patient_commands, name="patient")
+app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.command()(exposure)
 app.command()(record)

@@ -45,6 +45,7 @@ def open_(
     product: Annotated[str, typer.Option("--product", help="what is cultured")],
     *,
     protocol: Annotated[str, typer.Option("--protocol", help="such as fibroblast@3")] = "",
+    biopsy: Annotated[str, typer.Option("--biopsy", help="the biopsy it is grown from")] = "",
     by: By = "",
     at: At = "",
     reason: Reason = "",
@@ -52,7 +53,13 @@ def open_(
 ) -> None:
     """Begin a batch."""
     with opened(site) as (ledger, sign):
-        ledger.open_batch(batch, product=product, act=sign(by, at, reason), protocol=protocol)
+        act = sign(by, at, reason)
+        if biopsy:
+            from batches.lineage import Lineage  # noqa: PLC0415 # not every batch has one
+
+            Lineage(ledger).start(batch, biopsy, product=product, act=act, protocol=protocol)
+        else:
+            ledger.open_batch(batch, product=product, act=act, protocol=protocol)
         say(f"{batch} is open: {product}")
 
 

@@ -13,7 +13,7 @@ from batches.batch import Signed
 from batches.ledger import Ledger
 from batches.lineage import Lineage
 from batches.placement import Refused
-from batches.vial import Place, is_token, new_token
+from batches.vial import Place, is_token, new_token, slots
 from storage.acts import verify_chain
 
 TOKEN, OTHER = "PT-7F3K9M2Q", "PT-0A1B2C3D"
@@ -27,6 +27,7 @@ MONDAY = 1_767_596_400_000
 class Clock(Protocol):
     now: int
 
+    def __call__(self) -> int: ...
     def at(self, hours: float) -> None: ...
 
 
@@ -373,3 +374,22 @@ def test_a_token_never_holds_a_word(text: str) -> None:
     if is_token(text):
         assert sum(sign.isdigit() for sign in text) >= 2
         assert text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("1-3", ("1", "2", "3")),
+        ("A1, A2", ("A1", "A2")),
+        ("7,9-10", ("7", "9", "10")),
+        ("5", ("5",)),
+    ],
+)
+def test_slots_are_named_in_runs_and_one_by_one(text: str, named: tuple[str, ...]) -> None:
+    assert slots(text) == named
+
+
+@pytest.mark.parametrize("text", ["", "1,", "3-1", "1-999", "a/b", "1-3,2"])
+def test_what_names_no_slots_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"names|no run of slots"):
+        slots(text)

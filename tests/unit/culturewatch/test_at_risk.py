@@ -8,6 +8,8 @@ import pytest
 
 from batches.batch import Signed
 from batches.ledger import Ledger
+from batches.lineage import Lineage
+from batches.vial import Place
 from culturewatch import at_risk
 from culturewatch.at_risk import NONE, OUTDATED, UNREAD, AtRisk
 from culturewatch.paths import ledger_url
@@ -45,6 +47,22 @@ async def test_each_batch_in_a_device_has_a_line(tmp_path: Path) -> None:
     snapshot = AtRisk(tmp_path)
     await looked(snapshot, ("B-2026-0001, shelf 2", "B-2026-0002"))
     assert snapshot.in_device("inc2") == (NONE,)
+
+
+async def test_the_vials_of_a_bank_are_counted_and_not_listed(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_risk, "REFRESH_S", 0.01)
+    anna, lineage = Signed(by="anna"), Lineage(ledger)
+    lineage.passage("B-2026-0002", act=anna)
+    slots = [Place(device="inc1", rack="R", box="B", slot=str(n)) for n in (1, 2)]
+    first, _ = lineage.freeze("B-2026-0002", slots, act=anna)
+    batches = ("B-2026-0001, shelf 2", "B-2026-0002")
+    ask = "of 1 batch (culturewatch vial endangered inc1 names them)"
+    snapshot = AtRisk(tmp_path)
+    await looked(snapshot, (*batches, f"2 vials {ask}"))
+    lineage.thaw(first.id, act=anna)
+    await looked(snapshot, (*batches, f"1 vial {ask}"))
 
 
 def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(tmp_path: Path) -> None:
