@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
+from batches.placement import Refused
 from storage import schema
 
 _CHUNK = 500
@@ -42,6 +43,27 @@ def children(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     for some in _chunks(ids):
         yield from _descents(connection, schema.kinship.c.parent.in_(some))
         yield from _freezings(connection, schema.aliquot.c.batch.in_(some))
+
+
+def check_outlived(connection: Connection, subject: str, at: int) -> None:
+    """Nothing came of ``subject`` after ``at``, when it is to have ended.
+
+    Raises:
+        Refused: something did.
+    """
+    for kin in children(connection, [subject]):
+        if kin.at > at:
+            raise Refused(f"{subject}: {kin.child} came of it after that", row=kin.row)
+
+
+def check_childless(connection: Connection, subject: str, what: str) -> None:
+    """Nothing came of ``subject``.
+
+    Raises:
+        Refused: something did, so that ``what`` would contradict it.
+    """
+    for kin in children(connection, [subject]):
+        raise Refused(f"{subject}: {kin.child} came of it; {what}", row=kin.row)
 
 
 def ancestors(connection: Connection, ids: Iterable[str]) -> tuple[Kin, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from batches import shelf, standing
+from batches import kinship, shelf, standing
 from batches.batch import Batch, Signed
 from batches.clerk import Clerk, check_text
 from batches.placement import Placement, Refused, check_open
@@ -150,6 +150,7 @@ class Ledger:
             entry = self.clerk.entry("close", batch, act)
             if entry.at < culture.opened_at:
                 raise Refused(f"{batch}: cannot close before it was opened", row=culture.row)
+            kinship.check_outlived(connection, batch, entry.at)
             for stay in standing.stays(connection, schema.stay.c.batch == batch):
                 if stay.end is None:
                     self.clerk.leave(connection, stay, act)
@@ -191,6 +192,9 @@ class Ledger:
             old = standing.act(connection, row)
             if old.kind not in _RETRACTABLE:
                 raise Refused(f"an entry of kind {old.kind!r} cannot be taken back", row=row)
+            if old.kind == "thaw":
+                what = "relink that first, so that it does not come from a frozen vial"
+                kinship.check_childless(connection, old.subject, what)
             append(connection, self.clerk.correction("withdraw", old.subject, row, act))
             if old.kind == "leave":
                 standing.check_reopened(connection, row)

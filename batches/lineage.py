@@ -202,7 +202,7 @@ class Lineage:
                 kin.child for kin in kinship.descendants(connection, [child])
             }:
                 raise Refused(f"{child}: cannot come from {parent}, which comes from it", row=row)
-            _check_parent(connection, child, parent)
+            _check_parent(connection, child, parent, since)
             entry = self._clerk.correction("relink", child, row, act)
             detail: dict[str, Scalar] = {"child": child, "parent": parent, "since": since}
             append(connection, entry, "descent", detail)
@@ -269,6 +269,7 @@ class Lineage:
         entry = self._clerk.entry(kind, life.id, act)
         if entry.at < life.opened_at:
             raise Refused(f"{life.id}: cannot end before it began", row=life.row)
+        kinship.check_outlived(connection, life.id, entry.at)
         self._take_out(connection, life.id, act)
         append(connection, entry)
         return entry
@@ -291,13 +292,15 @@ def _one_patient(
         raise Refused(f"{what}: whose cells {', '.join(nobody)} holds is not entered; enter that")
 
 
-def _check_parent(connection: Connection, child: str, parent: str) -> None:
-    """A biopsy comes from a patient; what is grown, from a biopsy, batch or vial."""
+def _check_parent(connection: Connection, child: str, parent: str, since: int) -> None:
+    """A biopsy comes from a patient; what is grown, from a biopsy, batch or vial before it."""
     if _is_biopsy(connection, child):
         if not _is_patient(connection, parent):
             raise Refused(f"{parent!r} is not a patient of this ledger; enrol the token first")
     elif not _is_biopsy(connection, parent):
-        standing.life(connection, parent)
+        life = standing.life(connection, parent)
+        if life.opened_at > since:
+            raise Refused(f"{parent} began after {child}", row=life.row)
 
 
 def _is_patient(connection: Connection, token: str) -> bool:

@@ -351,6 +351,41 @@ def test_a_passage_entered_by_mistake_is_taken_back(
     assert lineage.passage(P0, act=ANNA) == 2
 
 
+@pytest.mark.usefixtures("told")
+def test_nothing_ends_before_what_came_of_it(ledger: Ledger, lineage: Lineage) -> None:
+    # P0 was split at 10, the pool was frozen at 21.
+    late = Signed(by="anna", at=MONDAY + 20 * HOUR + 1, reason="found in the log")
+    with pytest.raises(Refused, match=f"{POOL}-V001 came of it after that"):
+        ledger.close(POOL, act=late)
+    with pytest.raises(Refused, match=f"{POOL}-V001 came of it after that"):
+        lineage.dispose(POOL, act=late)
+    with pytest.raises(Refused, match=f"{A} came of it after that"):
+        ledger.close(P0, act=Signed(by="anna", at=MONDAY + HOUR, reason="found in the log"))
+
+
+def test_a_thaw_is_not_taken_back_while_a_batch_grows_of_it(
+    told: Ledger, lineage: Lineage, bank: Bank
+) -> None:
+    why = Signed(by="anna", reason="it was the other vial")
+    thaw = bank.vial(f"{POOL}-V001").ending or 0
+    with pytest.raises(Refused, match=f"{AGAIN} came of it; relink that first"):
+        told.withdraw(thaw, act=why)
+    lineage.thaw(f"{POOL}-V002", act=ANNA)
+    (link,) = (kin for kin in bank.ancestors(AGAIN) if kin.child == AGAIN)
+    lineage.relink(link.row, f"{POOL}-V002", act=why)
+    told.withdraw(thaw, act=why)
+    assert bank.vial(f"{POOL}-V001").ended_at is None
+
+
+@pytest.mark.usefixtures("told")
+def test_nothing_comes_from_what_began_after_it(lineage: Lineage, bank: Bank) -> None:
+    lineage.start("B-2026-0020", BIOPSY, product="x", act=ANNA)
+    (split,) = (kin for kin in bank.ancestors(A) if kin.child == A)
+    why = Signed(by="anna", reason="x")
+    with pytest.raises(Refused, match="B-2026-0020 began after B-2026-0002"):
+        lineage.relink(split.row, "B-2026-0020", act=why)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "PT-MUELLER", "PT-ANNA1234I", "Anna Maier", "PT-1234567", "pt-7f3k9m2q", "PT-A1BCDEFG"],
