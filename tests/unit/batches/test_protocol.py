@@ -276,3 +276,24 @@ def test_the_page_names_the_version_and_its_digest(
     page = (folder / "record.html").read_text()
     assert "fibroblast@3" in page
     assert kept.digest in page
+
+
+def test_how_often_is_counted_over_all_stays_of_a_step(
+    ledger: Ledger, clock: Clock, edited: Edit, making: dict[str, Any]
+) -> None:
+    protocol = load(edited("second_check = true\n", ""))
+    ledger.keep(protocol, act=ANNA)
+    ledger.open_batch(B, product="x", protocol=protocol.reference, act=ANNA)
+    ledger.place(B, "inc1", act=ANNA)
+    # inc1 is at 38.5 degC from 9:00 to 9:05; at 9:02 the batch goes to another shelf of it.
+    clock.at(1 + 2 / 60)
+    ledger.move(B, "inc1", position="shelf 2", act=ANNA)
+    clock.at(9)
+
+    def visit(_: int, __: Interval, ___: Part, ____: Scan) -> None:
+        return
+
+    record = assemble(B, ledger=ledger, visit=visit, **making)
+    standings = [[j.standing for j in s.channels[0].exposure.judged] for s in record.stays]
+    assert standings == [[Standing.ALLOWED], [Standing.TOO_OFTEN]]
+    assert record.verdict is Verdict.OUT
