@@ -8,15 +8,20 @@ from alerts.transition import What
 
 
 class Notice(StrEnum):
-    """Kinds of messages. Only a page asks for somebody; the others go to who was paged."""
+    """Kinds of messages. A page, and a summary of pages, ask for somebody.
+
+    The others go to who was paged.
+    """
 
     PAGE = "page"
+    SUMMARY = "summary"
     NEWS = "news"
     CORRECTION = "correction"
     ALL_CLEAR = "all_clear"
     CLOSED = "closed"
 
 
+ASKING = frozenset({Notice.PAGE, Notice.SUMMARY})
 CLOSING = frozenset({Notice.ALL_CLEAR, Notice.CLOSED})
 
 NOTICE_OF: Mapping[What, Notice] = MappingProxyType(

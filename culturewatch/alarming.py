@@ -8,7 +8,9 @@ from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
+from alerts.notice import Notice
 from alerts.outbox import Outbox
+from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, encode
@@ -72,7 +74,14 @@ async def alarming(
         zone=site.zone,
     )
     async with notifiers(site) as ways:
-        outbox = Outbox(store, ways, composer, directory, on_trouble=troubles.hear)
+        outbox = Outbox(
+            store,
+            ways,
+            composer,
+            directory,
+            pace=Pace(bundle_ms=int(site.file.site.bundle)),
+            on_trouble=troubles.hear,
+        )
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
 
         def committed(caused: Sequence[Caused]) -> None:
@@ -146,12 +155,16 @@ def _linker(site: Site) -> Callable[[Claim], str]:
     desk = TokenDesk(load_key(token_key(site.data)), used=lambda _: False)
 
     def link_of(claim: Claim) -> str:
-        token = desk.make(
-            person=claim.way.person,
-            rule=claim.rule,
-            occurrence=claim.occurrence,
-            severity=claim.severity,
-        )
+        person = claim.way.person
+        if claim.notice is Notice.SUMMARY:
+            token = desk.make_all(person=person, summary=claim.row, arrived=claim.arrived)
+        else:
+            token = desk.make(
+                person=person,
+                rule=claim.rule,
+                occurrence=claim.occurrence,
+                severity=claim.severity,
+            )
         return f"{site.public_url}/ack/{token}"
 
     return link_of

@@ -14,7 +14,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SiteHead(Part, frozen=True, kw_only=True):
-    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9)."""
+    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9).
+
+    ``bundle`` is how long pages to somebody who was just paged wait, to go as one message.
+    """
 
     id: str
     name: str
@@ -24,6 +27,7 @@ class SiteHead(Part, frozen=True, kw_only=True):
     devices: str = "devices.d"
     profiles: str = "profiles"
     max_data_gb: float = 50.0
+    bundle: Duration = Duration(30_000)
 
 
 class Endpoint(Part, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from alerts.consistency import policy_mistakes
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
 from devices import document
+from devices.duration import Duration
 from devices.profile import Profile
 
 Place = tuple[Path, str, int, Device]
@@ -20,6 +21,7 @@ Place = tuple[Path, str, int, Device]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _MAILBOX = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+LONGEST_BUNDLE = Duration(30_000)
 _WAYS = frozenset({"mail", "webhook", "inbox"})
 _PORTS = range(1, 65_536)
 
@@ -52,6 +54,11 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         yield (
             f"{of(path, 'site.max_data_gb')}: {site.max_data_gb:g} leaves no room for readings; "
             "write a number of gigabytes above 0"
+        )
+    if site.bundle > LONGEST_BUNDLE:
+        yield (
+            f"{of(path, 'site.bundle')}: no page may wait longer than {LONGEST_BUNDLE} for "
+            "others; write a span up to that, or 0s to send each by itself"
         )
     yield from _address_mistakes(path, file)
     people = frozenset(person.id for person in file.person)

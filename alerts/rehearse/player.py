@@ -14,6 +14,7 @@ from alerts.engine.engine import Engine
 from alerts.engine.shelving import LOGIC
 from alerts.notify.notifier import Notifier
 from alerts.outbox import Bounds, Outbox
+from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.rehearse.memory_journal import MemoryJournal
 from alerts.rehearse.provider import Channel, Providers
@@ -255,6 +256,7 @@ class Stage:
                 self._channels(),
                 Composer(directory, self._book.channels),
                 directory,
+                pace=Pace(bundle_ms=int(self._story.bundle)),
                 bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
