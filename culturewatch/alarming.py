@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from alerts.auditor import Auditor, Glance
 from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
 from alerts.notice import Notice
-from alerts.outbox import Outbox
+from alerts.outbox import Outbox, wall_ms
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.rule import Rule
@@ -30,17 +31,23 @@ class Alarming:
     """Judges what the journal holds, and tells people. Made by ``alarming``."""
 
     def __init__(
-        self, service: AlarmService, outbox: Outbox, emergency: Emergency, blindness: Blindness
+        self,
+        service: AlarmService,
+        outbox: Outbox,
+        emergency: Emergency,
+        blindness: Blindness,
+        auditor: Auditor,
     ) -> None:
         self.service = service
         self.emergency = emergency
         self.blindness = blindness
-        self._outbox = outbox
+        self.auditor = auditor
+        self.outbox = outbox
 
     async def send(self) -> None:
         """Send pages; those that later entries take back are not sent, so first catch up."""
         await self.service.caught_up.wait()
-        await self._outbox.run()
+        await self.outbox.run()
 
 
 @asynccontextmanager
@@ -73,7 +80,8 @@ async def alarming(
         link_of=_linker(site),
         zone=site.zone,
     )
-    async with notifiers(site) as ways:
+    glance = Glance(store.path)
+    async with notifiers(site) as ways, glance:
         outbox = Outbox(
             store,
             ways,
@@ -108,7 +116,8 @@ async def alarming(
             site=site.file.site.name,
             on_trouble=troubles.say,
         )
-        yield Alarming(service, outbox, emergency, blindness)
+        auditor = Auditor(glance.look, now=wall_ms, on_trouble=troubles.say)
+        yield Alarming(service, outbox, emergency, blindness, auditor)
 
 
 async def _judged_by_the_rules_of_then(

@@ -125,6 +125,7 @@ class Core:
             "modbus": collecting.modbus.run,
             "alarm engine": self._alarms.service.run,
             "outbox": self._alarms.send,
+            "auditor": self._alarms.auditor.run,
             "emergency pages": self._alarms.emergency.run,
             "blindness": self._alarms.blindness.run,
             "status": self._say_how_it_is,

@@ -5,10 +5,12 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from alerts.auditor import Auditor, audit
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
 from alerts.engine.shelving import LOGIC
@@ -27,6 +29,7 @@ from alerts.rehearse.virtual import Rank, VirtualClock, VirtualLoop
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError, build
 from alerts.service import AlarmService
+from alerts.store import AlarmStore
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Started
@@ -42,7 +45,7 @@ _FOR_THE_CORE = frozenset(
 )
 """Verbs that somebody has to be there for."""
 
-PATIENT = Bounds(idle_s=15.0, audit_s=15.0)
+PATIENT = Bounds(idle_s=15.0)
 """The outbox looks for itself less often than in production. It is woken for all that is due, and
 here when the clock is set; more looks would find nothing and cost most of a long story."""
 
@@ -278,8 +281,21 @@ class Stage:
                 tasks.create_task(service.run(), name="alarm engine")
                 await service.caught_up.wait()
                 tasks.create_task(outbox.run(), name="outbox")
+                tasks.create_task(self._auditor(store).run(), name="auditor")
                 tasks.create_task(self._return(outbox), name="returned messages")
                 up.set()
+
+    def _auditor(self, store: AlarmStore) -> Auditor:
+        # In memory there is nothing that a connection of its own could look at.
+        return Auditor(
+            lambda now: store.write(partial(audit, now=now)),
+            now=self._clock.wall,
+            clock_s=lambda: self._clock.elapsed / 1000,
+            audit_s=15.0,
+            on_trouble=lambda line: self._recorder.add(
+                Entry(at=self._clock.elapsed, what="system", why=line)
+            ),
+        )
 
     async def _return(self, outbox: Outbox) -> None:
         while True:
