@@ -13,6 +13,7 @@ from alerts.engine.view import AlarmView
 from alerts.notice import Notice
 from alerts.schema import StoreError, open_read_only
 from alerts.store import Answer
+from alerts.summary import Seen
 from alerts.transition import Transition
 from storage.chain import Broken, Head
 
@@ -49,15 +50,6 @@ class SentPage(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     summary: int | None = None
     acked_by: tuple[str, ...] = ()
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a summary showed of one alarm; ``row`` is the page's own row of the outbox."""
-
-    row: int
-    rule: str
-    occurrence: int
-    severity: str
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,15 @@ AT_RISK_SHOWN = 40
 """Lines on batches: somebody reads them at night, on a phone; the console has all."""
 
 
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a summary showed of one alarm; ``row`` is the page's own row of the outbox."""
+
+    row: int
+    rule: str
+    occurrence: int
+    severity: str
+
+
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm of a summary. ``since`` is epoch ms, ``said`` one line: since, device, value."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from alerts.reader import Seen
+from alerts.summary import Seen
 from storage.entry import Command
 
 KEY_VARIABLE = "CULTUREWATCH_TOKEN_KEY"

@@ -90,6 +90,17 @@ class Webhook(Part, frozen=True, kw_only=True):
     secret: Secret
 
 
+class BeatTo(Part, frozen=True, kw_only=True):
+    """``[beat]``: where this site says that it lives, how often, and what signs it.
+
+    ``culturewatch watchdog`` wants the signature; a receiver of somebody else's may not.
+    """
+
+    url: str
+    every: Duration = Duration(30_000)
+    secret: Secret | None = None
+
+
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them."""
 
@@ -110,6 +121,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     influx: Influx | None = None
     mail: Mail | None = None
     webhook: Webhook | None = None
+    beat: BeatTo | None = None
     console: Console = Console()
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.consistency import policy_mistakes
 from culturewatch.secret import Secret, SecretError
-from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
+from culturewatch.site_file import BeatTo, Broker, Device, Endpoint, SiteFile
 from devices import document
 from devices.duration import Duration
 from devices.profile import Profile
@@ -21,6 +21,7 @@ Place = tuple[Path, str, int, Device]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _MAILBOX = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+LONGEST_BEAT = Duration(60_000)
 LONGEST_BUNDLE = Duration(30_000)
 _WAYS = frozenset({"mail", "webhook", "inbox"})
 _PORTS = range(1, 65_536)
@@ -61,11 +62,21 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             "others; write a span up to that, or 0s to send each by itself"
         )
     yield from _address_mistakes(path, file)
+    if file.beat is not None:
+        yield from _beat_mistakes(path, file.beat)
     people = frozenset(person.id for person in file.person)
     for n, policy in enumerate(file.policy):
         for what in policy_mistakes(policy, people):
             yield f"{at(path, 'policy', n)} ({policy.id}): {what}"
     yield from _person_mistakes(path, file)
+
+
+def _beat_mistakes(path: Path, beat: BeatTo) -> Iterator[str]:
+    if not is_url(beat.url):
+        # Not the address itself: it may hold a secret of the receiver.
+        yield f"{of(path, 'beat.url')}: is no address; write https://name/path"
+    if not 0 < beat.every <= LONGEST_BEAT:
+        yield f"{of(path, 'beat.every')}: {beat.every} is no beat; write 1s to {LONGEST_BEAT}"
 
 
 def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str], str, int]]:
@@ -83,7 +94,7 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     for where, host, port in _addresses(path, file):
         if port not in _PORTS:
             yield f"{where('port')}: port {port} is outside 1 to 65535"
-        if not _is_host(host):
+        if not is_host(host):
             yield f"{where('host')}: host {host!r} is no name or address of a machine"
     url = file.console.public_url
     if url and not _is_base(url):
@@ -105,7 +116,7 @@ def _shared_address_mistakes(
         seen.setdefault((one.host, one.port), one.id)
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     if not host or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
         return False
     try:
@@ -118,11 +129,11 @@ def _is_host(host: str) -> bool:
 
 def _is_base(url: str) -> bool:
     """Whether the path of a link can be appended to it."""
-    parts = urlsplit(url) if _is_url(url) else None
+    parts = urlsplit(url) if is_url(url) else None
     return parts is not None and not (parts.query or parts.fragment or parts.username)
 
 
-def _is_url(url: str) -> bool:
+def is_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and parts.port != 0
@@ -131,7 +142,7 @@ def _is_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and named and url.isprintable() and " " not in url
 
 
-def _is_mailbox(text: str) -> bool:
+def is_mailbox(text: str) -> bool:
     return text.isprintable() and [
         bool(_MAILBOX.fullmatch(address)) for _, address in getaddresses([text])
     ] == [True]
@@ -160,9 +171,9 @@ def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
 
 
 def _wrong_with(way: str, address: str) -> str:
-    if way == "mail" and not _is_mailbox(address):
+    if way == "mail" and not is_mailbox(address):
         return f"addresses.mail {address!r} is not one address; write name@host"
-    if way == "webhook" and not _is_url(address):
+    if way == "webhook" and not is_url(address):
         # Not the address itself: it may hold a secret of the receiver.
         return "addresses.webhook is no address; write https://name/path"
     return ""
@@ -174,6 +185,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("influx.token", file.influx.token if file.influx else None),
         ("mail.password", file.mail.password if file.mail else None),
         ("webhook.secret", file.webhook.secret if file.webhook else None),
+        ("beat.secret", file.beat.secret if file.beat else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
     ]
     for name, secret in wanted:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from alerts.reader import Seen
+from alerts.summary import Seen
 from alerts.token import AckAllClaim, AckClaim, KeyFileError, Reason, TokenDesk, load_key
 from storage.entry import Command
 
