@@ -20,8 +20,10 @@ from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
+from culturewatch.everybody import Everybody, named
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
+from culturewatch.sirens import Sirens
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from storage.journal import Journal
@@ -32,16 +34,19 @@ class Alarming:
 
     def __init__(
         self,
+        *,
         service: AlarmService,
         outbox: Outbox,
         emergency: Emergency,
         blindness: Blindness,
         auditor: Auditor,
+        sirens: Sirens | None,
     ) -> None:
         self.service = service
         self.emergency = emergency
         self.blindness = blindness
         self.auditor = auditor
+        self.sirens = sirens
         self.outbox = outbox
 
     async def send(self) -> None:
@@ -117,7 +122,15 @@ async def alarming(
             on_trouble=troubles.say,
         )
         auditor = Auditor(glance.look, now=wall_ms, on_trouble=troubles.say)
-        yield Alarming(service, outbox, emergency, blindness, auditor)
+        everybody = Everybody(ways, directory, named(site.file.policy), on_trouble=troubles.say)
+        yield Alarming(
+            service=service,
+            outbox=outbox,
+            emergency=emergency,
+            blindness=blindness,
+            auditor=auditor,
+            sirens=_sirens(site, service, everybody, troubles),
+        )
 
 
 async def _judged_by_the_rules_of_then(
@@ -135,6 +148,20 @@ async def _judged_by_the_rules_of_then(
     directory = Directory(site.file.person, site.file.policy, _finder(engine))
     await AlarmService(journal, engine, store, directory, cursor=saved.cursor).catch_up()
     return await store.load()
+
+
+def _sirens(
+    site: Site, service: AlarmService, everybody: Everybody, troubles: Troubles
+) -> Sirens | None:
+    if not site.file.annunciator:
+        return None
+    return Sirens(
+        site.file.annunciator,
+        service.open_alarms,
+        everybody,
+        site=site.file.site.name,
+        on_trouble=troubles.say,
+    )
 
 
 def _finder(engine: Engine) -> Callable[[str], Rule | None]:

@@ -158,6 +158,8 @@ class Core:
             "status": self._say_how_it_is,
         }
         running |= {broker.name: broker.run for broker in collecting.brokers.values()}
+        if self._alarms.sirens is not None:
+            running["sirens"] = self._alarms.sirens.run
         if self._heart is not None:
             running["beat"] = self._heart.run
         if self._forwarder is not None:

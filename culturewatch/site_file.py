@@ -1,10 +1,11 @@
 """The words of ``site.toml`` and ``devices.d/*.toml``: what may stand there, and its defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from alerts.policy import Person, Policy
+from alerts.rule import SeverityWord
 from culturewatch.secret import Secret
 from devices.duration import Duration
 
@@ -101,6 +102,22 @@ class BeatTo(Part, frozen=True, kw_only=True):
     secret: Secret | None = None
 
 
+class Annunciator(Part, frozen=True, kw_only=True):
+    """``[[annunciator]]``: a siren or lamp on a relay's coil, in a place of its own.
+
+    ``coil`` is the address on the wire, from 0. It is on while an alarm of ``severity`` or worse
+    is open, until all are ``silence``: acknowledged, or cleared.
+    """
+
+    id: str
+    host: str
+    port: int = 502
+    unit: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    coil: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    severity: SeverityWord = "critical"
+    silence: Literal["acknowledged", "cleared"] = "acknowledged"
+
+
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them."""
 
@@ -122,6 +139,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     mail: Mail | None = None
     webhook: Webhook | None = None
     beat: BeatTo | None = None
+    annunciator: tuple[Annunciator, ...] = ()
     console: Console = Console()
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from email.utils import getaddresses
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,6 +63,7 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             "others; write a span up to that, or 0s to send each by itself"
         )
     yield from _address_mistakes(path, file)
+    yield from _written_mistakes(path, file)
     if file.beat is not None:
         yield from _beat_mistakes(path, file.beat)
     people = frozenset(person.id for person in file.person)
@@ -88,6 +90,8 @@ def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str
         yield partial(at, path, "endpoint", n), endpoint.host, endpoint.port
     for n, broker in enumerate(file.broker):
         yield partial(at, path, "broker", n), broker.host, broker.port
+    for n, relay in enumerate(file.annunciator):
+        yield partial(at, path, "annunciator", n), relay.host, relay.port
 
 
 def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
@@ -125,6 +129,34 @@ def is_host(host: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _written_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    """Relays that stand where something is measured: that is never written to."""
+    read = {(_place(one.host), one.port): one.id for one in file.endpoint}
+    seen: dict[tuple[str, int, int, int], str] = {}
+    for n, relay in enumerate(file.annunciator):
+        where = f"{at(path, 'annunciator', n)} ({relay.id})"
+        place = (_place(relay.host), relay.port)
+        if place in read:
+            yield (
+                f"{where}: {relay.host}:{relay.port} is the endpoint {read[place]}; what measures "
+                "is never written to: give the relay an address of its own"
+            )
+        coil = (*place, relay.unit, relay.coil)
+        if coil in seen:
+            yield f"{where}: that coil is {seen[coil]} already; give each its own"
+        seen.setdefault(coil, relay.id)
+
+
+def _place(host: str) -> str:
+    """One spelling for each address; a name stays the name."""
+    if host.rstrip(".").lower() == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host.rstrip(".").lower()
 
 
 def _is_base(url: str) -> bool:
@@ -204,6 +236,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("broker", [(path, n, b.id) for n, b in enumerate(file.broker)]),
         ("person", [(path, n, p.id) for n, p in enumerate(file.person)]),
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
+        ("annunciator", [(path, n, a.id) for n, a in enumerate(file.annunciator)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:
