@@ -72,14 +72,13 @@ SELECT 0, history, ?, '', 0, severity, urgency, person, channel, arrived, ?, ?
 FROM outbox WHERE id = ? RETURNING id
 """
 _SHOW_WORST = """
-UPDATE outbox SET (history, severity, urgency, arrived, tries, may_repeat) = (
-    SELECT w.history, w.severity, w.urgency,
-           (SELECT min(m.arrived) FROM outbox m WHERE m.summary = outbox.id),
-           (SELECT min(m.tries) FROM outbox m WHERE m.summary = outbox.id),
-           (SELECT max(m.may_repeat) FROM outbox m WHERE m.summary = outbox.id)
-    FROM outbox w WHERE w.summary = outbox.id AND w.state = 'queued'
-    ORDER BY w.urgency DESC, w.id LIMIT 1)
-WHERE id = ?
+UPDATE outbox SET (history, severity, urgency) = (
+    SELECT history, severity, urgency FROM outbox w
+    WHERE w.summary = outbox.id AND w.state = 'queued' ORDER BY w.urgency DESC, w.id LIMIT 1
+), (arrived, tries, may_repeat) = (
+    SELECT min(arrived), min(tries), max(may_repeat) FROM outbox w
+    WHERE w.summary = outbox.id AND w.state = 'queued'
+) WHERE id = ?
 """
 
 

@@ -88,8 +88,9 @@ SELECT o.id, o.notice, o.rule, o.occurrence, o.severity, o.person, o.channel, o.
 FROM outbox o JOIN history h ON h.n = o.history
 WHERE o.state = 'queued' AND o.channel = ? AND o.summary IS NULL AND (o.due <= ? OR o.due > ?)
   AND o.person NOT IN (SELECT value FROM json_each(?))
-  AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.rule = o.rule AND b.occurrence = o.occurrence
-                  AND b.person = o.person AND b.id < o.id AND b.state = 'claimed')
+  AND (o.notice = 'summary' OR NOT EXISTS (
+    SELECT 1 FROM outbox b WHERE b.rule = o.rule AND b.occurrence = o.occurrence
+    AND b.person = o.person AND b.id < o.id AND b.state = 'claimed'))
 ORDER BY o.urgency DESC, o.due, o.id LIMIT ?
 """
 
@@ -115,7 +116,8 @@ def claim(db: sqlite3.Connection, channel: str, free: Free, *, now: int, pace: P
     under_way = Counter(free.under_way)
     talking: set[tuple[str, int, str]] = set()
     for row in map(_Row._make, rows):
-        about = (row.rule, row.occurrence, row.person)
+        # A summary is about no alarm of its own.
+        about = (row.rule or str(row.row), row.occurrence, row.person)
         if about in talking or under_way[row.person] >= free.each:
             continue
         talking.add(about)

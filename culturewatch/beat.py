@@ -22,6 +22,7 @@ ENGINE_S = 20.0
 """How long the engine may take over an entry of the journal, its commit included."""
 OUTBOX_S = 30.0
 """How long the sender may take to look for pages once."""
+POST_S = 10.0
 LEAST_GROWTH_S = 60.0
 PERIODS = 4
 """Silent devices too give entries, after three periods; a journal that stands still hears none."""
@@ -133,8 +134,7 @@ class Heart:
                     self._tell(f"no beat is sent, so that the watcher elsewhere pages: {parts}")
                 else:
                     body, headers = self._beat()
-                    within_s = min(10.0, self._every_ms / 1000)
-                    why = await post(client, self._url, body, headers, timeout_s=within_s)
+                    why = await post(client, self._url, body, headers, timeout_s=POST_S)
                     host = urlsplit(self._url).hostname
                     self._tell(why and f"no beat reaches {host}: {why}; look at the network")
                 took_s = time.monotonic() - began_s

@@ -36,7 +36,7 @@ class Ear:
         """
         try:
             beat = msgspec.json.decode(body, type=Beat)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise Refused(f"this is no beat: {error}") from error
         secret = self._secrets.get(beat.site)
         if secret is None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
+from types import TracebackType
+from typing import Self
 
 import msgspec
 
@@ -45,26 +48,36 @@ class BadRequestError(Exception):
 
 
 class Door:
-    """Listens on one address; ``answer`` is asked for each request and must not fail.
+    """Listens on one address from when it is made; ``answer`` is asked for each request.
 
-    ``listening`` is set when others can connect.
+    Use as a context manager.
+
+    Raises:
+        OSError: the address is taken, or none of this machine's.
     """
 
     def __init__(
         self, host: str, port: int, answer: Callable[[Request], Awaitable[Answer]]
     ) -> None:
-        self._host = host
-        self._port = port
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=MOST_AT_ONCE)
         self._answer = answer
         self._inside = 0
-        self.listening = asyncio.Event()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
 
     async def run(self) -> None:
-        """Serve until cancelled.
-
-        Raises:
-            OSError: the address is taken, or none of this machine's.
-        """
+        """Serve until cancelled; may be begun again when it broke."""
+        self._inside = 0
         async with asyncio.TaskGroup() as tasks:
 
             def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -75,9 +88,8 @@ class Door:
                 tasks.create_task(self._serve(reader, writer), name="watchdog request")
 
             server = await asyncio.start_server(
-                connected, self._host, self._port, limit=LONGEST_HEAD
+                connected, sock=self._socket.dup(), limit=LONGEST_HEAD
             )
-            self.listening.set()
             async with server:
                 await server.serve_forever()
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from alerts.directory import Directory, Way
 from alerts.notice import Notice
@@ -15,6 +15,7 @@ from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Message, Notifier
 from alerts.notify.webhook import SIGNATURE, TIMESTAMP, WebhookNotifier
 from alerts.token import AckClaim, TokenDesk, load_key
+from collector.supervise import supervise
 from console.origin import Nonces, is_ours
 from culturewatch.everybody import Everybody, Owed
 from culturewatch.reach import open_client
@@ -42,16 +43,20 @@ async def run_watchdog(settings: Settings, stop: asyncio.Event) -> None:
     async with _notifiers(settings) as ways:
         watchdog = Watchdog(settings, ways)
         head = settings.file.watchdog
-        door = Door(head.host, head.port, watchdog.answer)
-        log.info("beats are awaited at %s/beat", settings.public_url)
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(door.run(), name="door"),
-                tasks.create_task(watchdog.run(), name="vigil"),
-            ]
-            await stop.wait()
-            for task in running:
-                task.cancel()
+        with Door(head.host, head.port, watchdog.answer) as door:
+            log.info("beats are awaited at %s/beat", settings.public_url)
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(supervise(name, run, on_crash=_crashed), name=name)
+                    for name, run in (("door", door.run), ("vigil", watchdog.run))
+                ]
+                await stop.wait()
+                for task in running:
+                    task.cancel()
+
+
+def _crashed(part: str, error: Exception) -> None:
+    log.error("%s crashed: %s", part, error)
 
 
 class Watchdog:
@@ -69,6 +74,7 @@ class Watchdog:
         self._vigils = {
             site: Vigil(awaited_s=now_s, outage=known.get(site)) for site in self._names
         }
+        self._changed = asyncio.Event()
         self._refused: dict[str, str] = {}
         self._owed: dict[str, Owed] = {}
         self._ear = Ear({site.id: settings.reveal(site.secret) for site in file.site})
@@ -83,6 +89,7 @@ class Watchdog:
     async def run(self) -> None:
         """Look after the sites until cancelled, and tell people."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._remember(), name="memory")
             for site in self._vigils:
                 tasks.create_task(self._tell_of(site), name=f"tell of {site}")
             while True:
@@ -123,8 +130,15 @@ class Watchdog:
                 pause_s=RETRY_S,
             )
         if moved.outage != before.outage:
+            self._changed.set()
+
+    async def _remember(self) -> None:
+        """Write down who was told of what; in a thread: a disk that hangs must hold up no page."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
             outages = {name: one.outage for name, one in self._vigils.items() if one.outage}
-            memory.keep(self._state, outages)
+            await asyncio.to_thread(memory.keep, self._state, outages)
 
     def _about(self, site: str, one: Vigil | None = None) -> About:
         one = one or self._vigils[site]
@@ -158,7 +172,7 @@ class Watchdog:
 
     async def answer(self, request: Request) -> Answer:
         """The answer to one request. To open a link changes nothing."""
-        path = urlsplit(request.path).path
+        path = request.path.partition("?")[0]
         if path == "/beat":
             return self._beat(request)
         if path.startswith("/ack/"):

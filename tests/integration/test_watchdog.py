@@ -163,24 +163,23 @@ async def elsewhere(
 ) -> AsyncIterator[Elsewhere]:
     postbox, hook = Postbox(), Hook()
     port, hook_port = free_port(), free_port()
-    door = Door("127.0.0.1", hook_port, hook.answer)
-    hooking = asyncio.create_task(door.run(), name="hook")
-    await door.listening.wait()
-    async with serving(postbox) as mail:
-        text = FILE.format(
-            port=port,
-            after=after,
-            grace=grace,
-            repeat=repeat,
-            mail=mail,
-            hook=f"http://127.0.0.1:{hook_port}/in",
-        )
-        (folder / "w.toml").write_text(text + more, encoding="utf-8")
-        try:
-            yield Elsewhere(folder, postbox, hook, port)
-        finally:
-            hooking.cancel()
-            await asyncio.wait([hooking])
+    with Door("127.0.0.1", hook_port, hook.answer) as door:
+        hooking = asyncio.create_task(door.run(), name="hook")
+        async with serving(postbox) as mail:
+            text = FILE.format(
+                port=port,
+                after=after,
+                grace=grace,
+                repeat=repeat,
+                mail=mail,
+                hook=f"http://127.0.0.1:{hook_port}/in",
+            )
+            (folder / "w.toml").write_text(text + more, encoding="utf-8")
+            try:
+                yield Elsewhere(folder, postbox, hook, port)
+            finally:
+                hooking.cancel()
+                await asyncio.wait([hooking])
 
 
 def made(folder: Path) -> Path:
@@ -293,6 +292,7 @@ async def test_forged_and_garbled_requests_count_for_nothing(tmp_path: Path) -> 
                     client.get(f"{other.url}/beat"),
                     client.get(f"{other.url}/ack/forged"),
                     client.get(f"{other.url}/elsewhere"),
+                    client.post(f"{other.url}/beat", content=b'{"x": ' + b"[" * 9_000),
                 ):
                     assert (await request).status_code in {400, 403, 404, 405}
             reader, writer = await asyncio.open_connection("127.0.0.1", other.port)
@@ -300,6 +300,12 @@ async def test_forged_and_garbled_requests_count_for_nothing(tmp_path: Path) -> 
             assert (await reader.read()).startswith(b"HTTP/1.1 400")
             writer.close()
             await writer.wait_closed()
+            reader, writer = await asyncio.open_connection("127.0.0.1", other.port)
+            writer.write(b"GET //[x HTTP/1.1\r\n\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 404")
+            writer.close()
+            await writer.wait_closed()
+            assert "crashed" not in other.said
             assert other.mails("beats again") == []
             await other.beat()
             await until(lambda: bool(other.mails("beats again")), lambda: other.said)
@@ -333,6 +339,24 @@ async def test_a_site_whose_core_is_killed_is_missed_and_its_return_is_told(
                     await until(
                         lambda: bool(other.mails("beats again")), lambda: second.said, within_s=60
                     )
+
+
+async def test_an_address_that_is_taken_is_one_line(tmp_path: Path) -> None:
+    async with elsewhere(tmp_path) as other:
+        with other.watching():
+            await other.up()
+            done = await asyncio.to_thread(
+                subprocess.run,
+                [sys.executable, "-m", "culturewatch", "watchdog", str(tmp_path / "w.toml")],
+                cwd=ROOT,
+                env=os.environ | {"BENCH_SECRET": SECRET, "HOOK_SECRET": "h"},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    assert done.returncode == 1
+    assert "Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_it_brings_neither_engine_nor_databases_into_its_process() -> None:

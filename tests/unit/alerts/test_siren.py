@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.constants import ExcCodes
 
+from alerts.engine.view import AlarmView
 from alerts.notify.siren import Silence, Siren, sounds
 from alerts.rule import Severity
 from tests.services import free_port
@@ -166,8 +167,8 @@ def test_when_it_is_heard(state: str, *, acknowledged: bool, cleared: bool) -> N
     ],
 )
 def test_only_what_is_grave_enough_and_not_kept_quiet_is_heard(
-    alarm: object, *, heard: bool
+    alarm: AlarmView, *, heard: bool
 ) -> None:
     quiet = replace(OPEN, state="N")
     alarms = [quiet, alarm]
-    assert sounds(alarms, at_least=Severity.HIGH, silence="acknowledged") is heard  # type: ignore[arg-type] # a view
+    assert sounds(alarms, at_least=Severity.HIGH, silence="acknowledged") is heard

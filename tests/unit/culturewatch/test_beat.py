@@ -40,14 +40,13 @@ class Sink:
 @asynccontextmanager
 async def sink() -> AsyncIterator[tuple[Sink, str]]:
     opened, port = Sink(), free_port()
-    door = Door("127.0.0.1", port, opened.answer)
-    serving = asyncio.create_task(door.run(), name="sink")
-    try:
-        await door.listening.wait()
-        yield opened, f"http://127.0.0.1:{port}/some/path"
-    finally:
-        serving.cancel()
-        await asyncio.wait([serving])
+    with Door("127.0.0.1", port, opened.answer) as door:
+        serving = asyncio.create_task(door.run(), name="sink")
+        try:
+            yield opened, f"http://127.0.0.1:{port}/some/path"
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
 
 
 @asynccontextmanager

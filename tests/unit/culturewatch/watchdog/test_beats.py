@@ -56,6 +56,7 @@ def test_a_copy_does_not_count_also_not_of_an_earlier_run(ear: Ear) -> None:
     [
         (b"{}", "this is no beat"),
         (b"\xff\x00", "this is no beat"),
+        (b'{"x": ' + b"[" * 9_000, "this is no beat"),
         (body(site="elsewhere"), "a site of that name is not watched"),
         (body(engine=False), "not well"),
     ],
