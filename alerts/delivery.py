@@ -23,7 +23,8 @@ class Event(StrEnum):
     """What can happen to a row. The first nine are the columns of A6.
 
     ``replaced``: a newer page of the same alarm to the same person stands in the outbox.
-    ``outlived``: a notice that pages nobody is past its use.
+    ``outlived``: a notice that pages nobody is past its use. ``bundled``: a summary carries the
+    page; from here on what happens to the one happens to the other.
     """
 
     CLAIM = "claim"
@@ -37,6 +38,7 @@ class Event(StrEnum):
     QUOTA = "quota gone"
     REPLACED = "replaced"
     OUTLIVED = "outlived"
+    BUNDLED = "bundled"
 
 
 class Act(StrEnum):

@@ -6,23 +6,28 @@ Times are epoch milliseconds and handed in, so a rehearsal can run it on a clock
 import secrets
 import sqlite3
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from alerts.bundle import Listed, bundle, noted, pages_of
 from alerts.covered import Covered, covered
 from alerts.delivery import Act, Delivery, Event, Step, advance, back_off_ms
 from alerts.directory import Directory, Way
 from alerts.enqueue import Origin, log, told_in_a_list
-from alerts.follow import fail_channel, go_on
-from alerts.notice import LISTS, Notice
+from alerts.follow import fail_channel, go_on, in_short
+from alerts.notice import ASKING, LISTS, Notice
 from alerts.pace import Pace
 from alerts.transition import Transition, What
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that this attempt, and no other, may hand over. A list ``covers`` several alarms."""
+    """A row that this attempt, and no other, may hand over. A list ``covers`` several alarms.
+
+    ``listed`` are the pages that a summary carries, the gravest first; they are claimed with it.
+    """
 
     row: int
     attempt: str
@@ -39,6 +44,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     transition: Transition
     history: int = 0
     covers: tuple[Covered, ...] = ()
+    listed: tuple[Listed, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,10 +90,11 @@ _CLAIMABLE = """
 SELECT o.id, o.notice, o.rule, o.occurrence, o.severity, o.person, o.channel, o.tries,
        o.may_repeat, o.arrived, o.why, o.history, h.body
 FROM outbox o JOIN history h ON h.n = o.history
-WHERE o.state = 'queued' AND o.channel = ? AND (o.due <= ? OR o.due > ?)
+WHERE o.state = 'queued' AND o.channel = ? AND o.summary IS NULL AND (o.due <= ? OR o.due > ?)
   AND o.person NOT IN (SELECT value FROM json_each(?))
-  AND NOT EXISTS (SELECT 1 FROM outbox b WHERE b.rule = o.rule AND b.occurrence = o.occurrence
-                  AND b.person = o.person AND b.id < o.id AND b.state = 'claimed')
+  AND (o.notice = 'summary' OR NOT EXISTS (
+    SELECT 1 FROM outbox b WHERE b.rule = o.rule AND b.occurrence = o.occurrence
+    AND b.person = o.person AND b.id < o.id AND b.state = 'claimed'))
 ORDER BY o.urgency DESC, o.due, o.id LIMIT ?
 """
 
@@ -103,6 +110,7 @@ def claim(db: sqlite3.Connection, channel: str, free: Free, *, now: int, pace: P
 
     A message waits while an earlier one about the same alarm is under way to the same person.
     """
+    bundle(db, channel, now=now, pace=pace)
     busy = sorted(person for person, count in free.under_way.items() if count >= free.each)
     rows = db.execute(
         _CLAIMABLE,
@@ -112,7 +120,8 @@ def claim(db: sqlite3.Connection, channel: str, free: Free, *, now: int, pace: P
     under_way = Counter(free.under_way)
     talking: set[tuple[str, int, str]] = set()
     for row in map(_Row._make, rows):
-        about = (row.rule, row.occurrence, row.person)
+        # A summary is about no alarm of its own.
+        about = (row.rule or str(row.row), row.occurrence, row.person)
         if about in talking or under_way[row.person] >= free.each:
             continue
         talking.add(about)
@@ -123,38 +132,46 @@ def claim(db: sqlite3.Connection, channel: str, free: Free, *, now: int, pace: P
 
 def _take(db: sqlite3.Connection, row: _Row, *, now: int, pace: Pace) -> Claim:
     step = advance(Delivery.QUEUED, Event.CLAIM)
+    pages = pages_of(db, row.row, Delivery.QUEUED) if row.notice == Notice.SUMMARY else ()
     taken = Claim(
         row=row.row,
         attempt=secrets.token_hex(8),
         notice=Notice(row.notice),
         rule=row.rule,
         occurrence=row.occurrence,
-        severity=row.severity,
+        severity=pages[0].severity if pages else row.severity,
         way=Way(row.person, row.channel),
         tries=row.tries + 1,
         may_repeat=bool(row.may_repeat),
         arrived=row.arrived,
         why=row.why,
-        told_before=_told_before(db, row),
+        told_before=_told_before(db, row, pages),
         transition=msgspec.json.decode(row.body, type=Transition),
         history=row.history,
         covers=covered(db, row.history, Notice(row.notice)) if row.notice in LISTS else (),
+        listed=pages,
     )
-    db.execute(
-        "UPDATE outbox SET state = ?, attempt = ?, due = ?, tries = ? WHERE id = ?",
-        (step.to, taken.attempt, now + pace.lease_ms, taken.tries, taken.row),
-    )
-    log(db, taken.row, Event.CLAIM, Delivery.QUEUED, step.to, now=now, attempt=taken.attempt)
+    for claimed in (taken.row, *(page.row for page in pages)):
+        db.execute(
+            "UPDATE outbox SET state = ?, attempt = ?, due = ?, tries = ? WHERE id = ?",
+            (step.to, taken.attempt, now + pace.lease_ms, taken.tries, claimed),
+        )
+        log(db, claimed, Event.CLAIM, Delivery.QUEUED, step.to, now=now, attempt=taken.attempt)
+    if taken.notice in ASKING:
+        noted(db, row.person, now=now, pace=pace)
     return taken
 
 
-def _told_before(db: sqlite3.Connection, row: _Row) -> tuple[str, ...]:
-    rows = db.execute(
-        "SELECT person FROM outbox WHERE rule = ? AND occurrence = ? AND notice = 'page'"
-        " AND person != ? AND handed IS NOT NULL GROUP BY person ORDER BY MIN(id)",
-        (row.rule, row.occurrence, row.person),
-    )
-    return tuple(name for (name,) in rows)
+def _told_before(db: sqlite3.Connection, row: _Row, pages: Sequence[Listed]) -> tuple[str, ...]:
+    names: dict[str, None] = {}
+    for rule, occurrence in [(page.rule, page.occurrence) for page in pages] or [row[2:4]]:
+        rows = db.execute(
+            "SELECT person FROM outbox WHERE rule = ? AND occurrence = ? AND notice = 'page'"
+            " AND person != ? AND handed IS NOT NULL GROUP BY person ORDER BY MIN(id)",
+            (rule, occurrence, row.person),
+        )
+        names |= dict.fromkeys(name for (name,) in rows)
+    return tuple(names)
 
 
 def settle(
@@ -168,9 +185,46 @@ def settle(
 ) -> list[str]:
     """Record what came of an attempt, and queue what follows; lines that somebody must see.
 
-    An attempt whose lease ran out has lost its row: only a success still counts, as the late
-    receipt of a message that may be repeated.
+    What came of a summary came of each page in it, and each goes on by its own policy.
     """
+    lines = _settle_one(db, done, verdict, directory, now=now, pace=pace)
+    if done.listed:
+        each = [
+            line
+            for page in done.listed
+            for line in _settle_one(
+                db, _page_in(done, page), verdict, directory, now=now, pace=pace
+            )
+        ]
+        lines += in_short(each)
+    if verdict.event is Event.QUOTA:
+        lines += fail_channel(db, done.way.channel, directory, verdict.note, now=now, pace=pace)
+    return lines
+
+
+def _page_in(summary: Claim, page: Listed) -> Claim:
+    return replace(
+        summary,
+        row=page.row,
+        notice=Notice.PAGE,
+        rule=page.rule,
+        occurrence=page.occurrence,
+        severity=page.severity,
+        transition=page.transition,
+        listed=(),
+    )
+
+
+def _settle_one(
+    db: sqlite3.Connection,
+    done: Claim,
+    verdict: Verdict,
+    directory: Directory,
+    *,
+    now: int,
+    pace: Pace,
+) -> list[str]:
+    """An attempt whose lease ran out has lost its row: it is noted and changes nothing."""
     row = db.execute("SELECT state, attempt, over FROM outbox WHERE id = ?", (done.row,)).fetchone()
     state, attempt, over = Delivery(row[0]), row[1], row[2]
     if attempt != done.attempt or state is not Delivery.CLAIMED:
@@ -183,10 +237,8 @@ def settle(
     if verdict.event in _HANDED and done.covers:
         _told_of_all(db, done, now)
     lines = []
-    if step.act is Act.NEXT_WAY:
+    if step.act is Act.NEXT_WAY and done.notice is not Notice.SUMMARY:
         lines.append(go_on(db, done.row, directory, why=verdict.note, now=now, pace=pace))
-    if verdict.event is Event.QUOTA:
-        lines += fail_channel(db, done.way.channel, directory, verdict.note, now=now, pace=pace)
     if over and verdict.event not in _HANDED:
         _nothing_to_take_back(db, done, now)
     return lines

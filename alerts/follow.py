@@ -1,6 +1,7 @@
 """What follows when a message failed on one way: the next one, at once, and never nothing."""
 
 import sqlite3
+from collections.abc import Sequence
 
 from alerts.covered import covered
 from alerts.delivery import Delivery, Event, advance
@@ -10,6 +11,8 @@ from alerts.held import hold
 from alerts.notice import LISTS, Notice
 from alerts.pace import Pace
 
+NOBODY = "NOBODY COULD BE REACHED"
+
 
 def fail_channel(
     db: sqlite3.Connection, channel: str, directory: Directory, why: str, *, now: int, pace: Pace
@@ -18,14 +21,27 @@ def fail_channel(
     step = advance(Delivery.QUEUED, Event.QUOTA)
     rows = db.execute(
         "UPDATE outbox SET state = ?, error = ? WHERE state = 'queued' AND channel = ?"
-        " AND due <= ? RETURNING id",
+        " AND due <= ? RETURNING id, notice",
         (step.to, why, channel, now),
     ).fetchall()
     lines = []
-    for (row,) in sorted(rows):
+    for row, notice in sorted(rows):
         log(db, row, Event.QUOTA, Delivery.QUEUED, step.to, now=now, note=why)
-        lines.append(go_on(db, row, directory, why=why, now=now, pace=pace))
+        # Of a summary, the pages in it go on.
+        if notice != Notice.SUMMARY:
+            lines.append(go_on(db, row, directory, why=why, now=now, pace=pace))
     return lines
+
+
+def in_short(lines: Sequence[str]) -> list[str]:
+    """Lines about the pages of one summary: the first of each kind, and how many there are."""
+    told = []
+    for unreached in (True, False):
+        alike = [line for line in lines if line.startswith(NOBODY) is unreached]
+        if alike:
+            more = f"; so for {len(alike) - 1} more in that summary" if len(alike) > 1 else ""
+            told.append(alike[0] + more)
+    return told
 
 
 def go_on(
@@ -59,7 +75,7 @@ def go_on(
     again = directory.first(first)
     follow(db, row, again, due=now + pace.again_ms, now=now, why="nobody could be reached")
     if asked:
-        return f"NOBODY COULD BE REACHED: {failed}; trying all again in {pace.again_ms // 1000} s"
+        return f"{NOBODY}: {failed}; trying all again in {pace.again_ms // 1000} s"
     return f"{failed}; trying again in {pace.again_ms // 1000} s"
 
 
@@ -80,9 +96,10 @@ def follow(db: sqlite3.Connection, row: int, way: Way, *, due: int, now: int, wh
     """A row with the message of ``row`` on another way; a later one begins a new round."""
     new = db.execute(
         "INSERT INTO outbox (root, history, notice, rule, occurrence, severity, urgency, person,"
-        " channel, arrived, queued, due, why, stand_in)"
+        " channel, arrived, queued, due, held, why, stand_in)"
         " SELECT CASE WHEN ? THEN 0 ELSE root END, history, notice, rule, occurrence, severity,"
-        " urgency, ?, ?, arrived, ?, ?, ?, ? != (SELECT person FROM outbox r WHERE r.id = o.root)"
+        " urgency, ?, ?, arrived, ?, ?, 2, ?,"
+        " ? != (SELECT person FROM outbox r WHERE r.id = o.root)"
         " FROM outbox o WHERE id = ? RETURNING id",
         (due > now, *way, now, due, why, way.person, row),
     ).fetchone()[0]

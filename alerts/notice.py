@@ -8,13 +8,14 @@ from alerts.transition import What
 
 
 class Notice(StrEnum):
-    """Kinds of messages. A page asks for somebody; others go to who was paged for that alarm.
+    """Kinds of messages. A page, and a summary of pages, ask for somebody.
 
-    Those from ``handover`` on stand for themselves: the list of a change of shift, what quiet
-    hours held back, a drill, and word about the alarm system.
+    Others go to who was paged for that alarm. Those from ``handover`` on stand for themselves: the
+    list of a change of shift, what quiet hours held back, a drill, and word about the alarm system.
     """
 
     PAGE = "page"
+    SUMMARY = "summary"
     NEWS = "news"
     CORRECTION = "correction"
     ALL_CLEAR = "all_clear"
@@ -25,6 +26,7 @@ class Notice(StrEnum):
     SYSTEM = "system"
 
 
+ASKING = frozenset({Notice.PAGE, Notice.SUMMARY})
 CLOSING = frozenset({Notice.ALL_CLEAR, Notice.CLOSED})
 
 LISTS = frozenset({Notice.HANDOVER, Notice.DIGEST})

@@ -6,7 +6,6 @@ import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -26,7 +25,7 @@ from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.schema import StoreError
 from alerts.store import Act, AlarmStore
-from alerts.trouble import record, unsent
+from alerts.trouble import record
 from alerts.upkeep import hear, next_due, receipt, upkeep
 from storage.entry import Receipt
 
@@ -50,7 +49,6 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     per_person: int = 4
     send_s: float = 20.0
     idle_s: float = 1.0
-    audit_s: float = 5.0
 
 
 class Outbox:
@@ -86,6 +84,8 @@ class Outbox:
         self._woken = asyncio.Event()
         self._under_way: dict[str, Claim] = {}
         self._lags: deque[int] = deque(maxlen=10_000)
+        self.turned_s: float | None = None
+        """When it last looked for something to send, in monotonic seconds."""
 
     @property
     def lags_ms(self) -> tuple[int, ...]:
@@ -99,8 +99,8 @@ class Outbox:
     async def run(self) -> None:
         """Send until cancelled. What is under way then is left to its lease."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._audit(), name="outbox auditor")
             while True:
+                self.turned_s = time.monotonic()
                 self._woken.clear()
                 await self._upkeep()
                 while await self._claim(tasks):
@@ -127,19 +127,6 @@ class Outbox:
     def hear(self, db: sqlite3.Connection, said: Receipt) -> list[str]:
         """A receipt off the journal, in the transaction ``db``; lines that somebody must see."""
         return hear(db, said, self._directory, now=self._now(), pace=self._pace)
-
-    async def _audit(self) -> None:
-        """Say when pages wait, and when they wait no more, whatever the sender is doing."""
-        waiting = 0
-        while True:
-            now = self._now()
-            before = waiting
-            waiting, line = await self._persist(partial(unsent, now=now))
-            if waiting and not before:
-                await self._say([line])
-            elif before and not waiting:
-                await self._say(["no page is waiting any more"])
-            await asyncio.sleep(self._bounds.audit_s)
 
     async def _persist(self, act: Act[T]) -> T:
         """Write, and again until the disk takes it: what was sent must not be forgotten."""

@@ -8,13 +8,16 @@ from math import ceil, log10
 from msgspec.structs import replace
 
 from alerts import list_page
+from alerts.bundle import Listed
 from alerts.channel import ChannelSpec
 from alerts.covered import Covered
 from alerts.directory import Directory
 from alerts.dispatch import Claim
-from alerts.notice import ALONE, Notice
+from alerts.notice import ALONE, ASKING, Notice
 from alerts.notify.notifier import Message
 from alerts.rule import Rule
+from alerts.summary import Line, Summary
+from alerts.transition import Transition
 from devices.duration import Duration
 from devices.units import STORED_UNIT
 
@@ -61,13 +64,11 @@ class Composer:
         """The message that a claimed row stands for."""
         if claim.notice in ALONE:
             return self._alone(claim)
-        rule = self._directory.rule_of(claim.rule)
-        paging = claim.notice is Notice.PAGE
-        link = self._link_of(claim) if paging else ""
-        facts = self._page(claim, rule) if paging else self._news(claim, rule)
-        closing = self._how_to_acknowledge(claim, link) if paging else ""
+        asking = claim.notice in ASKING
+        link = self._link_of(claim) if asking else ""
+        title, facts = self._words(claim)
+        closing = self._how_to_acknowledge(claim, link) if asking else ""
         repeat = _MAY_REPEAT if claim.may_repeat else ""
-        title = self._title(claim, rule)
         subject = ("(repeat?) " if claim.may_repeat else "") + title
         texts = (_as_text(title, facts, closing, repeat), _as_html(title, facts, link, repeat))
         return self._message(claim, subject, texts, link)
@@ -127,18 +128,54 @@ class Composer:
         rule = self._directory.rule_of(rule_id)
         return self._measured(rule.channel if rule else "", value)
 
+    def _words(self, claim: Claim) -> tuple[str, list[tuple[str, str]]]:
+        if claim.notice is Notice.SUMMARY:
+            summary = Summary([self._line(claim, page) for page in claim.listed])
+            why = self._why_you(claim)
+            return summary.title, summary.facts() + ([("You are told because", why)] if why else [])
+        rule = self._directory.rule_of(claim.rule)
+        paging = claim.notice is Notice.PAGE
+        return self._title(claim, rule), (self._page if paging else self._news)(claim, rule)
+
+    def _line(self, claim: Claim, page: Listed) -> Line:
+        rule = self._directory.rule_of(page.rule)
+        alone = replace(
+            claim,
+            notice=Notice.PAGE,
+            rule=page.rule,
+            severity=page.severity,
+            transition=page.transition,
+        )
+        channel = self._channel_of(alone, rule)
+        device = _device(channel)
+        return Line(
+            severity=page.severity,
+            since=page.transition.since or page.transition.at,
+            said=f"{self._since(page.transition)} {self._about(alone, rule)}",
+            rule=page.rule,
+            place=self._place_of(device),
+            action=rule.action if rule else "",
+            within=str(Duration(rule.respond_within)) if rule and rule.respond_within else "",
+            at_risk=tuple(self._at_risk(device)) if device else (),
+        )
+
     def _title(self, claim: Claim, rule: Rule | None) -> str:
         channel = self._channel_of(claim, rule)
         value = self._measured(channel, claim.transition.value)
         if claim.notice is Notice.PAGE:
-            limit = self._limit(claim, rule)
-            said = " ".join(part for part in (value, limit and f"(limit {limit})") if part)
-            silent = rule is not None and rule.kind == "silence"
-            about = "gives no reading" if silent else said or claim.transition.why
-            return f"{claim.severity.upper()} {channel or claim.rule} {about}".strip()
+            return f"{claim.severity.upper()} {self._about(claim, rule)}"
         head = _HEAD.get(claim.notice, "News")
         said = value if claim.notice is Notice.ALL_CLEAR else claim.transition.why
         return f"{head}: {channel or claim.rule} {said}".strip()
+
+    def _about(self, claim: Claim, rule: Rule | None) -> str:
+        channel = self._channel_of(claim, rule)
+        value = self._measured(channel, claim.transition.value)
+        limit = self._limit(claim, rule)
+        said = " ".join(part for part in (value, limit and f"(limit {limit})") if part)
+        silent = rule is not None and rule.kind == "silence"
+        about = "gives no reading" if silent else said or claim.transition.why
+        return f"{channel or claim.rule} {about}".strip()
 
     def _page(self, claim: Claim, rule: Rule | None) -> list[tuple[str, str]]:
         transition = claim.transition
@@ -196,8 +233,10 @@ class Composer:
 
     def _how_to_acknowledge(self, claim: Claim, link: str) -> str:
         if link:
-            return f"Acknowledge (opens a page with a button):\n{link}"
-        return f"Acknowledge: culturewatch alarm ack {claim.rule}"
+            all_ = f" all {len(claim.listed)} of them" if claim.listed else ""
+            return f"Acknowledge{all_} (opens a page with a button):\n{link}"
+        rule = claim.rule or "RULE, for each of them"
+        return f"Acknowledge: culturewatch alarm ack {rule}"
 
     def _channel_of(self, claim: Claim, rule: Rule | None) -> str:
         return claim.transition.channel or (rule.channel if rule else "")
@@ -218,6 +257,10 @@ class Composer:
         unit = STORED_UNIT.get(spec.quantity, "")
         decimals = max(0, ceil(-log10(spec.resolution) - 1e-9)) if spec.resolution > 0 else 2
         return f"{value:.{decimals}f}{_SHOWN.get(unit, f' {unit}')}"
+
+    def _since(self, transition: Transition) -> str:
+        moment = datetime.fromtimestamp((transition.since or transition.at) / 1000, UTC)
+        return f"since {moment.astimezone(self._zone):%H:%M:%S}"
 
     def _time(self, at: int | None) -> str:
         if at is None:

@@ -13,6 +13,7 @@ from alerts.engine.view import AlarmView
 from alerts.notice import Notice
 from alerts.schema import StoreError, open_read_only
 from alerts.store import Answer
+from alerts.summary import Seen
 from alerts.transition import Transition
 from storage.chain import Broken, Head
 
@@ -26,7 +27,10 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class SentPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the outbox. Times are epoch ms; ``handed`` is when a provider took it."""
+    """A row of the outbox. Times are epoch ms; ``handed`` is when a provider took it.
+
+    ``summary`` is the row of the summary in which a page went.
+    """
 
     row: int
     notice: Notice
@@ -44,6 +48,7 @@ class SentPage(msgspec.Struct, frozen=True, kw_only=True):
     over: str
     error: str
     subject: str
+    summary: int | None = None
     acked_by: tuple[str, ...] = ()
 
 
@@ -73,7 +78,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
 
 _PAGES = """
 SELECT id, notice, rule, occurrence, severity, person, channel, state, arrived, queued, handed,
-       tries, may_repeat, over, error, subject,
+       tries, may_repeat, over, error, subject, summary,
        (SELECT json_group_array(DISTINCT json_extract(h.body, '$.by')) FROM history h
         WHERE h.rule = o.rule AND h.occurrence = o.occurrence AND h.what = 'ack')
 FROM outbox o
@@ -124,7 +129,8 @@ class AlarmReader:
 
     def open_alarms(self) -> list[AlarmView]:
         """Alarms that are not normal, by rule."""
-        return [alarm for alarm in self.alarms() if alarm.state != "N"]
+        rows = self._rows("SELECT body FROM alarm WHERE state != 'N' ORDER BY rule")
+        return [msgspec.json.decode(body, type=AlarmView) for (body,) in rows]
 
     def history(self, *, limit: int = 100, rule: str | None = None) -> list[Recorded]:
         """The newest rows, newest first."""
@@ -150,15 +156,37 @@ class AlarmReader:
         )
         return [_recorded(row) for row in rows]
 
-    def pages(self, *, limit: int = 50) -> list[SentPage]:
-        """The newest messages, newest first, with who acknowledged what they were about."""
-        return [_page(row) for row in self._rows(_PAGES + _NEWEST, limit)]
+    def pages(self, *, limit: int = 50, in_summaries: bool = True) -> list[SentPage]:
+        """The newest messages, newest first, with who acknowledged what they were about.
+
+        Pages that went in a summary are rows beside it; without ``in_summaries`` only it is there.
+        """
+        where = " WHERE ? OR summary IS NULL"
+        return [_page(row) for row in self._rows(_PAGES + where + _NEWEST, in_summaries, limit)]
 
     def pages_to(self, person: str, channel: str, *, since: int) -> list[SentPage]:
         """Pages to a person on a channel, queued at ``since`` (epoch ms) or later, newest first."""
         where = " WHERE person = ? AND channel = ? AND notice = 'page' AND queued >= ?"
         rows = self._rows(_PAGES + where + _NEWEST, person, channel, since, _MOST)
         return [_page(row) for row in rows]
+
+    def listed(self, summary: int, arrived: int, person: str) -> tuple[Seen, ...]:
+        """The pages that went to ``person`` in the summary of that row, the gravest first.
+
+        None where there is no such summary: it was sent out of another store.
+        """
+        rows = self._rows(
+            "SELECT p.id, p.rule, p.occurrence, p.severity FROM outbox p"
+            " JOIN outbox s ON s.id = p.summary WHERE s.id = ? AND s.arrived = ? AND s.person = ?"
+            " AND p.state != 'cancelled' ORDER BY p.urgency DESC, p.id",
+            summary,
+            arrived,
+            person,
+        )
+        return tuple(
+            Seen(row=row, rule=rule, occurrence=occurrence, severity=severity)
+            for row, rule, occurrence, severity in rows
+        )
 
     def deliveries(self, row: int) -> list[Step]:
         """What became of one message, step by step."""

@@ -6,7 +6,9 @@ from pathlib import Path
 from alerts import held
 from storage import readonly
 
-VERSION = 1
+VERSION = 2
+OLDEST_READABLE = 1
+"""Older stores that hold all that other processes read."""
 
 _TABLES = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);
@@ -59,12 +61,17 @@ CREATE TABLE outbox (
     over TEXT NOT NULL DEFAULT '',
     why TEXT NOT NULL DEFAULT '',
     error TEXT NOT NULL DEFAULT '',
-    subject TEXT NOT NULL DEFAULT ''
+    subject TEXT NOT NULL DEFAULT '',
+    held INTEGER NOT NULL DEFAULT 0,
+    summary INTEGER
 );
 CREATE INDEX outbox_by_state ON outbox (state, channel, urgency);
 CREATE INDEX outbox_by_occurrence ON outbox (rule, occurrence, person);
 CREATE INDEX outbox_by_history ON outbox (history);
 CREATE INDEX outbox_by_root ON outbox (root);
+CREATE INDEX outbox_by_summary ON outbox (summary);
+
+CREATE TABLE just_paged (person TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 
 CREATE TABLE delivery_log (
     n INTEGER PRIMARY KEY,
@@ -85,6 +92,17 @@ CREATE TABLE answer (
 
 CREATE TABLE trouble (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, line TEXT NOT NULL);
 """
+
+_UPGRADES = {
+    1: """
+ALTER TABLE outbox ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN summary INTEGER;
+CREATE INDEX outbox_by_summary ON outbox (summary);
+CREATE TABLE just_paged (person TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+UPDATE schema_version SET version = 2;
+"""
+}
+"""From each version to the next; an upgrade is one transaction, and the history stays as it is."""
 
 APPEND_ONLY = ("history", "delivery_log", "answer", "trouble")
 _REFUSAL = """
@@ -150,6 +168,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         _make(db)
     else:
         _check_version(db, path)
+        _upgrade(db)
     # Added since: a store that has not got them loses nothing, and an older version ignores them.
     for statement in filter(str.strip, held.TABLES.split(";")):
         db.execute(statement)
@@ -157,19 +176,30 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _make(db: sqlite3.Connection) -> None:
-    for statement in _TABLES.split(";"):
-        if statement.strip():
-            db.execute(statement)
+    _run(db, _TABLES)
     for table in APPEND_ONLY:
         for verb in ("UPDATE", "DELETE"):
             db.execute(_REFUSAL.format(table=table, verb=verb))
     db.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
 
 
+def _upgrade(db: sqlite3.Connection) -> None:
+    version = int(db.execute("SELECT version FROM schema_version").fetchone()[0])
+    for number in range(version, VERSION):
+        _run(db, _UPGRADES[number])
+
+
+def _run(db: sqlite3.Connection, statements: str) -> None:
+    # Not executescript: it commits what is under way.
+    for statement in statements.split(";"):
+        if statement.strip():
+            db.execute(statement)
+
+
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
     row = db.execute("SELECT version FROM schema_version").fetchone()
     found = row[0] if row else None
-    if found != VERSION:
+    if found is None or not OLDEST_READABLE <= found <= VERSION:
         raise StoreError(
             f"{path}: written with schema {found}, this version knows {VERSION}; "
             "start the culturewatch that wrote it, or a newer one"

@@ -130,6 +130,10 @@ class AlarmService:
         """Of the newest pages: milliseconds from arrival of the reading to the row on disk."""
         return tuple(self._lags)
 
+    def open_alarms(self) -> tuple[AlarmView, ...]:
+        """Alarms that are not normal now, whether or not the disk takes it."""
+        return tuple(view for view in self._engine.views() if view.state != "N")
+
     async def run(self) -> None:
         """Follow the journal until it closes. ``caught_up`` is set when it is first at the end.
 

@@ -1,4 +1,4 @@
-"""Links that acknowledge: signed, expiring, single-use, for one person and one occurrence.
+"""Links that acknowledge: signed, expiring, single-use, for one person and what they were sent.
 
 The one door to itsdangerous.
 """
@@ -9,13 +9,14 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from alerts.summary import Seen
 from alerts.transition import DRILL
 from storage.entry import Command
 
@@ -78,6 +79,32 @@ class AckClaim(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class AckAllClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """What a valid link of a summary claims: ``person`` was sent the list of a summary.
+
+    ``summary`` is its row of the outbox and ``arrived`` tells it from the row of that number in
+    another store. Which pages it listed stands there (``AlarmReader.listed``).
+    """
+
+    id: str
+    person: str
+    summary: int
+    arrived: int
+
+    def each(self, pages: Iterable[Seen]) -> tuple[AckClaim, ...]:
+        """One claim for each page that was listed; the same page gives the same claim."""
+        return tuple(
+            AckClaim(
+                id=f"{self.id}-{page.row}",
+                person=self.person,
+                rule=page.rule,
+                occurrence=page.occurrence,
+                severity=page.severity,
+            )
+            for page in pages
+        )
+
+
 class _Payload(msgspec.Struct, frozen=True, array_like=True):
     id: str
     person: str
@@ -86,10 +113,18 @@ class _Payload(msgspec.Struct, frozen=True, array_like=True):
     severity: str
 
 
+class _AllPayload(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    id: str
+    person: str
+    summary: int
+    arrived: int
+
+
 class TokenDesk:
     """Makes links and judges them.
 
-    ``used`` answers whether a command of that id has been accepted (``AlarmReader.used``).
+    ``used`` answers whether a command of that id has been accepted (``AlarmReader.used``). Of a
+    link for a summary, each of its claims is to be asked for.
     """
 
     def __init__(self, key: bytes, *, used: Callable[[str], bool], max_age_s: int = _DAY_S) -> None:
@@ -109,16 +144,31 @@ class TokenDesk:
             [secrets.token_urlsafe(12), person, rule, occurrence, severity]
         )
 
-    def verify(self, token: str) -> AckClaim | Reason:
+    def make_all(self, *, person: str, summary: int, arrived: int) -> str:
+        """A token for the URL in a summary. Each call makes another one."""
+        return self._serializer.dumps([secrets.token_urlsafe(12), person, summary, arrived])
+
+    def verify(self, token: str) -> AckClaim | AckAllClaim | Reason:
         """What the token claims, or why it does not count."""
+        payload: _Payload | _AllPayload
         try:
             loaded, made = self._serializer.loads(token, return_timestamp=True)
-            payload = msgspec.convert(loaded, _Payload)
+            if isinstance(loaded, list) and len(loaded) == len(_AllPayload.__struct_fields__):
+                payload = msgspec.convert(loaded, _AllPayload)
+            else:
+                payload = msgspec.convert(loaded, _Payload)
         except (BadData, msgspec.ValidationError):
             return Reason.FORGED
         # A clock that was set back must not call what it signed a minute ago expired.
         if abs(time.time() - made.timestamp()) > self._max_age_s:
             return Reason.EXPIRED
+        if isinstance(payload, _AllPayload):
+            return AckAllClaim(
+                id=payload.id,
+                person=payload.person,
+                summary=payload.summary,
+                arrived=payload.arrived,
+            )
         claim = AckClaim(
             id=payload.id,
             person=payload.person,

@@ -1,4 +1,4 @@
-"""Lines about the alarm system itself, kept for whoever looks, and the auditor who finds some."""
+"""Lines about the alarm system itself, kept for whoever looks, and what an auditor looks for."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -40,4 +40,21 @@ def unsent(db: sqlite3.Connection, *, now: int) -> tuple[int, str]:
         f"{len(rows)} pages have not been handed over for more than {AUDIT_MS // 1000} s; the "
         f"oldest is to {person} about {rule}, {(now - queued) // 1000} s old; "
         "look at the network and the mail server, and call them"
+    )
+
+
+def overdue(db: sqlite3.Connection, *, now: int) -> tuple[int, str]:
+    """How many escalations are late by more than ``AUDIT_MS``, and a line about the latest."""
+    due = "json_extract(CAST(body AS TEXT), '$.step_due')"
+    rows = db.execute(
+        f"SELECT rule, {due} AS due FROM alarm WHERE state != 'N' AND {due} <= ?"  # noqa: S608 # a literal of this function
+        " ORDER BY due, rule",
+        (now - AUDIT_MS,),
+    ).fetchall()
+    if not rows:
+        return 0, ""
+    rule, since = rows[0]
+    return len(rows), (
+        f"{len(rows)} escalations are late by more than {AUDIT_MS // 1000} s; the next step of "
+        f"{rule} was due {(now - since) // 1000} s ago; call whoever is next, and look at the core"
     )

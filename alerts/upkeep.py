@@ -5,10 +5,11 @@ import sqlite3
 from collections.abc import Collection
 
 from alerts import held
+from alerts.bundle import pages_of
 from alerts.delivery import Act, Delivery, Event, advance
 from alerts.directory import Directory
 from alerts.enqueue import Origin, insert, log
-from alerts.follow import follow, go_on, tried
+from alerts.follow import follow, go_on, in_short, tried
 from alerts.notice import Notice
 from alerts.pace import Pace
 from storage.entry import Receipt
@@ -51,21 +52,31 @@ def receipt(
     pace: Pace,
     note: str = "",
 ) -> list[str]:
-    """What the provider said later of a message that it took."""
-    found = db.execute("SELECT state FROM outbox WHERE id = ?", (row,)).fetchone()
+    """What the provider said later of a message that it took; of a summary, for all in it."""
+    found = db.execute("SELECT state, notice FROM outbox WHERE id = ?", (row,)).fetchone()
     if found is None:
         return []
-    state = Delivery(found[0])
-    event = Event.RECEIPT if delivered else Event.PERMANENT
+    state, event = Delivery(found[0]), Event.RECEIPT if delivered else Event.PERMANENT
+    pages = pages_of(db, row, state)
+    why = note or "undelivered"
+    lines = []
+    for one in (row, *(page.row for page in pages)):
+        act = _heard(db, one, state, event, now=now, note=note)
+        if act is Act.NEXT_WAY and (one != row or found[1] != Notice.SUMMARY):
+            lines.append(go_on(db, one, directory, why=why, now=now, pace=pace))
+    return in_short(lines)
+
+
+def _heard(
+    db: sqlite3.Connection, row: int, state: Delivery, event: Event, *, now: int, note: str
+) -> Act:
     step = advance(state, event)
     db.execute(
         "UPDATE outbox SET state = ?, handed = coalesce(handed, ?) WHERE id = ?",
         (step.to, now if step.to is Delivery.DELIVERED else None, row),
     )
     log(db, row, event, state, step.to, now=now, note=note)
-    if step.act is Act.NEXT_WAY:
-        return [go_on(db, row, directory, why=note or "undelivered", now=now, pace=pace)]
-    return []
+    return step.act
 
 
 def upkeep(
@@ -90,12 +101,12 @@ def upkeep(
 
 def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pace) -> list[str]:
     rows = db.execute(
-        "SELECT id, attempt, person, rule, over FROM outbox WHERE state = 'claimed'"
+        "SELECT id, attempt, person, rule, over, summary FROM outbox WHERE state = 'claimed'"
         " AND (due <= ? OR due > ?) ORDER BY id",
         (now, now + pace.longest_ms),
     ).fetchall()
     lines = []
-    for row, attempt, person, rule, over in rows:
+    for row, attempt, person, rule, over, summary in rows:
         if attempt in mine:
             continue
         lost = advance(Delivery.CLAIMED, Event.LEASE_OVER).to
@@ -106,9 +117,10 @@ def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pa
         db.execute(
             "UPDATE outbox SET state = ?, due = ?, may_repeat = 1 WHERE id = ?", (became, now, row)
         )
-        if not over:
+        if not over and summary is None:
+            about = rule or "several alarms"
             lines.append(
-                f"a message to {person} about {rule} was under way when the sender died; "
+                f"a message to {person} about {about} was under way when the sender died; "
                 "it is sent again, marked as a possible repeat"
             )
     return lines
@@ -135,7 +147,8 @@ def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: P
 def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
     became = advance(Delivery.QUEUED, Event.OUTLIVED).to
     rows = db.execute(
-        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice NOT IN ('page', 'handover')"
+        "UPDATE outbox SET state = ? WHERE state = 'queued'"
+        " AND notice NOT IN ('page', 'summary', 'handover')"
         " AND history IN"
         " (SELECT n FROM history WHERE at <= ?) RETURNING id",
         (became, now - pace.outlived_ms),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
 
@@ -14,10 +14,11 @@ from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from alerts.schema import StoreError
 from alerts.store import Answer
-from alerts.token import AckClaim, Reason, TokenDesk
+from alerts.token import AckAllClaim, AckClaim, Reason, TokenDesk
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
 from console.view import ChannelView, DeviceView, wall_clock_ms
+from storage.entry import Command
 from storage.inbox import Inbox, InboxError, OtherActError
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ LONGEST_NOTE = 500
 ANSWER_S = 5.0
 KEEP_S = 8.0
 _AGAIN_S = 0.1
+SILENT = "the alarm store does not answer; look at the disk"
 
 
 class Result(Enum):
@@ -97,7 +99,7 @@ class AckDesk:
         if self._inbox is not None:
             self._inbox.close()
 
-    def judge(self, token: str) -> AckClaim | Reason:
+    def judge(self, token: str) -> AckClaim | AckAllClaim | Reason:
         """What a link claims, or why it does not count: ``EXPIRED`` or ``FORGED``."""
         judged = Reason.FORGED if len(token) > LONGEST_TOKEN else self._tokens.verify(token)
         if isinstance(judged, Reason):
@@ -106,22 +108,41 @@ class AckDesk:
 
     async def standing(self, claim: AckClaim) -> Standing:
         """The alarm behind a link, as it is now; what cannot be read is left out and named."""
-        rule = self._rules.get(claim.rule)
+        return (await self.standings([claim]))[0]
+
+    async def standings(self, claims: Sequence[AckClaim]) -> tuple[Standing, ...]:
+        """The alarms behind ``claims``, all as of one look."""
         problems: list[str] = []
+        alarms: dict[str, AlarmView] = {}
+        answers: dict[str, Answer] = {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                alarm, answer = await asyncio.to_thread(self._look, claim)
+                alarms, answers = await asyncio.to_thread(self._look, claims)
         except (StoreError, TimeoutError) as error:
-            alarm, answer = None, None
-            problems.append(str(error) or "the alarm store does not answer; look at the disk")
-        channel_id = alarm.channel if alarm is not None else rule.channel if rule else ""
+            problems.append(str(error) or SILENT)
+        devices: tuple[DeviceView, ...] = ()
         try:
             view = await self._sight.look()
             devices = view.devices
             problems += view.problems
         except BlindError as error:
-            devices = ()
             problems.append(str(error))
+        problem = "; ".join(dict.fromkeys(problems))
+        return tuple(
+            self._standing(one, alarms.get(one.rule), answers.get(one.command_id), devices, problem)
+            for one in claims
+        )
+
+    def _standing(
+        self,
+        claim: AckClaim,
+        alarm: AlarmView | None,
+        answer: Answer | None,
+        devices: tuple[DeviceView, ...],
+        problem: str,
+    ) -> Standing:
+        rule = self._rules.get(claim.rule)
+        channel_id = alarm.channel if alarm is not None else rule.channel if rule else ""
         device, channel = _found(devices, channel_id)
         return Standing(
             claim=claim,
@@ -130,51 +151,77 @@ class AckDesk:
             device=device,
             channel=channel,
             answer=answer,
-            problem="; ".join(dict.fromkeys(problems)),
+            problem=problem,
         )
+
+    async def listed(self, claim: AckAllClaim) -> tuple[tuple[AckClaim, ...], str]:
+        """The claims of a summary, one for each alarm that it listed; and what went wrong."""
+
+        def look() -> tuple[AckClaim, ...]:
+            with AlarmReader(self._data / "alarms.db") as reader:
+                return claim.each(reader.listed(claim.summary, claim.arrived, claim.person))
+
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asyncio.to_thread(look), ""
+        except (StoreError, TimeoutError) as error:
+            return (), str(error) or SILENT
 
     async def press(self, claim: AckClaim, *, note: str) -> Pressed:
         """Take the acknowledgement in, and wait a little for what the core says to it."""
-        command = claim.command(wall_clock_ms(), note=one_line(note))
+        return (await self.press_each([claim], note=note))[0]
+
+    async def press_each(self, claims: Sequence[AckClaim], *, note: str) -> tuple[Pressed, ...]:
+        """Take in one acknowledgement for each claim, and wait a little for all answers."""
+        now, line = wall_clock_ms(), one_line(note)
+        commands = [claim.command(now, note=line) for claim in claims]
         try:
             async with asyncio.timeout(KEEP_S):
-                await asyncio.to_thread(lambda: self._opened().submit(command))
-        except OtherActError:
-            # A second press of the same link: the first one counts, and its answer is shown.
-            log.info("%s was pressed again by %s", command.id, claim.person)
-        except InboxError as error:
-            log.exception("an acknowledgement by %s of %s was not kept", claim.person, claim.rule)
-            return Pressed(claim=claim, result=Result.NOT_KEPT, why=str(error))
+                lost = await asyncio.to_thread(self._submit, commands)
         except TimeoutError:
             why = f"the disk did not take it within {KEEP_S:g} s; press again, it counts once"
-            log.error("an acknowledgement by %s of %s: %s", claim.person, claim.rule, why)  # noqa: TRY400 # a trace of a time-out says nothing
-            return Pressed(claim=claim, result=Result.NOT_KEPT, why=why)
-        answer = await self._answer_to(claim)
-        result = _result(answer)
-        why = "" if answer is None else answer.why
-        log.info("%s: %s by %s: %s %s", claim.rule, result.name, claim.person, command.id, why)
-        return Pressed(claim=claim, result=result, why=why)
+            log.error("acknowledgements by %s: %s", commands[0].by, why)  # noqa: TRY400 # a trace of a time-out says nothing
+            lost = {command.id: why for command in commands}
+        answers = await self._answers_to([c.id for c in commands if c.id not in lost])
+        return tuple(_pressed(claim, lost, answers) for claim in claims)
 
-    async def _answer_to(self, claim: AckClaim) -> Answer | None:
+    def _submit(self, commands: Sequence[Command]) -> dict[str, str]:
+        """Keep each of them; why it was not, by the id of the command."""
+        lost = {}
+        for command in commands:
+            try:
+                self._opened().submit(command)
+            except OtherActError:
+                # A second press of the same link: the first one counts, and its answer is shown.
+                log.info("%s was pressed again by %s", command.id, command.by)
+            except InboxError as error:
+                log.exception("the acknowledgement %s by %s was not kept", command.id, command.by)
+                lost[command.id] = str(error)
+        return lost
+
+    async def _answers_to(self, commands: Sequence[str]) -> dict[str, Answer]:
+        answers: dict[str, Answer] = {}
         try:
             async with asyncio.timeout(ANSWER_S):
-                while True:
-                    answer = await asyncio.to_thread(self._answer, claim.command_id)
-                    if answer is not None:
-                        return answer
-                    await asyncio.sleep(_AGAIN_S)
+                while len(answers) < len(commands):
+                    left = [command for command in commands if command not in answers]
+                    answers |= await asyncio.to_thread(self._answers, left)
+                    if len(answers) < len(commands):
+                        await asyncio.sleep(_AGAIN_S)
         except TimeoutError:
-            return None
+            pass
+        return answers
 
-    def _answer(self, command: str) -> Answer | None:
+    def _answers(self, commands: Sequence[str]) -> dict[str, Answer]:
         try:
             with AlarmReader(self._data / "alarms.db") as reader:
-                return reader.answer(command)
+                found = {command: reader.answer(command) for command in commands}
         except StoreError:
             # It is in the inbox all the same; the core may not have made its store yet.
-            return None
+            return {}
+        return {command: answer for command, answer in found.items() if answer is not None}
 
-    def _look(self, claim: AckClaim) -> tuple[AlarmView | None, Answer | None]:
+    def _look(self, claims: Sequence[AckClaim]) -> tuple[dict[str, AlarmView], dict[str, Answer]]:
         with AlarmReader(self._data / "alarms.db") as reader:
             try:
                 known = {alarm.rule: alarm for alarm in reader.alarms()}
@@ -182,7 +229,8 @@ class AckDesk:
                 raise StoreError(
                     f"{reader.path}: an alarm cannot be understood: {error}"
                 ) from error
-            return known.get(claim.rule), reader.answer(claim.command_id)
+            answers = {one.command_id: reader.answer(one.command_id) for one in claims}
+            return known, {name: answer for name, answer in answers.items() if answer is not None}
 
     def _opened(self) -> Inbox:
         with self._opening:
@@ -201,6 +249,15 @@ def one_line(note: str) -> str:
 def fields(form: Mapping[str, list[str]]) -> tuple[str, str]:
     """Nonce and note of a form; the first of each counts."""
     return form.get("nonce", [""])[0], form.get("note", [""])[0]
+
+
+def _pressed(claim: AckClaim, lost: Mapping[str, str], answers: Mapping[str, Answer]) -> Pressed:
+    name = claim.command_id
+    answer = answers.get(name)
+    why = lost.get(name, "" if answer is None else answer.why)
+    result = Result.NOT_KEPT if name in lost else _result(answer)
+    log.info("%s: %s by %s: %s %s", claim.rule, result.name, claim.person, name, why)
+    return Pressed(claim=claim, result=result, why=why)
 
 
 def _result(answer: Answer | None) -> Result:

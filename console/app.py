@@ -15,9 +15,10 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from alerts.token import Reason, load_key
+from alerts.token import AckAllClaim, Reason, load_key
 from console import run_status
 from console.acknowledge import AckDesk, Standing, fields
+from console.acknowledge_all import Listing, listing, press_all
 from console.callbacks import Callbacks
 from console.door import run
 from console.guard import Guard, TooLargeError, host_name
@@ -166,6 +167,8 @@ class _Console:
         claim = self._desk.judge(token)
         if isinstance(claim, Reason):
             return self._say_reason(claim)
+        if isinstance(claim, AckAllClaim):
+            return self._list(token, await listing(self._desk, claim))
         return self._form(token, await self._desk.standing(claim))
 
     async def press_link(self, token: str, request: Request) -> Response:
@@ -183,6 +186,8 @@ class _Console:
         if isinstance(claim, Reason):
             return self._say_reason(claim)
         nonce, note = fields(await _form(request))
+        if isinstance(claim, AckAllClaim):
+            return await self._press_all(token, claim, nonce=nonce, note=note)
         standing = await self._desk.standing(claim)
         if standing.used:
             log.warning("%s was pressed after it had been used", claim.command_id)
@@ -196,6 +201,25 @@ class _Console:
     def _form(self, token: str, standing: Standing, *, hint: str = "") -> Response:
         page = self._pages.acknowledge(standing, self._nonces.make(token), hint=hint)
         if standing.used:
+            return HTMLResponse(page, _STATUS[Reason.USED])
+        return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
+
+    async def _press_all(
+        self, token: str, claim: AckAllClaim, *, nonce: str, note: str
+    ) -> Response:
+        shown = await listing(self._desk, claim)
+        if shown.used or not shown.alarms:
+            log.warning("the link of summary %d was pressed for nothing", claim.summary)
+            return self._list(token, shown)
+        if not self._nonces.holds(nonce, token):
+            log.warning("a form without the nonce of its page was refused")
+            return self._list(token, shown, hint=_OLD_PAGE)
+        pressed = await press_all(self._desk, shown, note=note)
+        return HTMLResponse(self._pages.pressed_all(pressed), pressed.status)
+
+    def _list(self, token: str, shown: Listing, *, hint: str = "") -> Response:
+        page = self._pages.acknowledge_all(shown, self._nonces.make(token), hint=hint)
+        if shown.used:
             return HTMLResponse(page, _STATUS[Reason.USED])
         return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import parse_qsl
@@ -18,7 +19,7 @@ from alerts.policy import Person
 from alerts.reader import AlarmReader, SentPage
 from alerts.reply_code import MAX_AGE_MS, Attempts, ReplyCodes, Wrong
 from alerts.schema import StoreError
-from alerts.token import AckClaim, Reason
+from alerts.token import AckAllClaim, AckClaim, Reason
 from console.acknowledge import KEEP_S, AckDesk, Result
 from console.settings import ConsoleSettings
 from console.view import wall_clock_ms
@@ -105,6 +106,8 @@ class Callbacks:
             path = twilio_callback.KEY
             again = twilio_callback.url(self._public_url, path, message=message, token=token)
             return _speak(twiml.asking_again(again))
+        if isinstance(claim, AckAllClaim):
+            return _speak(twiml.ending(await self._acknowledge_all(claim)))
         return _speak(twiml.ending(await self._acknowledge(replace(claim, via="voice"))))
 
     async def reply(self, request: Request) -> Response:
@@ -203,6 +206,16 @@ class Callbacks:
         pressed = await self._desk.press(claim, note="")
         why = pressed.why if pressed.result is Result.REFUSED else ""
         return f"{_SAID[pressed.result]}: {claim.rule}" + (f": {why}" if why else "") + "."
+
+    async def _acknowledge_all(self, claim: AckAllClaim) -> str:
+        """Take in all that a summary listed; what the person hears of it."""
+        claims, problem = await self._desk.listed(claim)
+        if problem or not claims:
+            return f"Not acknowledged: {problem or 'the list is not known here; use the link'}."
+        spoken = [replace(one, via="voice") for one in claims]
+        pressed = await self._desk.press_each(spoken, note="")
+        results = Counter(one.result for one in pressed)
+        return " ".join(f"{_SAID[result]}: {many} alarms." for result, many in results.items())
 
     def _was_used(self, claim: AckClaim) -> bool:
         try:

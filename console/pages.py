@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from console import words
-from console.acknowledge import LONGEST_NOTE, Pressed, Standing
+from console.acknowledge import LONGEST_NOTE, Pressed, Result, Standing
+from console.acknowledge_all import Listing, PressedAll
 from console.settings import ConsoleSettings
 from console.view import DeviceView, SiteView
 
@@ -81,12 +82,34 @@ class Pages:
         """What came of it."""
         return self._render("pressed.html.j2", p=pressed)
 
+    def acknowledge_all(self, listing: Listing, nonce: str, *, hint: str = "") -> str:
+        """The page behind the link of a summary: its list, and one button."""
+        return self._render(
+            "acknowledge_all.html.j2",
+            s=listing,
+            at_risk=_at_risk(listing),
+            nonce=nonce,
+            hint=hint,
+            longest_note=LONGEST_NOTE,
+        )
+
+    def pressed_all(self, pressed: PressedAll) -> str:
+        """What came of that, alarm by alarm."""
+        named = {result.name: pressed.those(result) for result in Result}
+        return self._render("pressed_all.html.j2", p=pressed, those=named)
+
     def message(self, title: str, text: str) -> str:
         """A page that says one thing."""
         return self._render("message.html.j2", title=title, text=text)
 
     def _render(self, template: str, **values: object) -> str:
         return self._templates[template].render(values)
+
+
+def _at_risk(listing: Listing) -> list[str]:
+    found = [one.device for one in listing.alarms if one.device is not None]
+    batches = [batch for device in found for batch in device.batches or ()]
+    return list(dict.fromkeys(batches))
 
 
 def _rooms(view: SiteView) -> dict[str, list[DeviceView]]:

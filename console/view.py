@@ -141,7 +141,7 @@ class Viewer:
             with AlarmReader(path) as reader:
                 return _Told(
                     tuple(sorted(reader.open_alarms(), key=_rank)),
-                    tuple(reader.pages(limit=PAGES_SHOWN)),
+                    tuple(reader.pages(limit=PAGES_SHOWN, in_summaries=False)),
                     reader.counts(),
                 )
         except StoreError as error:

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from math import isfinite
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from alerts.engine.view import AlarmView
 from alerts.rule import Rule
 from devices.duration import Duration
+
+if TYPE_CHECKING:
+    # Programs that need these words run without the engine.
+    from alerts.engine.view import AlarmView
 
 NOTHING = "\N{EN DASH}"
 _DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1, "s": 1, "n": 0}
@@ -66,7 +70,7 @@ def moment(at: int | None, zone: tzinfo) -> str:
     return f"{whole[:19]} {whole[19:]}"
 
 
-def state(alarm: AlarmView) -> str:
+def state(alarm: "AlarmView") -> str:
     """Where an alarm stands, under which other one, and what keeps it from paging."""
     words = [_STATES.get(alarm.state, alarm.state)]
     if alarm.under:
@@ -75,12 +79,12 @@ def state(alarm: AlarmView) -> str:
     return ", ".join(words)
 
 
-def severity(alarm: AlarmView) -> str:
+def severity(alarm: "AlarmView") -> str:
     """The current severity, or what it was once the condition is gone."""
     return alarm.severity or alarm.worst or "alarm"
 
 
-def asks(alarm: AlarmView) -> bool:
+def asks(alarm: "AlarmView") -> bool:
     """Whether somebody must still acknowledge it, and is asked to."""
     return alarm.state in _UNACKNOWLEDGED and not alarm.quiet
 

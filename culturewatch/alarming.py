@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
+from alerts.auditor import Auditor, Glance
 from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.drill_watch import DrillWatch
@@ -11,6 +12,7 @@ from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
 from alerts.engine.memory import rulebook_of
 from alerts.inquiry import Inquiry
+from alerts.notice import Notice
 from alerts.notify.notifier import Receipts
 from alerts.outbox import Outbox, wall_ms
 from alerts.pace import Pace
@@ -27,9 +29,11 @@ from alerts.trouble import oldest_page_ms
 from alerts.upkeep import hear
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
+from culturewatch.everybody import Everybody
 from culturewatch.on_call import drills_wanted, feeds, rotas
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
+from culturewatch.sirens import Sirens
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from storage.inbox import Inbox
@@ -51,6 +55,8 @@ class Alarming:
         duty: Duty,
         calendars: Feeds,
         drills: DrillWatch | None,
+        auditor: Auditor,
+        sirens: Sirens | None,
     ) -> None:
         self._store = store
         self._page_since: int | None = None
@@ -61,7 +67,9 @@ class Alarming:
         self.duty = duty
         self.calendars = calendars
         self.drills = drills
-        self._outbox = outbox
+        self.auditor = auditor
+        self.sirens = sirens
+        self.outbox = outbox
 
     async def oldest_page_ms(self) -> int:
         """For how long the oldest page has waited for a provider, 0 when none does.
@@ -79,7 +87,7 @@ class Alarming:
     async def send(self) -> None:
         """Send pages; those that later entries take back are not sent, so first catch up."""
         await self.service.caught_up.wait()
-        await self._outbox.run()
+        await self.outbox.run()
 
 
 @asynccontextmanager
@@ -133,8 +141,16 @@ async def alarming(
         link_of=_linker(site),
         zone=site.zone,
     )
-    async with notifiers(site) as ways:
-        outbox = Outbox(store, ways, composer, directory, on_trouble=troubles.hear)
+    glance = Glance(store.path)
+    async with notifiers(site) as ways, glance:
+        outbox = Outbox(
+            store,
+            ways,
+            composer,
+            directory,
+            pace=Pace(bundle_ms=int(site.file.site.bundle)),
+            on_trouble=troubles.hear,
+        )
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
 
         def committed(caused: Sequence[Caused]) -> None:
@@ -164,6 +180,8 @@ async def alarming(
         )
         asked = {name: way for name, way in ways.items() if isinstance(way, Receipts)}
         inquiry = Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say)
+        auditor = Auditor(glance.look, now=wall_ms, on_trouble=troubles.say)
+        everybody = Everybody(ways, directory, on_trouble=troubles.say)
         yield Alarming(
             store=store,
             service=service,
@@ -174,6 +192,8 @@ async def alarming(
             duty=duty,
             calendars=calendars,
             drills=_drills(site, store, journal, troubles),
+            auditor=auditor,
+            sirens=_sirens(site, service, everybody, troubles),
         )
 
 
@@ -207,6 +227,20 @@ async def _judged_by_the_rules_of_then(
     )
     await service.catch_up()
     return await store.load()
+
+
+def _sirens(
+    site: Site, service: AlarmService, everybody: Everybody, troubles: Troubles
+) -> Sirens | None:
+    if not site.file.annunciator:
+        return None
+    return Sirens(
+        site.file.annunciator,
+        service.open_alarms,
+        everybody,
+        site=site.file.site.name,
+        on_trouble=troubles.say,
+    )
 
 
 def _finder(engine: Engine) -> Callable[[str], Rule | None]:
@@ -253,12 +287,16 @@ def _linker(site: Site) -> Callable[[Claim], str]:
     desk = TokenDesk(load_key(token_key(site.data)), used=lambda _: False)
 
     def link_of(claim: Claim) -> str:
-        token = desk.make(
-            person=claim.way.person,
-            rule=claim.rule,
-            occurrence=claim.occurrence,
-            severity=claim.severity,
-        )
+        person = claim.way.person
+        if claim.notice is Notice.SUMMARY:
+            token = desk.make_all(person=person, summary=claim.row, arrived=claim.arrived)
+        else:
+            token = desk.make(
+                person=person,
+                rule=claim.rule,
+                occurrence=claim.occurrence,
+                severity=claim.severity,
+            )
         return f"{site.public_url}/ack/{token}"
 
     return link_of

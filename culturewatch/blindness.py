@@ -5,13 +5,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
 import msgspec
 
 from alerts.directory import Directory, Way
 from alerts.notice import Notice
-from alerts.notify.notifier import Message, Notifier, PermanentError, TemporaryError
+from alerts.notify.notifier import Message, Notifier
+from culturewatch.everybody import Everybody, Owed
 from storage.stats import JournalStats
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ AGAIN_S = 600.0
 RETRY_S = 15.0
 """How soon whoever could not be reached is tried again; then twice as long, and so on."""
 LOOK_S = 1.0
-_BOUND_S = 20.0
 
 
 class Word(StrEnum):
@@ -47,15 +46,6 @@ def look(told: Told, waiting_ms: int, now_s: float) -> tuple[Told, Word | None]:
     return told, None
 
 
-class _Owed(NamedTuple):
-    """A word that people are still to hear, when, and how long to wait after that."""
-
-    word: Word
-    people: tuple[str, ...]
-    due_s: float
-    pause_s: float
-
-
 class Blindness:
     """Watches the journal and tells everybody whom a policy names, straight from memory."""
 
@@ -69,8 +59,7 @@ class Blindness:
         on_trouble: Callable[[str], None] = log.warning,
     ) -> None:
         self._stats = stats
-        self._notifiers = notifiers
-        self._directory = directory
+        self._everybody = Everybody(notifiers, directory, on_trouble=on_trouble)
         self._site = site
         self._on_trouble = on_trouble
 
@@ -81,48 +70,27 @@ class Blindness:
             stats, now_s = self._stats(), time.monotonic()
             told, word = look(told, stats.oldest_pending_ms, now_s)
             if word is not None:
-                owed = _Owed(word, self._directory.everybody(), now_s, RETRY_S)
+                owed = self._owed(word, stats, now_s)
             if owed is not None and now_s >= owed.due_s:
-                owed = await self._tell(owed, stats)
+                owed = await self._tell(owed)
             await asyncio.sleep(LOOK_S)
 
-    async def _tell(self, owed: _Owed, stats: JournalStats) -> _Owed | None:
-        """Tell everybody at once; what is owed still, to whom no way led: greylisting passes."""
-        word, at = owed.word, time.time_ns() // 1_000_000
-        async with asyncio.TaskGroup() as tasks:
-            sending = {
-                person: tasks.create_task(
-                    self._person(person, word, stats, at), name=f"tell {person}"
-                )
-                for person in owed.people
-            }
-        missed = tuple(person for person, task in sending.items() if not task.result())
-        if word is Word.BLIND and missed == self._directory.everybody():
+    def _owed(self, word: Word, stats: JournalStats, now_s: float) -> Owed:
+        at = time.time_ns() // 1_000_000
+        return Owed(
+            about=word.value,
+            message_of=lambda way: self._message(way, word, stats, at),
+            people=self._everybody.people,
+            due_s=now_s,
+            pause_s=RETRY_S,
+        )
+
+    async def _tell(self, owed: Owed) -> Owed | None:
+        left = await self._everybody.tell(owed)
+        people = () if left is None else left.people
+        if owed.about == Word.BLIND.value and people == self._everybody.people:
             self._on_trouble("NOBODY COULD BE REACHED about readings that cannot be kept")
-        if not missed:
-            return None
-        later_s = time.monotonic() + owed.pause_s
-        return _Owed(word, missed, later_s, min(2 * owed.pause_s, AGAIN_S))
-
-    async def _person(self, person: str, word: Word, stats: JournalStats, at: int) -> bool:
-        tried: set[Way] = set()
-        while (way := self._directory.next_channel(person, tried)) is not None:
-            tried.add(way)
-            if await self._sent(way, word, stats, at):
-                return True
-        return False
-
-    async def _sent(self, way: Way, word: Word, stats: JournalStats, at: int) -> bool:
-        notifier = self._notifiers.get(way.channel)
-        if notifier is None:
-            return False
-        try:
-            async with asyncio.timeout(_BOUND_S):
-                await notifier.send(self._message(way, word, stats, at))
-        except (TemporaryError, PermanentError, TimeoutError) as error:
-            self._on_trouble(f"{word.value}: {way.person} by {way.channel}: {error}")
-            return False
-        return True
+        return left
 
     def _message(self, way: Way, word: Word, stats: JournalStats, at: int) -> Message:
         facts = [word.value, f"Site: {self._site}"]
@@ -138,7 +106,7 @@ class Blindness:
             id=f"blind-{at}-{way.person}",
             kind=(Notice.PAGE if word is Word.BLIND else Notice.ALL_CLEAR).value,
             person=way.person,
-            address=self._directory.address(way) or "",
+            address=self._everybody.address(way),
             subject=word.value,
             text="\n".join(facts) + "\n",
             severity="critical" if word is Word.BLIND else "",

@@ -33,7 +33,8 @@ class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
 class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of a site. ``unwatched`` are channels without any rule.
 
-    ``unheard`` are devices whose silence no rule would tell. ``links_to`` is where the links in
+    ``unheard`` are devices whose silence no rule would tell. ``beats`` says whether somebody
+    elsewhere would miss this site. ``links_to`` is where the links in
     pages lead when they go to people elsewhere and can be opened on this machine only.
     """
 
@@ -45,6 +46,7 @@ class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     unheard: tuple[str, ...]
     requests_per_s: float
     links_to: str = ""
+    beats: bool = False
 
 
 def site_plan(site: Site, book: Rulebook) -> SitePlan:
@@ -61,6 +63,7 @@ def site_plan(site: Site, book: Rulebook) -> SitePlan:
         unheard=tuple(device.id for device in site.devices if device.id not in heard),
         requests_per_s=sum(device.requests / device.period_s for device in devices),
         links_to=_links_to_here(site),
+        beats=site.file.beat is not None,
     )
 
 
@@ -122,6 +125,12 @@ def print_plan(path: Path, *, as_json: bool) -> None:
             console.print(f"! {device.id}: addresses not proven: {', '.join(device.verify)}")
     for name in planned.unheard:
         console.print(f"! {name}: no silence rule; if it dies, nobody is told")
+    if not planned.beats:
+        console.print(
+            "! no [beat]: if this machine or its network dies, nobody is told; "
+            "set one, and run culturewatch watchdog elsewhere",
+            soft_wrap=True,
+        )
     if planned.links_to:
         console.print(
             f"! the links in pages lead to {planned.links_to}, which opens on this machine only; "

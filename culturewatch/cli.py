@@ -113,6 +113,26 @@ def console(site: SitePath) -> None:
 
 
 @app.command()
+def watchdog(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="its settings, watchdog.toml")],
+) -> None:
+    """Hear the beats of sites, on another machine; page by itself when one stops."""
+    from alerts.token import KeyFileError  # noqa: PLC0415 # the core needs none of it
+    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
+    from culturewatch.watchdog.run import run_watchdog  # noqa: PLC0415
+    from culturewatch.watchdog.settings import WatchdogError, load  # noqa: PLC0415
+
+    logs.set_up()
+
+    async def main() -> None:
+        with stopped_by_signals() as stop:
+            await run_watchdog(load(file), stop)
+
+    with told(wrong_use=(KeyFileError, WatchdogError)):
+        asyncio.run(main())
+
+
+@app.command()
 def check(site: SitePath, *, as_json: AsJson = False) -> None:
     """Validate a site's files; print the read plan and what nobody watches."""
     from culturewatch.check import print_plan  # noqa: PLC0415

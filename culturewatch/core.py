@@ -16,6 +16,7 @@ from console.run_status import RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
+from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.collecting import Collecting
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
@@ -107,9 +108,35 @@ class Core:
         self._started = now_ms()
         self._filling = False
         self._collecting = collecting
+        self._heart = self._heart_of(site)
         influx = influx_settings(site)
         self._forwarder = (
             None if influx is None else Forwarder(influx, journal, site=site.file.site.id)
+        )
+
+    def _heart_of(self, site: Site) -> Heart | None:
+        beat = site.file.beat
+        if beat is None:
+            return None
+        period_s = min(device.period.seconds for device in site.devices)
+        return Heart(
+            self._signs,
+            Pulse(period_s=period_s, now_s=time.monotonic()),
+            site=site.file.site.id,
+            url=beat.url,
+            every_ms=int(beat.every),
+            secret=site.reveal(beat.secret),
+            on_trouble=self._troubles.say,
+        )
+
+    def _signs(self) -> Signs:
+        stats = self._journal.stats
+        return Signs(
+            last=stats.last,
+            waiting_ms=stats.oldest_pending_ms,
+            cursor=self._alarms.service.cursor,
+            turned_s=self._alarms.outbox.turned_s,
+            unsound=self._alarms.auditor.unsound,
         )
 
     async def announce(self) -> None:
@@ -128,6 +155,7 @@ class Core:
             "modbus": collecting.modbus.run,
             "alarm engine": self._alarms.service.run,
             "outbox": self._alarms.send,
+            "auditor": self._alarms.auditor.run,
             "emergency pages": self._alarms.emergency.run,
             "blindness": self._alarms.blindness.run,
             "receipts": self._alarms.inquiry.run,
@@ -141,6 +169,10 @@ class Core:
         running |= {broker.name: broker.run for broker in collecting.brokers.values()}
         if self._alarms.drills is not None:
             running["drills"] = self._alarms.drills.run
+        if self._alarms.sirens is not None:
+            running["sirens"] = self._alarms.sirens.run
+        if self._heart is not None:
+            running["beat"] = self._heart.run
         if self._forwarder is not None:
             running["forwarding"] = self._forwarder.run
         return running

@@ -22,7 +22,9 @@ STORY_S = 1_800.0
 SHORTEST_MS = 2_000
 SILENCE_MS = 4_000
 """Silence cannot be told sooner than three periods and a little."""
-_DELAY = re.compile(r'\b(on_delay|off_delay|re_alarm|repeat_gap|loop_after|after) = "([^"]+)"')
+_DELAY = re.compile(
+    r'\b(on_delay|off_delay|re_alarm|repeat_gap|loop_after|after|bundle) = "([^"]+)"'
+)
 _PORT = re.compile(r"^port = (\d+)", re.MULTILINE)
 
 

@@ -1,8 +1,11 @@
 """The ways in which pages leave this site: its notifiers, by the name of the channel."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
+from alerts.notice import Notice
 from alerts.notify.http import HttpClient, open_http
 from alerts.notify.local import LocalNotifier
 from alerts.notify.mail import MailNotifier, MailServer
@@ -16,6 +19,8 @@ from alerts.reply_code import ReplyCodes
 from alerts.token import TokenDesk, load_key
 from culturewatch import paths
 from culturewatch.site import Site
+
+_LISTED = re.compile(r"page-([0-9]{1,18})-([0-9]{1,18})")
 
 
 @asynccontextmanager
@@ -92,19 +97,27 @@ def _by_twilio(site: Site, http: HttpClient) -> dict[str, Notifier]:
             severity=message.severity,
         )
 
-    def token_of(message: Message) -> str:
-        if not message.link or message.occurrence is None:
-            return ""
-        return desk.make(
-            person=message.person,
-            rule=message.rule,
-            occurrence=message.occurrence,
-            severity=message.severity,
-        )
-
     ways: dict[str, Notifier] = {}
     if twilio.sender:
         ways["sms"] = SmsNotifier(api, code_of)
     if twilio.caller:
-        ways["voice"] = VoiceNotifier(api, token_of)
+        ways["voice"] = VoiceNotifier(api, partial(_token_of, desk))
     return ways
+
+
+def _token_of(desk: TokenDesk, message: Message) -> str:
+    """What a key pressed in a call about ``message`` acknowledges; empty where there is nothing."""
+    if not message.link:
+        return ""
+    listed = _LISTED.fullmatch(message.id) if message.kind == Notice.SUMMARY.value else None
+    if listed is not None:
+        row, arrived = int(listed[1]), int(listed[2])
+        return desk.make_all(person=message.person, summary=row, arrived=arrived)
+    if message.occurrence is None:
+        return ""
+    return desk.make(
+        person=message.person,
+        rule=message.rule,
+        occurrence=message.occurrence,
+        severity=message.severity,
+    )

@@ -106,7 +106,7 @@ def _unserved(file: SiteFile, way: str) -> str:
 
 
 def _address_mistake(file: SiteFile, way: str, address: str) -> str:
-    if way == "mail" and not _is_mailbox(address):
+    if way == "mail" and not is_mailbox(address):
         return f"addresses.mail {address!r} is not one address; write name@host"
     if way == "webhook" and not is_url(address):
         # Not the address itself: it may hold a secret of the receiver.
@@ -165,7 +165,7 @@ def is_url(url: str) -> bool:
     return parts.scheme in {"http", "https"} and named and url.isprintable() and " " not in url
 
 
-def _is_mailbox(text: str) -> bool:
+def is_mailbox(text: str) -> bool:
     return text.isprintable() and [
         bool(_MAILBOX.fullmatch(address)) for _, address in getaddresses([text])
     ] == [True]

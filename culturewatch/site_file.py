@@ -1,11 +1,12 @@
 """The words of ``site.toml`` and ``devices.d/*.toml``: what may stand there, and its defaults."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from alerts.policy import Person, Policy, check_clock
 from alerts.rota.pattern import ShiftPattern
+from alerts.rule import SeverityWord
 from culturewatch.secret import Secret
 from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
@@ -16,7 +17,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SiteHead(Part, frozen=True, kw_only=True):
-    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9)."""
+    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9).
+
+    ``bundle`` is how long pages to somebody who was just paged wait, to go as one message.
+    """
 
     id: str
     name: str
@@ -26,6 +30,7 @@ class SiteHead(Part, frozen=True, kw_only=True):
     devices: str = "devices.d"
     profiles: str = "profiles"
     max_data_gb: float = 50.0
+    bundle: Duration = Duration(30_000)
 
 
 class Endpoint(Part, frozen=True, kw_only=True):
@@ -86,6 +91,33 @@ class Webhook(Part, frozen=True, kw_only=True):
     """``[webhook]``: pages by signed HTTP POST; ``secret`` signs them."""
 
     secret: Secret
+
+
+class BeatTo(Part, frozen=True, kw_only=True):
+    """``[beat]``: where this site says that it lives, how often, and what signs it.
+
+    ``culturewatch watchdog`` wants the signature; a receiver of somebody else's may not.
+    """
+
+    url: str
+    every: Duration = Duration(30_000)
+    secret: Secret | None = None
+
+
+class Annunciator(Part, frozen=True, kw_only=True):
+    """``[[annunciator]]``: a siren or lamp on a relay's coil, in a place of its own.
+
+    ``coil`` is the address on the wire, from 0. It is on while an alarm of ``severity`` or worse
+    is open, until all are ``silence``: acknowledged, or cleared.
+    """
+
+    id: str
+    host: str
+    port: int = 502
+    unit: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    coil: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+    severity: SeverityWord = "critical"
+    silence: Literal["acknowledged", "cleared"] = "acknowledged"
 
 
 class Console(Part, frozen=True, kw_only=True):
@@ -159,6 +191,8 @@ class SiteFile(Part, frozen=True, kw_only=True):
     ntfy: Ntfy | None = None
     teams: Teams | None = None
     apprise: Apprise | None = None
+    beat: BeatTo | None = None
+    annunciator: tuple[Annunciator, ...] = ()
     console: Console = Console()
 
 

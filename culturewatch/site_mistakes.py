@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -17,14 +18,17 @@ from culturewatch.site_channel_mistakes import (
     is_url,
     person_mistakes,
 )
-from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
+from culturewatch.site_file import BeatTo, Broker, Device, Endpoint, SiteFile
 from devices import document
+from devices.duration import Duration
 from devices.profile import Profile
 
 Place = tuple[Path, str, int, Device]
 """A declared device: its file, table, index in the table, and itself."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+LONGEST_BEAT = Duration(60_000)
+LONGEST_BUNDLE = Duration(30_000)
 _PORTS = range(1, 65_536)
 
 
@@ -57,7 +61,15 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             f"{of(path, 'site.max_data_gb')}: {site.max_data_gb:g} leaves no room for readings; "
             "write a number of gigabytes above 0"
         )
+    if site.bundle > LONGEST_BUNDLE:
+        yield (
+            f"{of(path, 'site.bundle')}: no page may wait longer than {LONGEST_BUNDLE} for "
+            "others; write a span up to that, or 0s to send each by itself"
+        )
     yield from _address_mistakes(path, file)
+    yield from _written_mistakes(path, file)
+    if file.beat is not None:
+        yield from _beat_mistakes(path, file.beat)
     people = frozenset(person.id for person in file.person)
     for n, policy in enumerate(file.policy):
         for what in policy_mistakes(policy, people):
@@ -73,6 +85,14 @@ def _reach_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             yield f"{at(path, 'person', n, 'channels')} ({person.id}): {what}"
 
 
+def _beat_mistakes(path: Path, beat: BeatTo) -> Iterator[str]:
+    if not is_url(beat.url):
+        # Not the address itself: it may hold a secret of the receiver.
+        yield f"{of(path, 'beat.url')}: is no address; write https://name/path"
+    if not 0 < beat.every <= LONGEST_BEAT:
+        yield f"{of(path, 'beat.every')}: {beat.every} is no beat; write 1s to {LONGEST_BEAT}"
+
+
 def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str], str, int]]:
     """Hosts and ports, each with what tells where a key of it stands."""
     yield lambda key: of(path, f"console.{key}"), file.console.host, file.console.port
@@ -82,13 +102,15 @@ def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str
         yield partial(at, path, "endpoint", n), endpoint.host, endpoint.port
     for n, broker in enumerate(file.broker):
         yield partial(at, path, "broker", n), broker.host, broker.port
+    for n, relay in enumerate(file.annunciator):
+        yield partial(at, path, "annunciator", n), relay.host, relay.port
 
 
 def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     for where, host, port in _addresses(path, file):
         if port not in _PORTS:
             yield f"{where('port')}: port {port} is outside 1 to 65535"
-        if not _is_host(host):
+        if not is_host(host):
             yield f"{where('host')}: host {host!r} is no name or address of a machine"
     url = file.console.public_url
     if url and not _is_base(url):
@@ -110,7 +132,7 @@ def _shared_address_mistakes(
         seen.setdefault((one.host, one.port), one.id)
 
 
-def _is_host(host: str) -> bool:
+def is_host(host: str) -> bool:
     if not host or any(c.isspace() or not c.isprintable() or c == "/" for c in host):
         return False
     try:
@@ -119,6 +141,34 @@ def _is_host(host: str) -> bool:
     except UnicodeError:
         return False
     return True
+
+
+def _written_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    """Relays that stand where something is measured: that is never written to."""
+    read = {(_place(one.host), one.port): one.id for one in file.endpoint}
+    seen: dict[tuple[str, int, int, int], str] = {}
+    for n, relay in enumerate(file.annunciator):
+        where = f"{at(path, 'annunciator', n)} ({relay.id})"
+        place = (_place(relay.host), relay.port)
+        if place in read:
+            yield (
+                f"{where}: {relay.host}:{relay.port} is the endpoint {read[place]}; what measures "
+                "is never written to: give the relay an address of its own"
+            )
+        coil = (*place, relay.unit, relay.coil)
+        if coil in seen:
+            yield f"{where}: that coil is {seen[coil]} already; give each its own"
+        seen.setdefault(coil, relay.id)
+
+
+def _place(host: str) -> str:
+    """One spelling for each address; a name stays the name."""
+    if host.rstrip(".").lower() == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ip_address(host))
+    except ValueError:
+        return host.rstrip(".").lower()
 
 
 def _is_base(url: str) -> bool:
@@ -132,6 +182,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     wanted: list[tuple[str, Secret | None]] = [
         ("influx.token", file.influx.token if file.influx else None),
         *channel_secrets(file),
+        ("beat.secret", file.beat.secret if file.beat else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
         *(
             (f"rota[{n}].feed[{m}].secret_url", feed.secret_url)
@@ -156,6 +207,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("person", [(path, n, p.id) for n, p in enumerate(file.person)]),
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
         ("rota", [(path, n, r.id) for n, r in enumerate(file.rota)]),
+        ("annunciator", [(path, n, a.id) for n, a in enumerate(file.annunciator)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:

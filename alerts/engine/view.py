@@ -29,6 +29,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     states of the tables A1 to A5. ``severity`` is the current one, ``worst`` the highest of the
     occurrence: what an acknowledgement must have seen. ``under`` is the active alarm that
     explains this one, ``consequences`` are the active alarms that this one explains.
+    ``step_due`` is when the next step of its escalation is due.
     ``quiet`` is what keeps it from paging, the strongest first; ``held`` counts what would have
     paged meanwhile. ``value`` and ``value_at`` are the newest good sample of the channel.
     """
@@ -41,6 +42,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     overlay: str
     escalation: str
     step: int | None
+    step_due: int | None = None
     severity: str
     worst: str
     occurrence: int
@@ -71,6 +73,7 @@ def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
         overlay=alarm.overlay.shade.value,
         escalation=escalation.status.value,
         step=None if escalation.step < 0 else escalation.step,
+        step_due=None if escalation.due is None else escalation.due + offset,
         severity=alarm.severity.word if alarm.severity else "",
         worst=alarm.worst.word if alarm.worst else "",
         occurrence=alarm.occurrence,

@@ -19,10 +19,6 @@ from alerts.notify.notifier import PermanentError, QuotaError, SendError, Tempor
 logging.getLogger("httpx").setLevel(logging.WARNING)
 logging.getLogger("httpcore").setLevel(logging.WARNING)
 
-# It logs each URL, and these hold secrets.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
-
 LARGEST_ANSWER = 64 * 1024
 """Bytes of an answer that are read; what a provider documents is a few hundred."""
 FORM: Mapping[str, str] = MappingProxyType({"Content-Type": "application/x-www-form-urlencoded"})

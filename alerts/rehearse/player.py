@@ -5,15 +5,18 @@ import tempfile
 from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from alerts.auditor import Auditor, audit
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
 from alerts.engine.shelving import LOGIC
 from alerts.notify.notifier import Notifier
 from alerts.outbox import Bounds, Outbox
+from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.rehearse.memory_journal import MemoryJournal
 from alerts.rehearse.provider import Channel, Providers
@@ -26,6 +29,7 @@ from alerts.rehearse.virtual import Rank, VirtualClock, VirtualLoop
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError, build
 from alerts.service import AlarmService
+from alerts.store import AlarmStore
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Started
@@ -41,7 +45,7 @@ _FOR_THE_CORE = frozenset(
 )
 """Verbs that somebody has to be there for."""
 
-PATIENT = Bounds(idle_s=15.0, audit_s=15.0)
+PATIENT = Bounds(idle_s=15.0)
 """The outbox looks for itself less often than in production. It is woken for all that is due, and
 here when the clock is set; more looks would find nothing and cost most of a long story."""
 
@@ -263,6 +267,7 @@ class Stage:
                 self._channels(),
                 Composer(directory, self._book.channels),
                 directory,
+                pace=Pace(bundle_ms=int(self._story.bundle)),
                 bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
@@ -284,8 +289,21 @@ class Stage:
                 tasks.create_task(service.run(), name="alarm engine")
                 await service.caught_up.wait()
                 tasks.create_task(outbox.run(), name="outbox")
+                tasks.create_task(self._auditor(store).run(), name="auditor")
                 tasks.create_task(self._return(outbox), name="returned messages")
                 up.set()
+
+    def _auditor(self, store: AlarmStore) -> Auditor:
+        # In memory there is nothing that a connection of its own could look at.
+        return Auditor(
+            lambda now: store.write(partial(audit, now=now)),
+            now=self._clock.wall,
+            clock_s=lambda: self._clock.elapsed / 1000,
+            audit_s=15.0,
+            on_trouble=lambda line: self._recorder.add(
+                Entry(at=self._clock.elapsed, what="system", why=line)
+            ),
+        )
 
     async def _return(self, outbox: Outbox) -> None:
         while True:

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 from alerts.delivery import Delivery, Event
-from alerts.notice import NOTICE_OF, Notice
+from alerts.notice import ASKING, NOTICE_OF, Notice
 from alerts.notify.notifier import Message
 from alerts.rehearse.timeline import Entry
 from alerts.rehearse.virtual import VirtualClock
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _WORD = {
     Notice.PAGE: "page",
+    Notice.SUMMARY: "summary",
     Notice.NEWS: "notice",
     Notice.CORRECTION: "correction",
     Notice.ALL_CLEAR: "all_clear",
@@ -32,8 +33,9 @@ _ENDS = {state: state.value for state in (Delivery.DELIVERED, Delivery.FAILED, D
 _ENDS[Delivery.EXPIRED] = "expired"
 
 _STEPS = """
-SELECT l.n, l.row, l.event, l.was, l.became, l.note, o.notice, o.rule, o.occurrence, o.person,
-       o.channel, o.tries, o.may_repeat, o.why, h.body
+SELECT l.n, l.row, l.event, l.was, l.became, l.note, o.notice, o.rule, o.occurrence, o.severity,
+       o.person, o.channel, o.tries, o.may_repeat, o.why, h.body, o.summary,
+       (SELECT count(*) FROM outbox p WHERE p.summary = o.id AND p.state != 'cancelled')
 FROM delivery_log l JOIN outbox o ON o.id = l.row JOIN history h ON h.n = o.history
 WHERE l.n > ? ORDER BY l.n
 """
@@ -51,12 +53,15 @@ class _Step(NamedTuple):
     notice: str
     rule: str
     occurrence: int
+    severity: str
     person: str
     channel: str
     tries: int
     may_repeat: int
     why: str
     body: str
+    summary: int | None
+    lists: int
 
 
 class _Seen(NamedTuple):
@@ -113,7 +118,7 @@ class Recorder:
         step = self._claims[row]
         again = row in self._handed
         self._handed.add(row)
-        if step.notice == Notice.PAGE and not again:
+        if step.notice in ASKING and not again:
             self._pages[row] = len(self._pages) + 1
         self.add(self._about(step, "retry" if again else _WORD[Notice(step.notice)]))
         return row
@@ -156,11 +161,27 @@ class Recorder:
             self._claims[step.row] = step
             return
         word = _ENDS.get(Delivery(step.became))
+        # What becomes of a summary becomes of each page in it, and is told once.
+        empty = step.notice == Notice.SUMMARY and word == "cancelled"
+        if empty or (step.summary is not None and word != "cancelled"):
+            return
         if word is not None and step.became != step.was:
             why = "" if word == "delivered" else step.note
             self.add(msgspec.structs.replace(self._about(step, word), why=why))
 
     def _about(self, step: _Step, what: str) -> Entry:
+        if step.notice == Notice.SUMMARY:
+            return Entry(
+                at=self._clock.elapsed,
+                what=what,
+                severity=step.severity,
+                to=step.person,
+                via=step.channel,
+                page=self._pages.get(step.row),
+                tries=step.tries or None,
+                count=step.lists,
+                may_repeat=bool(step.may_repeat),
+            )
         told = msgspec.json.decode(step.body, type=Transition)
         since = None if told.since is None else self._clock.since_start(told.since)
         return Entry(

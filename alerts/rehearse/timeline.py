@@ -9,7 +9,8 @@ from alerts.transition import What
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened. ``at`` and ``since`` are milliseconds from the start.
 
-    ``page`` numbers the pages, whatever became of them; entries about one carry its number.
+    ``page`` numbers the pages, whatever became of them; entries about one carry its number. A
+    ``summary`` is one of them and stands for ``count`` alarms.
     ``via`` is the channel, ``tries`` how often the message was tried on it. ``quality`` is that
     of a channel, ``detail`` what else the alarm history keeps. The other fields are those of
     ``alerts.transition.Transition``.
@@ -66,7 +67,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 _IN_HEAD = frozenset({"at", "what", "rule", "occurrence", "detail", "channel"})
 
 HANDED = frozenset(
-    {"page", "notice", "all_clear", "closed", "correction", "retry", "handover", "digest", "drill"}
+    {"page", "summary", "notice", "all_clear", "closed", "correction", "retry"}
+    | {"handover", "digest", "drill"}
 )
 """Entries of messages at the moment in which a provider is asked to take them."""
 
@@ -78,9 +80,6 @@ STAGE = frozenset({"kill", "restart", "suspend", "clock_step"})
 
 WHATS = frozenset(what.value for what in What) - {"queued"} | HANDED | DELIVERY | STAGE
 """Every word that an entry of this version can have."""
-
-LATER = frozenset({"summary"})
-"""Words of the format that need what this version does not have."""
 
 
 def clock(ms: int) -> str:

@@ -33,6 +33,7 @@ SITE = """
 id = "bench"
 name = "Test bench"
 time_zone = "Europe/Vienna"
+bundle = "0s"
 
 [[endpoint]]
 id = "one"

@@ -1,10 +1,13 @@
 """What import-linter cannot hold: one door for each client, and names of our own."""
 
 import ast
+import re
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+
+from collector.frame import READ
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
@@ -59,6 +62,55 @@ def survives_everything(path: Path) -> bool:
         and (node.type is None or ast.unparse(node.type) == "Exception")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     )
+
+
+SIREN = "alerts/notify/siren.py"
+WRITES = re.compile(
+    # Of pymodbus and of the specification's words, and the value that only a coil is written with.
+    r"write_(coil|register|file_record)|mask_write|readwrite_multiple|WriteSingle|WriteMultiple"
+    r"|WRITE_(SINGLE|MULTIPLE)|0x[fF]{2}00\b"
+)
+_FRAMES = re.compile(r'Struct\(">HHHB|pack\(">HHHB')
+
+
+def products() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def test_one_file_writes_to_hardware_and_only_single_coils() -> None:
+    found = {
+        path.relative_to(ROOT).as_posix(): sorted({match[0] for match in WRITES.finditer(text)})
+        for path in products()
+        if (text := path.read_text(encoding="utf-8")) and WRITES.search(text)
+    }
+    assert found == {SIREN: ["0xFF00", "WRITE_SINGLE"]}
+
+
+def test_who_makes_modbus_frames_is_known_and_the_collector_asks_only_to_read() -> None:
+    makers = [
+        path.relative_to(ROOT).as_posix()
+        for path in products()
+        if _FRAMES.search(path.read_text(encoding="utf-8"))
+    ]
+    assert makers == [SIREN, "collector/frame.py"]
+    # Modbus Application Protocol 1.1b3, 6.1 to 6.4: all that read bits and registers.
+    assert sorted(READ.values()) == [1, 2, 3, 4]
+    functions = {
+        ast.unparse(node.args[1])
+        for path in sorted((ROOT / "collector").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Request"
+    }
+    assert functions == {"READ[table]"}
+
+
+def test_only_what_sounds_knows_the_siren() -> None:
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for path in products()
+        if "alerts.notify.siren" in path.read_text(encoding="utf-8")
+    ]
+    assert users == ["culturewatch/sirens.py"]
 
 
 def test_there_is_one_place_that_survives_the_unexpected() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,7 @@ from alerts.pace import Pace
 from alerts.policy import Person, Quiet
 from alerts.store import AlarmStore
 from alerts.transition import Listed, Transition, What
+from alerts.trouble import unsent
 from tests.unit.alerts.desk import (  # a test's own
     PEOPLE,
     RULE,
@@ -368,12 +370,9 @@ async def test_a_list_that_is_not_handed_over_for_a_minute_is_told(tmp_path: Pat
         await desk.stands("U")
         await desk.say(handover("C", (RULE.id, 1)))
         desk.clock += 60_000
-        mail = Provider("wait")
-        async with desk.sending({"mail": mail}, now=desk.now):
-            await until(lambda: bool(desk.troubles))
-            mail.let_go.set()
-            await desk.rest()
-    assert desk.troubles[0].startswith("1 pages have not been handed over for more than 60 s")
+        waiting, line = await desk.store.write(partial(unsent, now=desk.now()))
+    assert waiting == 1
+    assert line.startswith("1 pages have not been handed over for more than 60 s")
 
 
 async def test_88_the_list_says_what_is_shelved_and_why(tmp_path: Path) -> None:

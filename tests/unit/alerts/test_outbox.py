@@ -395,28 +395,6 @@ async def test_a_clock_set_back_does_not_hold_up_a_page(desk: Desk) -> None:
         await desk.rest(1)
 
 
-async def test_pages_that_wait_for_a_minute_are_called_out_and_so_is_the_end(desk: Desk) -> None:
-    # Scenario 96.
-    mail = Provider(rest="wait")
-    ahead = 0
-    async with desk.sending(
-        {"mail": mail},
-        pace=Pace(lease_ms=10_000_000),
-        bounds=Bounds(audit_s=0.02, idle_s=0.05),
-        now=lambda: desk.now() + ahead,
-    ):
-        await desk.say(page("B"))
-        await until(lambda: len(mail.asked) == 1)
-        assert desk.troubles == []
-        ahead = 61_000
-        await until(lambda: len(desk.troubles) == 1)
-        assert "1 pages have not been handed over for more than 60 s" in desk.troubles[0]
-        assert "to B about inc1-temp-high" in desk.troubles[0]
-        mail.let_go.set()
-        await until(lambda: len(desk.troubles) == 2)
-    assert desk.troubles[1] == "no page is waiting any more"
-
-
 async def test_news_that_is_a_day_old_is_not_told_and_a_page_never_grows_too_old(
     desk: Desk,
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,10 +133,44 @@ def test_a_newer_schema_is_refused_in_one_line(tmp_path: Path) -> None:
     db = open_store(path)
     db.execute("UPDATE schema_version SET version = 99")
     db.close()
-    with pytest.raises(StoreError, match="schema 99, this version knows 1; start the culturewatch"):
+    with pytest.raises(StoreError, match="schema 99, this version knows 2; start the culturewatch"):
         open_store(path)
     with pytest.raises(StoreError, match="schema 99"):
         AlarmReader(path)
+
+
+OLD_OUTBOX = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL);
+INSERT INTO progress VALUES (1, 41);
+CREATE TABLE state (part TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO state VALUES ('alarm', CAST('as it was' AS BLOB));
+CREATE TABLE outbox (id INTEGER PRIMARY KEY AUTOINCREMENT, root INTEGER NOT NULL,
+    state TEXT NOT NULL DEFAULT 'queued');
+INSERT INTO outbox (root) VALUES (1);
+"""
+
+
+async def test_a_store_of_the_version_before_is_brought_up_to_date_with_all_in_it(
+    tmp_path: Path,
+) -> None:
+    # Scenario 78. As the first version made it, as far as the upgrade touches it.
+    path = tmp_path / "alarms.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(OLD_OUTBOX)
+    with AlarmReader(path):
+        pass
+    for _ in range(2):
+        async with AlarmStore(path) as store:
+            saved = await store.load()
+            assert (saved.cursor, saved.parts) == (41, {"alarm": b"as it was"})
+            row = await store.write(lambda db: db.execute("SELECT * FROM outbox").fetchone())
+            assert row == (1, 1, "queued", 0, None)
+            version = await store.write(
+                lambda db: db.execute("SELECT version FROM schema_version").fetchall()
+            )
+            assert version == [(2,)]
 
 
 def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -184,7 +184,6 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
         ('at = "0:00:00"\nsample', 'at = "0:10:00"\nsample', "0:10:00 is after the end"),
         ('at = "0:05:00"\nwhat = "set"', 'at = "1h"\nwhat = "set"', "1:00:00 is after the end"),
         ('at = "0:05:00"\nwhat = "set"', REVERSED, "it ends before it begins"),
-        ("near_miss", "summary", "never[0].what: this version cannot tell summary yet"),
         ('"near_miss"', '"set"\nrule = "typo"', "there is no rule 'typo'; known: inc1-temp-high"),
         ('"near_miss"', '"page"\nto = "Z"', "there is no person 'Z'; known: A, B"),
         ('"near_miss"', '"near_miss"\nheld = 1.5', "never[0].held: Expected `bool | str"),

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from alerts.token import AckClaim, KeyFileError, Reason, TokenDesk, load_key
+from alerts.summary import Seen
+from alerts.token import AckAllClaim, AckClaim, KeyFileError, Reason, TokenDesk, load_key
 from storage.entry import Command
 
 KEY = b"k" * 32
@@ -142,3 +143,32 @@ def test_the_environment_may_give_the_key(tmp_path: Path) -> None:
     path = tmp_path / "link.key"
     assert load_key(path, {"CULTUREWATCH_TOKEN_KEY": "e" * 40}) == b"e" * 40
     assert not path.exists()
+
+
+def test_a_link_of_a_summary_says_who_was_sent_which_list() -> None:
+    claim = desk().verify(desk().make_all(person="A", summary=7, arrived=1_000))
+    assert isinstance(claim, AckAllClaim)
+    assert (claim.person, claim.summary, claim.arrived) == ("A", 7, 1_000)
+    pages = (
+        Seen(row=4, rule="inc1-hot", occurrence=2, severity="critical"),
+        Seen(row=5, rule="inc2-hot", occurrence=9, severity="high"),
+    )
+    first, second = claim.each(pages)
+    assert first.command(1_000, note="all of it") == Command(
+        id=f"link-{claim.id}-4",
+        at=1_000,
+        by="A",
+        verb="ack",
+        target="inc1-hot",
+        via="link",
+        arguments={"occurrence": "2", "severity": "critical", "note": "all of it"},
+    )
+    assert second.command_id == f"link-{claim.id}-5"
+
+
+def test_a_link_of_a_summary_is_as_hard_to_forge() -> None:
+    token = desk().make_all(person="A", summary=7, arrived=1_000)
+    assert desk(b"x" * 32).verify(token) is Reason.FORGED
+    assert desk().verify(token[:-3] + "abc") is Reason.FORGED
+    other = URLSafeTimedSerializer(KEY, salt="reset password")
+    assert desk().verify(str(other.dumps(["id", "A", 7, 1_000]))) is Reason.FORGED

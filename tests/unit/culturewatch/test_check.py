@@ -163,3 +163,15 @@ def test_an_address_is_shown_whole_however_long(
     assert said.exit_code == 0
     assert "…" not in said.stdout
     assert topic in "".join(said.stdout.split())
+
+
+def test_a_site_that_nobody_would_miss_is_told_so(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    shutil.copytree(EXAMPLE.parent / "rules.d", tmp_path / "rules.d")
+    warning = "no [beat]: if this machine or its network dies, nobody is told"
+    for more, warned in (("", True), ('\n[beat]\nurl = "https://hc.example/ping/1"\n', False)):
+        site.write_text(text + more, encoding="utf-8")
+        said = CliRunner().invoke(app, ["check", str(site)])
+        assert said.exit_code == 0
+        assert (warning in said.stdout) is warned
