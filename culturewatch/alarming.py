@@ -1,17 +1,20 @@
 """The alarm engine over the journal, and the sender of its pages, wired for a site."""
 
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from functools import cache
 
+from alerts import configuration
 from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
-from alerts.engine.memory import rulebook_of
 from alerts.outbox import Outbox
 from alerts.page import Composer
+from alerts.replay import Replay
 from alerts.rule import Rule
-from alerts.rulebook import Rulebook, encode
+from alerts.rulebook import Rulebook, RuleError
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
@@ -21,7 +24,10 @@ from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from storage.entry import Started
 from storage.journal import Journal
+
+log = logging.getLogger(__name__)
 
 
 class Alarming:
@@ -60,7 +66,9 @@ async def alarming(
         alerts.token.KeyFileError: the key that signs links cannot be used.
         alerts.schema.StoreError: the store cannot be read.
     """
-    saved = await _judged_by_the_rules_of_then(site, book, journal=journal, store=store)
+    saved = await _judged_by_the_rules_of_then(
+        site, book, journal=journal, store=store, on_trouble=troubles.say
+    )
     engine = Engine(book, saved.parts)
     directory = Directory(site.file.person, site.file.policy, _finder(engine))
     composer = Composer(
@@ -103,23 +111,55 @@ async def alarming(
 
 
 async def _judged_by_the_rules_of_then(
-    site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore
+    site: Site,
+    book: Rulebook,
+    *,
+    journal: Journal,
+    store: AlarmStore,
+    on_trouble: Callable[[str], None] = log.warning,
 ) -> Saved:
-    """The state to go on from. What a killed core left unjudged falls under the rules it ran with.
+    """The state to go on from. What killed cores left unjudged falls under the rules they ran with.
 
     Otherwise the history would not be what the journal, replayed, gives.
     """
+
+    @cache
+    def rulebook_of(digest: str) -> Rulebook:
+        if digest == book.digest:
+            return book
+        try:
+            return configuration.kept(site.data, digest)
+        except RuleError as error:
+            # Rather judged by the rules of now than not at all.
+            on_trouble(f"{error}; what was read under them is judged by the rules of now")
+            return book
+
     saved = await store.load()
-    before = rulebook_of(saved.parts)
-    if before is None or encode(before) == encode(book):
+    runs = [run.configuration for run in await _runs(journal, saved.cursor)]
+    first = rulebook_of(runs[0]) if runs else book
+    replay = Replay(rulebook_of, saved.parts, first=first)
+    if {replay.digest, *runs} == {book.digest}:
         return saved
-    engine = Engine(before, saved.parts)
-    directory = Directory(site.file.person, site.file.policy, _finder(engine))
-    await AlarmService(journal, engine, store, directory, cursor=saved.cursor).catch_up()
+    directory = Directory(site.file.person, site.file.policy, _finder(replay))
+    await AlarmService(journal, replay, store, directory, cursor=saved.cursor).catch_up()
     return await store.load()
 
 
-def _finder(engine: Engine) -> Callable[[str], Rule | None]:
+async def _runs(journal: Journal, after: int) -> list[Started]:
+    """The starts among the entries after ``after``: runs of which nothing, or not all, is kept."""
+    found: list[Started] = []
+    target = journal.last
+    if after >= target:
+        return found
+    async with aclosing(journal.follow(after)) as following:
+        async for batch in following:
+            found += [entry for _, entry in batch if isinstance(entry, Started)]
+            if batch[-1][0] >= target:
+                break
+    return found
+
+
+def _finder(engine: Engine | Replay) -> Callable[[str], Rule | None]:
     def rule_of(rule: str) -> Rule | None:
         try:
             return engine.rule(rule)

@@ -18,11 +18,6 @@ def inbox(data: Path) -> Path:
     return data / "inbox.jsonl"
 
 
-def configuration(data: Path, digest: str) -> Path:
-    """The rules that ran under a digest."""
-    return data / "configuration" / f"{digest}.json"
-
-
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"

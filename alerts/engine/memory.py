@@ -69,6 +69,9 @@ class Memory:
                 self._restore_rule(parts, key)
             elif key.startswith(DEVICE):
                 self._restore_device(parts, key)
+        for rule_id, monitor in site.monitors.items():
+            if RULE + rule_id not in parts:
+                monitor.foreign = self.previous.get(rule_id, monitor.base) != monitor.base
 
     def changed(
         self, clock: Clock, monitors: Iterable[Monitor], watches: Iterable[Watch]
@@ -125,7 +128,7 @@ class Memory:
         if monitor is None:
             self._orphans[key.removeprefix(RULE)] = part
         else:
-            monitor.restore(part)
+            monitor.restore(part, before=self.previous.get(monitor.base.id))
 
     def _restore_device(self, parts: Mapping[str, bytes], key: str) -> None:
         watch = self._site.watches.get(key.removeprefix(DEVICE))

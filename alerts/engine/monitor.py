@@ -260,16 +260,22 @@ class Monitor:
             self.awaited_at,
         )
 
-    def restore(self, part: RulePart) -> None:
-        """Go on from what was stored; a definition that changed meanwhile is ``foreign``."""
+    def restore(self, part: RulePart, *, before: Rule | None) -> None:
+        """Go on from what was stored; a definition that changed meanwhile is ``foreign``.
+
+        ``before`` is the rule that it was judged by. Where that is not known, as of a rule that
+        was away for a while, the digest tells; it differs too after an upgrade that knows more
+        fields, which is no change.
+        """
         self.alarm = part.alarm
         self.gauge = part.gauge
         self.done_at = part.done_at
         self.awaited_at = part.awaited_at
         wanted = len(self.filters)
         self.filters = (part.filters + (Filter(),) * wanted)[:wanted]
-        self.foreign = part.definition != self.definition
-        if not self.foreign:
+        same = part.definition == self.definition if before is None else before == self.base
+        self.foreign = not same
+        if same:
             self.edits, self.removed = part.edits, part.removed
 
     def _reopens(self, state: Filter, side: Side, sample: Sample) -> bool:
