@@ -147,6 +147,19 @@ class AlarmReader:
         )
         return [_recorded(row) for row in rows]
 
+    def parts(self) -> dict[str, bytes]:
+        """The engine's state as of the last commit, as ``alerts.engine.engine.Engine`` takes it."""
+        return dict(self._rows("SELECT part, body FROM state"))
+
+    def done_before(self, at: int) -> dict[str, int]:
+        """When what each rule waits for was last done, of what was written down before ``at``."""
+        rows = self._rows(
+            "SELECT rule, max(coalesce(json_extract(body, '$.since'), at)) FROM history"
+            " WHERE what = 'done' AND at < ? GROUP BY rule ORDER BY rule",
+            at,
+        )
+        return dict(rows)
+
     def pages(self, *, limit: int = 50) -> list[SentPage]:
         """The newest messages, newest first, with who acknowledged what they were about."""
         return [_page(row) for row in self._rows(_PAGES, limit)]
