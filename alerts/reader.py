@@ -1,6 +1,7 @@
 """What other processes may know of alarms: a read-only view of ``alarms.db``."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -146,6 +147,14 @@ class AlarmReader:
             "SELECT n, seq, body FROM history WHERE at >= ? AND at < ? ORDER BY n", start, end
         )
         return [_recorded(row) for row in rows]
+
+    def told(self) -> Iterator[Transition]:
+        """The whole history, oldest first, read as it is asked for."""
+        try:
+            for _, transition in history.entries(self._db):
+                yield transition
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def parts(self) -> dict[str, bytes]:
         """The engine's state as of the last commit, as ``alerts.engine.engine.Engine`` takes it."""

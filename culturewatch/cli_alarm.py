@@ -22,6 +22,7 @@ alarm_commands = typer.Typer(
     no_args_is_help=True, help="List, acknowledge, shelve and take out of service."
 )
 alarm_commands.command()(cli_evidence.replay)
+alarm_commands.command()(cli_evidence.kpi)
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="the id of a rule")]
 Target = Annotated[

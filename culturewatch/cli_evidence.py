@@ -1,6 +1,7 @@
 """``culturewatch alarm replay`` and ``kpi``: what a change of rules would do, and how it goes."""
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +11,14 @@ import typer
 from console import words
 from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, instant
 from culturewatch.faults import told
-from culturewatch.site import Site, load
+from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
     from alerts.contrast import Change
     from alerts.trial import Activation
     from culturewatch.rule_trial import Outcome
+
+MONTH_MS = 30 * 24 * 3_600_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601; default: all")]
@@ -68,6 +71,55 @@ def replay(
             return
         for line in _sum(outcome, loaded):
             _say(line)
+
+
+def kpi(
+    *,
+    from_: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="ISO 8601; default: 30 days before")
+    ] = "",
+    to: To = "",
+    as_json: AsJson = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Show the figures of ISA-18.2 and EEMUA 191 over a period: rates, floods, nights, bad actors.
+
+    Counted from the alarm history. The standards ask for 30 days or more; what lies before the
+    first reading does not count as quiet.
+    """
+    from rich.console import Console  # noqa: PLC0415 # --help needs none of it
+
+    from alerts import kpi as figures  # noqa: PLC0415
+    from alerts.reader import AlarmReader  # noqa: PLC0415
+    from alerts.schema import StoreError  # noqa: PLC0415
+    from culturewatch import paths  # noqa: PLC0415
+    from culturewatch.kpi_table import table  # noqa: PLC0415
+    from storage.waiting import JournalError  # noqa: PLC0415
+
+    with told(StoreError, JournalError):
+        loaded = load(site)
+        start, end = _period(loaded, from_, to)
+        with AlarmReader(paths.alarms(loaded.data)) as reader:
+            found = figures.kpi(reader.told(), start=start, end=end, zone=loaded.zone)
+        if as_json:
+            _say(msgspec.json.encode(found).decode())
+            return
+        title = f"{_time(start, loaded)} to {_time(end, loaded)}"
+        Console(file=sys.stdout).print(table(found, title))
+
+
+def _period(site: Site, from_: str, to: str) -> tuple[int, int]:
+    from culturewatch.rule_trial import extent  # noqa: PLC0415
+    from storage.reader import JournalReader  # noqa: PLC0415
+
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    asked, end = instant(site, "--from", from_), instant(site, "--to", to) or now
+    with JournalReader(site.data) as journal:
+        first, _ = extent(journal)
+    start = max(end - MONTH_MS if asked is None else asked, first)
+    if start >= end:
+        raise SiteError([f"{site.data}: there is no reading in that period"])
+    return start, end
 
 
 def _line(change: "Change", site: Site) -> str:

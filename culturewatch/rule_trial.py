@@ -51,7 +51,7 @@ def compare(
     in_force, tried = rulebook(site), proposed_rules(site, proposed)
     done: dict[str, int] = {}
     with JournalReader(site.data) as journal:
-        first, last = _extent(journal)
+        first, last = extent(journal)
         start = first if start is None else start
         end = last + 1 if end is None else min(end, last + 1)
         if start >= end:
@@ -112,10 +112,15 @@ def came(entry: Entry) -> int:
     return entry.received if isinstance(entry, Scan) else entry.at
 
 
-def _extent(journal: JournalReader) -> tuple[int, int]:
+def extent(journal: JournalReader) -> tuple[int, int]:
+    """When the first and the last entry came, epoch ms.
+
+    Raises:
+        SiteError: there is none.
+    """
     head = journal.entries(0, 1)
     if not head:
-        raise SiteError(["the journal is empty: there is nothing to compare rules on"])
+        raise SiteError(["the journal is empty: no core has run yet"])
     last, back, tail = journal.last, 1, head
     while back < 2 * last:
         # Numbers that were given out in vain stand at the end after a crash.

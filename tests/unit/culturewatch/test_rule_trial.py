@@ -174,3 +174,35 @@ async def test_a_proposal_that_cannot_run_is_refused_with_its_place(site: Site) 
     assert code == 2
     assert "bench.toml" in said
     assert "'nobody'" in said
+
+
+async def test_the_figures_of_the_alarm_history_are_shown_beside_what_is_asked_for(
+    site: Site,
+) -> None:
+    await filled(site)
+    await judged(site)
+    asked = ("--to", "2026-01-08T13:00")
+    code, said = typed("alarm", "kpi", *asked, "--json")
+    assert code == 0
+    found = json.loads(said)
+    # The journal begins at noon of the 5th: the 27 days before it are not counted as quiet ones.
+    assert (found["start"], found["end"]) == (NOON, NOON + DAYS * 86_400_000)
+    assert found["rate"]["alarms"] == found["people"][0]["day"] == DAYS
+    assert found["rate"]["per_day"] == 1.0
+    # Nobody acknowledged the first: what followed are its activations, of which all wait.
+    assert found["acknowledged"]["waiting"] == 1
+
+    code, said = typed("alarm", "kpi", *asked)
+    assert code == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines()]
+    assert ["alarms a day", "1.0", "at most 150", "ok"] in rows
+    assert ["share of the top ten", "100.0 %", "at most 5 %", "NOT MET"] in rows
+    assert ["priority critical", "3 (100.0 %)", "", ""] in rows
+
+
+async def test_figures_of_a_period_before_the_first_reading_are_wrong_use(site: Site) -> None:
+    await filled(site)
+    await judged(site)
+    code, said = typed("alarm", "kpi", "--to", "2020-01-01")
+    assert code == 2
+    assert "there is no reading in that period" in said
