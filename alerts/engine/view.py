@@ -29,6 +29,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     states of the tables A1 to A5. ``severity`` is the current one, ``worst`` the highest of the
     occurrence: what an acknowledgement must have seen. ``under`` is the active alarm that
     explains this one, ``consequences`` are the active alarms that this one explains.
+    ``error`` is why its rule cannot be judged, empty when it can; the alarm is active then.
     ``quiet`` is what keeps it from paging, the strongest first; ``held`` counts what would have
     paged meanwhile. ``value`` and ``value_at`` are the newest good sample of the channel.
     """
@@ -52,6 +53,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     consequences: tuple[str, ...]
     quiet: tuple[Quiet, ...] = ()
     held: int = 0
+    error: str = ""
     value: float | None
     value_at: int | None
 
@@ -82,6 +84,7 @@ def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
         consequences=tuple(m.rule.id for m in explained(monitor)),
         quiet=_quiet(alarm.overlay, offset),
         held=alarm.overlay.held,
+        error=monitor.error,
         value=signal.value,
         value_at=None if signal.good_at is None else signal.good_at + offset,
     )
