@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts.engine import telling
+from alerts.engine import telling, upgrade
 from alerts.engine.alarm import Phase
 from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.clock import Clock
@@ -121,7 +121,7 @@ class Memory:
             self._written[RULE + rule_id] = encoded(self._orphans[rule_id])
 
     def _restore_rule(self, parts: Mapping[str, bytes], key: str) -> None:
-        part = decoded(parts, key, RulePart)
+        part = decoded({key: upgrade.rule_part(parts[key])}, key, RulePart)
         if part is None:
             return
         monitor = self._site.monitors.get(key.removeprefix(RULE))

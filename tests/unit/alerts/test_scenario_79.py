@@ -148,7 +148,11 @@ def test_an_error_outlives_a_restart_and_the_journal_gives_it_again() -> None:
 
 def test_a_mistake_of_the_program_is_not_hidden() -> None:
     site = lab(RISE)
+
+    def mistaken(*_: object) -> None:
+        raise KeyError("no such key")
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site.engine._site.monitors["rise"], "measure", lambda *_: {}["no such key"])
+        patch.setattr(site.engine._site.monitors["rise"], "measure", mistaken)
         with pytest.raises(KeyError):
             site.sample("0:00:00", 37.0)
