@@ -16,7 +16,6 @@ from tests.unit.console.lab import (  # a test's own
     press,
     settings,
     state_of,
-    until,
 )
 
 
@@ -40,5 +39,6 @@ async def test_neither_acknowledges_and_a_good_one_still_does(
         assert not [line for line in refused if good.removeprefix("/ack/") in line]
         with AlarmReader(tmp_path / "alarms.db") as reader:
             assert What.ACK not in {one.what for one in reader.told()}
-        assert (await press(client, good)).is_success
-        await until(lambda: state_of(tmp_path) == "A")
+        async with running.taking():
+            assert (await press(client, good)).status_code == 200
+        assert state_of(tmp_path) == "A"
