@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test page-kill-test lock clean
+.PHONY: demo test kill-test page-kill-test order-test lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -14,6 +14,9 @@ kill-test: .venv/ready-dev ## kill the collector N times under load and look for
 
 page-kill-test: .venv/ready-dev ## kill the core N times while it pages and look for lost or unmarked pages
 	CULTUREWATCH_PAGE_KILLS=$(or $(N),10000) $(BIN)/python -m pytest -q -s --timeout 7200 tests/integration/test_page_kill.py
+
+order-test: .venv/ready-dev ## N sequences of entries, each in two orders: the same alarms and pages
+	CULTUREWATCH_SEQUENCES=$(or $(N),1000000) $(BIN)/python -m pytest -q -n 2 -m slow tests/unit/alerts/engine/test_order.py
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock

@@ -6,8 +6,9 @@ from math import isfinite
 from typing import NamedTuple
 
 from alerts.channel import ChannelSpec
-from alerts.policy import Policy
+from alerts.policy import ROTA_MARK, Policy
 from alerts.rule import Rule, Severity
+from devices.duration import Duration
 
 MIN_FLAPPING = 3
 FAR = 1e15
@@ -19,6 +20,9 @@ LIMITED = frozenset({"high", "low", "count"})
 NEED_LIMIT = LIMITED | {"rate", "time-to-limit", "evaporation", "difference"}
 NEED_LIMIT |= {"disagreement", "spike"}
 NEED_WINDOW = frozenset({"rate", "time-to-limit", "evaporation", "stuck"})
+FEWEST_SAMPLES = 12
+"""So many samples make a slope."""
+
 NEED_BAND = frozenset({"time-to-limit", "evaporation"})
 """Kinds in which the deadband tells a refill from noise."""
 
@@ -86,7 +90,7 @@ def _others(rule: Rule, channels: Mapping[str, ChannelSpec]) -> Iterator[str]:
     fewest, most = OTHERS.get(rule.kind, (0, 0))
     if not fewest <= len(rule.against) <= most:
         many = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-        yield f"a {rule.kind} rule looks at {many} other channels"
+        yield f"{rule.kind} rules look at {many} other channels"
 
 
 def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[str]:
@@ -96,15 +100,25 @@ def policy_mistakes(policy: Policy, people: frozenset[str] | None) -> Iterator[s
         return
     if not policy.fallback and any(not step.to for step in policy.steps):
         yield "a step names nobody, and there is no fallback: nobody would be told"
+    yield from _gaps(policy)
     for earlier, later in pairwise(policy.steps):
         if later.after <= earlier.after:
             yield f"a step after {later.after} stands behind one after {earlier.after}"
     if policy.loop_after is not None and policy.loop_after <= policy.steps[-1].after:
         yield f"loop_after {policy.loop_after} is not after its last step"
-    named = [person for step in policy.steps for person in step.to]
-    for person in dict.fromkeys((*named, *policy.fallback)):
+    named = [person for step in policy.steps for person in step.people]
+    named += [name for name in policy.fallback if not name.startswith(ROTA_MARK)]
+    for person in dict.fromkeys(named):
         if people is not None and person not in people:
             yield f"there is no person {person!r}"
+
+
+def _gaps(policy: Policy) -> Iterator[str]:
+    """Where nobody would be told while a rota has nobody on call."""
+    if not policy.fallback and any(step.rotas and not step.people for step in policy.steps):
+        yield "a step names a rota alone, and there is no fallback: in a gap nobody would be told"
+    if any(name.startswith(ROTA_MARK) for name in policy.fallback):
+        yield "a fallback names people: a rota may have a gap"
 
 
 def _identities(rules: Sequence[Rule]) -> Iterator[Mistake]:
@@ -130,6 +144,10 @@ def _ranges(rule: Rule, spec: ChannelSpec) -> Iterator[tuple[str, str]]:
     if 0 < rule.on_delay < spec.period_ms and rule.kind == "silence":
         text = f"on_delay {rule.on_delay} is shorter than the channel's period, {spec.period_ms} ms"
         yield "on_delay", text
+    sloping = rule.kind in NEED_WINDOW and rule.kind != "stuck"
+    if sloping and rule.window is not None and rule.window < FEWEST_SAMPLES * spec.period_ms:
+        least = Duration(FEWEST_SAMPLES * spec.period_ms)
+        yield "window", f"{rule.window} is too short for a slope of {spec.id}; at least {least}"
     if spec.range is None or rule.kind not in LIMITED | {"discrete"}:
         return
     low, high = spec.range
@@ -167,18 +185,18 @@ def _shape(rule: Rule) -> Iterator[tuple[str, str]]:
 def _measure(rule: Rule) -> Iterator[tuple[str, str]]:
     """What kinds need that judge something else than the value."""
     if rule.kind in NEED_WINDOW and not rule.window:
-        yield "window", f"a {rule.kind} rule needs the window over which it looks"
+        yield "window", f"{rule.kind} rules need the window over which they look"
     if rule.kind in NEED_BAND and rule.deadband == 0:
-        yield "deadband", f"a {rule.kind} rule needs a deadband, to tell a refill from noise"
+        yield "deadband", f"{rule.kind} rules need a deadband, to tell a refill from noise"
     least = LEAST_LIMIT.get(rule.kind)
     if least is not None and rule.limit is not None and rule.limit <= least:
-        yield "limit", f"the limit of a {rule.kind} rule is greater than {least}"
+        yield "limit", f"the limit of {rule.kind} rules is greater than {least}"
     if rule.kind == "rate" and rule.limit == 0:
         yield "limit", "a rate of 0 is no limit; negative for falling, positive for rising"
     for field, kind in (("within", "time-to-limit"), ("every", "overdue")):
         given = getattr(rule, field)
         if (rule.kind == kind) != bool(given):
-            yield field, f"{field} goes with a {kind} rule, as a time greater than nothing"
+            yield field, f"{field} goes with {kind} rules, as a time greater than nothing"
 
 
 def _count(rule: Rule) -> Iterator[tuple[str, str]]:

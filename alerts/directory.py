@@ -1,10 +1,13 @@
 """Whom a message can go to next. Pure: a snapshot of people and policies, no clock, no disk."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import UTC, tzinfo
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from alerts.policy import Person, Policy
-from alerts.rule import Rule
+from alerts.rota.wall import quiet_until
+from alerts.rule import Rule, Severity
 
 
 class Way(NamedTuple):
@@ -15,16 +18,27 @@ class Way(NamedTuple):
 
 
 class Directory:
-    """People and policies of a site. ``rule_of`` gives a rule as it runs, or None."""
+    """People and policies of a site. ``rule_of`` gives a rule as it runs, or None.
+
+    ``on_call`` gives the people of a step as the rota has them now; quiet hours without a zone
+    of their own are those of ``zone``.
+    """
 
     def __init__(
         self,
         people: Iterable[Person],
         policies: Iterable[Policy],
         rule_of: Callable[[str], Rule | None],
+        *,
+        on_call: Callable[[Policy, int], tuple[str, ...]] = lambda policy, n: (
+            policy.steps[n].people
+        ),
+        zone: tzinfo = UTC,
     ) -> None:
         self._people = {person.id: person for person in people}
         self._policies = {policy.id: policy for policy in policies}
+        self._on_call = on_call
+        self._zone = zone
         self.rule_of = rule_of
 
     def name(self, person: str) -> str:
@@ -36,6 +50,22 @@ class Directory:
         """Where the channel reaches the person; None when that is not known."""
         found = self._people.get(way.person)
         return found.addresses.get(way.channel, "") if found else None
+
+    def everybody(self) -> tuple[str, ...]:
+        """All whom a policy names now, those on call among them, each once."""
+        named = (person for policy in self._policies.values() for person in self._named_in(policy))
+        return tuple(dict.fromkeys(named))
+
+    def quiet_until(self, person: str, severity: str, now: int) -> int | None:
+        """When a message of this severity may reach the person; None when it may now.
+
+        ``now`` and the answer are epoch ms.
+        """
+        found = self._people.get(person)
+        quiet = found.quiet if found else None
+        if quiet is None or not severity or not _is_below(severity, quiet.below):
+            return None
+        return quiet_until(quiet, now, ZoneInfo(quiet.zone) if quiet.zone else self._zone)
 
     def first(self, person: str) -> Way:
         """Where a message to a person goes first; without a channel it fails, and is followed."""
@@ -65,6 +95,13 @@ class Directory:
         found = self.rule_of(rule)
         policy = self._policies.get(found.policy) if found else None
         if policy is not None:
-            for step in policy.steps:
-                yield from step.to
-            yield from policy.fallback
+            yield from self._named_in(policy)
+
+    def _named_in(self, policy: Policy) -> Iterator[str]:
+        for number in range(len(policy.steps)):
+            yield from self._on_call(policy, number)
+        yield from policy.fallback
+
+
+def _is_below(severity: str, bound: str) -> bool:
+    return Severity[severity.upper()] < Severity[bound.upper()]

@@ -11,17 +11,18 @@ from typing import NamedTuple
 
 import msgspec
 
+from alerts.covered import Covered, covered
 from alerts.delivery import Act, Delivery, Event, Step, advance, back_off_ms
 from alerts.directory import Directory, Way
-from alerts.enqueue import log
+from alerts.enqueue import Origin, log, told_in_a_list
 from alerts.follow import fail_channel, go_on
-from alerts.notice import Notice
+from alerts.notice import LISTS, Notice
 from alerts.pace import Pace
-from alerts.transition import Transition
+from alerts.transition import Transition, What
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that this attempt, and no other, may hand over."""
+    """A row that this attempt, and no other, may hand over. A list ``covers`` several alarms."""
 
     row: int
     attempt: str
@@ -36,6 +37,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     told_before: tuple[str, ...]
     transition: Transition
+    history: int = 0
+    covers: tuple[Covered, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +75,14 @@ class _Row(NamedTuple):
     may_repeat: int
     arrived: int
     why: str
+    history: int
     body: str
 
 
 _HANDED = frozenset({Event.ACCEPT, Event.RECEIPT})
 _CLAIMABLE = """
 SELECT o.id, o.notice, o.rule, o.occurrence, o.severity, o.person, o.channel, o.tries,
-       o.may_repeat, o.arrived, o.why, h.body
+       o.may_repeat, o.arrived, o.why, o.history, h.body
 FROM outbox o JOIN history h ON h.n = o.history
 WHERE o.state = 'queued' AND o.channel = ? AND (o.due <= ? OR o.due > ?)
   AND o.person NOT IN (SELECT value FROM json_each(?))
@@ -133,6 +137,8 @@ def _take(db: sqlite3.Connection, row: _Row, *, now: int, pace: Pace) -> Claim:
         why=row.why,
         told_before=_told_before(db, row),
         transition=msgspec.json.decode(row.body, type=Transition),
+        history=row.history,
+        covers=covered(db, row.history, Notice(row.notice)) if row.notice in LISTS else (),
     )
     db.execute(
         "UPDATE outbox SET state = ?, attempt = ?, due = ?, tries = ? WHERE id = ?",
@@ -174,6 +180,8 @@ def settle(
     if step.to is Delivery.QUEUED and over:
         step = Step(Delivery.CANCELLED)
     _write(db, done, verdict, step, now=now, pace=pace)
+    if verdict.event in _HANDED and done.covers:
+        _told_of_all(db, done, now)
     lines = []
     if step.act is Act.NEXT_WAY:
         lines.append(go_on(db, done.row, directory, why=verdict.note, now=now, pace=pace))
@@ -212,6 +220,23 @@ def _write(
         attempt=done.attempt,
         note=verdict.note or verdict.provider_id,
     )
+
+
+def _told_of_all(db: sqlite3.Connection, done: Claim, now: int) -> None:
+    origin = Origin(done.history, done.arrived, done.transition)
+    asked = [
+        Transition(
+            at=now,
+            what=What.QUEUED,
+            rule=one.rule,
+            occurrence=one.occurrence,
+            severity=one.severity,
+            to=done.way.person,
+        )
+        for one in done.covers
+        if one.take and one.open
+    ]
+    told_in_a_list(db, origin, asked, done.way, now=now)
 
 
 def _nothing_to_take_back(db: sqlite3.Connection, done: Claim, now: int) -> None:

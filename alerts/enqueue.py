@@ -1,11 +1,13 @@
 """From transitions to rows of the outbox, inside the transaction that keeps both."""
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from alerts.delivery import TABLE, Delivery, Event
 from alerts.directory import Directory, Way
-from alerts.notice import CLOSING, NOTICE_OF, Notice
+from alerts.held import hold, is_held
+from alerts.notice import ALONE, CLOSING, NOTICE_OF, Notice
 from alerts.rule import Severity
 from alerts.store import Caused
 from alerts.transition import Transition, What
@@ -43,8 +45,13 @@ def enqueue(
         _end_pages(db, transition, now)
     notice = NOTICE_OF.get(transition.what)
     origin = Origin(number, caused.arrived, transition)
-    if notice is not None and transition.to:
-        _queue(db, origin, notice, handed or directory.first(transition.to), now)
+    if (
+        notice is not None
+        and transition.to
+        and (handed is not None or not _goes_otherwise(db, origin, notice, directory, now))
+    ):
+        way = handed or _way(transition, directory)
+        _queue(db, origin, notice, way, now)
         if handed is not None:
             _was_handed(db, now)
     if transition.what in {What.ACK, What.ALL_CLEAR, What.CLOSED}:
@@ -52,6 +59,34 @@ def enqueue(
         for person in _stand_ins(db, transition):
             if person != transition.by:
                 _queue(db, origin, news, directory.first(person), now)
+
+
+def _goes_otherwise(
+    db: sqlite3.Connection, origin: Origin, notice: Notice, directory: Directory, now: int
+) -> bool:
+    """Whether the list of a hand-over carries it, or the person's quiet hours hold it back."""
+    transition = origin.transition
+    if notice is Notice.PAGE and transition.detail.get("in") == What.HANDOVER:
+        return True
+    if notice is Notice.DRILL:
+        # Whoever orders a drill wants to know whether it gets through now.
+        return False
+    until = directory.quiet_until(transition.to, transition.severity, now)
+    if until is None:
+        return False
+    about = (transition.rule, transition.occurrence or 0, transition.to)
+    of_page = notice not in ALONE | {Notice.PAGE} and transition.occurrence is not None
+    if of_page and not (_told(db, about) or is_held(db, *about)):
+        return False
+    hold(db, origin.history, transition.to, until=until, arrived=origin.arrived)
+    return True
+
+
+def _way(transition: Transition, directory: Directory) -> Way:
+    channel = transition.detail.get("channel")
+    if transition.what is What.DRILL and channel:
+        return Way(transition.to, channel)
+    return directory.first(transition.to)
 
 
 def log(
@@ -80,7 +115,7 @@ def _end_pages(db: sqlite3.Connection, transition: Transition, now: int) -> None
     _cancel(db, Event.ACKED, "rule = ? AND occurrence = ?", where, why=why, now=now)
     db.execute(
         "UPDATE outbox SET over = ? WHERE rule = ? AND occurrence = ? AND notice = 'page'"
-        " AND state IN ('claimed', 'accepted') AND over = ''",
+        " AND state IN ('claimed', 'accepted', 'delivered') AND over = ''",
         (why, *where),
     )
 
@@ -107,7 +142,11 @@ def _cancel(
 def _queue(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, now: int) -> None:
     transition = origin.transition
     about = (transition.rule, transition.occurrence or 0, way.person)
-    if notice is Notice.PAGE:
+    if notice is Notice.HANDOVER:
+        _into_one(db, origin, way, now)
+    elif notice in ALONE:
+        insert(db, origin, notice, way, now=now)
+    elif notice is Notice.PAGE:
         # Who was cut off for hours is told once how it stands, not every step of it.
         condition = "rule = ? AND occurrence = ? AND person = ?"
         why = "a newer page stands for it"
@@ -125,20 +164,34 @@ def _queue(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, now
         insert(db, origin, notice, way, now=now)
 
 
+def _into_one(db: sqlite3.Connection, origin: Origin, way: Way, now: int) -> None:
+    """Lists that wait for the same person go as one message, which has all of their alarms."""
+    waiting = db.execute(
+        "SELECT id FROM outbox WHERE person = ? AND notice = 'handover' AND state = 'queued'"
+        " ORDER BY id LIMIT 1",
+        (way.person,),
+    ).fetchone()
+    row = insert(db, origin, Notice.HANDOVER, way, now=now)
+    if waiting is not None:
+        cell = TABLE[Delivery.QUEUED, Event.REPLACED]
+        why = f"in one message with {waiting[0]}"
+        db.execute("UPDATE outbox SET state = ?, over = ? WHERE id = ?", (cell.to, why, row))
+        log(db, row, Event.REPLACED, Delivery.QUEUED, cell.to, now=now, note=why)
+
+
 def insert(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, *, now: int) -> int:
     """A new row, the first of its line, due now; its id."""
     transition = origin.transition
     severity = transition.severity
     rank = int(Severity[severity.upper()]) if severity else 0
-    urgency = rank + (10 if notice is Notice.PAGE else 0)
+    urgency = rank + (10 if notice in {Notice.PAGE, Notice.HANDOVER} else 0)
     found = db.execute(
         "INSERT INTO outbox (root, history, notice, rule, occurrence, severity, urgency, person,"
         " channel, arrived, queued, due) VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         (
             origin.history,
             notice.value,
-            transition.rule,
-            transition.occurrence or 0,
+            *_about(origin, notice),
             severity,
             urgency,
             *way,
@@ -152,9 +205,35 @@ def insert(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, *, 
     return row
 
 
+def _about(origin: Origin, notice: Notice) -> tuple[str, int]:
+    """Rule and occurrence; what stands for itself waits for no other and keeps none waiting."""
+    transition = origin.transition
+    if notice is Notice.DRILL:
+        # One at a time to a person: drills never take the room of a page.
+        return notice.value, 0
+    if notice in ALONE:
+        return notice.value, origin.history
+    return transition.rule, transition.occurrence or 0
+
+
 def _was_handed(db: sqlite3.Connection, now: int) -> None:
     row = int(db.execute("SELECT max(id) FROM outbox").fetchone()[0])
-    note = "sent from memory while the store could not be written"
+    _hand(db, row, "sent from memory while the store could not be written", now)
+
+
+def told_in_a_list(
+    db: sqlite3.Connection, origin: Origin, alarms: Iterable[Transition], way: Way, *, now: int
+) -> None:
+    """The list of ``origin`` was handed over: with it the person was paged for ``alarms``."""
+    for alarm in alarms:
+        if _told(db, (alarm.rule, alarm.occurrence or 0, way.person)):
+            continue
+        row = insert(db, origin._replace(transition=alarm), Notice.PAGE, way, now=now)
+        _hand(db, row, "told in a list", now)
+        db.execute("UPDATE outbox SET followed = 1 WHERE id = ?", (row,))
+
+
+def _hand(db: sqlite3.Connection, row: int, note: str, now: int) -> None:
     state = Delivery.QUEUED
     for event in (Event.CLAIM, Event.ACCEPT):
         became = TABLE[state, event].to

@@ -2,10 +2,12 @@
 
 import sqlite3
 
+from alerts.covered import covered
 from alerts.delivery import Delivery, Event, advance
 from alerts.directory import Directory, Way
 from alerts.enqueue import log
-from alerts.notice import Notice
+from alerts.held import hold
+from alerts.notice import LISTS, Notice
 from alerts.pace import Pace
 
 
@@ -30,18 +32,25 @@ def go_on(
     db: sqlite3.Connection, row: int, directory: Directory, *, why: str, now: int, pace: Pace
 ) -> str:
     """Queue the message of a failed row on the next way at once; the line that says so."""
-    root, rule, person, channel, notice, over = db.execute(
-        "SELECT root, rule, person, channel, notice, over FROM outbox WHERE id = ?", (row,)
+    root, rule, person, channel, notice, over, history, severity, arrived = db.execute(
+        "SELECT root, rule, person, channel, notice, over, history, severity, arrived"
+        " FROM outbox WHERE id = ?",
+        (row,),
     ).fetchone()
     failed = f"{notice} to {person} by {channel or 'nothing'} about {rule} failed: {why}"
     if over:
         return f"{failed}; no longer needed: {over}"
+    if notice == Notice.DRILL:
+        # It is about this channel, and that it failed is what there was to find out.
+        return failed
     ways = tried(db, root)
-    way = (
-        directory.next_way(rule, person, ways)
-        if notice == Notice.PAGE
-        else directory.next_channel(person, ways)
-    )
+    asked = rule if notice == Notice.PAGE else _asked_in(db, history, Notice(notice))
+    way = directory.next_way(asked, person, ways) if asked else directory.next_channel(person, ways)
+    until = directory.quiet_until(way.person, severity, now) if way is not None else None
+    if way is not None and until is not None and way.person != person:
+        # Who stands in has quiet hours too; those of the person were over when it was queued.
+        hold(db, history, way.person, until=until, arrived=arrived)
+        return f"{failed}; {way.person} hears of it when their quiet hours are over"
     if way is not None:
         told = f"{directory.name(person)} could not be reached by {channel or 'any channel'}"
         follow(db, row, way, due=now, now=now, why=told if way.person != person else "")
@@ -49,9 +58,17 @@ def go_on(
     first = db.execute("SELECT person FROM outbox WHERE id = ?", (root,)).fetchone()[0]
     again = directory.first(first)
     follow(db, row, again, due=now + pace.again_ms, now=now, why="nobody could be reached")
-    if notice == Notice.PAGE:
+    if asked:
         return f"NOBODY COULD BE REACHED: {failed}; trying all again in {pace.again_ms // 1000} s"
     return f"{failed}; trying again in {pace.again_ms // 1000} s"
+
+
+def _asked_in(db: sqlite3.Connection, history: int, notice: Notice) -> str:
+    """A rule for which a list asks somebody: those of its policy can stand in."""
+    if notice not in LISTS:
+        return ""
+    alarms = covered(db, history, notice)
+    return next((one.rule for one in alarms if one.take and one.open), "")
 
 
 def tried(db: sqlite3.Connection, root: int) -> set[Way]:

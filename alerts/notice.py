@@ -8,16 +8,30 @@ from alerts.transition import What
 
 
 class Notice(StrEnum):
-    """Kinds of messages. Only a page asks for somebody; the others go to who was paged."""
+    """Kinds of messages. A page asks for somebody; others go to who was paged for that alarm.
+
+    Those from ``handover`` on stand for themselves: the list of a change of shift, what quiet
+    hours held back, a drill, and word about the alarm system.
+    """
 
     PAGE = "page"
     NEWS = "news"
     CORRECTION = "correction"
     ALL_CLEAR = "all_clear"
     CLOSED = "closed"
+    HANDOVER = "handover"
+    DIGEST = "digest"
+    DRILL = "drill"
+    SYSTEM = "system"
 
 
 CLOSING = frozenset({Notice.ALL_CLEAR, Notice.CLOSED})
+
+LISTS = frozenset({Notice.HANDOVER, Notice.DIGEST})
+"""One message for several alarms; with it the person was paged for those that are open."""
+
+ALONE = LISTS | {Notice.DRILL, Notice.SYSTEM}
+"""What does not need an earlier page."""
 
 NOTICE_OF: Mapping[What, Notice] = MappingProxyType(
     {
@@ -26,5 +40,8 @@ NOTICE_OF: Mapping[What, Notice] = MappingProxyType(
         What.CORRECTION: Notice.CORRECTION,
         What.ALL_CLEAR: Notice.ALL_CLEAR,
         What.CLOSED: Notice.CLOSED,
+        What.HANDOVER: Notice.HANDOVER,
+        What.DRILL: Notice.DRILL,
+        What.SYSTEM: Notice.SYSTEM,
     }
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
@@ -26,7 +27,8 @@ from alerts.page import Composer
 from alerts.schema import StoreError
 from alerts.store import Act, AlarmStore
 from alerts.trouble import record, unsent
-from alerts.upkeep import next_due, receipt, upkeep
+from alerts.upkeep import hear, next_due, receipt, upkeep
+from storage.entry import Receipt
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -121,6 +123,10 @@ class Outbox:
         )
         await self._say(lines)
         self.wake()
+
+    def hear(self, db: sqlite3.Connection, said: Receipt) -> list[str]:
+        """A receipt off the journal, in the transaction ``db``; lines that somebody must see."""
+        return hear(db, said, self._directory, now=self._now(), pace=self._pace)
 
     async def _audit(self) -> None:
         """Say when pages wait, and when they wait no more, whatever the sender is doing."""

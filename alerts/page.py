@@ -5,10 +5,14 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from math import ceil, log10
 
+from msgspec.structs import replace
+
+from alerts import list_page
 from alerts.channel import ChannelSpec
+from alerts.covered import Covered
 from alerts.directory import Directory
 from alerts.dispatch import Claim
-from alerts.notice import Notice
+from alerts.notice import ALONE, Notice
 from alerts.notify.notifier import Message
 from alerts.rule import Rule
 from devices.duration import Duration
@@ -55,6 +59,8 @@ class Composer:
 
     def compose(self, claim: Claim) -> Message:
         """The message that a claimed row stands for."""
+        if claim.notice in ALONE:
+            return self._alone(claim)
         rule = self._directory.rule_of(claim.rule)
         paging = claim.notice is Notice.PAGE
         link = self._link_of(claim) if paging else ""
@@ -62,6 +68,34 @@ class Composer:
         closing = self._how_to_acknowledge(claim, link) if paging else ""
         repeat = _MAY_REPEAT if claim.may_repeat else ""
         title = self._title(claim, rule)
+        subject = ("(repeat?) " if claim.may_repeat else "") + title
+        texts = (_as_text(title, facts, closing, repeat), _as_html(title, facts, link, repeat))
+        return self._message(claim, subject, texts, link)
+
+    def _alone(self, claim: Claim) -> Message:
+        """A list, a drill, or word about the system."""
+        is_drill = claim.notice is Notice.DRILL
+        if is_drill:
+            # Whatever acknowledges it names this one.
+            claim = replace(claim, rule=claim.transition.rule)
+        words = list_page.Words(
+            name=self._directory.name,
+            time=self._time,
+            measured=self._of_rule,
+            link_of=lambda one: self._link_in_list(claim, one),
+            guide=self._guide,
+        )
+        title, facts = list_page.title(claim), list_page.facts(claim, words)
+        link = self._link_of(claim) if is_drill else ""
+        closing = f"Answer (opens a page with a button):\n{link}" if link else ""
+        repeat = _MAY_REPEAT if claim.may_repeat else ""
+        # A drill is marked as one before anything else.
+        subject = title if is_drill or not claim.may_repeat else f"(repeat?) {title}"
+        texts = (_as_text(title, facts, closing, repeat), _as_html(title, facts, link, repeat))
+        return self._message(claim, subject, texts, link)
+
+    def _message(self, claim: Claim, subject: str, texts: tuple[str, str], link: str) -> Message:
+        text, html = texts
         return Message(
             # Rows count from 1 in every store: alone they would name a page of another site, or
             # of this one before its store was lost, and providers drop what they have seen.
@@ -69,15 +103,29 @@ class Composer:
             kind=claim.notice.value,
             person=claim.way.person,
             address=self._directory.address(claim.way) or "",
-            subject=_short(("(repeat?) " if claim.may_repeat else "") + title),
-            text=_as_text(title, facts, closing, repeat),
-            html=_as_html(title, facts, link, repeat),
+            subject=_short(subject),
+            text=text,
+            html=html,
             link=link,
             severity=claim.severity,
             rule=claim.rule,
             occurrence=claim.occurrence,
             may_repeat=claim.may_repeat,
         )
+
+    def _link_in_list(self, claim: Claim, one: Covered) -> str:
+        about = replace(
+            claim,
+            notice=Notice.PAGE,
+            rule=one.rule,
+            occurrence=one.occurrence,
+            severity=one.severity,
+        )
+        return self._link_of(about) or f"culturewatch alarm ack {one.rule}"
+
+    def _of_rule(self, rule_id: str, value: float | None) -> str:
+        rule = self._directory.rule_of(rule_id)
+        return self._measured(rule.channel if rule else "", value)
 
     def _title(self, claim: Claim, rule: Rule | None) -> str:
         channel = self._channel_of(claim, rule)
@@ -104,6 +152,16 @@ class Composer:
             ("Why", transition.why),
             ("You are told because", self._why_you(claim)),
         ]
+        facts += self._guidance(rule, channel)
+        return [(name, text) for name, text in facts if text]
+
+    def _guide(self, rule_id: str) -> list[tuple[str, str]]:
+        rule = self._directory.rule_of(rule_id)
+        guidance = self._guidance(rule, rule.channel if rule else "")
+        return [(name, text) for name, text in guidance if text]
+
+    def _guidance(self, rule: Rule | None, channel: str) -> list[tuple[str, str]]:
+        facts = []
         if rule is not None:
             facts += [
                 ("Cause", rule.cause),
@@ -112,8 +170,7 @@ class Composer:
                 ("Within", str(Duration(rule.respond_within)) if rule.respond_within else ""),
             ]
         at_risk = self._at_risk(_device(channel)) if channel else ()
-        facts.append(("At risk", "\n".join(at_risk)))
-        return [(name, text) for name, text in facts if text]
+        return [*facts, ("At risk", "\n".join(at_risk))]
 
     def _news(self, claim: Claim, rule: Rule | None) -> list[tuple[str, str]]:
         transition = claim.transition

@@ -77,8 +77,11 @@ SELECT id, notice, rule, occurrence, severity, person, channel, state, arrived, 
        tries, may_repeat, over, error, subject,
        (SELECT json_group_array(DISTINCT json_extract(h.body, '$.by')) FROM history h
         WHERE h.rule = o.rule AND h.occurrence = o.occurrence AND h.what = 'ack')
-FROM outbox o ORDER BY id DESC LIMIT ?
+FROM outbox o
 """
+
+_NEWEST = " ORDER BY id DESC LIMIT ?"
+_MOST = 1_000
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM alarm WHERE state != 'N'),
@@ -171,7 +174,13 @@ class AlarmReader:
 
     def pages(self, *, limit: int = 50) -> list[SentPage]:
         """The newest messages, newest first, with who acknowledged what they were about."""
-        return [_page(row) for row in self._rows(_PAGES, limit)]
+        return [_page(row) for row in self._rows(_PAGES + _NEWEST, limit)]
+
+    def pages_to(self, person: str, channel: str, *, since: int) -> list[SentPage]:
+        """Pages to a person on a channel, queued at ``since`` (epoch ms) or later, newest first."""
+        where = " WHERE person = ? AND channel = ? AND notice = 'page' AND queued >= ?"
+        rows = self._rows(_PAGES + where + _NEWEST, person, channel, since, _MOST)
+        return [_page(row) for row in rows]
 
     def deliveries(self, row: int) -> list[Step]:
         """What became of one message, step by step."""

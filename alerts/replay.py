@@ -11,6 +11,7 @@ from alerts.engine.memory import rulebook_of as rulebook_in
 from alerts.engine.parts import RULEBOOK
 from alerts.engine.view import AlarmView
 from alerts.history import spelling
+from alerts.policy import Policy
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook
 from alerts.transition import Transition
@@ -79,6 +80,12 @@ class Replay:
     def dump(self) -> dict[str, bytes]:
         """The whole state."""
         return {} if self._engine is None else self._engine.dump()
+
+    def on_call(self, policy: Policy, step: int) -> tuple[str, ...]:
+        """The people of a step, as the rota has them now."""
+        if self._engine is None:
+            return policy.steps[step].to
+        return self._engine.on_call(policy, step)
 
     def rule(self, rule_id: str) -> Rule:
         """The rule as it runs now, edits included.

@@ -3,6 +3,7 @@
 import sqlite3
 from pathlib import Path
 
+from alerts import held
 from storage import readonly
 
 VERSION = 1
@@ -149,6 +150,9 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         _make(db)
     else:
         _check_version(db, path)
+    # Added since: a store that has not got them loses nothing, and an older version ignores them.
+    for statement in filter(str.strip, held.TABLES.split(";")):
+        db.execute(statement)
     db.execute("COMMIT")
 
 

@@ -16,7 +16,7 @@ from alerts.schema import StoreError
 from alerts.store import AlarmStore, Answer, Batch, Caused, OtherCoreError, save, show_all
 from alerts.transition import Transition, What
 from devices.scan import Scan
-from storage.entry import Command, Entry, Tick
+from storage.entry import Command, Entry, Receipt, Tick
 from storage.journal import JournalError, JournalFullError
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,9 @@ class AlarmService:
     ``committed`` is called after each commit with the transitions in it; ``unstored`` once with
     transitions that the disk does not take, so that their pages go out another way; ``handed``
     then says on which way one of them did. ``stamp`` is the clock of the readings: it puts a step
-    of the wall clock into the journal before it gives a time that comes after it.
+    of the wall clock into the journal before it gives a time that comes after it. ``heard`` gets
+    each receipt within the transaction that takes it off the journal, so that none is lost or
+    counted twice; it answers with lines that somebody must see.
     ``at_point`` is called at ``after-commit``.
     """
 
@@ -90,6 +92,7 @@ class AlarmService:
         now: Callable[[], int] = wall_ms,
         stamp: Callable[[], int] | None = None,
         handed: Callable[[Caused], Way | None] = lambda _: None,
+        heard: Callable[[sqlite3.Connection, Receipt], list[str]] = lambda _, __: [],
         at_point: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._journal = journal
@@ -99,6 +102,7 @@ class AlarmService:
         self._committed = committed
         self._unstored = unstored
         self._handed = handed
+        self._heard = heard
         self._on_trouble = on_trouble
         self._now = now
         self._stamp = stamp or now
@@ -107,6 +111,7 @@ class AlarmService:
         self._taken = cursor
         self._caused: list[Caused] = []
         self._answers: list[Answer] = []
+        self._receipts: list[Receipt] = []
         self._parts: dict[str, bytes | None] = {}
         self._committing = asyncio.Lock()
         self._failing = False
@@ -167,7 +172,7 @@ class AlarmService:
             for seq, entry in batch:
                 self._step(seq, entry)
             self._stepped.set()
-            if self._caused or self._answers:
+            if self._caused or self._answers or self._receipts:
                 await self._commit()
             if self._taken >= target:
                 self.caught_up.set()
@@ -179,6 +184,8 @@ class AlarmService:
         self._caused += [Caused(seq, arrived, transition) for transition in transitions]
         if isinstance(entry, Command):
             self._answers.append(_answer(seq, entry, transitions))
+        elif isinstance(entry, Receipt):
+            self._receipts.append(entry)
 
     async def _commit_in_time(self) -> None:
         """Keep the cursor near the engine when nothing happens, and retry what failed."""
@@ -193,13 +200,15 @@ class AlarmService:
             if batch.cursor == batch.after:
                 return
             try:
-                await self._store.write(lambda db: self._keep(db, batch))
+                lines = await self._store.write(lambda db: self._keep(db, batch))
             except OtherCoreError:
                 raise
             except StoreError as error:
                 self._could_not(batch, error)
                 return
             self._done(batch)
+            for line in lines:
+                self._on_trouble(line)
 
     def _batch(self) -> Batch:
         self._parts |= self._engine.changed()
@@ -211,6 +220,7 @@ class AlarmService:
             caused=tuple(self._caused),
             alarms={rule: self._view(rule) for rule in sorted(touched)},
             answers=tuple(self._answers),
+            receipts=tuple(self._receipts),
         )
 
     def _view(self, rule: str) -> AlarmView | None:
@@ -219,16 +229,18 @@ class AlarmService:
         except KeyError:
             return None
 
-    def _keep(self, db: sqlite3.Connection, batch: Batch) -> None:
+    def _keep(self, db: sqlite3.Connection, batch: Batch) -> list[str]:
         now = self._now()
         for number, caused in zip(save(db, batch), batch.caused, strict=True):
             enqueue(db, number, caused, self._directory, now=now, handed=self._handed(caused))
+        return [line for one in batch.receipts for line in self._heard(db, one)]
 
     def _done(self, batch: Batch) -> None:
         self._at_point("after-commit")
         self._saved = batch.cursor
         del self._caused[: len(batch.caused)]
         del self._answers[: len(batch.answers)]
+        del self._receipts[: len(batch.receipts)]
         for part, body in batch.parts.items():
             if self._parts.get(part) is body:
                 del self._parts[part]

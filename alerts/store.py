@@ -20,6 +20,7 @@ from alerts.engine.view import AlarmView
 from alerts.schema import StoreError, open_store
 from alerts.transition import Transition
 from storage.chain import Broken, Head
+from storage.entry import Receipt
 
 T = TypeVar("T")
 Act = Callable[[sqlite3.Connection], T]
@@ -59,6 +60,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     caused: tuple[Caused, ...] = ()
     alarms: Mapping[str, AlarmView | None] = {}
     answers: tuple[Answer, ...] = ()
+    receipts: tuple[Receipt, ...] = ()
 
 
 class Saved(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from alerts.transition import DRILL
 from storage.entry import Command
 
 KEY_VARIABLE = "CULTUREWATCH_TOKEN_KEY"
@@ -41,7 +42,7 @@ class AckClaim(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is the link's own; the command that it makes is called after it, so that the inbox
     takes it once: it refuses a second press as another act of the same id, and the engine never
-    sees two.
+    sees two. ``via`` is the way it came: ``link``, ``voice``, ``sms``.
     """
 
     id: str
@@ -49,11 +50,17 @@ class AckClaim(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     occurrence: int
     severity: str
+    via: str = "link"
+
+    @property
+    def drill(self) -> bool:
+        """Whether it answers a drill, not an alarm."""
+        return self.rule.startswith(DRILL)
 
     @property
     def command_id(self) -> str:
         """The id of the command that this link makes."""
-        return f"link-{self.id}"
+        return f"{self.via}-{self.id}"
 
     def command(self, at: int, *, note: str = "") -> Command:
         """The acknowledgement, for ``storage.inbox.Inbox``; ``at`` is epoch ms, UTC."""
@@ -66,7 +73,7 @@ class AckClaim(msgspec.Struct, frozen=True, kw_only=True):
             by=self.person,
             verb="ack",
             target=self.rule,
-            via="link",
+            via=self.via,
             arguments=arguments,
         )
 

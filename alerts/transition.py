@@ -1,8 +1,19 @@
 """What the engine says happened: one entry of the alarm history and of a story's timeline."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
+
+DRILL = "drill:"
+"""Before the id of a drill, where an alarm has its rule."""
+
+
+class Listed(NamedTuple):
+    """An alarm in the list of a hand-over."""
+
+    rule: str
+    occurrence: int
 
 
 class What(StrEnum):
@@ -11,7 +22,8 @@ class What(StrEnum):
     To be handed to somebody, named in ``to``: ``queued`` (a page), ``notice`` (news of an alarm
     that they were paged for, such as who has it, or, without an occurrence, of an excursion that
     is over and was never paged), and as the one closing message of their pages
-    ``all_clear`` or ``closed``. ``ack`` and ``void`` say that pages of the occurrence which
+    ``all_clear`` or ``closed``; the list of a ``handover``, a ``drill``, and ``system`` where it
+    names somebody. ``ack`` and ``void`` say that pages of the occurrence which
     nobody has claimed yet need not be sent.
     """
 
@@ -40,6 +52,9 @@ class What(StrEnum):
     EDITED = "edited"
     REMOVED = "removed"
     ROTA = "rota"
+    HANDOVER = "handover"
+    DRILL = "drill"
+    DRILL_ANSWERED = "drill_answered"
     SHELVED = "shelved"
     UNSHELVED = "unshelved"
     SUPPRESSED = "suppressed"

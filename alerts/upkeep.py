@@ -1,13 +1,44 @@
 """What time alone, and a provider's later word, do to the outbox's rows."""
 
+import re
 import sqlite3
 from collections.abc import Collection
 
+from alerts import held
 from alerts.delivery import Act, Delivery, Event, advance
 from alerts.directory import Directory
-from alerts.enqueue import log
+from alerts.enqueue import Origin, insert, log
 from alerts.follow import follow, go_on, tried
+from alerts.notice import Notice
 from alerts.pace import Pace
+from storage.entry import Receipt
+
+_PAGE = re.compile(r"page-([0-9]{1,18})-([0-9]{1,18})")
+
+
+def hear(
+    db: sqlite3.Connection, said: Receipt, directory: Directory, *, now: int, pace: Pace
+) -> list[str]:
+    """What a provider said later of a message, as the journal has it.
+
+    A message that went out from memory has no row, nor has one of a store that was lost. What it
+    says of an earlier attempt counts only when that one arrived after all.
+    """
+    named = _PAGE.fullmatch(said.message)
+    if named is None:
+        return []
+    row, arrived = int(named[1]), int(named[2])
+    found = db.execute(
+        "SELECT state, provider_id FROM outbox WHERE id = ? AND arrived = ?", (row, arrived)
+    ).fetchone()
+    if found is None:
+        return []
+    note = f"{said.provider} {said.provider_id}: {said.note or 'delivered'}"
+    if not said.delivered and found[1] not in {"", said.provider_id}:
+        state = Delivery(found[0])
+        log(db, row, Event.PERMANENT, state, state, now=now, note=f"{note}; of an earlier attempt")
+        return []
+    return receipt(db, row, directory, delivered=said.delivered, now=now, pace=pace, note=note)
 
 
 def receipt(
@@ -53,6 +84,7 @@ def upkeep(
     lines = _leases(db, mine, now=now, pace=pace)
     _receipts(db, directory, now=now, pace=pace)
     _outlived(db, now=now, pace=pace)
+    _digests(db, directory, now=now)
     return lines
 
 
@@ -84,7 +116,8 @@ def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pa
 
 def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: Pace) -> None:
     rows = db.execute(
-        "SELECT id, root, person FROM outbox WHERE state = 'accepted' AND notice = 'page'"
+        "SELECT id, root, person FROM outbox WHERE state = 'accepted'"
+        " AND notice IN ('page', 'handover', 'digest')"
         " AND followed = 0 AND over = '' AND (handed <= ? OR handed > ?) ORDER BY id",
         (now - pace.receipt_ms, now + pace.longest_ms),
     ).fetchall()
@@ -102,7 +135,8 @@ def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: P
 def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
     became = advance(Delivery.QUEUED, Event.OUTLIVED).to
     rows = db.execute(
-        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice != 'page' AND history IN"
+        "UPDATE outbox SET state = ? WHERE state = 'queued' AND notice NOT IN ('page', 'handover')"
+        " AND history IN"
         " (SELECT n FROM history WHERE at <= ?) RETURNING id",
         (became, now - pace.outlived_ms),
     ).fetchall()
@@ -110,12 +144,20 @@ def _outlived(db: sqlite3.Connection, *, now: int, pace: Pace) -> None:
         log(db, row, Event.OUTLIVED, Delivery.QUEUED, became, now=now)
 
 
+def _digests(db: sqlite3.Connection, directory: Directory, *, now: int) -> None:
+    for waiting in held.due(db, now=now):
+        origin = Origin(waiting.history, waiting.arrived, waiting.newest)
+        way = directory.first(waiting.person)
+        held.sent(db, waiting.person, insert(db, origin, Notice.DIGEST, way, now=now))
+
+
 def next_due(db: sqlite3.Connection, pace: Pace) -> int | None:
     """When the next row wants something, in epoch ms; None when all is at rest."""
     found: tuple[int | None] = db.execute(
         "SELECT min(t) FROM (SELECT min(due) AS t FROM outbox WHERE state IN ('queued', 'claimed')"
+        " UNION ALL SELECT min(until) FROM held WHERE sent_in IS NULL"
         " UNION ALL SELECT min(handed) + ? FROM outbox WHERE state = 'accepted'"
-        " AND notice = 'page' AND followed = 0 AND over = '')",
+        " AND notice IN ('page', 'handover', 'digest') AND followed = 0 AND over = '')",
         (pace.receipt_ms,),
     ).fetchone()
     return found[0]

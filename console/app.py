@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from alerts.token import Reason, load_key
 from console import run_status
 from console.acknowledge import AckDesk, Standing, fields
+from console.callbacks import Callbacks
 from console.door import run
 from console.guard import Guard, TooLargeError, host_name
 from console.origin import Nonces, is_ours
@@ -94,6 +95,8 @@ def create(settings: ConsoleSettings) -> FastAPI:
     ):
         app.add_api_route(path, page, methods=_READ, response_class=HTMLResponse)
     app.add_api_route("/ack/{token}", console.press_link, methods=["POST"])
+    if console.callbacks is not None:
+        console.callbacks.serve_on(app)
     return app
 
 
@@ -119,6 +122,8 @@ class _Console:
         self._desk = AckDesk(settings, key, self._sight)
         self._nonces = Nonces(key)
         self._pages = Pages(settings)
+        proof = settings.twilio
+        self.callbacks = None if proof is None else Callbacks(settings, proof, self._desk, key)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -127,6 +132,8 @@ class _Console:
                 yield
             finally:
                 self._desk.close()
+                if self.callbacks is not None:
+                    self.callbacks.close()
 
     async def status(self) -> Response:
         return HTMLResponse(self._pages.status(await self._sight.look()))

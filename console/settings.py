@@ -4,13 +4,17 @@ from pathlib import Path
 
 import msgspec
 
+from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
 from console.view import Equipment
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One site's console. ``public_url`` is the address under which people reach it."""
+    """One site's console. ``public_url`` is the address under which people reach it.
+
+    With ``twilio`` it takes what Twilio posts, and knows it by the signature.
+    """
 
     site: str
     time_zone: str
@@ -23,3 +27,4 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
+    twilio: Signatures | None = None

@@ -10,8 +10,8 @@ from alerts.rule import Rule
 from devices.duration import Duration
 
 NOTHING = "\N{EN DASH}"
-_DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1}
-_SHOWN = {"degC": "°C", "1": ""}
+_DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1, "s": 1, "n": 0}
+_SHOWN = {"degC": "°C", "1": "", "n": ""}
 _SIGN = {"high": "≥", "low": "≤", "discrete": "=", "count": "≥"}
 _UNACKNOWLEDGED = frozenset({"U", "R", "LU"})
 _STATES: Mapping[str, str] = MappingProxyType(

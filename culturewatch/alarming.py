@@ -1,45 +1,82 @@
 """The alarm engine over the journal, and the sender of its pages, wired for a site."""
 
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 
 from alerts import configuration
 from alerts.directory import Directory
 from alerts.dispatch import Claim
+from alerts.drill_watch import DrillWatch
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
-from alerts.outbox import Outbox
+from alerts.inquiry import Inquiry
+from alerts.notify.notifier import Receipts
+from alerts.outbox import Outbox, wall_ms
+from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.replay import Replay
+from alerts.rota.duty import Duty
+from alerts.rota.feeds import Feeds
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError
+from alerts.schema import StoreError
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
+from alerts.trouble import oldest_page_ms
+from alerts.upkeep import hear
 from culturewatch.at_risk import AtRisk
 from culturewatch.blindness import Blindness
+from culturewatch.on_call import drills_wanted, feeds, rotas
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from storage.entry import Started
+from storage.inbox import Inbox
 from storage.journal import Journal
-
-log = logging.getLogger(__name__)
 
 
 class Alarming:
     """Judges what the journal holds, and tells people. Made by ``alarming``."""
 
     def __init__(
-        self, service: AlarmService, outbox: Outbox, emergency: Emergency, blindness: Blindness
+        self,
+        *,
+        store: AlarmStore,
+        service: AlarmService,
+        outbox: Outbox,
+        emergency: Emergency,
+        blindness: Blindness,
+        inquiry: Inquiry,
+        duty: Duty,
+        calendars: Feeds,
+        drills: DrillWatch | None,
     ) -> None:
+        self._store = store
+        self._page_since: int | None = None
         self.service = service
         self.emergency = emergency
         self.blindness = blindness
+        self.inquiry = inquiry
+        self.duty = duty
+        self.calendars = calendars
+        self.drills = drills
         self._outbox = outbox
+
+    async def oldest_page_ms(self) -> int:
+        """For how long the oldest page has waited for a provider, 0 when none does.
+
+        While that cannot be read, one that waited goes on waiting.
+        """
+        now = wall_ms()
+        try:
+            waited = await self._store.write(partial(oldest_page_ms, now=now))
+        except StoreError:
+            return 0 if self._page_since is None else now - self._page_since
+        self._page_since = now - waited if waited else None
+        return waited
 
     async def send(self) -> None:
         """Send pages; those that later entries take back are not sent, so first catch up."""
@@ -53,6 +90,7 @@ async def alarming(
     book: Rulebook,
     *,
     journal: Journal,
+    inbox: Inbox,
     store: AlarmStore,
     at_risk: AtRisk,
     troubles: Troubles,
@@ -67,10 +105,28 @@ async def alarming(
         alerts.schema.StoreError: the store cannot be read.
     """
     saved = await _judged_by_the_rules_of_then(
-        site, book, journal=journal, store=store, on_trouble=troubles.say
+        site, book, journal=journal, store=store, troubles=troubles
     )
     engine = Engine(book, saved.parts)
-    directory = Directory(site.file.person, site.file.policy, _finder(engine))
+    directory = Directory(
+        site.file.person,
+        site.file.policy,
+        _finder(engine),
+        on_call=engine.on_call,
+        zone=site.zone,
+    )
+    calendars = feeds(site, now=wall_ms, on_trouble=troubles.say)
+    duty = Duty(
+        rotas(site),
+        site.file.policy,
+        [person.id for person in site.file.person],
+        calendars,
+        store,
+        put=journal.put,
+        on_call=engine.on_call,
+        on_trouble=troubles.say,
+        now=wall_ms,
+    )
     composer = Composer(
         directory,
         book.channels,
@@ -86,6 +142,7 @@ async def alarming(
         def committed(caused: Sequence[Caused]) -> None:
             emergency.stored(caused)
             outbox.wake()
+            duty.committed(caused)
 
         service = AlarmService(
             journal,
@@ -98,25 +155,32 @@ async def alarming(
             on_trouble=troubles.say,
             stamp=stamp,
             handed=emergency.handed,
+            heard=outbox.hear,
         )
         blindness = Blindness(
             lambda: journal.stats,
             ways,
             directory,
-            site.file.policy,
             site=site.file.site.name,
             on_trouble=troubles.say,
         )
-        yield Alarming(service, outbox, emergency, blindness)
+        asked = {name: way for name, way in ways.items() if isinstance(way, Receipts)}
+        inquiry = Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say)
+        yield Alarming(
+            store=store,
+            service=service,
+            outbox=outbox,
+            emergency=emergency,
+            blindness=blindness,
+            inquiry=inquiry,
+            duty=duty,
+            calendars=calendars,
+            drills=_drills(site, store, journal, troubles),
+        )
 
 
 async def _judged_by_the_rules_of_then(
-    site: Site,
-    book: Rulebook,
-    *,
-    journal: Journal,
-    store: AlarmStore,
-    on_trouble: Callable[[str], None] = log.warning,
+    site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore, troubles: Troubles
 ) -> Saved:
     """The state to go on from. What killed cores left unjudged falls under the rules they ran with.
 
@@ -131,7 +195,7 @@ async def _judged_by_the_rules_of_then(
             return configuration.kept(site.data, digest)
         except RuleError as error:
             # Rather judged by the rules of now than not at all.
-            on_trouble(f"{error}; what was read under them is judged by the rules of now")
+            troubles.say(f"{error}; what was read under them is judged by the rules of now")
             return book
 
     saved = await store.load()
@@ -140,8 +204,23 @@ async def _judged_by_the_rules_of_then(
     replay = Replay(rulebook_of, saved.parts, first=first)
     if {replay.digest, *runs} == {book.digest}:
         return saved
-    directory = Directory(site.file.person, site.file.policy, _finder(replay))
-    await AlarmService(journal, replay, store, directory, cursor=saved.cursor).catch_up()
+    directory = Directory(
+        site.file.person,
+        site.file.policy,
+        _finder(replay),
+        on_call=replay.on_call,
+        zone=site.zone,
+    )
+    service = AlarmService(
+        journal,
+        replay,
+        store,
+        directory,
+        cursor=saved.cursor,
+        on_trouble=troubles.say,
+        heard=lambda db, said: hear(db, said, directory, now=wall_ms(), pace=Pace()),
+    )
+    await service.catch_up()
     return await store.load()
 
 
@@ -179,6 +258,23 @@ def _placer(site: Site) -> Callable[[str], str]:
         return ", ".join(part for part in (*own, site.file.site.name) if part)
 
     return place_of
+
+
+def _drills(
+    site: Site, store: AlarmStore, journal: Journal, troubles: Troubles
+) -> DrillWatch | None:
+    """Who watches the drills, where the site wants any."""
+    if site.file.drill is None:
+        return None
+    return DrillWatch(
+        site.file.person,
+        drills_wanted(site),
+        store,
+        zone=site.zone,
+        put=journal.put,
+        on_trouble=troubles.say,
+        now=wall_ms,
+    )
 
 
 def _linker(site: Site) -> Callable[[Claim], str]:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,7 +12,6 @@ import msgspec
 from alerts.directory import Directory, Way
 from alerts.notice import Notice
 from alerts.notify.notifier import Message, Notifier, PermanentError, TemporaryError
-from alerts.policy import Policy
 from storage.stats import JournalStats
 
 log = logging.getLogger(__name__)
@@ -65,7 +64,6 @@ class Blindness:
         stats: Callable[[], JournalStats],
         notifiers: Mapping[str, Notifier],
         directory: Directory,
-        policies: Iterable[Policy],
         *,
         site: str,
         on_trouble: Callable[[str], None] = log.warning,
@@ -73,7 +71,6 @@ class Blindness:
         self._stats = stats
         self._notifiers = notifiers
         self._directory = directory
-        self._people = tuple(dict.fromkeys(_named(policies)))
         self._site = site
         self._on_trouble = on_trouble
 
@@ -84,7 +81,7 @@ class Blindness:
             stats, now_s = self._stats(), time.monotonic()
             told, word = look(told, stats.oldest_pending_ms, now_s)
             if word is not None:
-                owed = _Owed(word, self._people, now_s, RETRY_S)
+                owed = _Owed(word, self._directory.everybody(), now_s, RETRY_S)
             if owed is not None and now_s >= owed.due_s:
                 owed = await self._tell(owed, stats)
             await asyncio.sleep(LOOK_S)
@@ -100,7 +97,7 @@ class Blindness:
                 for person in owed.people
             }
         missed = tuple(person for person, task in sending.items() if not task.result())
-        if word is Word.BLIND and missed == self._people:
+        if word is Word.BLIND and missed == self._directory.everybody():
             self._on_trouble("NOBODY COULD BE REACHED about readings that cannot be kept")
         if not missed:
             return None
@@ -146,10 +143,3 @@ class Blindness:
             text="\n".join(facts) + "\n",
             severity="critical" if word is Word.BLIND else "",
         )
-
-
-def _named(policies: Iterable[Policy]) -> Iterable[str]:
-    for policy in policies:
-        for step in policy.steps:
-            yield from step.to
-        yield from policy.fallback

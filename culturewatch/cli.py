@@ -10,7 +10,9 @@ import typer
 
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
+from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
+from culturewatch.cli_rota import rota_commands
 from culturewatch.faults import FAILED, told
 from devices import duration
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 )
 app.add_typer(batch_commands, name="batch")
 app.add_typer(alarm_commands, name="alarm")
+app.add_typer(rota_commands, name="rota")
+app.add_typer(drill_commands, name="drill")
 app.command()(record)
 app.command()(verify)
 

@@ -172,6 +172,63 @@ def in_service(target: Target, *, by: By = "", site: SiteOption = DEFAULT_SITE) 
     _order(site, "in_service", target, by)
 
 
+@alarm_commands.command()
+def done(
+    rule: RuleId,
+    *,
+    note: Annotated[str, typer.Option("--note", help="what was found; needed")] = "",
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help="when; default: now")] = "",
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Say that a check or calibration was done which an overdue rule waits for."""
+    with told():
+        when = instant(load(site), "--at", at)
+    _order(site, "done", rule, by, note=note, at="" if when is None else str(when))
+
+
+@alarm_commands.command()
+def warm_touch(
+    rule: RuleId,
+    *,
+    still: Annotated[str, typer.Option("--still", metavar="SPAN", help="to watch before")] = "30s",
+    span: Annotated[str, typer.Option("--for", metavar="SPAN", help="to watch it warm")] = "2m",
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Check, by warming it, that the probe of an overdue rule is where the site says it is."""
+    from culturewatch.parts import channel_specs, rulebook  # noqa: PLC0415 # --help needs none
+    from culturewatch.touching import heard  # noqa: PLC0415
+    from culturewatch.warm_touch import Result, judged  # noqa: PLC0415
+    from storage.journal import JournalError  # noqa: PLC0415
+
+    with told(JournalError):
+        loaded = load(site)
+        meant = [one for one in rulebook(loaded).rules if one.id == rule and one.every is not None]
+        if not meant:
+            raise SiteError(
+                [f"{rule}: is no rule of kind overdue; `culturewatch check` lists them"]
+            )
+        channel = meant[0].channel
+        quantity = next(one.quantity for one in channel_specs(loaded) if one.id == channel)
+        _say(f"Touch nothing for {still}: watching how all probes of {quantity} stand.")
+        before = heard(loaded, quantity, _span_s("--still", still))
+        _say(f"Now warm the probe of {channel}, and only that one, for {span}.")
+        touch = judged(channel, before, heard(loaded, quantity, _span_s("--for", span)))
+        _say(str(touch))
+    right = touch.result is Result.RIGHT
+    _order(site, "done", rule, by, note=f"warm touch: {touch}", failed="" if right else "true")
+    if not right:
+        raise SystemExit(FAILED)
+
+
+def _span_s(option: str, text: str) -> float:
+    try:
+        return duration.parse(text).seconds
+    except ValueError as error:
+        raise SiteError([f"{option} {text}: {error}"]) from error
+
+
 def _order(path: Path, verb: str, target: str, by: str, /, **arguments: str) -> None:
     from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
     from storage.inbox import InboxError  # noqa: PLC0415

@@ -70,7 +70,7 @@ class Collecting:
         self.modbus = ModbusCollector(
             modbus_devices(site),
             clock=self.clock,
-            deliver=self._deliver,
+            deliver=self.deliver,
             on_crash=troubles.crashed,
         )
         self.brokers = {
@@ -86,7 +86,8 @@ class Collecting:
             if site.behind(broker)
         }
 
-    def _deliver(self, scan: Scan) -> None:
+    def deliver(self, scan: Scan) -> None:
+        """Hand a scan to the journal; one that it cannot take is counted and told of."""
         try:
             self._log.append(scan)
         except JournalFullError as error:

@@ -13,10 +13,11 @@ from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
 from console.run_status import RunStatus
-from culturewatch import paths
+from culturewatch import own_state, paths
 from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
 from culturewatch.collecting import Collecting
+from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
@@ -66,6 +67,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
                 site,
                 book,
                 journal=journal,
+                inbox=inbox,
                 store=store,
                 at_risk=at_risk,
                 troubles=troubles,
@@ -74,6 +76,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
         await core.announce()
+        await alarms.duty.start()
         parts = core.parts() | {
             "batches at risk": at_risk.run,
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
@@ -126,9 +129,17 @@ class Core:
             "outbox": self._alarms.send,
             "emergency pages": self._alarms.emergency.run,
             "blindness": self._alarms.blindness.run,
+            "receipts": self._alarms.inquiry.run,
+            "rota": self._alarms.duty.run,
+            "rota calendars": self._alarms.calendars.run,
             "status": self._say_how_it_is,
+            "own state": lambda: own_state.watch(
+                self._own_state, collecting.deliver, collecting.clock.now
+            ),
         }
         running |= {broker.name: broker.run for broker in collecting.brokers.values()}
+        if self._alarms.drills is not None:
+            running["drills"] = self._alarms.drills.run
         if self._forwarder is not None:
             running["forwarding"] = self._forwarder.run
         return running
@@ -149,6 +160,18 @@ class Core:
             alarm_cursor=self._alarms.service.cursor,
             refused=collecting.refused,
             troubles=tuple(self._troubles.newest),
+        )
+
+    async def _own_state(self) -> OwnState:
+        journal = self._journal.stats
+        forwarding = None if self._forwarder is None else self._forwarder.status
+        return OwnState(
+            journal=journal,
+            forwarding=forwarding,
+            quarantined=own_state.quarantined(journal, forwarding),
+            lost=self._collecting.refused,
+            page_wait_ms=await self._alarms.oldest_page_ms(),
+            clock_unsure=self._collecting.clock.is_unsure,
         )
 
     async def _say_how_it_is(self) -> None:

@@ -16,11 +16,12 @@ _AGAIN_S = 0.1
 
 
 def order(
-    site: Site, verb: str, target: str, *, by: str, arguments: dict[str, str]
+    site: Site, verb: str, target: str, *, by: str, arguments: dict[str, str], wait: bool = True
 ) -> Answer | None:
     """Do ``verb`` on ``target``; the core's answer, None when it has not said one in time.
 
-    Without an answer the act is kept all the same, and done when a core runs.
+    Without ``wait`` only what it says at once counts. Without an answer the act is kept all the
+    same, and done when a core runs.
 
     Raises:
         storage.inbox.InboxError: it could not be kept.
@@ -36,7 +37,7 @@ def order(
     )
     with Inbox(site.data) as inbox:
         inbox.submit(command)
-    ends_s = time.monotonic() + ANSWER_S
+    ends_s = time.monotonic() + (ANSWER_S if wait else 0.0)
     while (answer := _answer(site, command.id)) is None and time.monotonic() < ends_s:
         # The core looks into its inbox a few times a second; nobody else waits for this process.
         time.sleep(_AGAIN_S)

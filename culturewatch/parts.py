@@ -8,6 +8,7 @@ from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
+from culturewatch import own_state
 from culturewatch.site import Site, SiteDevice, SiteError
 from culturewatch.site_file import Broker
 from devices import document
@@ -18,10 +19,11 @@ VERSION = version("culturewatch")
 
 
 def channel_specs(site: Site) -> tuple[ChannelSpec, ...]:
-    """Every channel of the site, as the alarm engine must know it."""
-    return tuple(
+    """Every channel of the site, as the alarm engine must know it; last those of its own."""
+    measured = tuple(
         _spec(device, channel) for device in site.devices for channel in device.profile.channels
     )
+    return measured + own_state.channel_specs()
 
 
 def rulebook(site: Site) -> Rulebook:

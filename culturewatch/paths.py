@@ -18,6 +18,11 @@ def inbox(data: Path) -> Path:
     return data / "inbox.jsonl"
 
 
+def calendars(data: Path) -> Path:
+    """The last good copies of the calendars of rotas."""
+    return data / "rota"
+
+
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from alerts.notify.twilio_callback import Signatures
 from console.app import serve
 from console.settings import ConsoleSettings
 from culturewatch import paths
 from culturewatch.parts import rulebook
 from culturewatch.show import equipment
-from culturewatch.site import load
+from culturewatch.site import Site, load
 
 
 def serve_console(path: Path) -> None:
@@ -17,20 +18,27 @@ def serve_console(path: Path) -> None:
         culturewatch.site.SiteError: the site cannot be read.
         alerts.token.KeyFileError: the key that signs links cannot be used.
     """
-    site = load(path)
-    declared = site.file.console
-    serve(
-        ConsoleSettings(
-            site=site.file.site.name,
-            time_zone=site.file.site.time_zone,
-            data=site.data,
-            ledger_url=paths.ledger_url(site.data),
-            token_key=paths.token_key(site.data),
-            equipment=equipment(site),
-            people=site.file.person,
-            rules=rulebook(site).rules,
-            host=declared.host,
-            port=declared.port,
-            public_url=site.public_url,
-        )
+    serve(settings(load(path)))
+
+
+def settings(site: Site) -> ConsoleSettings:
+    """What the console of a site is told.
+
+    Raises:
+        culturewatch.site.SiteError: the rules cannot be used.
+    """
+    declared, twilio = site.file.console, site.file.twilio
+    return ConsoleSettings(
+        site=site.file.site.name,
+        time_zone=site.file.site.time_zone,
+        data=site.data,
+        ledger_url=paths.ledger_url(site.data),
+        token_key=paths.token_key(site.data),
+        equipment=equipment(site),
+        people=site.file.person,
+        rules=rulebook(site).rules,
+        host=declared.host,
+        port=declared.port,
+        public_url=site.public_url,
+        twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from console.view import Equipment, SiteView, Viewer
+from culturewatch import own_state
 from culturewatch.paths import ledger_url
 from culturewatch.site import Site, load
 from culturewatch.table import render
@@ -25,7 +26,7 @@ def viewer(site: Site) -> Viewer:
 
 def equipment(site: Site) -> tuple[Equipment, ...]:
     """What screens must know of the site's devices."""
-    return tuple(
+    devices = [
         Equipment(
             id=device.id,
             name=device.declared.name,
@@ -33,7 +34,11 @@ def equipment(site: Site) -> tuple[Equipment, ...]:
             period_ms=int(device.period),
         )
         for device in site.devices
+    ]
+    itself = Equipment(
+        id=own_state.DEVICE, name=own_state.NAME, location="", period_ms=own_state.PERIOD_MS
     )
+    return (*devices, itself)
 
 
 def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:

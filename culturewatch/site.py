@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
 from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
 from culturewatch.site_mistakes import (
@@ -114,6 +115,8 @@ def load(path: Path) -> Site:
     declared += [(p, "device", n, d) for p, part in parts for n, d in enumerate(part.device)]
     mistakes = [*head_mistakes(path, file), *secret_mistakes(path, file)]
     mistakes += id_mistakes(path, file, declared)
+    mistakes += [*rota_mistakes(path, file), *quiet_mistakes(path, file)]
+    mistakes += drill_mistakes(path, file)
     devices: list[SiteDevice] = []
     placed: list[tuple[str, SiteDevice]] = []
     for place in declared:

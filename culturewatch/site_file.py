@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
-from alerts.policy import Person, Policy
+from alerts.policy import Person, Policy, check_clock
+from alerts.rota.pattern import ShiftPattern
 from culturewatch.secret import Secret
+from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
 
 
@@ -94,6 +96,50 @@ class Console(Part, frozen=True, kw_only=True):
     public_url: str = ""
 
 
+class RotaFeed(Part, frozen=True, kw_only=True):
+    """``[[rota.feed]]``: a calendar, read again each ``every``.
+
+    It is a ``file``, a ``url``, or a ``secret_url`` where who knows the address can read it.
+    """
+
+    file: str = ""
+    url: str = ""
+    secret_url: Secret | None = None
+    every: Duration = Duration(15 * 60_000)
+
+
+class RotaTable(Part, frozen=True, kw_only=True):
+    """``[[rota]]``: who is on call; steps of policies name it as ``@id``.
+
+    Times are those of ``zone``, the site's when it is empty.
+    """
+
+    id: str
+    zone: str = ""
+    shift: tuple[ShiftPattern, ...] = ()
+    feed: tuple[RotaFeed, ...] = ()
+    horizon: Duration = Duration(14 * 86_400_000)
+    manager: str = ""
+
+
+class DrillTable(Part, frozen=True, kw_only=True):
+    """``[drill]``: every person answers one on every channel each ``overdue``.
+
+    With ``day`` (1 to 28 of the month) and ``at`` they are sent by themselves; who has not
+    answered ``within`` gets another the next day, and ``manager`` is told.
+    """
+
+    manager: str = ""
+    overdue: Duration = Duration(31 * 86_400_000)
+    within: Duration = Duration(30 * 60_000)
+    day: int | None = None
+    at: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.at is not None:
+            check_clock(self.at)
+
+
 class SiteFile(Part, frozen=True, kw_only=True):
     """All of ``site.toml``."""
 
@@ -103,9 +149,16 @@ class SiteFile(Part, frozen=True, kw_only=True):
     device: tuple[Device, ...] = ()
     person: tuple[Person, ...] = ()
     policy: tuple[Policy, ...] = ()
+    rota: tuple[RotaTable, ...] = ()
+    drill: DrillTable | None = None
     influx: Influx | None = None
     mail: Mail | None = None
     webhook: Webhook | None = None
+    twilio: Twilio | None = None
+    pushover: Pushover | None = None
+    ntfy: Ntfy | None = None
+    teams: Teams | None = None
+    apprise: Apprise | None = None
     console: Console = Console()
 
 

@@ -3,14 +3,20 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from email.utils import getaddresses
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.consistency import policy_mistakes
+from culturewatch import own_state
 from culturewatch.secret import Secret, SecretError
+from culturewatch.site_channel_mistakes import (
+    channel_mistakes,
+    channel_secrets,
+    is_url,
+    person_mistakes,
+)
 from culturewatch.site_file import Broker, Device, Endpoint, SiteFile
 from devices import document
 from devices.profile import Profile
@@ -19,8 +25,6 @@ Place = tuple[Path, str, int, Device]
 """A declared device: its file, table, index in the table, and itself."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_MAILBOX = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
-_WAYS = frozenset({"mail", "webhook", "inbox"})
 _PORTS = range(1, 65_536)
 
 
@@ -58,7 +62,15 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     for n, policy in enumerate(file.policy):
         for what in policy_mistakes(policy, people):
             yield f"{at(path, 'policy', n)} ({policy.id}): {what}"
-    yield from _person_mistakes(path, file)
+    yield from _reach_mistakes(path, file)
+
+
+def _reach_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    for name, what in channel_mistakes(file, path.parent):
+        yield f"{of(path, name)}: {what}"
+    for n, person in enumerate(file.person):
+        for what in person_mistakes(file, person):
+            yield f"{at(path, 'person', n, 'channels')} ({person.id}): {what}"
 
 
 def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str], str, int]]:
@@ -111,63 +123,21 @@ def _is_host(host: str) -> bool:
 
 def _is_base(url: str) -> bool:
     """Whether the path of a link can be appended to it."""
-    parts = urlsplit(url) if _is_url(url) else None
+    parts = urlsplit(url) if is_url(url) else None
     return parts is not None and not (parts.query or parts.fragment or parts.username)
-
-
-def _is_url(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and named and url.isprintable() and " " not in url
-
-
-def _is_mailbox(text: str) -> bool:
-    return text.isprintable() and [
-        bool(_MAILBOX.fullmatch(address)) for _, address in getaddresses([text])
-    ] == [True]
-
-
-def _person_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
-    served = (
-        {"inbox"} | ({"mail"} if file.mail else set()) | ({"webhook"} if file.webhook else set())
-    )
-    for n, person in enumerate(file.person):
-        where = f"{at(path, 'person', n, 'channels')} ({person.id})"
-        if not person.channels:
-            yield f"{where}: has no channel; name some of {', '.join(sorted(_WAYS))}"
-        for way in person.channels:
-            if way not in _WAYS:
-                yield f"{where}: {way!r} is no channel; known: {', '.join(sorted(_WAYS))}"
-            elif way not in served:
-                yield (
-                    f"{where}: is to be reached by {way}, but there is no [{way}] table; "
-                    "add one, or name another channel"
-                )
-            elif way != "inbox" and way not in person.addresses:
-                yield f"{where}: addresses has no {way}; say where {way} reaches them"
-            elif way != "inbox" and (wrong := _wrong_with(way, person.addresses[way])):
-                yield f"{where}: {wrong}"
-
-
-def _wrong_with(way: str, address: str) -> str:
-    if way == "mail" and not _is_mailbox(address):
-        return f"addresses.mail {address!r} is not one address; write name@host"
-    if way == "webhook" and not _is_url(address):
-        # Not the address itself: it may hold a secret of the receiver.
-        return "addresses.webhook is no address; write https://name/path"
-    return ""
 
 
 def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     """Secrets that are declared and cannot be had."""
     wanted: list[tuple[str, Secret | None]] = [
         ("influx.token", file.influx.token if file.influx else None),
-        ("mail.password", file.mail.password if file.mail else None),
-        ("webhook.secret", file.webhook.secret if file.webhook else None),
+        *channel_secrets(file),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
+        *(
+            (f"rota[{n}].feed[{m}].secret_url", feed.secret_url)
+            for n, rota in enumerate(file.rota)
+            for m, feed in enumerate(rota.feed)
+        ),
     ]
     for name, secret in wanted:
         if secret is None:
@@ -185,6 +155,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("broker", [(path, n, b.id) for n, b in enumerate(file.broker)]),
         ("person", [(path, n, p.id) for n, p in enumerate(file.person)]),
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
+        ("rota", [(path, n, r.id) for n, r in enumerate(file.rota)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:
@@ -193,6 +164,8 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
             place = at(where, table, n, "id")
             if not _ID.fullmatch(name):
                 yield f"{place}: id {name!r} may hold letters, digits, - and _ only"
+            if table == "device" and name == own_state.DEVICE:
+                yield f"{place}: id {name!r} is that of the system itself; choose another"
             if name in seen:
                 yield f"{place}: id {name!r} is taken already, at {seen[name]}"
             seen.setdefault(name, place)

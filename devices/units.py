@@ -27,6 +27,9 @@ STORED_UNIT: Mapping[str, str] = MappingProxyType(
         "pressure": "hPa",
         "mass": "kg",
         "state": "1",
+        "share": "%",
+        "duration": "s",
+        "count": "n",
     }
 )
 
@@ -49,6 +52,11 @@ _CONVERSIONS: Mapping[tuple[str, str], Stored] = MappingProxyType(
         ("pressure", "bar"): Stored("hPa", 1000.0),
         ("mass", "kg"): Stored("kg", 1.0),
         ("state", "1"): Stored("1", 1.0),
+        ("share", "%"): Stored("%", 1.0),
+        ("duration", "s"): Stored("s", 1.0),
+        ("duration", "min"): Stored("s", 60.0),
+        ("duration", "h"): Stored("s", 3600.0),
+        ("count", "n"): Stored("n", 1.0),
     }
 )
 

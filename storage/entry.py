@@ -21,6 +21,23 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag="command"):
     arguments: dict[str, str] = {}
 
 
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
+    """What a provider said later of a message that it had taken.
+
+    ``message`` is the id that the message was handed over with (``page-<row of the outbox>-…``),
+    ``provider_id`` what the provider calls it. ``delivered`` is False when it never will be;
+    ``note`` says why. ``id`` is the same for a repeat, ``at`` is epoch milliseconds, UTC.
+    """
+
+    id: str
+    at: int
+    provider: str
+    message: str
+    provider_id: str
+    delivered: bool
+    note: str = ""
+
+
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
     """The core began to run. ``configuration`` is the SHA-256 of what it runs with."""
 
@@ -49,5 +66,5 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     at: int
 
 
-Note = Command | Started | Stopped | ClockStep | Tick
+Note = Command | Receipt | Started | Stopped | ClockStep | Tick
 Entry = Scan | Note

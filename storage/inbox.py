@@ -1,4 +1,4 @@
-"""What people do, kept until the core has moved it into the journal."""
+"""What people do, and what providers say, kept until the core has moved it into the journal."""
 
 import asyncio
 import sqlite3
@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-from storage.entry import Command
+from storage.entry import Command, Receipt
 from storage.journal import Journal, JournalFullError
 from storage.transaction import Transaction
 from storage.waiting import PEOPLE, MessageKey
@@ -26,8 +26,10 @@ CREATE TABLE IF NOT EXISTS command (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL, settled INTEGER);
 CREATE INDEX IF NOT EXISTS command_open ON command (number) WHERE settled IS NULL;
 """
+Act = Command | Receipt
+"""What a person did, or what a provider said of a message."""
 _encode = msgspec.msgpack.Encoder(order="sorted").encode
-_decode = msgspec.msgpack.Decoder(Command).decode
+_decode = msgspec.msgpack.Decoder(Act).decode
 
 
 class InboxError(Exception):
@@ -74,8 +76,8 @@ class Inbox:
         with self._lock:
             self._db.close()
 
-    def submit(self, command: Command) -> None:
-        """Keep what somebody did; on disk when this returns. A repeat changes nothing.
+    def submit(self, command: Act) -> None:
+        """Keep what somebody did or said; on disk when this returns. A repeat changes nothing.
 
         Raises:
             InboxError: it could not be kept.
@@ -98,7 +100,7 @@ class Inbox:
                 "an id of its own"
             )
 
-    def take(self, limit: int = _AT_ONCE) -> list[Command]:
+    def take(self, limit: int = _AT_ONCE) -> list[Act]:
         """Up to ``limit`` that are not settled, in the order in which they came.
 
         Raises:
@@ -174,5 +176,5 @@ async def _move(inbox: Inbox, journal: Journal) -> int:
     return len(commands)
 
 
-def _key(command: Command) -> MessageKey:
+def _key(command: Act) -> MessageKey:
     return MessageKey(PEOPLE, command.id, sha256(_encode(command)).digest())

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
+ORDERS = "tests/unit/alerts/engine/test_order.py"
 CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
     ("formatting", (f"{BIN}/ruff", "format", "--check", "--quiet", ".")),
     ("style", (f"{BIN}/ruff", "check", "--quiet", ".")),
@@ -31,6 +32,10 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
     (
         "unit tests",
         (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"),
+    ),
+    (
+        "ten thousand orders of entries",
+        (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "slow", ORDERS),
     ),
     ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),

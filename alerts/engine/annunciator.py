@@ -67,7 +67,7 @@ class Annunciator:
     def on_call(self, policy: Policy, step: int) -> tuple[str, ...]:
         """The people of a step, as the rota has them now."""
         standing_in = self.rota.get(policy.id, {}).get(str(step))
-        return policy.steps[step].to if standing_in is None else standing_in
+        return policy.steps[step].people if standing_in is None else standing_in
 
     def announce(
         self, news: Iterable[News], touched: Iterable[Touched] = (), *, late: bool = False

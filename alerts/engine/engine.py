@@ -11,10 +11,12 @@ from alerts.engine.memory import Memory
 from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.orders import Orders
 from alerts.engine.site import Site
+from alerts.engine.site_orders import SiteOrders
 from alerts.engine.suppression import Event as Overlaid
 from alerts.engine.timers import Timers
 from alerts.engine.view import AlarmView, view_of
 from alerts.engine.watch import News, Watch
+from alerts.policy import Policy
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError
 from alerts.transition import Transition, What
@@ -37,7 +39,9 @@ class Engine:
     Commands it knows (``storage.entry.Command``): ``ack`` (target a rule; optional arguments
     ``occurrence``, ``severity``: what the person saw, ``note``), ``unack``, ``reset``, ``edit``
     (arguments: the changed fields of the rule, as text), ``remove``, ``rota`` (target a policy;
-    arguments ``step``, ``to``: names with commas, empty for nobody), and those of
+    arguments ``step``, ``to``: names with commas, empty for nobody), ``override``, ``swap`` and
+    ``withdraw`` (``alerts.rota.act``), ``drill`` (target a person; argument ``channel``), ``tell``
+    (target a person; arguments ``text``, ``severity``, ``about``), and those of
     ``alerts.engine.shelving``. Every command is answered by
     at least one transition that carries its id; what cannot be done by ``refused`` with why.
     """
@@ -54,6 +58,7 @@ class Engine:
         self._timers = Timers()
         self._annunciator = Annunciator(self._clock, self._timers, self._memory.rota)
         self._orders = Orders(self._site, rulebook, self._annunciator)
+        self._site_orders = SiteOrders(self._site, self._annunciator, self._memory.drills)
         self._heard: set[Watch] = set()
         for monitor in self._site.monitors.values():
             self._restore_edits(monitor)
@@ -109,6 +114,10 @@ class Engine:
     def dump(self) -> dict[str, bytes]:
         """All parts, without touching what ``changed`` will say."""
         return self._memory.dump(self._clock)
+
+    def on_call(self, policy: Policy, step: int) -> tuple[str, ...]:
+        """The people of a step, as the rota has them now."""
+        return self._annunciator.on_call(policy, step)
 
     def rule(self, rule_id: str) -> Rule:
         """The rule as it runs now, edits included.
@@ -188,7 +197,7 @@ class Engine:
             return
         self._work_off(clock.now if isinstance(note, Command) else clock.now - 1)
         if isinstance(note, Command):
-            self._orders.take(note)
+            (self._site_orders if self._site_orders.knows(note) else self._orders).take(note)
 
     def _work_off(self, limit: int) -> None:
         """Everything due by ``limit`` (steady ms), in order of due time, then of the rules."""

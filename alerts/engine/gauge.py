@@ -5,6 +5,7 @@ measure out, or None where the sample says nothing yet.
 """
 
 from collections.abc import Callable, Mapping
+from math import inf
 from statistics import median
 from types import MappingProxyType
 from typing import NamedTuple
@@ -131,6 +132,20 @@ def time_to_limit(frame: Frame, state: State | None, seen: Seen) -> Measured:
         # The interval holds "does not approach": noise alone is no danger.
         return after, FOREVER_H
     return after, min(FOREVER_H, left / steepest / HOUR_MS)
+
+
+def hours_left(limit: float, state: State | None, value: float) -> tuple[float, ...]:
+    """Hours to the limit: the least, by the middle slope, and the most; the most may be endless.
+
+    Empty without a slope towards the limit.
+    """
+    if not isinstance(state, Sloping) or (found := slope(state.course.points)) is None:
+        return ()
+    left, towards = abs(value - limit), -1 if state.side > 0 else 1
+    speeds = sorted((towards * one for one in found), reverse=True)
+    if speeds[1] <= 0:
+        return ()
+    return tuple(left / speed / HOUR_MS if speed > 0 else inf for speed in speeds)
 
 
 def stuck(frame: Frame, state: State | None, seen: Seen) -> Measured:

@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from alerts.rule import Rule, Severity
 
-PARTS = 1000
+PARTS = 500
 """A value is judged in this many parts of the channel's resolution, as an integer: finer than
-any instrument, coarser than the noise of binary fractions."""
+any instrument, coarser than the noise of binary fractions. Of a 32-bit float that is up to 256,
+so -196.1 at a resolution of 0.01 is on its limit, not beside it."""
+
 MOST = 1e300
 """A value of more parts than this, either way, is judged as if it had so many."""
-
 
 OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue"})
 """Kinds that watch for samples, or for time, instead of values."""

@@ -13,11 +13,13 @@ from alerts.engine.monitor import Monitor, RulePart
 from alerts.engine.parts import (
     CLOCK,
     DEVICE,
+    DRILLS,
     ROTA,
     RULE,
     RULEBOOK,
     ClockPart,
     DevicePart,
+    DrillPart,
     RotaPart,
     decoded,
     encoded,
@@ -57,12 +59,14 @@ class Memory:
         self._rulebook = encode(rulebook)
         self.clock = decoded(parts, CLOCK, ClockPart)
         self.rota: RotaPart = decoded(parts, ROTA, RotaPart) or {}
+        self.drills: DrillPart = decoded(parts, DRILLS, DrillPart) or {}
         before = rulebook_of(parts)
         self.previous = {} if before is None else {rule.id: rule for rule in before.rules}
         self._written: dict[str, bytes | None] = {}
         if parts.get(RULEBOOK) != self._rulebook:
             self._written[RULEBOOK] = self._rulebook
         self._rota = encoded(self.rota)
+        self._drills = encoded(self.drills)
         self._orphans: dict[str, RulePart] = {}
         for key in sorted(parts):
             if key.startswith(RULE):
@@ -83,6 +87,9 @@ class Memory:
         rota = encoded(self.rota)
         if rota != self._rota:
             written[ROTA] = self._rota = rota
+        drills = encoded(self.drills)
+        if drills != self._drills:
+            written[DRILLS] = self._drills = drills
         for monitor in monitors:
             written[RULE + monitor.base.id] = encoded(monitor.part())
         for watch in watches:
@@ -92,6 +99,7 @@ class Memory:
     def dump(self, clock: Clock) -> dict[str, bytes]:
         """All of it."""
         parts = {CLOCK: encoded(clock.part()), ROTA: encoded(self.rota), RULEBOOK: self._rulebook}
+        parts[DRILLS] = encoded(self.drills)
         for monitor in self._site.monitors.values():
             parts[RULE + monitor.base.id] = encoded(monitor.part())
         for watch in self._site.watches.values():

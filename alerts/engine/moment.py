@@ -28,7 +28,9 @@ class Moment:
     offset: int
     rule: Rule
     policy: Policy | None = None
-    on_call: Callable[[Policy, int], tuple[str, ...]] = lambda policy, step: policy.steps[step].to
+    on_call: Callable[[Policy, int], tuple[str, ...]] = lambda policy, step: (
+        policy.steps[step].people
+    )
     cause: str = ""
     severity: Severity | None = None
     since: int = 0

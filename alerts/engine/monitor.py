@@ -239,6 +239,13 @@ class Monitor:
             return Touched(self, self.level, ())
         return self.show(Event.FALSE, Sample(at=now, now=now))
 
+    def note_failed(self, now: int) -> Touched:
+        """What it waits for was done and failed: it has to be done again, now."""
+        self.done_at, self.awaited_at, self.changed = None, now, True
+        if self.level >= 0:
+            return Touched(self, self.level, ())
+        return self.show(Event.TRUE, Sample(at=now, now=now))
+
     def screen(self, sample: Sample) -> tuple[str, Touched]:
         """Why a sample is not to be trusted, empty if it is, and what that did to the filters.
 

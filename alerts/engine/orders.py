@@ -1,4 +1,4 @@
-"""What people order: acknowledge, take back, reset, edit, remove, and who is on call."""
+"""What people order of an alarm: acknowledge, take back, reset, edit, remove."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from alerts.engine.shelving import OF_DEVICES
 from alerts.engine.shelving import ORDERS as SHELVING
 from alerts.engine.signal import Trust
 from alerts.engine.site import Site
+from alerts.engine.site_orders import SITE_ORDERS
 from alerts.engine.watch import Channel
 from alerts.rule import Rule, Severity
 from alerts.rulebook import Rulebook, RuleError
@@ -39,10 +40,8 @@ class Orders:
         """Do it, or say why not; either carries the command's id."""
         if not command.by.strip():
             self._refuse(command, "it needs the name of a person")
-        elif command.verb == "rota":
-            self._set_rota(command)
         elif command.verb not in {*ORDERS, *SHELVING}:
-            known = ", ".join((*ORDERS, *SHELVING, "rota"))
+            known = ", ".join((*ORDERS, *SHELVING, *SITE_ORDERS))
             self._refuse(command, f"{command.verb!r} is not known here; known: {known}")
         else:
             monitors = self._meant(command)
@@ -118,7 +117,10 @@ class Orders:
         self._reconsider(monitor)
 
     def note_done(self, monitor: Monitor, command: Command) -> None:
-        """What an ``overdue`` rule waits for was done, ``at`` then (epoch ms) or just now."""
+        """What an ``overdue`` rule waits for was done, ``at`` then (epoch ms) or just now.
+
+        What was done and ``failed`` is overdue at once.
+        """
         moment = self.annunciator.moment(monitor, _act(command))
         at = command.arguments.get("at", "")
         when = int(at) - moment.offset if at.isdecimal() else moment.now
@@ -128,6 +130,10 @@ class Orders:
             telling.refuse(monitor.alarm, moment, "say with a note what was found")
         elif when > moment.now:
             telling.refuse(monitor.alarm, moment, "it cannot have been done in the future")
+        elif command.arguments.get("failed", "") == "true":
+            moment.say(monitor.alarm, What.DONE, why=moment.note, detail={"failed": "true"})
+            self.annunciator.apply(monitor.note_failed(moment.now), _act(command))
+            self.annunciator.keep(monitor)
         else:
             done = moment.clock(when)
             moment.say(monitor.alarm, What.DONE, since=when, why=moment.note, detail={"at": done})
@@ -193,21 +199,6 @@ class Orders:
         why = f"that was for occurrence {meant}; now it is {now}, which stays as it is"
         telling.refuse(monitor.alarm, self.annunciator.moment(monitor, _act(command)), why)
         return False
-
-    def _set_rota(self, command: Command) -> None:
-        policy = self.site.policies.get(command.target)
-        step = command.arguments.get("step", "")
-        if policy is None:
-            self._refuse(command, f"no policy is called {command.target!r}")
-        elif step not in map(str, range(len(policy.steps))):
-            self._refuse(command, f"policy {policy.id!r} has no step {step!r}")
-        else:
-            names = command.arguments.get("to", "").split(",")
-            people = tuple(name.strip() for name in names if name.strip())
-            rota = self.annunciator.rota
-            rota[policy.id] = {**rota.get(policy.id, {}), step: people}
-            why = f"step {step} of {policy.id!r}: {', '.join(people) or 'nobody'}"
-            self._say(command, What.ROTA, why)
 
     def _refuse(self, command: Command, why: str) -> None:
         self._say(command, What.REFUSED, why)

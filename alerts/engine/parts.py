@@ -11,6 +11,7 @@ from alerts.rule import Rule
 
 CLOCK = "clock"
 ROTA = "rota"
+DRILLS = "drills"
 RULEBOOK = "rulebook"
 RULE = "rule:"
 DEVICE = "device:"
@@ -38,6 +39,18 @@ class ClockPart(msgspec.Struct, frozen=True, array_like=True):
 
 RotaPart = dict[str, dict[str, tuple[str, ...]]]
 """Policy → step → the people that stand in for those of the policy."""
+
+
+class Drill(msgspec.Struct, frozen=True, array_like=True):
+    """The newest drill of a person on a channel, when it was sent and answered (epoch ms)."""
+
+    id: str
+    at: int
+    answered: int | None = None
+
+
+DrillPart = dict[str, Drill]
+"""Person and channel, on two lines → their newest drill."""
 
 DevicePart = dict[str, Signal]
 """Channel key → its quality and newest samples."""

@@ -4,10 +4,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from alerts.engine.filter import Found
+from alerts.engine.gauge import hours_left
 from alerts.engine.monitor import Monitor
 from alerts.rule import Rule
 from devices.duration import Duration
 from devices.units import STORED_UNIT
+
+FAR_H = 10_000.0
+"""Beyond it a time to a limit is no end."""
 
 
 def set_because(monitor: Monitor, level: int, found: Found) -> str:
@@ -49,10 +53,22 @@ def _rate(monitor: Monitor, found: Found) -> str:
     return f"changes by {found.value:.3g} {unit(monitor)} an hour over {monitor.rule.window}"
 
 
-def _time_to_limit(monitor: Monitor, found: Found) -> str:
-    hours = Duration(round(found.value * 3_600_000) // 60_000 * 60_000)
-    limit = f"{monitor.rule.limit or 0.0:g} {unit(monitor)}"
-    return f"may reach {limit} within {hours}" if hours else f"is about to reach {limit}"
+def _time_to_limit(monitor: Monitor, _found: Found) -> str:
+    limit = monitor.rule.limit or 0.0
+    value = None if monitor.channel is None else monitor.channel.signal.value
+    hours = () if value is None else hours_left(limit, monitor.gauge, value)
+    if not hours:
+        return f"is about to reach {limit:g} {unit(monitor)}"
+    least, middle, most = map(_span, hours)
+    return (
+        f"reaches {limit:g} {unit(monitor)} in about {middle}: {least} at the least, {most} at most"
+    )
+
+
+def _span(hours: float) -> str:
+    if hours > FAR_H:
+        return "no end"
+    return str(Duration(max(1, round(hours * 60)) * 60_000))
 
 
 def _evaporation(monitor: Monitor, found: Found) -> str:
@@ -82,7 +98,7 @@ def _spike(monitor: Monitor, _found: Found) -> str:
 
 def _overdue(monitor: Monitor, _found: Found) -> str:
     if monitor.done_at is None:
-        return f"has never been done; it is to be done every {monitor.rule.every}"
+        return f"has never been done, or failed; it is to be done every {monitor.rule.every}"
     return f"was last done longer than {monitor.rule.every} ago"
 
 

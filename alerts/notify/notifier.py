@@ -1,6 +1,6 @@
 """What the outbox asks of a channel: hand one message over, or say whether to try again."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -25,6 +25,14 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     occurrence: int | None = None
     may_repeat: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody is to act: it rings as loud as the channel can.
+
+        The list of a hand-over stands for pages, and a drill has to take their way.
+        """
+        return self.kind in {"page", "handover", "drill"}
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,4 +78,36 @@ class Notifier(Protocol):
             TemporaryError: not now.
             PermanentError: not on this channel.
         """
+        ...
+
+
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """What a provider that is asked says of a message it took.
+
+    ``delivered`` is None while nobody knows. ``acknowledged_by`` is the address of who acknowledged
+    with the provider, ``acknowledged_at`` when, in epoch ms; None where nobody did.
+    ``over``: nothing more will be heard of it.
+    """
+
+    delivered: bool | None = None
+    acknowledged_by: str = ""
+    acknowledged_at: int | None = None
+    over: bool = False
+
+
+@runtime_checkable
+class Receipts(Protocol):
+    """What a channel can do beside, where its provider must be asked what became of a message."""
+
+    async def poll(self, provider_id: str) -> Word:
+        """Ask, within a bounded time.
+
+        Raises:
+            TemporaryError: no answer now.
+            PermanentError: the provider knows no such message.
+        """
+        ...
+
+    async def cancel(self, provider_id: str) -> None:
+        """Stop what the provider still repeats; errors as of ``poll``."""
         ...

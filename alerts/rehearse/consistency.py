@@ -8,6 +8,7 @@ from alerts.rehearse.script import POINTS, silenced, step_of, written
 from alerts.rehearse.story import Event, Provider, Story, StoryChannel
 from alerts.rehearse.timeline import clock
 from alerts.rule import Rule, Severity
+from alerts.transition import DRILL
 from devices.quality import Quality
 from devices.units import STORED_UNIT
 
@@ -15,7 +16,7 @@ OLDEST = 2000
 """Samples from before this year are taken for those of a clock that was never set."""
 
 _ORDERS = ("ack", "unack", "reset", "remove", "unshelve")
-_SILENCING = ("shelve", "suppress", "out_of_service", "in_service")
+_ACTS = ("done", "shelve", "suppress", "out_of_service", "in_service")
 
 
 class Mistake(NamedTuple):
@@ -100,9 +101,10 @@ def _orders(story: Story, event: Event, rules: Collection[str]) -> Iterator[str]
     for verb in _ORDERS:
         order = getattr(event, verb)
         if order is not None:
-            yield from unknown("rule", order.rule, rules)
+            drilled = verb == "ack" and order.rule.startswith(DRILL)
+            yield from () if drilled else unknown("rule", order.rule, rules)
             yield from no_severity(order.severity)
-    for verb in _SILENCING:
+    for verb in _ACTS:
         order = getattr(event, verb)
         if order is not None:
             devices = {channel.id.partition(".")[0] for channel in story.channel}
@@ -110,6 +112,14 @@ def _orders(story: Story, event: Event, rules: Collection[str]) -> Iterator[str]
             yield from unknown("rule", order.rule, (*rules, *sorted(named)))
     if event.edit is not None:
         yield from _edit(event.edit, rules)
+    yield from _site_orders(story, event)
+
+
+def _site_orders(story: Story, event: Event) -> Iterator[str]:
+    if event.drill is not None:
+        ways = {person.id: person.channels for person in story.people}
+        yield from unknown("person", event.drill.person, ways)
+        yield from unknown("channel", event.drill.channel, ways.get(event.drill.person, ()))
     if event.rota is not None:
         steps = {policy.id: len(policy.steps) for policy in story.policy}
         yield from unknown("policy", event.rota.policy, steps)

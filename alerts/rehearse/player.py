@@ -38,8 +38,8 @@ MEMORY = Path(":memory:")
 """Where SQLite keeps what need not outlive its connection."""
 
 _FOR_THE_CORE = frozenset(
-    {"ack", "unack", "reset", "remove", "edit", "rota", "receipt"}
-    | {"shelve", "unshelve", "suppress", "out_of_service", "in_service"}
+    {"ack", "unack", "reset", "remove", "edit", "done", "rota", "drill"}
+    | {"receipt", "shelve", "unshelve", "suppress", "out_of_service", "in_service"}
 )
 """Verbs that somebody has to be there for."""
 
@@ -208,14 +208,20 @@ class Stage:
             rota = event.rota
             to = {"step": str(rota.step), "to": ",".join(rota.to)}
             self._command("rota", rota.policy, rota.by, to)
+        if event.drill is not None:
+            drill = event.drill
+            self._command("drill", drill.person, drill.by, {"channel": drill.channel})
 
     def _quieten(self, event: Event) -> None:
-        """Who or what keeps an alarm from paging."""
+        """What is done beside acknowledging: checks, and what keeps an alarm from paging."""
         if (shelve := event.shelve) is not None:
             span = {} if shelve.for_ is None else {"for": str(shelve.for_)}
             once = {"one_shot": "true"} if shelve.one_shot else {}
             to = {"reason": shelve.reason, **span, **once}
             self._command("shelve", shelve.rule, shelve.by, to)
+        if (done := event.done) is not None:
+            to = {"note": done.note, "failed": "true" if done.failed else ""}
+            self._command("done", done.rule, done.by, to)
         if (suppress := event.suppress) is not None:
             to = {"on": "true" if suppress.on else "false", "reason": suppress.reason}
             self._command("suppress", suppress.rule, suppress.by, to, via=LOGIC)
@@ -294,7 +300,9 @@ class Stage:
             store = await stack.enter_async_context(WatchedStore(self._path, self._recorder))
             saved = await store.load()
             engine = self._engine = Engine(self._book, saved.parts)
-            directory = Directory(self._story.people, self._story.policy, _finder(engine))
+            directory = Directory(
+                self._story.people, self._story.policy, _finder(engine), on_call=engine.on_call
+            )
             outbox = self._outbox = Outbox(
                 store,
                 self._channels(),

@@ -23,6 +23,10 @@ _WORD = {
     Notice.CORRECTION: "correction",
     Notice.ALL_CLEAR: "all_clear",
     Notice.CLOSED: "closed",
+    Notice.HANDOVER: "handover",
+    Notice.DIGEST: "digest",
+    Notice.DRILL: "drill",
+    Notice.SYSTEM: "system",
 }
 _ENDS = {state: state.value for state in (Delivery.DELIVERED, Delivery.FAILED, Delivery.CANCELLED)}
 _ENDS[Delivery.EXPIRED] = "expired"

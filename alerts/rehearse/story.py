@@ -73,6 +73,15 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     note: str = ""
 
 
+class Done(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an overdue rule waits for was done; with ``failed`` it is to be done again at once."""
+
+    rule: str
+    by: str
+    note: str = ""
+    failed: bool = False
+
+
 class Shelve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shelve an alarm for so long; ``one_shot`` ends with its next return, if that is earlier."""
 
@@ -108,6 +117,14 @@ class Rota(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     step: int
     to: tuple[str, ...]
     by: str = "rota"
+
+
+class Drill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A drill to a person on one of their channels."""
+
+    person: str
+    channel: str
+    by: str = "drill"
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +165,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     suppress: Suppress | None = None
     out_of_service: OutOfService | None = None
     in_service: Order | None = None
+    done: Done | None = None
     rota: Rota | None = None
+    drill: Drill | None = None
     provider: Provider | None = None
     receipt: Receipt | None = None
     clock_step: str | None = None
@@ -251,7 +270,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     @property
     def people(self) -> tuple[Person, ...]:
         """Everybody who can be paged; who is only named in a policy has one channel, ``sms``."""
-        named = [name for p in self.policy for step in p.steps for name in step.to]
+        named = [name for p in self.policy for step in p.steps for name in step.people]
         named += [name for p in self.policy for name in p.fallback]
         named += [name for event in self.event if event.rota for name in event.rota.to]
         known = {person.id for person in self.person}

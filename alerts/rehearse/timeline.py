@@ -65,7 +65,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 _IN_HEAD = frozenset({"at", "what", "rule", "occurrence", "detail", "channel"})
 
-HANDED = frozenset({"page", "notice", "all_clear", "closed", "correction", "retry"})
+HANDED = frozenset(
+    {"page", "notice", "all_clear", "closed", "correction", "retry", "handover", "digest", "drill"}
+)
 """Entries of messages at the moment in which a provider is asked to take them."""
 
 DELIVERY = frozenset({"delivered", "failed", "cancelled", "expired"})

@@ -15,7 +15,7 @@ import msgspec
 from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
 from alerts.schema import StoreError
-from culturewatch import paths
+from culturewatch import own_state, paths
 from culturewatch.simulated import simulated_site
 from culturewatch.site import Site, load
 from devices.scan import Scan
@@ -214,11 +214,13 @@ def core(site: Site, name: str = "core") -> AbstractContextManager[Program]:
 
 
 def heard(site: Site) -> set[str]:
-    """The devices of which the journal has a value."""
+    """The devices of which the journal has a value; the system itself is none of them."""
     return {
         entry.device
         for _, entry in logged(site)
-        if isinstance(entry, Scan) and any(value is not None for value in entry.values)
+        if isinstance(entry, Scan)
+        and entry.device != own_state.DEVICE
+        and any(value is not None for value in entry.values)
     }
 
 

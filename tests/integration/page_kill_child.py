@@ -14,12 +14,11 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import httpx
-
 from alerts import configuration
 from alerts.channel import ChannelSpec
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
+from alerts.notify.http import open_http
 from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Notifier
 from alerts.notify.webhook import WebhookNotifier
@@ -99,7 +98,7 @@ class Core:
             opened = stack.enter_async_context
             journal = await opened(Journal(self.folder, group_ms=1))
             store = await opened(AlarmStore(self.folder / "alarms.db"))
-            client = await opened(httpx.AsyncClient(trust_env=False))
+            client = await opened(open_http())
             ways: dict[str, Notifier] = {
                 "mail": MailNotifier(self.server),
                 "webhook": WebhookNotifier(client, "secret"),

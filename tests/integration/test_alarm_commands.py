@@ -8,7 +8,7 @@ import pytest
 
 from culturewatch.site import Site
 from simulators.scenario import Door
-from tests.integration.laboratory import core, heard, lay_out, rooms, until
+from tests.integration.laboratory import core, heard, history, lay_out, rooms, until
 from tests.integration.test_cli import typed
 
 RULE = "inc1-door-open"
@@ -66,6 +66,55 @@ async def test_people_shelve_acknowledge_and_take_out_of_service(site: Site) -> 
 def site_state(site: Site) -> str:
     said = json.loads(typed("alarm", "list", "--all", "--json", "--site", str(site.path))[1])
     return str(next(one["state"] for one in said if one["rule"] == RULE))
+
+
+MAPPING = """
+[[rule]]
+id = "{device}-mapping"
+channel = "inc*.temperature"
+kind = "overdue"
+every = "180d"
+severity = "low"
+policy = "standard"
+cause = "Nobody has checked lately that this probe is in this incubator."
+consequence = "A probe in the wrong place watches the wrong cells."
+action = "culturewatch alarm warm-touch"
+respond_within = "7d"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("warmed", "code", "told", "whats"),
+    [
+        ("inc2", 0, "the probe that was warmed is the one that moved", ["set", "done", "clear"]),
+        # Another one moves instead, as if somebody had swapped them.
+        ("inc1", 1, "another probe moved", ["set", "done"]),
+    ],
+)
+async def test_a_warm_touch_tells_the_right_probe_from_a_swapped_one(
+    warmed: str, code: int, told: str, whats: list[str], site: Site
+) -> None:
+    (site.rules / "mapping.toml").write_text(MAPPING)
+    async with rooms(site) as hardware:
+        with core(site) as running:
+            await until(lambda: {"inc1", "inc2"} <= heard(site), why=lambda: running.said)
+            await until(lambda: "set" in happened(site), why=lambda: running.said)
+            spans = ("--still", "2s", "--for", "8s", "--by", "S")
+            checking = asyncio.create_task(alarm("warm-touch", "inc2-mapping", *spans))
+            await asyncio.sleep(3)
+            hardware.act(Door(device=warmed, open=True))
+            ended, said = await checking
+            assert told in said
+            assert ended == code
+            assert [what for what in happened(site) if what in {"set", "done", "clear"}] == whats
+
+
+def happened(site: Site) -> list[str]:
+    """What the history has of the check of incubator 2."""
+    return [
+        one.transition.what.value for one in history(site) if one.transition.rule == "inc2-mapping"
+    ]
 
 
 async def test_what_no_core_answers_is_kept_and_said_to_be(

@@ -354,11 +354,13 @@ async def test_a_device_that_never_speaks_and_one_that_stops_are_told_as_no_answ
 ) -> None:
     topics = subscriptions(freezer(), "stops", "never", period_ms=200)
     async with journal_in(tmp_path) as journal:
+        # One clock for both: the periods are granted from when the collector was made.
+        watch = clock()
+        began = watch.now()
         collector = MqttCollector(
-            settings(mosquitto.host, mosquitto.port, protocol=protocol), topics, journal, clock()
+            settings(mosquitto.host, mosquitto.port, protocol=protocol), topics, journal, watch
         )
         async with running(collector):
-            began = clock().now()
             await until(lambda: collector.stats.connected)
             for sequence in range(10):
                 await publish(mosquitto.host, mosquitto.port, "lab/stops", [message(sequence)])

@@ -12,8 +12,9 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "httpx", "influxdb_client", "itsdangerous", "jinja2"),
-    *("matplotlib", "paho", "pymodbus", "uvicorn"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "httpx", "icalendar", "influxdb_client"),
+    *("itsdangerous", "jinja2", "matplotlib", "paho", "pymodbus", "recurring_ical_events"),
+    "uvicorn",
 )
 
 

@@ -25,6 +25,7 @@ from alerts.service import AlarmService
 from alerts.store import AlarmStore
 from alerts.transition import What
 from culturewatch.alarming import _judged_by_the_rules_of_then
+from culturewatch.troubles import Troubles
 from devices.duration import parse
 from storage.entry import ClockStep, Command, Entry, Started, Tick
 from storage.journal import Journal
@@ -78,7 +79,7 @@ class Life:
     async def run(self, journal: Journal, store: AlarmStore, book: Rulebook) -> None:
         """One core, from its start to its end; what it did after its last commit is lost."""
         saved = await _judged_by_the_rules_of_then(
-            site_in(self.folder), book, journal=journal, store=store
+            site_in(self.folder), book, journal=journal, store=store, troubles=Troubles()
         )
         engine = Engine(book, saved.parts)
         configuration.keep(self.folder, book)

@@ -18,6 +18,7 @@ CHANNELS = [
     for name in ("inc1.temperature", "inc2.temperature", "room.temperature", "inc1.oxygen")
 ]
 POLICY = Policy(id="standard", steps=(Step(after=Duration(0), to=("A",)),))
+HOUR = parse("1h")
 HOT = Rule(id="hot", channel="inc1.temperature", kind="high", limit=38.0, policy="standard")
 GOOD = """
 [[rule]]
@@ -164,6 +165,43 @@ def test_in_a_story_it_need_not() -> None:
             "go on falling",
             id="low steps",
         ),
+        pytest.param({"suppress_by": "ghost"}, "there is no such rule", id="no suppressor"),
+        pytest.param(
+            {"suppress_by": "hot", "suppress_cap": HOUR}, "does not suppress itself", id="itself"
+        ),
+        pytest.param({"flapping": 5}, "go together", id="flapping without window"),
+        pytest.param({"flapping": 2, "flapping_window": HOUR}, "at least 3", id="flapping soon"),
+        pytest.param({"kind": "rate"}, "need the window", id="rate without window"),
+        pytest.param({"kind": "rate", "limit": 0.0, "window": HOUR}, "is no limit", id="no rate"),
+        pytest.param(
+            {"kind": "rate", "window": Duration(119_999)}, "at least 2m", id="window too short"
+        ),
+        pytest.param(
+            {"kind": "time-to-limit", "window": HOUR, "deadband": 1.0},
+            "within goes with time-to-limit rules",
+            id="no horizon",
+        ),
+        pytest.param(
+            {"kind": "time-to-limit", "window": HOUR, "within": HOUR, "deadband": 0.0},
+            "need a deadband",
+            id="no refill",
+        ),
+        pytest.param(
+            {"kind": "evaporation", "limit": 1.0, "window": HOUR, "deadband": 1.0},
+            "greater than 1",
+            id="ratio",
+        ),
+        pytest.param({"kind": "spike", "limit": 0.0}, "greater than 0", id="no jump"),
+        pytest.param({"kind": "difference"}, "look at 1 other channels", id="apart from none"),
+        pytest.param(
+            {"kind": "disagreement", "against": ("inc1.oxygen",)},
+            "look at 2 to 6 other channels",
+            id="one other",
+        ),
+        pytest.param({"against": ("inc9.x",)}, "no channel 'inc9.x'", id="unknown other"),
+        pytest.param({"against": ("inc1.temperature",)}, "not the rule's own", id="against itself"),
+        pytest.param({"kind": "overdue"}, "every goes with overdue rules", id="never due"),
+        pytest.param({"every": HOUR}, "every goes with overdue rules", id="every"),
         pytest.param(
             {"kind": "discrete", "steps": (Limit(limit=39.0, severity="critical"),)},
             "has no steps",

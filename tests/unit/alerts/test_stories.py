@@ -168,7 +168,7 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
         ("resolution = 0.01", "resolution = 0.0", "channel[0].resolution: a resolution is greater"),
         ("[[rule]]", COPY, "channel[1].id: 'inc1.temperature' stands twice"),
         ("limit = 38.0\n", "", ":12: rule 'inc1-temp-high': a high rule needs a limit"),
-        ('kind = "high"', 'kind = "rate"', "a rate rule needs the window over which it looks"),
+        ('kind = "high"', 'kind = "rate"', "rate rules need the window over which they look"),
         ("deadband", 'suppress_by = "x"\ndeadband', "suppress_by names 'x', and there is no such"),
         ("sample = {", 'kill_at = "lunch" #', "no kill point 'lunch'; known: after-commit, after-"),
         (

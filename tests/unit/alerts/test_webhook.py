@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-import httpx
 import pytest
 
+from alerts.notify.http import open_http
 from alerts.notify.notifier import Message, PermanentError, QuotaError, TemporaryError
 from alerts.notify.webhook import WebhookNotifier, signature
 
@@ -68,9 +68,9 @@ async def hooked(
 ) -> AsyncIterator[tuple[WebhookNotifier, Message]]:
     server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with open_http(timeout_s=timeout_s) as http:
         yield (
-            WebhookNotifier(client, "s3cret", timeout_s=timeout_s, now_s=lambda: NOW + 0.9),
+            WebhookNotifier(http, "s3cret", now_s=lambda: NOW + 0.9),
             page(f"http://127.0.0.1:{port}/hook?key=private"),
         )
     server.close()
@@ -166,8 +166,8 @@ async def test_whom_nobody_answers_for_has_nothing() -> None:
     async with hooked(Receiver("200 OK")) as (_, message):
         pass
     with pytest.raises(TemporaryError) as refused:
-        async with httpx.AsyncClient(trust_env=False) as client:
-            await WebhookNotifier(client, "s3cret").send(message)
+        async with open_http() as http:
+            await WebhookNotifier(http, "s3cret").send(message)
     assert not refused.value.perhaps_taken
 
 
@@ -184,9 +184,9 @@ async def test_whom_nobody_answers_for_has_nothing() -> None:
     ],
 )
 async def test_what_is_no_url_is_final(address: str) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with open_http() as http:
         with pytest.raises(PermanentError, match="webhook of A"):
-            await WebhookNotifier(client, "s3cret").send(page(address))
+            await WebhookNotifier(http, "s3cret").send(page(address))
 
 
 async def test_what_the_url_holds_is_not_told() -> None:

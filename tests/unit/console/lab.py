@@ -26,6 +26,7 @@ from console.view import Equipment, wall_clock_ms
 from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Layout, Scan, absent
+from storage.entry import Command
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
 
@@ -130,14 +131,16 @@ class Core:
 
 
 @asynccontextmanager
-async def core(data: Path, rules: Sequence[Rule] = (RULE,)) -> AsyncIterator[Core]:
+async def core(
+    data: Path, rules: Sequence[Rule] = (RULE,), people: Sequence[Person] = PEOPLE
+) -> AsyncIterator[Core]:
     """A core without collector and sender of pages."""
     book = Rulebook(rules=tuple(rules), policies=(POLICY,), channels=CHANNELS)
-    people = Directory(PEOPLE, (POLICY,), {rule.id: rule for rule in rules}.get)
+    directory = Directory(people, (POLICY,), {rule.id: rule for rule in rules}.get)
     async with Journal(data, group_ms=1) as journal, AlarmStore(data / "alarms.db") as store:
         saved = await store.load()
         service = AlarmService(
-            journal, Engine(book, saved.parts), store, people, cursor=saved.cursor
+            journal, Engine(book, saved.parts), store, directory, cursor=saved.cursor
         )
         task = asyncio.create_task(service.run(), name="service")
         try:
@@ -191,4 +194,8 @@ def state_of(data: Path, rule: str = RULE.id) -> str:
 def waiting(data: Path) -> list[str]:
     """Who has acknowledged what the core has not taken yet."""
     with Inbox(data) as inbox:
-        return [f"{command.verb} {command.target} by {command.by}" for command in inbox.take()]
+        return [
+            f"{act.verb} {act.target} by {act.by}"
+            for act in inbox.take()
+            if isinstance(act, Command)
+        ]

@@ -39,14 +39,14 @@ async def test_a_step_of_the_clock_waits_for_room_and_goes_before_what_is_stampe
 ) -> None:
     async with full_with_two(tmp_path) as journal:
         room = collectors(journal, Troubles())
-        room._deliver(scan(0))
-        room._deliver(scan(1))
+        room.deliver(scan(0))
+        room.deliver(scan(1))
         room.clock._offset -= HOUR_MS
         room.clock.now()
-        room._deliver(scan(2))
+        room.deliver(scan(2))
         assert room.refused == 1
         await until_it_has(journal, 2)
-        room._deliver(scan(3))
+        room.deliver(scan(3))
         await until_it_has(journal, 4)
     with JournalReader(tmp_path) as reader:
         entries = [entry for _, entry in reader.entries(0)]
@@ -63,12 +63,12 @@ async def test_that_readings_are_lost_is_told_once_an_episode(
     async with full_with_two(tmp_path) as journal:
         room = collectors(journal, troubles)
         for n in range(5):
-            room._deliver(scan(n))
+            room.deliver(scan(n))
         assert (room.refused, len(troubles.newest)) == (3, 1)
         monkeypatch.setattr(collecting, "EPISODE_S", 0.0)
         await until_it_has(journal, 2)
         for n in range(3):
-            room._deliver(scan(n))
+            room.deliver(scan(n))
         assert (room.refused, len(troubles.newest)) == (4, 2)
         await until_it_has(journal, 4)
     assert all("readings are being LOST" in line for line in troubles.newest)

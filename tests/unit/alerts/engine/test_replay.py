@@ -148,7 +148,18 @@ def journals(draw: st.DrawFn) -> list[Entry]:
             verb = "ack"
             arguments = draw(st.sampled_from([{}, {"occurrence": "1"}, {"severity": "medium"}]))
             if kind == "order":
-                verb = draw(st.sampled_from(["unack", "reset", "edit", "remove", "rota", "dance"]))
+                orders = [
+                    "unack",
+                    "reset",
+                    "edit",
+                    "remove",
+                    "rota",
+                    "rota",
+                    "drill",
+                    "tell",
+                    "dance",
+                ]
+                verb = draw(st.sampled_from(orders))
                 arguments = draw(
                     st.sampled_from(
                         [
@@ -161,6 +172,8 @@ def journals(draw: st.DrawFn) -> list[Entry]:
                             {"re_alarm": ""},
                             {"latching": "true"},
                             {"step": "0", "to": ""},
+                            {"step": "0", "to": "C"},
+                            {"channel": "sms", "text": "a gap"},
                         ]
                     )
                 )

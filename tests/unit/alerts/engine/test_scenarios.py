@@ -1,5 +1,6 @@
 """The hard scenarios of facts/alarms.md part D, by number, through the engine's public door."""
 
+import struct
 from decimal import Decimal
 
 import pytest
@@ -106,6 +107,15 @@ def test_06_a_part_of_the_resolution_away_is_on_the_other_side(kind: str, limit:
     assert limits.sides(limit - sign * 0.00002) == (Side.INSIDE,)
     assert limits.sides(limit - sign * 0.29998) == (Side.INSIDE,)
     assert limits.sides(limit - sign * 0.3) == (Side.FALSE,)
+
+
+@pytest.mark.parametrize("limit", [-196.1, -150.1, 37.7, 199.9, 255.9])
+@pytest.mark.parametrize("kind", ["high", "low"])
+def test_06_a_limit_that_came_as_a_32_bit_float_is_exactly_on_it(kind: str, limit: float) -> None:
+    (decoded,) = struct.unpack(">f", struct.pack(">f", limit))
+    assert decoded != limit
+    limits = compiled(replace(HOT, kind=kind, limit=limit, deadband=0.3), 0.01)
+    assert limits.sides(decoded) == (Side.TRUE,)
 
 
 def test_07_inside_the_deadband_stays_active() -> None:

@@ -1,0 +1,129 @@
+"""``culturewatch drill``: whether an alarm would reach everybody, on every channel."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, person
+from culturewatch.cli_rota import AsJson, say_answer, send
+from culturewatch.faults import FAILED, told
+from culturewatch.site import Site, SiteError, load
+
+if TYPE_CHECKING:
+    from alerts.drills import Standing
+
+drill_commands = typer.Typer(
+    invoke_without_command=True, help="Send marked drills, and see who answered them."
+)
+
+
+@drill_commands.callback()
+def drill(
+    context: typer.Context,
+    *,
+    only: Annotated[str, typer.Option("--person", help="only this one; default: everybody")] = "",
+    channel: Annotated[str, typer.Option(help="only on this one; default: all")] = "",
+    note: Annotated[str, typer.Option(help="why; it stands in the message")] = "",
+    by: By = "",
+    as_json: AsJson = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Send a drill to everybody on each of their channels, through the path of a real alarm."""
+    if context.invoked_subcommand is not None:
+        return
+    from culturewatch.order import order  # noqa: PLC0415 # only this command needs them
+    from storage.inbox import InboxError  # noqa: PLC0415
+
+    done, listening = True, True
+    with told(InboxError):
+        loaded, ordering = load(site), person(by)
+        for who, way in _ways(loaded, only, channel):
+            arguments = {"channel": way, "note": note or f"ordered by {ordering}"}
+            answer = order(loaded, "drill", who, by=ordering, arguments=arguments, wait=listening)
+            # Who does not answer once need not be waited for again.
+            listening = answer is not None
+            done = say_answer(f"drill {who} by {way}", answer, as_json=as_json) and done
+    if not done:
+        raise SystemExit(FAILED)
+
+
+@drill_commands.command("list")
+def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
+    """Print who has answered a drill lately. Exit 1 when somebody has not."""
+    from alerts.schema import StoreError  # noqa: PLC0415 # only this command needs it
+
+    with told(StoreError):
+        found = _standings(load(site))
+    if as_json:
+        _say(msgspec.json.encode([_shown(one) for one in found]).decode())
+    else:
+        for one in found:
+            newest = "" if one.newest is None or not one.newest.error else f": {one.newest.error}"
+            _say(f"{one.person}  {one.channel}  {one.word}{newest}")
+    if not all(one.proven for one in found):
+        raise SystemExit(FAILED)
+
+
+@drill_commands.command()
+def answer(
+    drill: Annotated[str, typer.Argument(metavar="ID", help="as `drill list --json` prints it")],
+    by: Annotated[str, typer.Option("--by", help="the person that it was for")],
+    *,
+    as_json: AsJson = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Answer a drill that came without a link."""
+    from alerts.transition import DRILL  # noqa: PLC0415 # only this command needs it
+    from storage.inbox import InboxError  # noqa: PLC0415
+
+    with told(InboxError):
+        send(load(site), "ack", f"{DRILL}{drill}", {}, by=by, as_json=as_json)
+
+
+def _ways(site: Site, person: str, channel: str) -> list[tuple[str, str]]:
+    ways = [
+        (one.id, way)
+        for one in site.file.person
+        for way in one.channels
+        if person in {"", one.id} and channel in {"", way}
+    ]
+    if not ways:
+        raise SiteError([f"nobody is reached so: person {person!r}, channel {channel!r}"])
+    return ways
+
+
+def _standings(site: Site) -> "tuple[Standing, ...]":
+    from alerts.drills import drilled, standings  # noqa: PLC0415 # they need the store
+    from alerts.schema import open_read_only  # noqa: PLC0415
+    from culturewatch import paths  # noqa: PLC0415
+    from culturewatch.on_call import drills_wanted  # noqa: PLC0415
+
+    path = paths.alarms(site.data)
+    drills = []
+    if path.exists():
+        db = open_read_only(path)
+        try:
+            drills = drilled(db)
+        finally:
+            db.close()
+    now = time.time_ns() // 1_000_000
+    return standings(site.file.person, drills, drills_wanted(site), now=now)
+
+
+def _shown(one: "Standing") -> dict[str, object]:
+    """Names for every value: the drills are tuples where nobody else reads them."""
+    return {
+        "person": one.person,
+        "channel": one.channel,
+        "standing": one.word,
+        "proven": one.proven,
+        "newest": None if one.newest is None else one.newest._asdict(),
+        "answered": None if one.answered is None else one.answered._asdict(),
+    }
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,99 @@
+"""The system watched as a device of its own, so that rules, pages and records know its faults."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from alerts.channel import ChannelSpec
+from devices.scan import Layout, Scan
+from storage.influx import ForwarderStatus
+from storage.stats import JournalStats
+
+DEVICE = "culturewatch"
+"""The id under which it is watched; no other device may have it."""
+
+NAME = "culturewatch itself"
+PERIOD_MS = 10_000
+
+_CHANNELS = (
+    ("journal_fill", "share", 0.1, (0.0, 100.0)),
+    ("disk_wait", "duration", 0.001, None),
+    ("forwarding_behind", "duration", 0.001, None),
+    ("quarantined", "count", 1.0, None),
+    ("lost", "count", 1.0, None),
+    ("page_wait", "duration", 0.001, None),
+    ("clock_unsure", "state", 1.0, (0.0, 1.0)),
+)
+LAYOUT = Layout(
+    DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
+)
+
+
+class OwnState(msgspec.Struct, frozen=True, kw_only=True):
+    """What the core knows of itself at an instant; counts are those since its start.
+
+    ``quarantined`` are messages and lines that nobody could read or that InfluxDB refused,
+    ``lost`` readings that the journal could not take. ``page_wait_ms`` is the age of the oldest
+    page that no provider has taken.
+    """
+
+    journal: JournalStats
+    forwarding: ForwarderStatus | None
+    quarantined: int
+    lost: int
+    page_wait_ms: int
+    clock_unsure: bool
+
+
+def channel_specs() -> tuple[ChannelSpec, ...]:
+    """Its channels as the alarm engine must know them."""
+    return tuple(
+        ChannelSpec(
+            id=f"{DEVICE}.{key}",
+            quantity=quantity,
+            period_ms=PERIOD_MS,
+            resolution=resolution,
+            range=range_,
+        )
+        for key, quantity, resolution, range_ in _CHANNELS
+    )
+
+
+def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
+    """The state as a scan at ``at`` (epoch ms); counts are those since ``before``."""
+    quarantined = state.quarantined - (before.quarantined if before else 0)
+    lost = state.lost - (before.lost if before else 0)
+    behind_ms = state.forwarding.behind_ms if state.forwarding is not None else 0
+    values = (
+        100 * state.journal.fill,
+        state.journal.oldest_pending_ms / 1000,
+        behind_ms / 1000,
+        float(max(0, quarantined)),
+        float(max(0, lost)),
+        state.page_wait_ms / 1000,
+        float(state.clock_unsure),
+    )
+    return Scan(LAYOUT, at, at, values, bytes(len(values)))
+
+
+async def watch(
+    look: Callable[[], Awaitable[OwnState]],
+    deliver: Callable[[Scan], None],
+    now: Callable[[], int],
+) -> None:
+    """Look each period and deliver what there is; only cancellation ends this.
+
+    A core that is too busy to look is heard of by its silence.
+    """
+    before: OwnState | None = None
+    while True:
+        state = await look()
+        deliver(scan_of(state, before, now()))
+        before = state
+        await asyncio.sleep(PERIOD_MS / 1000)
+
+
+def quarantined(journal: JournalStats, forwarding: ForwarderStatus | None) -> int:
+    """All that was put aside since the start."""
+    return journal.quarantined + (forwarding.quarantined if forwarding is not None else 0)

@@ -1,0 +1,94 @@
+"""The system as a device of its own: what its scans say."""
+
+import asyncio
+
+from msgspec.structs import replace
+
+from culturewatch.own_state import DEVICE, LAYOUT, OwnState, channel_specs, scan_of, watch
+from devices.scan import Scan
+from devices.units import STORED_UNIT
+from storage.influx import ForwarderStatus
+from storage.stats import JournalStats
+
+JOURNAL = JournalStats(
+    last=1_000,
+    entries=900,
+    duplicates=0,
+    conflicts=0,
+    quarantined=2,
+    damaged=0,
+    commits=10,
+    pending=3,
+    oldest_pending_ms=2_500,
+    bytes=70_000,
+    fill=0.715,
+    start_s=0.01,
+    trouble="",
+)
+BEHIND = ForwarderStatus(
+    behind=10,
+    behind_ms=7_200_000,
+    lines_written=0,
+    quarantined=1,
+    expired=0,
+    requests=0,
+    in_flight=0,
+    trouble="refused",
+)
+STATE = OwnState(
+    journal=JOURNAL,
+    forwarding=BEHIND,
+    quarantined=3,
+    lost=5,
+    page_wait_ms=61_000,
+    clock_unsure=True,
+)
+NOON = 1_767_614_400_000
+
+
+def values(scan: Scan) -> dict[str, float | None]:
+    return dict(zip(scan.layout.keys, scan.values, strict=True))
+
+
+def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
+    assert values(scan_of(STATE, None, NOON)) == {
+        "journal_fill": 71.5,
+        "disk_wait": 2.5,
+        "forwarding_behind": 7_200.0,
+        "quarantined": 3.0,
+        "lost": 5.0,
+        "page_wait": 61.0,
+        "clock_unsure": 1.0,
+    }
+
+
+def test_what_is_counted_counts_since_the_scan_before() -> None:
+    later = replace(STATE, quarantined=4, lost=5)
+    found = values(scan_of(later, STATE, NOON))
+    assert (found["quarantined"], found["lost"]) == (1.0, 0.0)
+
+
+def test_a_site_that_forwards_nothing_is_not_behind() -> None:
+    found = values(scan_of(replace(STATE, forwarding=None), None, NOON))
+    assert found["forwarding_behind"] == 0.0
+
+
+def test_its_channels_are_what_its_scans_hold() -> None:
+    specs = channel_specs()
+    assert [spec.id for spec in specs] == [f"{DEVICE}.{key}" for key in LAYOUT.keys]
+    assert {spec.quantity for spec in specs} <= set(STORED_UNIT)
+
+
+async def test_it_looks_at_once_and_stamps_with_the_clock_of_the_readings() -> None:
+    delivered: list[Scan] = []
+
+    async def look() -> OwnState:
+        return STATE
+
+    task = asyncio.create_task(watch(look, delivered.append, lambda: NOON), name="own state")
+    async with asyncio.timeout(5):
+        while not delivered:  # noqa: ASYNC110 # any scan will do
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    assert [(scan.at, scan.device) for scan in delivered] == [(NOON, "culturewatch")]
