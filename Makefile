@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test order-test lock clean
+.PHONY: demo test kill-test page-kill-test order-test lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -11,6 +11,9 @@ test: .venv/ready-dev ## every check and test; missing real services are named
 
 kill-test: .venv/ready-dev ## kill the collector N times under load and look for losses
 	CULTUREWATCH_KILLS=$(or $(N),1000) $(BIN)/python -m pytest -q -s --timeout 7200 tests/integration/test_kill.py
+
+page-kill-test: .venv/ready-dev ## kill the core N times while it pages and look for lost or unmarked pages
+	CULTUREWATCH_PAGE_KILLS=$(or $(N),10000) $(BIN)/python -m pytest -q -s --timeout 7200 tests/integration/test_page_kill.py
 
 order-test: .venv/ready-dev ## N sequences of entries, each in two orders: the same alarms and pages
 	CULTUREWATCH_SEQUENCES=$(or $(N),1000000) $(BIN)/python -m pytest -q -n 2 -m slow tests/unit/alerts/engine/test_order.py

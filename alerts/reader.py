@@ -1,6 +1,7 @@
 """What other processes may know of alarms: a read-only view of ``alarms.db``."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -155,6 +156,27 @@ class AlarmReader:
             "SELECT n, seq, body FROM history WHERE at >= ? AND at < ? ORDER BY n", start, end
         )
         return [_recorded(row) for row in rows]
+
+    def told(self) -> Iterator[Transition]:
+        """The whole history, oldest first, read as it is asked for."""
+        try:
+            for _, transition in history.entries(self._db):
+                yield transition
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+
+    def parts(self) -> dict[str, bytes]:
+        """The engine's state as of the last commit, as ``alerts.engine.engine.Engine`` takes it."""
+        return dict(self._rows("SELECT part, body FROM state"))
+
+    def done_before(self, at: int) -> dict[str, int]:
+        """When what each rule waits for was last done, of what was written down before ``at``."""
+        rows = self._rows(
+            "SELECT rule, max(coalesce(json_extract(body, '$.since'), at)) FROM history"
+            " WHERE what = 'done' AND at < ? GROUP BY rule ORDER BY rule",
+            at,
+        )
+        return dict(rows)
 
     def pages(self, *, limit: int = 50, in_summaries: bool = True) -> list[SentPage]:
         """The newest messages, newest first, with who acknowledged what they were about.

@@ -2,13 +2,15 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from alerts import history
+from alerts import history, replayed
+from alerts.replayed import ReplayError
+from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
 from batches.export import manifest
 from batches.export.csv import Chunk
@@ -58,17 +60,24 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.checked) and not self.faults
 
 
-def verify(path: Path, *, data: Path | None = None) -> Report:
+def verify(
+    path: Path, *, data: Path | None = None, replay: Callable[[int, int], None] | None = None
+) -> Report:
     """Check a record folder, or a folder of data, reading every byte once.
 
     Args:
         path: the folder.
         data: for a record, the folder of data it was made from, if that is at hand: its chains
             must still pass through the heads that the record noted.
+        replay: for a folder of data, judge its journal again from the first entry and see that
+            the alarm history is what it gives; called with how many entries of how many are done.
     """
     if _is_data(path):
         absent = tuple(name for name in _DATA if not (path / name).exists())
-        return msgspec.structs.replace(_report(path, _data(path, None)), absent=absent)
+        found = _data(path, None)
+        if replay is not None and not {ALARMS, JOURNAL} & set(absent):
+            found = _both(found, _replayed(path, replay))
+        return msgspec.structs.replace(_report(path, found), absent=absent)
     findings = _record(path)
     if data is not None:
         findings = _both(findings, _anchored(path, data))
@@ -215,6 +224,21 @@ def _alarms(path: Path, anchor: Head | None) -> Findings:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
         return
     yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+
+
+def _replayed(folder: Path, progress: Callable[[int, int], None]) -> Findings:
+    try:
+        found = replayed.replay(folder, progress=progress)
+    except (ReplayError, RuleError, StoreError, JournalError, msgspec.MsgspecError) as error:
+        yield Fault(where=ALARMS, what=f"cannot be held against the journal: {error}")
+        return
+    if found.difference is not None:
+        yield Fault(where=ALARMS, what=str(found.difference))
+        return
+    yield (
+        f"{ALARMS}: all {found.rows} rows are what the first {found.entries} entries of the "
+        "journal give, replayed under the rules of then"
+    )
 
 
 def _journal(folder: Path) -> Findings:

@@ -1,26 +1,27 @@
 """The alarm engine over the journal, and the sender of its pages, wired for a site."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import aclosing, asynccontextmanager
+from functools import cache, partial
 
+from alerts import configuration
 from alerts.auditor import Auditor, Glance
 from alerts.directory import Directory
 from alerts.dispatch import Claim
 from alerts.drill_watch import DrillWatch
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
-from alerts.engine.memory import rulebook_of
 from alerts.inquiry import Inquiry
 from alerts.notice import Notice
 from alerts.notify.notifier import Receipts
 from alerts.outbox import Outbox, wall_ms
 from alerts.pace import Pace
 from alerts.page import Composer
+from alerts.replay import Replay
 from alerts.rota.duty import Duty
 from alerts.rota.feeds import Feeds
 from alerts.rule import Rule
-from alerts.rulebook import Rulebook, encode
+from alerts.rulebook import Rulebook, RuleError
 from alerts.schema import StoreError
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
@@ -36,6 +37,7 @@ from culturewatch.reach import notifiers
 from culturewatch.sirens import Sirens
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from storage.entry import Started
 from storage.inbox import Inbox
 from storage.journal import Journal
 
@@ -200,25 +202,38 @@ async def alarming(
 async def _judged_by_the_rules_of_then(
     site: Site, book: Rulebook, *, journal: Journal, store: AlarmStore, troubles: Troubles
 ) -> Saved:
-    """The state to go on from. What a killed core left unjudged falls under the rules it ran with.
+    """The state to go on from. What killed cores left unjudged falls under the rules they ran with.
 
     Otherwise the history would not be what the journal, replayed, gives.
     """
+
+    @cache
+    def rulebook_of(digest: str) -> Rulebook:
+        if digest == book.digest:
+            return book
+        try:
+            return configuration.kept(site.data, digest)
+        except RuleError as error:
+            # Rather judged by the rules of now than not at all.
+            troubles.say(f"{error}; what was read under them is judged by the rules of now")
+            return book
+
     saved = await store.load()
-    before = rulebook_of(saved.parts)
-    if before is None or encode(before) == encode(book):
+    runs = [run.configuration for run in await _runs(journal, saved.cursor)]
+    first = rulebook_of(runs[0]) if runs else book
+    replay = Replay(rulebook_of, saved.parts, first=first)
+    if {replay.digest, *runs} == {book.digest}:
         return saved
-    engine = Engine(before, saved.parts)
     directory = Directory(
         site.file.person,
         site.file.policy,
-        _finder(engine),
-        on_call=engine.on_call,
+        _finder(replay),
+        on_call=replay.on_call,
         zone=site.zone,
     )
     service = AlarmService(
         journal,
-        engine,
+        replay,
         store,
         directory,
         cursor=saved.cursor,
@@ -243,7 +258,21 @@ def _sirens(
     )
 
 
-def _finder(engine: Engine) -> Callable[[str], Rule | None]:
+async def _runs(journal: Journal, after: int) -> list[Started]:
+    """The starts among the entries after ``after``: runs of which nothing, or not all, is kept."""
+    found: list[Started] = []
+    target = journal.last
+    if after >= target:
+        return found
+    async with aclosing(journal.follow(after)) as following:
+        async for batch in following:
+            found += [entry for _, entry in batch if isinstance(entry, Started)]
+            if batch[-1][0] >= target:
+                break
+    return found
+
+
+def _finder(engine: Engine | Replay) -> Callable[[str], Rule | None]:
     def rule_of(rule: str) -> Rule | None:
         try:
             return engine.rule(rule)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from console import words
+from culturewatch import cli_evidence
 from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant, person
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 alarm_commands = typer.Typer(
     no_args_is_help=True, help="List, acknowledge, shelve and take out of service."
 )
+alarm_commands.command()(cli_evidence.replay)
+alarm_commands.command()(cli_evidence.kpi)
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="the id of a rule")]
 Target = Annotated[

@@ -191,13 +191,22 @@ def verify(
             help="hold a record against the data it came from",
         ),
     ] = None,
+    replay: Annotated[
+        bool,
+        typer.Option(
+            "--replay",
+            help="of a folder of data: judge its readings again, and see that the alarm history "
+            "is what they give",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Check a record or a folder of data byte by byte; name whatever was changed."""
     from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
+    from culturewatch.advance import shown  # noqa: PLC0415
 
-    with told():
-        report = check(path, data=data)
+    with told(), shown("entries replayed") as advance:
+        report = check(path, data=data, replay=advance if replay else None)
     if as_json:
         say(msgspec.json.encode(report).decode())
     else:

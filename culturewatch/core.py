@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-from alerts.rulebook import Rulebook, encode
+from alerts import configuration
+from alerts.rulebook import Rulebook
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
@@ -141,8 +141,7 @@ class Core:
 
     async def announce(self) -> None:
         """Put the start into the log, and keep what it runs with."""
-        kept = paths.configuration(self._site.data, self._book.digest)
-        await asyncio.to_thread(_keep, kept, encode(self._book))
+        await asyncio.to_thread(configuration.keep, self._site.data, self._book)
         await self._journal.put(
             Started(at=self._started, version=VERSION, configuration=self._book.digest)
         )
@@ -242,9 +241,3 @@ async def _run_until(
         await stop.wait()
         for task in running:
             task.cancel()
-
-
-def _keep(path: Path, body: bytes) -> None:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)

@@ -23,11 +23,6 @@ def inbox(data: Path) -> Path:
     return data / "inbox.jsonl"
 
 
-def configuration(data: Path, digest: str) -> Path:
-    """The rules that ran under a digest."""
-    return data / "configuration" / f"{digest}.json"
-
-
 def calendars(data: Path) -> Path:
     """The last good copies of the calendars of rotas."""
     return data / "rota"

@@ -88,6 +88,11 @@ class Annunciator:
         if monitor.changed:
             monitor.changed = False
             self.keep(monitor)
+        if monitor.failed:
+            monitor.failed = False
+            self.moment(monitor, act, late=late).say(
+                monitor.alarm, What.SYSTEM, why=f"cannot be judged: {monitor.error}"
+            )
         for level, found in shown.found:
             if found.what is What.CORRECTION or (found.what is What.NEAR_MISS and level == 0):
                 self._tell_past(monitor, found, level)
@@ -186,10 +191,15 @@ class Annunciator:
         told = [found for _, found in shown.found if found.what in {wanted, What.VOID}]
         found = told[-1] if told else Found(wanted, self.clock.now, 0.0)
         moment.severity = None if ends else monitor.severity(level)
-        moment.since = found.since if ends or shown.before >= 0 else monitor.filters[0].anchor
+        began = self.clock.now if monitor.error and not told else monitor.filters[0].anchor
+        moment.since = found.since if ends or shown.before >= 0 else began
         moment.late = moment.late or found.late
         moment.value = _value(monitor, found) if told else None
-        if ends:
+        if monitor.error and not told:
+            moment.why = f"cannot be judged: {monitor.error}"
+        elif ends and not told:
+            moment.why = "it can be judged again, and its condition does not hold"
+        elif ends:
             moment.why = cleared_because(monitor, found)
         else:
             moment.why = set_because(monitor, level, found)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.clock import LATE_MS, Clock
 from alerts.engine.definition import changed
@@ -124,6 +126,22 @@ class Engine:
             KeyError: there is none.
         """
         return self._site.monitors[rule_id].rule
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rules as they run now: edits included, what was removed left out."""
+        book = self._orders.book
+        alive = {name for name, monitor in self._site.monitors.items() if not monitor.removed}
+        rules = tuple(
+            replace(
+                rule,
+                inhibited_by=rule.inhibited_by if rule.inhibited_by in alive else None,
+                suppress_by=rule.suppress_by if rule.suppress_by in alive else None,
+            )
+            for rule in book.rules
+            if rule.id in alive
+        )
+        return replace(book, rules=rules)
 
     def view(self, rule_id: str) -> AlarmView:
         """Where the alarm of a rule stands.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from alerts.engine import telling
+from alerts.engine import telling, upgrade
 from alerts.engine.alarm import Phase
 from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.clock import Clock
@@ -73,6 +73,9 @@ class Memory:
                 self._restore_rule(parts, key)
             elif key.startswith(DEVICE):
                 self._restore_device(parts, key)
+        for rule_id, monitor in site.monitors.items():
+            if RULE + rule_id not in parts:
+                monitor.foreign = self.previous.get(rule_id, monitor.base) != monitor.base
 
     def changed(
         self, clock: Clock, monitors: Iterable[Monitor], watches: Iterable[Watch]
@@ -126,14 +129,14 @@ class Memory:
             self._written[RULE + rule_id] = encoded(self._orphans[rule_id])
 
     def _restore_rule(self, parts: Mapping[str, bytes], key: str) -> None:
-        part = decoded(parts, key, RulePart)
+        part = decoded({key: upgrade.rule_part(parts[key])}, key, RulePart)
         if part is None:
             return
         monitor = self._site.monitors.get(key.removeprefix(RULE))
         if monitor is None:
             self._orphans[key.removeprefix(RULE)] = part
         else:
-            monitor.restore(part)
+            monitor.restore(part, before=self.previous.get(monitor.base.id))
 
     def _restore_device(self, parts: Mapping[str, bytes], key: str) -> None:
         watch = self._site.watches.get(key.removeprefix(DEVICE))

@@ -1,6 +1,6 @@
 """One rule at work: its limits, filters and alarm. Times are steady milliseconds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import inf, isfinite
 from typing import NamedTuple, Protocol
 
@@ -30,6 +30,11 @@ SIDE_EVENTS: Mapping[Side, Event] = {
 }
 
 
+EVALUATION_ERRORS = (ArithmeticError, ValueError)
+"""What judging one rule may raise: numbers that no formula of it can take. All else is a mistake
+of the program, and is the supervisor's to survive."""
+
+
 class Touched(NamedTuple):
     """A monitor whose filters were shown something, its level before, and what they found."""
 
@@ -55,13 +60,15 @@ class RulePart(msgspec.Struct, frozen=True, array_like=True):
     gauge: State | None = None
     done_at: int | None = None
     awaited_at: int | None = None
+    error: str = ""
 
 
 class Monitor:
     """A rule with its state. ``order`` is the place in which it is worked off.
 
     ``filters`` has one A1 filter for each limit; the alarm's level is that of the highest one
-    that is set, -1 for none. ``foreign`` marks a definition that changed while nothing ran,
+    that is set, -1 for none. ``error`` is why it cannot be judged: then its alarm is active, and
+    each further value is tried. ``foreign`` marks a definition that changed while nothing ran,
     ``changed`` a state that differs from what was stored.
     """
 
@@ -80,6 +87,8 @@ class Monitor:
         self.gauge: State | None = None
         self.done_at: int | None = None
         self.awaited_at: int | None = None
+        self.error = ""
+        self.failed = False
         self.order = order
         self.scheduled: int | None = None
         self.definition = ""
@@ -123,7 +132,7 @@ class Monitor:
         for index in range(len(self.filters) - 1, -1, -1):
             if self.filters[index].active:
                 return index
-        return -1
+        return 0 if self.error else -1
 
     @property
     def holds(self) -> bool:
@@ -134,7 +143,7 @@ class Monitor:
     @property
     def calm(self) -> bool:
         """Whether no good value on the safe side would change anything."""
-        return all(f.stage is Stage.F0 and f.past is None for f in self.filters)
+        return not self.error and all(f.stage is Stage.F0 and f.past is None for f in self.filters)
 
     def is_unmoved_by(self, value: float) -> bool:
         """Whether a live good ``value`` surely changes nothing."""
@@ -161,6 +170,26 @@ class Monitor:
 
     def show_each(self, shown: list[tuple[Event, Sample]]) -> Touched:
         """Let each filter see an event of its own."""
+        return self._judged(lambda: self._step(shown))
+
+    def _judged(self, judge: Callable[[], Touched], *, mends: bool = False) -> Touched:
+        """What ``judge`` finds. One rule that cannot be judged is in error, not the engine.
+
+        Nothing of its state has changed then; ``mends`` says that a value was judged.
+        """
+        before = self.level
+        try:
+            touched = judge()
+        except EVALUATION_ERRORS as error:
+            self.failed = self.failed or not self.error
+            self.error = self.error or f"{type(error).__name__}: {error}"
+            self.changed = True
+            return Touched(self, before, ())
+        if mends and self.error:
+            self.error, self.changed = "", True
+        return touched
+
+    def _step(self, shown: list[tuple[Event, Sample]]) -> Touched:
         before, found = self.level, []
         states = list(self.filters)
         for index, (event, sample) in enumerate(shown):
@@ -177,6 +206,9 @@ class Monitor:
 
         A measure is taken of live samples in their order; late ones say nothing of it.
         """
+        return self._judged(lambda: self._value(sample, late=late, place=place), mends=not late)
+
+    def _value(self, sample: Sample, *, late: bool, place: int) -> Touched:
         if self.measure is not None:
             if late:
                 return Touched(self, self.level, ())
@@ -190,7 +222,7 @@ class Monitor:
             shown.append((event, sample._replace(side=side)))
         if not late:
             self._remember(sample)
-        return self.show_each(shown)
+        return self._step(shown)
 
     @property
     def overdue_from(self) -> int | None:
@@ -214,8 +246,32 @@ class Monitor:
             return Touched(self, self.level, ())
         return self.show(Event.TRUE, Sample(at=now, now=now))
 
-    def screen(self, sample: Sample) -> tuple[str, Event | None]:
-        """Why a sample is not to be trusted, empty if it is, and what the filters are shown."""
+    def screen(self, sample: Sample) -> tuple[str, Touched]:
+        """Why a sample is not to be trusted, empty if it is, and what that did to the filters.
+
+        A screen that cannot be judged holds nothing back.
+        """
+        codes: list[str] = []
+
+        def judge() -> Touched:
+            code, event = self._screen(sample)
+            codes.append(code)
+            shown = [] if event is None else [(event, sample)] * len(self.filters)
+            return self._step(shown)
+
+        touched = self._judged(judge, mends=True)
+        return "".join(codes), touched
+
+    def overhear(self, sample: Sample, place: int) -> Touched:
+        """Take in a sample of another channel, by which its own will be judged."""
+
+        def judge() -> Touched:
+            self.take(sample, place)
+            return Touched(self, self.level, ())
+
+        return self._judged(judge)
+
+    def _screen(self, sample: Sample) -> tuple[str, Event | None]:
         if self.rule.kind == "spike":
             seen = Seen(sample.at, sample.value)
             self.gauge, jumps = jump(self.frame, self.gauge, seen)
@@ -243,6 +299,9 @@ class Monitor:
         overdue = self.overdue_from
         if overdue is not None and overdue <= limit:
             return self.show(Event.TRUE, Sample(at=overdue, now=now, late=late))
+        return self._judged(lambda: self._due_by(now, limit, late=late))
+
+    def _due_by(self, now: int, limit: int, *, late: bool) -> Touched:
         before, found = self.level, []
         states = list(self.filters)
         for index, state in enumerate(states):
@@ -265,18 +324,26 @@ class Monitor:
             self.gauge,
             self.done_at,
             self.awaited_at,
+            self.error,
         )
 
-    def restore(self, part: RulePart) -> None:
-        """Go on from what was stored; a definition that changed meanwhile is ``foreign``."""
+    def restore(self, part: RulePart, *, before: Rule | None) -> None:
+        """Go on from what was stored; a definition that changed meanwhile is ``foreign``.
+
+        ``before`` is the rule that it was judged by. Where that is not known, as of a rule that
+        was away for a while, the digest tells; it differs too after an upgrade that knows more
+        fields, which is no change.
+        """
         self.alarm = part.alarm
         self.gauge = part.gauge
         self.done_at = part.done_at
         self.awaited_at = part.awaited_at
+        self.error = part.error
         wanted = len(self.filters)
         self.filters = (part.filters + (Filter(),) * wanted)[:wanted]
-        self.foreign = part.definition != self.definition
-        if not self.foreign:
+        same = part.definition == self.definition if before is None else before == self.base
+        self.foreign = not same
+        if same:
             self.edits, self.removed = part.edits, part.removed
 
     def _reopens(self, state: Filter, side: Side, sample: Sample) -> bool:

@@ -30,6 +30,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     occurrence: what an acknowledgement must have seen. ``under`` is the active alarm that
     explains this one, ``consequences`` are the active alarms that this one explains.
     ``step_due`` is when the next step of its escalation is due.
+    ``error`` is why its rule cannot be judged, empty when it can; the alarm is active then.
     ``quiet`` is what keeps it from paging, the strongest first; ``held`` counts what would have
     paged meanwhile. ``value`` and ``value_at`` are the newest good sample of the channel.
     """
@@ -54,6 +55,7 @@ class AlarmView(msgspec.Struct, frozen=True, kw_only=True):
     consequences: tuple[str, ...]
     quiet: tuple[Quiet, ...] = ()
     held: int = 0
+    error: str = ""
     value: float | None
     value_at: int | None
 
@@ -85,6 +87,7 @@ def view_of(monitor: Monitor, signal: Signal, offset: int) -> AlarmView:
         consequences=tuple(m.rule.id for m in explained(monitor)),
         quiet=_quiet(alarm.overlay, offset),
         held=alarm.overlay.held,
+        error=monitor.error,
         value=signal.value,
         value_at=None if signal.good_at is None else signal.good_at + offset,
     )

@@ -127,10 +127,9 @@ class Channel:
         code, touched = "", []
         sample = Sample(at=shown.at, now=shown.now, value=value, newest=newest)
         for monitor in self.screens:
-            found, event = monitor.screen(sample)
+            found, shown_to = monitor.screen(sample)
             code = code or found
-            if event is not None:
-                touched.append(monitor.show(event, sample))
+            touched.append(shown_to)
         return code, touched
 
     def _held(self, shown: Shown, code: str) -> News:
@@ -180,7 +179,7 @@ class Channel:
             return News(self, "", tuple(touched))
         for monitor, place in self.heard_by:
             if monitor.rule.kind in SCREENS:
-                monitor.take(sample, place)
+                touched.append(monitor.overhear(sample, place))
             else:
                 touched.append(monitor.show_value(sample, late=False, place=place))
         told = ""

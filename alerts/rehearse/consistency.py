@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from math import isfinite
 from typing import NamedTuple
 
-from alerts.rehearse.script import silenced, step_of, written
+from alerts.rehearse.script import POINTS, silenced, step_of, written
 from alerts.rehearse.story import Event, Provider, Story, StoryChannel
 from alerts.rehearse.timeline import clock
 from alerts.rule import Rule, Severity
@@ -146,6 +146,10 @@ def _world(story: Story, event: Event) -> Iterator[str]:
             yield str(error)
     if event.suspend is not None and event.at + event.suspend > story.end:
         yield f"it sleeps beyond the end of the story, {clock(story.end)}"
+    if event.kill_at is not None:
+        yield from unknown("kill point", event.kill_at, POINTS)
+    if event.restore is not None and event.restore > event.at:
+        yield f"{clock(event.restore)} is later than the event, at {clock(event.at)}"
     if event.kill is False or event.restart is False:
         yield f"write {event.verbs[0]} = true"
 

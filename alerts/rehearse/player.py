@@ -1,10 +1,12 @@
 """Plays a story through the production engine, store and outbox, in virtual time."""
 
 import asyncio
+import shutil
+import sqlite3
 import tempfile
 from collections import deque
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -92,6 +94,9 @@ class Stage:
         self._running: asyncio.Task[None] | None = None
         self._script: deque[Deed] = deque()
         self._postponed: list[Event] = []
+        self._points: list[str] = []
+        self._dying: asyncio.Task[None] | None = None
+        self._copies: dict[int, Path] = {}
         self.wrong = ""
 
     async def perform(self, script: tuple[Deed, ...]) -> Outcome:
@@ -118,6 +123,8 @@ class Stage:
                 self._take(deed.sample)
         elif deed.event is not None:
             await self._act(deed.event, tasks)
+        elif deed.copy:
+            self._copies[deed.at] = self._copy(self._path.with_name(f"{deed.at}.db"))
 
     def _take(self, sample: Sample) -> None:
         wall = self._clock.wall()
@@ -143,14 +150,49 @@ class Stage:
             self._set_clock(event.clock_step)
         if event.suspend is not None:
             self._suspend(event.suspend)
+        await self._end_and_begin(event, tasks)
+
+    async def _end_and_begin(self, event: Event, tasks: asyncio.TaskGroup) -> None:
+        """What becomes of the core."""
         if event.kill is not None:
             self._stage("kill")
             await self._stop()
+        if event.kill_at is not None:
+            self._points.append(event.kill_at)
+        if event.restore is not None:
+            await self._restore(self._copies[int(event.restore)], tasks)
         if event.restart is not None:
+            self._stage("restart")
+            await self._restart(tasks)
+
+    def _at_point(self, point: str) -> None:
+        """Die here, if the story says so: nothing that would follow is done."""
+        if point not in self._points or self._running is None:
+            return
+        self._points.remove(point)
+        self._stage("kill", point)
+        self._dying, self._running, self._outbox = self._running, None, None
+        self._dying.cancel()
+        raise asyncio.CancelledError
+
+    def _copy(self, to: Path) -> Path:
+        with closing(sqlite3.connect(self._path)) as db, closing(sqlite3.connect(to)) as copy:
+            db.backup(copy)
+        return to
+
+    async def _restore(self, copy: Path, tasks: asyncio.TaskGroup) -> None:
+        self._stage("restore")
+        ran = self._running is not None
+        await self._stop()
+        for tail in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + tail).unlink(missing_ok=True)
+        shutil.copy(copy, self._path)
+        with closing(sqlite3.connect(self._path)) as db:
+            self._recorder.go_back(db)
+        if ran:
             await self._restart(tasks)
 
     async def _restart(self, tasks: asyncio.TaskGroup) -> None:
-        self._stage("restart")
         await self._stop()
         await self._start(tasks)
         postponed, self._postponed = self._postponed, []
@@ -237,8 +279,8 @@ class Stage:
         self._clock.leap(wake)
         self._script = deque(after_sleep(self._script, wake))
 
-    def _stage(self, what: str) -> None:
-        self._recorder.add(Entry(at=self._clock.elapsed, what=what))
+    def _stage(self, what: str, why: str = "") -> None:
+        self._recorder.add(Entry(at=self._clock.elapsed, what=what, why=why))
 
     def _came_back(self, row: int) -> None:
         self._returned.put_nowait(row)
@@ -252,7 +294,10 @@ class Stage:
         running, self._running, self._outbox = self._running, None, None
         if running is not None:
             running.cancel()
-            await asyncio.wait([running])
+        ending = [task for task in (running, self._dying) if task is not None]
+        self._dying = None
+        if ending:
+            await asyncio.wait(ending)
 
     async def _core(self, up: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
@@ -271,6 +316,7 @@ class Stage:
                 bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
+                at_point=self._at_point,
             )
             service = AlarmService(
                 self._journal,
@@ -281,6 +327,7 @@ class Stage:
                 committed=lambda _: outbox.wake(),
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
+                at_point=self._at_point,
             )
             self._journal.append(
                 Started(at=self._clock.wall(), version=VERSION, configuration=self._book.digest)
@@ -324,7 +371,8 @@ def _arguments(order: Order) -> dict[str, str]:
 
 def _restarts(story: Story) -> bool:
     """Whether the store has to outlive the core."""
-    return any(event.kill is not None or event.restart is not None for event in story.event)
+    verbs = {"kill", "kill_at", "restart", "restore"}
+    return any(verbs & set(event.verbs) for event in story.event)
 
 
 def _needs_core(event: Event) -> bool:

@@ -1,6 +1,5 @@
 """From a file to a story that can be told, or to all that is wrong with it."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,11 +10,6 @@ from alerts.rulebook import RuleError, build
 from devices import document
 from devices.document import DocumentError
 
-LATER_KEYS = frozenset({"kill_at", "restore"})
-"""Keys of the format that need what this version does not have."""
-
-_KEY = re.compile(r"unknown key `([\w-]+)`.*")
-
 
 def read(path: Path) -> Story:
     """The story at ``path``.
@@ -23,10 +17,7 @@ def read(path: Path) -> Story:
     Raises:
         DocumentError: all that is wrong, one a line, each with file, line and place.
     """
-    try:
-        story = document.read(path, Story)
-    except DocumentError as error:
-        raise DocumentError(_not_yet(str(error))) from error
+    story = document.read(path, Story)
     wrong = list(_mistakes(path, path.read_text(encoding="utf-8"), story))
     if wrong:
         raise DocumentError("\n".join(wrong))
@@ -53,10 +44,3 @@ def _mistakes(path: Path, text: str, story: Story) -> Iterator[str]:
         for mistake in found:
             line_number = document.line_of(text, mistake.place)
             yield f"{path}:{line_number}: {mistake.place}: {mistake.text}"
-
-
-def _not_yet(text: str) -> str:
-    found = _KEY.search(text)
-    if found and found[1] in LATER_KEYS:
-        return _KEY.sub(f"this version cannot tell {found[1]} yet", text)
-    return text

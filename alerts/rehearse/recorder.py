@@ -123,6 +123,16 @@ class Recorder:
         self.add(self._about(step, "retry" if again else _WORD[Notice(step.notice)]))
         return row
 
+    def go_back(self, db: sqlite3.Connection) -> None:
+        """The database is ``db`` from now on, an older copy: what follows in it is new again.
+
+        Its history is not: it comes of the journal, and goes on as it was.
+        """
+        self._log = db.execute("SELECT coalesce(max(n), 0) FROM delivery_log").fetchone()[0]
+        self._trouble = db.execute("SELECT coalesce(max(n), 0) FROM trouble").fetchone()[0]
+        handed = db.execute("SELECT id FROM outbox WHERE handed IS NOT NULL").fetchall()
+        self._handed &= {row for (row,) in handed}
+
     def page_row(self, page: int | str) -> int | None:
         """The row of a page: by its number, or the last one handed over for a person."""
         for row, number in reversed(self._pages.items()):

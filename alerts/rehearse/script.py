@@ -10,18 +10,25 @@ from alerts.rehearse.story import Event, Sample, Story, StoryChannel
 from alerts.rehearse.virtual import Rank
 from devices import duration
 
+POINTS = ("after-commit", "after-claim", "after-accept", "after-record")
+"""Where a core may be killed: judged and on disk, claimed, taken by the provider, recorded."""
+
 
 class StoryError(Exception):
     """A story cannot be told; the text says where and why."""
 
 
 class Deed(msgspec.Struct, frozen=True, kw_only=True):
-    """What is done at ``at`` (ms from the start): a sample arrives, or an event's verb happens."""
+    """What is done at ``at`` (ms from the start): a sample arrives, or an event's verb happens.
+
+    ``copy`` says that the database is copied, to be restored later.
+    """
 
     at: int
     rank: Rank
     sample: Sample | None = None
     event: Event | None = None
+    copy: bool = False
 
 
 def deeds(story: Story) -> tuple[Deed, ...]:
@@ -45,6 +52,9 @@ def deeds(story: Story) -> tuple[Deed, ...]:
             for at, sample in _repeats(story, channel):
                 deed = Deed(at=at, rank=Rank.SAMPLE, sample=sample)
                 found.append((at, Rank.SAMPLE, next(order), deed))
+    for at in {int(event.restore) for event in story.event if event.restore is not None}:
+        deed = Deed(at=at, rank=Rank.COMMAND, copy=True)
+        found.append((at, Rank.COMMAND, -1, deed))
     found.sort(key=lambda one: one[:3])
     return tuple(deed for _, _, _, deed in found)
 

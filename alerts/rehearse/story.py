@@ -144,7 +144,12 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One thing that happens, ``at`` so long after the start."""
+    """One thing that happens, ``at`` so long after the start.
+
+    ``kill_at`` kills the core when it next comes to a named point, as ``kill`` does. ``restore``
+    puts the database back as it was then, also under a core that runs: it ends for it, and
+    starts again.
+    """
 
     at: Duration
     sample: Sample | None = None
@@ -169,6 +174,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     suspend: Duration | None = None
     kill: bool | dict[str, str] | None = None
     restart: bool | dict[str, str] | None = None
+    kill_at: str | None = None
+    restore: Duration | None = None
 
     @property
     def verbs(self) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ HANDED = frozenset(
 DELIVERY = frozenset({"delivered", "failed", "cancelled", "expired"})
 """Entries of what became of a message."""
 
-STAGE = frozenset({"kill", "restart", "suspend", "clock_step"})
+STAGE = frozenset({"kill", "restart", "suspend", "clock_step", "restore"})
 """Entries of what the story itself did."""
 
 WHATS = frozenset(what.value for what in What) - {"queued"} | HANDED | DELIVERY | STAGE

@@ -170,7 +170,12 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
         ("limit = 38.0\n", "", ":12: rule 'inc1-temp-high': a high rule needs a limit"),
         ('kind = "high"', 'kind = "rate"', "rate rules need the window over which they look"),
         ("deadband", 'suppress_by = "x"\ndeadband', "suppress_by names 'x', and there is no such"),
-        ("sample = {", 'kill_at = "after-claim" #', "this version cannot tell kill_at yet"),
+        ("sample = {", 'kill_at = "lunch" #', "no kill point 'lunch'; known: after-commit, after-"),
+        (
+            "sample = {",
+            'restore = "0:29:00" #',
+            "event[0].restore: 0:29:00 is later than the event",
+        ),
         ("sample = {", 'clock_step = "abc" #', "'abc' is not a span of time"),
         ("sample = {", "kill = false #", "write kill = true"),
         ("sample = {", 'suspend = "1h" #', "it sleeps beyond the end of the story, 0:09:50"),
