@@ -29,6 +29,8 @@ from tests.unit.collector.responder import (  # a test's own double
 
 SHORT_S = 0.05
 LONG_S = 5.0
+PATIENT_S = 0.1
+"""Longer than a busy machine keeps the two ends from talking to each other."""
 
 
 @pytest.fixture(autouse=True)
@@ -364,7 +366,7 @@ async def ask_at_random(client: ModbusClient, seed: int, times: int) -> int:
     for _ in range(times):
         unit, first, number = chance.randrange(200), chance.randrange(60000), chance.randrange(1, 9)
         try:
-            payload = await client.read(unit, "holding", first, number, 0.02)
+            payload = await client.read(unit, "holding", first, number, PATIENT_S)
         except RefusedError:
             continue
         except LinkError:
