@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from enum import Enum
 from http import HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
@@ -246,9 +247,17 @@ def one_line(note: str) -> str:
     return line if len(line) <= LONGEST_NOTE else line[: LONGEST_NOTE - 1] + "…"
 
 
-def fields(form: Mapping[str, list[str]]) -> tuple[str, str]:
-    """Nonce and note of a form; the first of each counts."""
-    return form.get("nonce", [""])[0], form.get("note", [""])[0]
+class Filled(NamedTuple):
+    """What a form holds."""
+
+    nonce: str
+    note: str
+    pin: str
+
+
+def fields(form: Mapping[str, list[str]]) -> Filled:
+    """What a form holds; of a field that stands twice, the first."""
+    return Filled(*(form.get(name, [""])[0] for name in Filled._fields))
 
 
 def _pressed(claim: AckClaim, lost: Mapping[str, str], answers: Mapping[str, Answer]) -> Pressed:

@@ -17,13 +17,14 @@ from starlette.types import ASGIApp
 
 from alerts.token import AckAllClaim, Reason, load_key
 from console import run_status
-from console.acknowledge import AckDesk, Standing, fields
+from console.acknowledge import AckDesk, Filled, Standing, fields
 from console.acknowledge_all import Listing, listing, press_all
 from console.callbacks import Callbacks
 from console.door import run
 from console.guard import Guard, TooLargeError, host_name
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
+from console.pins import Pins, Verdict
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
 from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
@@ -123,6 +124,7 @@ class _Console:
         self._desk = AckDesk(settings, key, self._sight)
         self._nonces = Nonces(key)
         self._pages = Pages(settings)
+        self._pins = None if settings.pins is None else Pins(settings.pins)
         proof = settings.twilio
         self.callbacks = None if proof is None else Callbacks(settings, proof, self._desk, key)
 
@@ -185,40 +187,59 @@ class _Console:
         claim = self._desk.judge(token)
         if isinstance(claim, Reason):
             return self._say_reason(claim)
-        nonce, note = fields(await _form(request))
+        filled = fields(await _form(request))
         if isinstance(claim, AckAllClaim):
-            return await self._press_all(token, claim, nonce=nonce, note=note)
+            return await self._press_all(token, claim, filled)
         standing = await self._desk.standing(claim)
         if standing.used:
             log.warning("%s was pressed after it had been used", claim.command_id)
             return self._form(token, standing)
-        if not self._nonces.holds(nonce, token):
-            log.warning("%s: a form without the nonce of its page was refused", claim.command_id)
-            return self._form(token, standing, hint=_OLD_PAGE)
-        pressed = await self._desk.press(claim, note=note)
+        if hint := await self._wrong_with(filled, token, claim.person):
+            return self._form(token, standing, hint=hint)
+        pressed = await self._desk.press(claim, note=filled.note)
         return HTMLResponse(self._pages.pressed(pressed), pressed.result.value)
 
+    async def _wrong_with(self, filled: Filled, token: str, person: str) -> str:
+        """Why a form does not count, empty if it does: an old page, or not the person's PIN."""
+        if not self._nonces.holds(filled.nonce, token):
+            log.warning("a form for %s without the nonce of its page was refused", person)
+            return _OLD_PAGE
+        if not self._asks_pin(person) or self._pins is None:
+            return ""
+        verdict = await asyncio.to_thread(self._pins.check, person, filled.pin)
+        return "" if verdict is Verdict.RIGHT else f"Nothing was acknowledged: {verdict.value}."
+
+    def _asks_pin(self, person: str) -> bool:
+        return self._pins is not None and self._pins.asks(person)
+
     def _form(self, token: str, standing: Standing, *, hint: str = "") -> Response:
-        page = self._pages.acknowledge(standing, self._nonces.make(token), hint=hint)
+        page = self._pages.acknowledge(
+            standing,
+            self._nonces.make(token),
+            hint=hint,
+            asks_pin=self._asks_pin(standing.claim.person),
+        )
         if standing.used:
             return HTMLResponse(page, _STATUS[Reason.USED])
         return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
 
-    async def _press_all(
-        self, token: str, claim: AckAllClaim, *, nonce: str, note: str
-    ) -> Response:
+    async def _press_all(self, token: str, claim: AckAllClaim, filled: Filled) -> Response:
         shown = await listing(self._desk, claim)
         if shown.used or not shown.alarms:
             log.warning("the link of summary %d was pressed for nothing", claim.summary)
             return self._list(token, shown)
-        if not self._nonces.holds(nonce, token):
-            log.warning("a form without the nonce of its page was refused")
-            return self._list(token, shown, hint=_OLD_PAGE)
-        pressed = await press_all(self._desk, shown, note=note)
+        if hint := await self._wrong_with(filled, token, claim.person):
+            return self._list(token, shown, hint=hint)
+        pressed = await press_all(self._desk, shown, note=filled.note)
         return HTMLResponse(self._pages.pressed_all(pressed), pressed.status)
 
     def _list(self, token: str, shown: Listing, *, hint: str = "") -> Response:
-        page = self._pages.acknowledge_all(shown, self._nonces.make(token), hint=hint)
+        page = self._pages.acknowledge_all(
+            shown,
+            self._nonces.make(token),
+            hint=hint,
+            asks_pin=self._asks_pin(shown.claim.person),
+        )
         if shown.used:
             return HTMLResponse(page, _STATUS[Reason.USED])
         return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)

@@ -64,7 +64,9 @@ class Pages:
         """The part of the status page that changes."""
         return self._render("live.html.j2", view=view, rooms=_rooms(view))
 
-    def acknowledge(self, standing: Standing, nonce: str, *, hint: str = "") -> str:
+    def acknowledge(
+        self, standing: Standing, nonce: str, *, hint: str = "", asks_pin: bool = False
+    ) -> str:
         """The page behind a link, with the form; ``hint`` says why it is shown again."""
         rule, channel = standing.rule, standing.channel
         unit = "" if channel is None else channel.unit
@@ -75,6 +77,7 @@ class Pages:
             limit="" if rule is None else words.limit(rule, unit, standing.claim.severity),
             nonce=nonce,
             hint=hint,
+            asks_pin=asks_pin,
             longest_note=LONGEST_NOTE,
         )
 
@@ -82,7 +85,9 @@ class Pages:
         """What came of it."""
         return self._render("pressed.html.j2", p=pressed)
 
-    def acknowledge_all(self, listing: Listing, nonce: str, *, hint: str = "") -> str:
+    def acknowledge_all(
+        self, listing: Listing, nonce: str, *, hint: str = "", asks_pin: bool = False
+    ) -> str:
         """The page behind the link of a summary: its list, and one button."""
         return self._render(
             "acknowledge_all.html.j2",
@@ -90,6 +95,7 @@ class Pages:
             at_risk=_at_risk(listing),
             nonce=nonce,
             hint=hint,
+            asks_pin=asks_pin,
             longest_note=LONGEST_NOTE,
         )
 

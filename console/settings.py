@@ -13,7 +13,8 @@ from console.view import Equipment
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One site's console. ``public_url`` is the address under which people reach it.
 
-    With ``twilio`` it takes what Twilio posts, and knows it by the signature.
+    With ``twilio`` it takes what Twilio posts, and knows it by the signature. ``pins`` is where the
+    PINs of people are kept.
     """
 
     site: str
@@ -28,3 +29,4 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8440
     public_url: str = ""
     twilio: Signatures | None = None
+    pins: Path | None = None

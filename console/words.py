@@ -75,6 +75,8 @@ def state(alarm: "AlarmView") -> str:
     words = [_STATES.get(alarm.state, alarm.state)]
     if alarm.under:
         words.append(f"explained by {alarm.under}")
+    if alarm.error:
+        words.append(f"cannot be judged: {alarm.error}")
     words += [quiet.how for quiet in alarm.quiet]
     return ", ".join(words)
 

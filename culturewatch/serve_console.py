@@ -40,5 +40,6 @@ def settings(site: Site) -> ConsoleSettings:
         host=declared.host,
         port=declared.port,
         public_url=site.public_url,
+        pins=paths.pins(site.data),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )
