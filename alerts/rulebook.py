@@ -81,8 +81,11 @@ def load(
     channels: Iterable[ChannelSpec],
     policies: Iterable[Policy],
     people: Iterable[Person] | None = None,
+    defaults: Iterable[Placed] = (),
 ) -> Rulebook:
     """The rules in TOML files (arrays of ``[[rule]]``), expanded over ``channels`` and checked.
+
+    They take the place of those of ``defaults`` (``alerts.defaults``) that have the same id.
 
     Raises:
         RuleError: all mistakes of all files, one a line, each with file and line.
@@ -99,7 +102,7 @@ def load(
             lines.append(str(error))
         else:
             placed += [Placed(rule, text, str(path), n) for n, rule in enumerate(found.rule)]
-    return _built(placed, lines, channels, policies, people, rationale=True)
+    return _built(placed, lines, channels, policies, people, rationale=True, defaults=defaults)
 
 
 def build(
@@ -142,6 +145,7 @@ def _built(
     people: Iterable[Person] | None,
     *,
     rationale: bool,
+    defaults: Iterable[Placed] = (),
 ) -> Rulebook:
     specs = {spec.id: spec for spec in channels}
     chains = {policy.id: policy for policy in policies}
@@ -151,6 +155,8 @@ def _built(
         if not found:
             lines.append(one.told(f"no channel matches {one.rule.channel!r}", "channel"))
         expanded += found
+    own = {one.rule.id for one in expanded}
+    expanded = [one for one in defaults if one.rule.id not in own] + expanded
     known = None if people is None else frozenset(person.id for person in people)
     rules = tuple(one.rule for one in expanded)
     wrong = mistakes(rules, specs, chains, known, rationale=rationale)
@@ -171,12 +177,14 @@ def _expanded(one: Placed, specs: dict[str, ChannelSpec]) -> list[Placed]:
     rule = one.rule
     if not PATTERN & set(rule.channel):
         device, _, key = rule.channel.partition(".")
-        return [replace(one, rule=_filled(rule, rule.channel, device, key))]
+        return [replace(one, rule=filled(rule, rule.channel, device, key))]
     matching = [spec for spec in specs.values() if fnmatchcase(spec.id, rule.channel)]
-    return [replace(one, rule=_filled(rule, spec.id, spec.device, spec.key)) for spec in matching]
+    return [replace(one, rule=filled(rule, spec.id, spec.device, spec.key)) for spec in matching]
 
 
-def _filled(rule: Rule, channel: str, device: str, key: str) -> Rule:
+def filled(rule: Rule, channel: str, device: str, key: str) -> Rule:
+    """The rule for one channel, with its device and key in the places kept for them."""
+
     def fill(text: str) -> str:
         return text.replace("{device}", device).replace("{key}", key)
 

@@ -9,7 +9,7 @@ import msgspec
 from rich.table import Table
 
 from alerts.rulebook import Rulebook
-from culturewatch.parts import influx_settings, rulebook
+from culturewatch.parts import default_rules, influx_settings, rulebook
 from culturewatch.site import Site, SiteDevice, load
 from culturewatch.terminal import terminal
 from devices.plan import plan
@@ -33,6 +33,9 @@ class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
 class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     """The plan of a site. ``unwatched`` are channels without any rule.
 
+    ``defaults`` are the shipped rules that apply, by channel; those of the site's own that took
+    the place of one are not among them.
+
     ``unheard`` are devices whose silence no rule would tell. ``beats`` says whether somebody
     elsewhere would miss this site. ``links_to`` is where the links in
     pages lead when they go to people elsewhere and can be opened on this machine only.
@@ -45,6 +48,7 @@ class SitePlan(msgspec.Struct, frozen=True, kw_only=True):
     unwatched: tuple[str, ...]
     unheard: tuple[str, ...]
     requests_per_s: float
+    defaults: dict[str, tuple[str, ...]] = {}
     links_to: str = ""
     beats: bool = False
 
@@ -62,9 +66,19 @@ def site_plan(site: Site, book: Rulebook) -> SitePlan:
         unwatched=tuple(spec.id for spec in book.channels if spec.id not in watched),
         unheard=tuple(device.id for device in site.devices if device.id not in heard),
         requests_per_s=sum(device.requests / device.period_s for device in devices),
+        defaults=_defaults(site, book),
         links_to=_links_to_here(site),
         beats=site.file.beat is not None,
     )
+
+
+def _defaults(site: Site, book: Rulebook) -> dict[str, tuple[str, ...]]:
+    running = set(book.rules)
+    found: dict[str, list[str]] = {}
+    for one in default_rules(site):
+        if one.rule in running:
+            found.setdefault(one.rule.channel, []).append(one.rule.id)
+    return {channel: tuple(rules) for channel, rules in found.items()}
 
 
 def _links_to_here(site: Site) -> str:
@@ -137,6 +151,10 @@ def print_plan(path: Path, *, as_json: bool) -> None:
             "set console.public_url to what a phone can open",
             soft_wrap=True,
         )
+    for channel, rules in planned.defaults.items():
+        prefix = channel.partition(".")[0] + "-"
+        short = ", ".join(rule.removeprefix(prefix) for rule in rules)
+        console.print(f"default rules of {channel}: {short}", soft_wrap=True)
     if planned.unwatched:
         console.print(f"without a rule: {', '.join(planned.unwatched)}", soft_wrap=True)
 

@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
+from alerts import defaults
 from alerts.channel import ChannelSpec
-from alerts.rulebook import Rulebook, RuleError
+from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
 from collector.mqtt_settings import BrokerSettings, Subscription
@@ -26,14 +27,22 @@ def channel_specs(site: Site) -> tuple[ChannelSpec, ...]:
     return measured + own_state.channel_specs()
 
 
+def default_rules(site: Site) -> tuple[Placed, ...]:
+    """The shipped rules that are in force at the site, before its own take their places."""
+    wanted = site.file.site.default_rules
+    sets = {d.id: d.default_rules for d in site.devices if d.default_rules in wanted}
+    return defaults.placed(sets, channel_specs(site))
+
+
 def rulebook(site: Site) -> Rulebook:
-    """The site's rules, expanded over its channels and checked.
+    """The site's rules and the shipped ones it wants, over its channels and checked.
 
     Raises:
         SiteError: the rules cannot be used; every mistake is listed.
     """
     paths = sorted(site.rules.glob("*.toml"))
-    if not paths:
+    shipped = default_rules(site)
+    if not paths and not shipped:
         raise SiteError(
             [f"{site.rules}: there is no rule (*.toml) there; without one nobody is ever paged"]
         )
@@ -43,6 +52,7 @@ def rulebook(site: Site) -> Rulebook:
             channels=channel_specs(site),
             policies=site.file.policy,
             people=site.file.person,
+            defaults=shipped,
         )
     except RuleError as error:
         raise SiteError(str(error).splitlines()) from error

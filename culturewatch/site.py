@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from alerts import defaults
 from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
 from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
@@ -43,6 +44,12 @@ class SiteDevice(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """The id by which everything else calls the device."""
         return self.declared.id
+
+    @property
+    def default_rules(self) -> str:
+        """The set of shipped rules that fits it: the site's word, else the profile's."""
+        declared = self.declared.default_rules
+        return self.profile.default_rules if declared is None else declared
 
     @property
     def unit(self) -> int:
@@ -157,7 +164,13 @@ def _resolve(place: Place, file: SiteFile, own: Path) -> tuple[SiteDevice | None
     period = profile.period if device.period is None else device.period
     if period <= 0:
         wrong.append(f"{where}: period {period} is no time; write how often it is read, as 10s")
-    return SiteDevice(declared=device, profile=profile, period=period), wrong
+    found = SiteDevice(declared=device, profile=profile, period=period)
+    if found.default_rules and found.default_rules not in defaults.names():
+        known = ", ".join(defaults.names())
+        wrong.append(
+            f"{where}: no default rules are called {found.default_rules!r}; known: {known}"
+        )
+    return found, wrong
 
 
 def _shared_place_mistakes(placed: list[tuple[str, SiteDevice]]) -> Iterator[str]:

@@ -20,6 +20,7 @@ class SiteHead(Part, frozen=True, kw_only=True):
     """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9).
 
     ``bundle`` is how long pages to somebody who was just paged wait, to go as one message.
+    ``default_rules`` are the sets of shipped rules (``alerts/rules``) that are in force.
     """
 
     id: str
@@ -27,6 +28,7 @@ class SiteHead(Part, frozen=True, kw_only=True):
     time_zone: str = "UTC"
     data: str = "data"
     rules: str = "rules.d"
+    default_rules: tuple[str, ...] = ()
     devices: str = "devices.d"
     profiles: str = "profiles"
     max_data_gb: float = 50.0
@@ -54,7 +56,10 @@ class Broker(Part, frozen=True, kw_only=True):
 
 
 class Device(Part, frozen=True, kw_only=True):
-    """``[[device]]``: a profile at a place, behind an endpoint or a broker's topic."""
+    """``[[device]]``: a profile at a place, behind an endpoint or a broker's topic.
+
+    ``default_rules`` is the set for what it stands in, where that is not the profile's.
+    """
 
     id: str
     profile: str
@@ -64,6 +69,7 @@ class Device(Part, frozen=True, kw_only=True):
     unit: int | None = None
     broker: str = ""
     topic: str = ""
+    default_rules: str | None = None
     period: Duration | None = None
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from alerts import defaults
 from alerts.consistency import policy_mistakes
 from culturewatch import own_state
 from culturewatch.secret import Secret, SecretError
@@ -66,6 +67,9 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             f"{of(path, 'site.bundle')}: no page may wait longer than {LONGEST_BUNDLE} for "
             "others; write a span up to that, or 0s to send each by itself"
         )
+    for name in sorted({*site.default_rules} - {*defaults.names()}):
+        where, known = of(path, "site.default_rules"), ", ".join(defaults.names())
+        yield f"{where}: no default rules are called {name!r}; known: {known}"
     yield from _address_mistakes(path, file)
     yield from _written_mistakes(path, file)
     if file.beat is not None:

@@ -137,6 +137,8 @@ class Mqtt(Struct, frozen=True, kw_only=True):
 class Profile(Struct, frozen=True, kw_only=True):
     """One model. ``manual`` names the source of the addresses, ``verify`` what is unproven.
 
+    ``default_rules`` is the set of shipped rules (``alerts/rules``) that fits it, if any.
+
     Raises:
         ValueError: a channel contradicts itself or another one.
     """
@@ -147,6 +149,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     channels: tuple[Channel, ...]
     period: Duration
     verify: bool = False
+    default_rules: str = ""
     modbus: Modbus | None = None
     mqtt: Mqtt | None = None
 
