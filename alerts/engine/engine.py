@@ -175,7 +175,6 @@ class Engine:
         if watch.passes(scan, at, received):
             return
         news = watch.hear(scan, at, received, clock.now)
-        watch.refresh()
         self._timers.note(watch)
         self._annunciator.announce(news)
 

@@ -143,7 +143,13 @@ class Monitor:
     @property
     def calm(self) -> bool:
         """Whether no good value on the safe side would change anything."""
-        return not self.error and all(f.stage is Stage.F0 and f.past is None for f in self.filters)
+        if self.error:
+            return False
+        # A loop, not all(): this is asked of every monitor for nearly every sample.
+        for state in self.filters:
+            if state.stage is not Stage.F0 or state.past is not None:
+                return False
+        return True
 
     def is_unmoved_by(self, value: float) -> bool:
         """Whether a live good ``value`` surely changes nothing."""

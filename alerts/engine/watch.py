@@ -72,13 +72,19 @@ class Channel:
         allowances = [m.allowance for m in self.silences]
         self.allowance = min(allowances, default=PERIODS * self.spec.period_ms)
         self.needed = max((m.rule.good_after for m in self.faults), default=1)
+        self.low, self.high = self.band
+        self.resting = False
 
     @property
     def quiet(self) -> bool:
         """Whether a good value on the safe side of all limits would change nothing."""
         if self.signal.trust is not Trust.GOOD:
             return False
-        return all(m.calm for m in (*self.values, *self.silences, *self.faults))
+        for monitors in (self.values, self.silences, self.faults):
+            for monitor in monitors:
+                if not monitor.calm:
+                    return False
+        return True
 
     @property
     def band(self) -> tuple[float, float]:
@@ -88,8 +94,25 @@ class Channel:
         low = max((m.low for m in self.values), default=-inf)
         return low, min((m.high for m in self.values), default=inf)
 
+    def passes(self, at: int, value: float | None) -> bool:
+        """Take a live good sample that changes nothing; False if it has to be looked at."""
+        signal = self.signal
+        if value is None or not (self.resting and self.low < value < self.high):
+            return False
+        if signal.good_at is None or at <= signal.good_at:
+            return False
+        self.signal = replace(signal, heard=at, good_at=at, value=value)
+        return True
+
+    def rest(self) -> bool:
+        """Find out anew whether samples may pass, and say so."""
+        self.resting = self.quiet
+        return self.resting
+
     def due(self) -> int | None:
         """When silence has to be judged next."""
+        if self.resting and self.signal.heard is not None:
+            return max(self.signal.heard, self.signal.floor) + self.allowance
         times = [self.signal.silent_from(self.allowance)]
         times += [
             self.signal.blind_from(m.allowance)
@@ -100,6 +123,7 @@ class Channel:
 
     def hear(self, shown: Shown) -> News:
         """Judge one sample."""
+        self.resting = False
         if shown.quality in TRUSTED and shown.value is not None:
             code, screened = self._screened(shown, shown.value)
             news = self._held(shown, code) if code else self._good(shown, shown.value)
@@ -141,6 +165,7 @@ class Channel:
 
     def miss(self, due: int, now: int) -> News:
         """Judge that nothing came by ``due``."""
+        self.resting = False
         told, touched = "", []
         sample = Sample(at=due, now=now, newest=self.signal.good_at)
         silent = self.signal.silent_from(self.allowance)
@@ -155,10 +180,12 @@ class Channel:
 
     def restart(self, now: int) -> None:
         """Silence is measured from here, with the same allowance."""
+        self.resting = False
         self._judge(Heard.RESTART, Fact(now))
 
     def rejudge(self, monitor: Monitor, now: int) -> Touched:
         """Show a monitor the newest good sample after a restart."""
+        self.resting = False
         at = self.signal.good_at
         if at is None or self.signal.value is None or not monitor.judges_values:
             return monitor.show(Event.RESTART, Sample(at=now, now=now))
@@ -213,7 +240,8 @@ class Watch:
     """All watched channels of one device, in the order of the rulebook.
 
     As long as every channel is good and every value on the safe side, a scan costs only the
-    comparisons; the channels learn of it when something is asked of them (``settle``).
+    comparisons; the channels learn of it when something is asked of them (``settle``). Else it
+    costs a look at those channels that are not so.
     """
 
     def __init__(self, device: str, channels: list[Channel], order: int) -> None:
@@ -262,14 +290,18 @@ class Watch:
         self.settle()
         self._bind(scan.layout)
         if scan.at < OLDEST_MS:
+            self._look()
             return []
         if at > received + AHEAD_MS:
             at = received
-        news = []
+        news, is_live = [], scan.source is Source.LIVE
         for channel, place in zip(self.channels, self._places, strict=True):
             if place is None:
                 continue
-            quality = Quality(scan.qualities[place])
+            code = scan.qualities[place]
+            if is_live and code == Quality.GOOD and channel.passes(at, scan.values[place]):
+                continue
+            quality = Quality(code)
             if scan.source is Source.TEST and quality.has_value:
                 quality = Quality.TEST
             taken = received if quality is Quality.CLOCK_UNSURE else at
@@ -278,6 +310,7 @@ class Watch:
                 continue
             shown = Shown(taken, now, scan.values[place], quality, live)
             news.append(channel.hear(shown))
+        self._look()
         return news
 
     def miss(self, due: int, now: int) -> list[News]:
@@ -318,9 +351,19 @@ class Watch:
                 channel.signal = replace(channel.signal, heard=at, good_at=at, value=values[place])
 
     def refresh(self) -> None:
-        """Find out anew whether scans may pass, and when silence is due."""
+        """Find out anew whether scans may pass, and when silence is due.
+
+        Whoever does something to channels or their monitors from elsewhere calls it.
+        """
         self.settle()
-        self._quiet = all(c.quiet for c in self.channels) and None not in self._places
+        for channel in self.channels:
+            channel.resting = False
+        self._look()
+
+    def _look(self) -> None:
+        """Look at the channels that something was done to."""
+        rest = [c.resting or c.rest() for c in self.channels]
+        self._quiet = all(rest) and None not in self._places
         self._newest = max((c.signal.good_at or 0 for c in self.channels), default=0)
         dues = [due for c in self.channels if (due := c.due()) is not None]
         self._due = min(dues, default=None)
