@@ -92,13 +92,23 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 BULK = Design()
 
 
-def step(state: State, inputs: Inputs, dt_s: float, design: Design = BULK) -> State:
+def step(
+    state: State,
+    inputs: Inputs,
+    dt_s: float,
+    design: Design = BULK,
+    *,
+    longest_s: float = LONGEST_STEP_S,
+) -> State:
     """The state ``dt_s`` seconds later, while ``inputs`` hold.
+
+    It is found in pieces of ``longest_s`` at most; longer ones are for years in which little
+    happens.
 
     Raises:
         ValueError: ``dt_s`` is negative or not a number.
     """
-    for piece_s in pieces(dt_s, LONGEST_STEP_S):
+    for piece_s in pieces(dt_s, longest_s):
         state = _liquid(_valve(state, inputs, piece_s, design), inputs, piece_s, design)
         state = _vapour(state, inputs, piece_s, design)
     return state

@@ -111,13 +111,23 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 C170 = Design()
 
 
-def step(state: State, inputs: Inputs, dt_s: float, design: Design = C170) -> State:
+def step(
+    state: State,
+    inputs: Inputs,
+    dt_s: float,
+    design: Design = C170,
+    *,
+    longest_s: float = LONGEST_STEP_S,
+) -> State:
     """The state ``dt_s`` seconds later, while ``inputs`` hold.
+
+    It is found in pieces of ``longest_s`` at most; longer ones are for years in which little
+    happens.
 
     Raises:
         ValueError: ``dt_s`` is negative or not a number.
     """
-    for piece_s in pieces(dt_s, LONGEST_STEP_S):
+    for piece_s in pieces(dt_s, longest_s):
         state = _gas(
             _heat(_cycle(state, inputs, piece_s, design), inputs, piece_s, design),
             inputs,
