@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test page-kill-test order-test lock clean
+.PHONY: demo test kill-test page-kill-test order-test false-pages lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -17,6 +17,10 @@ page-kill-test: .venv/ready-dev ## kill the core N times while it pages and look
 
 order-test: .venv/ready-dev ## N sequences of entries, each in two orders: the same alarms and pages
 	CULTUREWATCH_SEQUENCES=$(or $(N),1000000) $(BIN)/python -m pytest -q -n 2 -m slow tests/unit/alerts/engine/test_order.py
+
+false-pages: .venv/ready-dev ## the default rules over YEARS simulated device-years, and over SEEDS of every failure
+	$(BIN)/python -m bench.false_pages --years $(or $(YEARS),30)
+	$(BIN)/python -m bench.missed --seeds $(or $(SEEDS),10)
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
