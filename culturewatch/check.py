@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+from rich.console import Console
 from rich.table import Table
 
 from alerts.rulebook import Rulebook
@@ -151,6 +152,10 @@ def print_plan(path: Path, *, as_json: bool) -> None:
             "set console.public_url to what a phone can open",
             soft_wrap=True,
         )
+    _print_watched(console, planned)
+
+
+def _print_watched(console: Console, planned: SitePlan) -> None:
     for channel, rules in planned.defaults.items():
         prefix = channel.partition(".")[0] + "-"
         short = ", ".join(rule.removeprefix(prefix) for rule in rules)

@@ -67,9 +67,7 @@ def head_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
             f"{of(path, 'site.bundle')}: no page may wait longer than {LONGEST_BUNDLE} for "
             "others; write a span up to that, or 0s to send each by itself"
         )
-    for name in sorted({*site.default_rules} - {*defaults.names()}):
-        where, known = of(path, "site.default_rules"), ", ".join(defaults.names())
-        yield f"{where}: no default rules are called {name!r}; known: {known}"
+    yield from _default_rules_mistakes(path, site.default_rules)
     yield from _address_mistakes(path, file)
     yield from _written_mistakes(path, file)
     if file.beat is not None:
@@ -95,6 +93,12 @@ def _beat_mistakes(path: Path, beat: BeatTo) -> Iterator[str]:
         yield f"{of(path, 'beat.url')}: is no address; write https://name/path"
     if not 0 < beat.every <= LONGEST_BEAT:
         yield f"{of(path, 'beat.every')}: {beat.every} is no beat; write 1s to {LONGEST_BEAT}"
+
+
+def _default_rules_mistakes(path: Path, wanted: Iterable[str]) -> Iterator[str]:
+    for name in sorted({*wanted} - {*defaults.names()}):
+        where, known = of(path, "site.default_rules"), ", ".join(defaults.names())
+        yield f"{where}: no default rules are called {name!r}; known: {known}"
 
 
 def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str], str, int]]:

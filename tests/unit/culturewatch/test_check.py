@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -175,3 +176,62 @@ def test_a_site_that_nobody_would_miss_is_told_so(tmp_path: Path) -> None:
         said = CliRunner().invoke(app, ["check", str(site)])
         assert said.exit_code == 0
         assert (warning in said.stdout) is warned
+
+
+ALL_SETS = """default_rules = ["incubators", "ln2-freezers", "probes", "room-oxygen"]
+"""
+
+
+def with_defaults(folder: Path, *own: str) -> Path:
+    """The example site with the default rules in force, and these files of its own rules."""
+    text = EXAMPLE.read_text(encoding="utf-8")
+    site = folder / "site.toml"
+    site.write_text(text.replace('rules = "rules.d"', ALL_SETS + 'rules = "rules.d"'), "utf-8")
+    (folder / "rules.d").mkdir()
+    for name in own:
+        kept = (EXAMPLE.parent / "rules.d" / name).read_text(encoding="utf-8")
+        (folder / "rules.d" / name).write_text(kept, encoding="utf-8")
+    return site
+
+
+def planned_for(site: Path) -> dict[str, Any]:
+    said = CliRunner().invoke(app, ["check", str(site), "--json"])
+    assert said.exit_code == 0, said.stderr
+    found: dict[str, Any] = json.loads(said.stdout)
+    return found
+
+
+def test_with_default_rules_nothing_is_unwatched_and_no_rule_of_its_own_is_needed(
+    tmp_path: Path,
+) -> None:
+    planned = planned_for(with_defaults(tmp_path))
+    assert (planned["unwatched"], planned["unheard"]) == ([], [])
+    assert planned["defaults"]["ln2a.filling"] == [
+        "ln2a-fill-too-often",
+        "ln2a-fill-too-long",
+        "ln2a-filling-silent",
+    ]
+
+
+def test_the_site_s_own_rule_is_not_named_as_a_default(tmp_path: Path) -> None:
+    planned = planned_for(with_defaults(tmp_path, "incubators.toml"))
+    of_door = planned["defaults"]["inc1.door"]
+    # By eye: examples/rules.d/incubators.toml has {device}-door-open, and no rule on the others.
+    assert "inc1-door-open" not in of_door
+    assert "inc1-door-too-often" in of_door
+
+
+def test_which_default_rules_apply_is_printed_a_line_a_channel(tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["check", str(with_defaults(tmp_path))])
+    assert "default rules of inc1.sterilisation: sterilisation-overrun" in said.stdout.splitlines()
+
+
+def test_a_device_may_follow_another_set_than_its_profile_s(tmp_path: Path) -> None:
+    site = with_defaults(tmp_path)
+    text = site.read_text(encoding="utf-8")
+    old = 'profile = "vaisala-hmp"'
+    text = text.replace(old, f'{old}\ndefault_rules = "refrigerators"')
+    site.write_text(text.replace('"probes", ', '"probes", "refrigerators", '), encoding="utf-8")
+    planned = planned_for(site)
+    assert "rhprobe-temperature-high" in planned["defaults"]["rhprobe.temperature"]
+    assert "rhprobe.healthy" in planned["unwatched"]
