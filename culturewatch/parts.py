@@ -17,6 +17,8 @@ from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
 
 VERSION = version("culturewatch")
+SYSTEM = "system"
+"""The set of default rules on the program itself."""
 
 
 def channel_specs(site: Site) -> tuple[ChannelSpec, ...]:
@@ -31,6 +33,8 @@ def default_rules(site: Site) -> tuple[Placed, ...]:
     """The shipped rules that are in force at the site, before its own take their places."""
     wanted = site.file.site.default_rules
     sets = {d.id: d.default_rules for d in site.devices if d.default_rules in wanted}
+    if SYSTEM in wanted:
+        sets[own_state.DEVICE] = SYSTEM
     return defaults.placed(sets, channel_specs(site))
 
 

@@ -14,6 +14,7 @@ from alerts import defaults, rulebook
 from alerts.channel import ChannelSpec
 from alerts.policy import Policy, Step
 from alerts.rule import Rule
+from culturewatch import own_state
 from devices import catalog
 from devices.duration import Duration, parse
 
@@ -68,7 +69,7 @@ def rules_of(name: str, specs: list[ChannelSpec]) -> dict[str, Rule]:
 def test_the_sets_are_those_of_the_equipment() -> None:
     assert defaults.names() == (
         *("freezers-80", "incubators", "ln2-freezers", "probes", "refrigerators"),
-        "room-oxygen",
+        *("room-oxygen", "system"),
     )
 
 
@@ -98,6 +99,8 @@ def test_every_rule_finds_a_channel_and_says_why_it_is_there(path: Path) -> None
         found |= set(rules_of(path.stem, specs_of(profile, "dev")))
     if path.stem in KEYS:
         found |= set(rules_of(path.stem, plain("dev", *KEYS[path.stem])))
+    if path.stem == "system":
+        found |= set(rules_of(path.stem, list(own_state.channel_specs())))
     assert found == {rule["id"].replace("{device}", "dev") for rule in written}
 
 
@@ -123,6 +126,12 @@ def test_what_is_kept_quiet_has_a_neighbour_that_is_not(path: Path) -> None:
                 and not other.get("suppress_by", "").endswith("-open")
             ]
             assert armed, rule["id"]
+
+
+def test_every_channel_of_the_program_itself_is_watched() -> None:
+    specs = list(own_state.channel_specs())
+    watched = {rule.channel for rule in rules_of("system", specs).values()}
+    assert watched == {spec.id for spec in specs}
 
 
 def test_a_device_without_a_door_is_watched_without_its_grace() -> None:

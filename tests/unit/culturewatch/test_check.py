@@ -178,7 +178,7 @@ def test_a_site_that_nobody_would_miss_is_told_so(tmp_path: Path) -> None:
         assert (warning in said.stdout) is warned
 
 
-ALL_SETS = """default_rules = ["incubators", "ln2-freezers", "probes", "room-oxygen"]
+ALL_SETS = """default_rules = ["incubators", "ln2-freezers", "probes", "room-oxygen", "system"]
 """
 
 
