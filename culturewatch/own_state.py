@@ -6,15 +6,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from alerts.channel import ChannelSpec
+from culturewatch.itself import DEVICE, PERIOD_MS
 from devices.scan import Layout, Scan
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
-
-DEVICE = "culturewatch"
-"""The id under which it is watched; no other device may have it."""
-
-NAME = "culturewatch itself"
-PERIOD_MS = 10_000
 
 _CHANNELS = (
     ("journal_fill", "share", 0.1, (0.0, 100.0)),

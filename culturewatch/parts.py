@@ -9,7 +9,7 @@ from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
-from culturewatch import own_state
+from culturewatch import itself, own_state
 from culturewatch.site import Site, SiteDevice, SiteError
 from culturewatch.site_file import Broker
 from devices import document
@@ -34,7 +34,7 @@ def default_rules(site: Site) -> tuple[Placed, ...]:
     wanted = site.file.site.default_rules
     sets = {d.id: d.default_rules for d in site.devices if d.default_rules in wanted}
     if SYSTEM in wanted:
-        sets[own_state.DEVICE] = SYSTEM
+        sets[itself.DEVICE] = SYSTEM
     return defaults.placed(sets, channel_specs(site))
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from console.view import Equipment, SiteView, Viewer
-from culturewatch import own_state
+from culturewatch import itself
 from culturewatch.paths import ledger_url
 from culturewatch.site import Site, load
 from culturewatch.table import render
@@ -35,10 +35,8 @@ def equipment(site: Site) -> tuple[Equipment, ...]:
         )
         for device in site.devices
     ]
-    itself = Equipment(
-        id=own_state.DEVICE, name=own_state.NAME, location="", period_ms=own_state.PERIOD_MS
-    )
-    return (*devices, itself)
+    own = Equipment(id=itself.DEVICE, name=itself.NAME, location="", period_ms=itself.PERIOD_MS)
+    return (*devices, own)
 
 
 def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts import defaults
 from alerts.consistency import policy_mistakes
-from culturewatch import own_state
+from culturewatch import itself
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_channel_mistakes import (
     channel_mistakes,
@@ -224,7 +224,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
             place = at(where, table, n, "id")
             if not _ID.fullmatch(name):
                 yield f"{place}: id {name!r} may hold letters, digits, - and _ only"
-            if table == "device" and name == own_state.DEVICE:
+            if table == "device" and name == itself.DEVICE:
                 yield f"{place}: id {name!r} is that of the system itself; choose another"
             if name in seen:
                 yield f"{place}: id {name!r} is taken already, at {seen[name]}"

@@ -15,7 +15,7 @@ import msgspec
 from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
 from alerts.schema import StoreError
-from culturewatch import own_state, paths
+from culturewatch import itself, paths
 from culturewatch.simulated import simulated_site
 from culturewatch.site import Site, load
 from devices.scan import Scan
@@ -220,7 +220,7 @@ def heard(site: Site) -> set[str]:
         entry.device
         for _, entry in logged(site)
         if isinstance(entry, Scan)
-        and entry.device != own_state.DEVICE
+        and entry.device != itself.DEVICE
         and any(value is not None for value in entry.values)
     }
 

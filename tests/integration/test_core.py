@@ -18,7 +18,7 @@ from paho.mqtt import publish
 
 from alerts.transition import What
 from console import run_status
-from culturewatch import own_state, paths
+from culturewatch import itself, own_state, paths
 from culturewatch.site import Site
 from devices.quality import Quality
 from simulators.faults import Faults
@@ -224,7 +224,7 @@ async def test_a_message_of_ten_megabytes_is_kept_apart_and_the_next_is_read(sit
         await until(lambda: bool(scans(site, "ln2a", began)), why=lambda: running.said)
         # The system watches itself like a device, so a rule can page for it.
         await until(
-            lambda: any(scan.values[QUARANTINED] == 1.0 for scan in scans(site, own_state.DEVICE)),
+            lambda: any(scan.values[QUARANTINED] == 1.0 for scan in scans(site, itself.DEVICE)),
             why=lambda: running.said,
         )
         running.ask_to_end()

@@ -4,7 +4,8 @@ import asyncio
 
 from msgspec.structs import replace
 
-from culturewatch.own_state import DEVICE, LAYOUT, OwnState, channel_specs, scan_of, watch
+from culturewatch.itself import DEVICE
+from culturewatch.own_state import LAYOUT, OwnState, channel_specs, scan_of, watch
 from devices.scan import Scan
 from devices.units import STORED_UNIT
 from storage.influx import ForwarderStatus
