@@ -12,7 +12,7 @@ from alerts.reader import AlarmReader
 from alerts.rulebook import Rulebook, RuleError, load
 from alerts.trial import warm_up
 from culturewatch import paths
-from culturewatch.parts import channel_specs, rulebook
+from culturewatch.parts import channel_specs, default_rules, rulebook
 from culturewatch.site import Site, SiteError
 from devices.scan import Scan
 from storage.entry import Command, Entry
@@ -74,6 +74,8 @@ def compare(
 def proposed_rules(site: Site, path: Path) -> Rulebook:
     """The rules in a folder of files, or in one file, for the devices and people of ``site``.
 
+    The default rules that are in force there stay in force, but where a proposed one replaces them.
+
     Raises:
         SiteError: they cannot be used; every mistake is listed.
     """
@@ -86,6 +88,7 @@ def proposed_rules(site: Site, path: Path) -> Rulebook:
             channels=channel_specs(site),
             policies=site.file.policy,
             people=site.file.person,
+            defaults=default_rules(site),
         )
     except RuleError as error:
         raise SiteError(str(error).splitlines()) from error

@@ -11,7 +11,7 @@ from alerts.engine.engine import Engine
 from alerts.store import AlarmStore, Batch, Caused, save
 from culturewatch import paths
 from culturewatch.parts import rulebook
-from culturewatch.rule_trial import seek
+from culturewatch.rule_trial import proposed_rules, seek
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
 from storage.entry import Command, Entry, Started
@@ -206,3 +206,15 @@ async def test_figures_of_a_period_before_the_first_reading_are_wrong_use(site: 
     code, said = typed("alarm", "kpi", "--to", "2020-01-01")
     assert code == 2
     assert "there is no reading in that period" in said
+
+
+def test_the_default_rules_in_force_are_part_of_what_is_tried(site: Site, tmp_path: Path) -> None:
+    text = site.path.read_text(encoding="utf-8")
+    told = text.replace("[site]", '[site]\ndefault_rules = ["incubators"]', 1)
+    site.path.write_text(told, encoding="utf-8")
+    proposed = tmp_path / "proposed.toml"
+    proposed.write_text(RULE.replace("{device}-hot", "{device}-temperature-high"), "utf-8")
+    book = proposed_rules(load(site.path), proposed)
+    limits = {rule.id: rule.limit for rule in book.rules}
+    assert limits["inc1-temperature-high"] == 38.0
+    assert limits["inc1-temperature-low"] == 36.5
