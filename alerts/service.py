@@ -33,8 +33,10 @@ class Journal(Protocol):
         """The newest durable sequence number."""
         ...
 
-    def follow(self, after: int) -> AsyncGenerator[list[tuple[int, Entry]], None]:
-        """Everything after ``after``, in order; waits when there is nothing more."""
+    def follow(
+        self, after: int, *, wait: bool = True
+    ) -> AsyncGenerator[list[tuple[int, Entry]], None]:
+        """Everything after ``after``, in order; waits, or ends, when there is nothing more."""
         ...
 
     def append(self, entry: Entry) -> None:
@@ -158,14 +160,10 @@ class AlarmService:
         Raises:
             OtherCoreError: somebody else writes this store.
         """
-        target = self._journal.last
-        if self._taken < target:
-            async with contextlib.aclosing(self._journal.follow(self._taken)) as following:
-                async for batch in following:
-                    for seq, entry in batch:
-                        self._step(seq, entry)
-                    if self._taken >= target:
-                        break
+        async with contextlib.aclosing(self._journal.follow(self._taken, wait=False)) as now:
+            async for batch in now:
+                for seq, entry in batch:
+                    self._step(seq, entry)
         await self._commit()
 
     async def _follow(self) -> None:

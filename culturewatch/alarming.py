@@ -1,7 +1,7 @@
 """The alarm engine over the journal, and the sender of its pages, wired for a site."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import cache, partial
 
 from alerts import configuration
@@ -260,16 +260,12 @@ def _sirens(
 
 async def _runs(journal: Journal, after: int) -> list[Started]:
     """The starts among the entries after ``after``: runs of which nothing, or not all, is kept."""
-    found: list[Started] = []
-    target = journal.last
-    if after >= target:
-        return found
-    async with aclosing(journal.follow(after)) as following:
-        async for batch in following:
-            found += [entry for _, entry in batch if isinstance(entry, Started)]
-            if batch[-1][0] >= target:
-                break
-    return found
+    return [
+        entry
+        async for batch in journal.follow(after, wait=False)
+        for _, entry in batch
+        if isinstance(entry, Started)
+    ]
 
 
 def _finder(engine: Engine | Replay) -> Callable[[str], Rule | None]:

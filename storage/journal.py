@@ -225,14 +225,18 @@ class Journal:
         self._add(CursorMove(name, seq, lambda: _keep(promise, Outcome.STORED), time.monotonic()))
         await promise
 
-    def follow(self, after: int, *, limit: int = 2_000) -> AsyncGenerator[list[Logged], None]:
+    def follow(
+        self, after: int, *, limit: int = 2_000, wait: bool = True
+    ) -> AsyncGenerator[list[Logged], None]:
         """Every entry above ``after`` in order, in batches; ends when the journal closes.
+
+        Without ``wait`` it ends where nothing more is there now.
 
         Raises:
             JournalError: the file cannot be read, and examining it has not helped; or ``after``
                 is a number that was never given out, as after an old copy was put back.
         """
-        return self._tail.follow(after, limit)
+        return self._tail.follow(after, limit, wait=wait)
 
     def _have_examined(self) -> None:
         if self._writer is not None:

@@ -57,8 +57,13 @@ class Tail:
         with self._reading:
             self._reader.close()
 
-    async def follow(self, after: int, limit: int) -> AsyncGenerator[list[Logged], None]:
+    async def follow(
+        self, after: int, limit: int, *, wait: bool
+    ) -> AsyncGenerator[list[Logged], None]:
         """Everything above ``after`` in order, in batches of up to ``limit``, until the end.
+
+        Without ``wait`` that is where nothing more is there now. It cannot be told from ``last``:
+        after a salvage that is a number under which nothing stands.
 
         Raises:
             JournalError: the file cannot be read, and examining it has not helped; or ``after``
@@ -78,7 +83,7 @@ class Tail:
                 if batch:
                     after = batch[-1][0]
                     yield batch
-                elif self._ended:
+                elif self._ended or not wait:
                     return
                 else:
                     await news.wait()

@@ -23,13 +23,17 @@ class MemoryJournal:
         self._entries.append(entry)
         self._more.set()
 
-    async def follow(self, after: int) -> AsyncGenerator[list[tuple[int, Entry]], None]:
-        """Everything after ``after``, in order; waits when there is nothing more."""
+    async def follow(
+        self, after: int, *, wait: bool = True
+    ) -> AsyncGenerator[list[tuple[int, Entry]], None]:
+        """Everything after ``after``, in order; waits, or ends, when there is nothing more."""
         while True:
             batch = list(enumerate(self._entries[after:], start=after + 1))
             if batch:
                 after = batch[-1][0]
                 yield batch
+            elif not wait:
+                return
             else:
                 self._more.clear()
                 await self._more.wait()

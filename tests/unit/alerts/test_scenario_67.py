@@ -21,8 +21,10 @@ SAMPLES = 10_000
 class OneByOne(MemoryJournal):
     """A log that is followed an entry at a time."""
 
-    async def follow(self, after: int) -> AsyncGenerator[list[tuple[int, Entry]], None]:
-        async for batch in super().follow(after):
+    async def follow(
+        self, after: int, *, wait: bool = True
+    ) -> AsyncGenerator[list[tuple[int, Entry]], None]:
+        async for batch in super().follow(after, wait=wait):
             for logged in batch:
                 yield [logged]
 

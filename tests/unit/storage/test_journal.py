@@ -344,3 +344,13 @@ async def test_how_full_it_is_counts_against_its_limit(tmp_path: Path) -> None:
     assert stats.bytes > 100_000
     assert stats.fill == pytest.approx(stats.bytes / limit)
     assert (tmp_path / "journal.db").stat().st_size <= limit
+
+
+async def test_what_is_there_now_can_be_followed_to_its_end(tmp_path: Path) -> None:
+    async with Journal(tmp_path) as journal:
+        assert [batch async for batch in journal.follow(0, wait=False)] == []
+        await journal.put(scan(1))
+        await journal.put(scan(2))
+        followed = [seq async for batch in journal.follow(0, wait=False) for seq, _ in batch]
+        assert followed == [1, 2]
+        assert [batch async for batch in journal.follow(2, wait=False)] == []
