@@ -77,7 +77,8 @@ class AlarmService:
     of the wall clock into the journal before it gives a time that comes after it. ``heard`` gets
     each receipt within the transaction that takes it off the journal, so that none is lost or
     counted twice; it answers with lines that somebody must see.
-    ``at_point`` is called at ``after-commit``.
+    ``at_point`` is called at ``after-commit``. ``look_s`` is how often it looks for itself, beside
+    being woken: by that much a wall clock that is set may make a timer late.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class AlarmService:
         handed: Callable[[Caused], Way | None] = lambda _: None,
         heard: Callable[[sqlite3.Connection, Receipt], list[str]] = lambda _, __: [],
         at_point: Callable[[str], None] = lambda _: None,
+        look_s: float = COMMIT_S,
     ) -> None:
         self._journal = journal
         self._engine = engine
@@ -109,6 +111,7 @@ class AlarmService:
         self._now = now
         self._stamp = stamp or now
         self._at_point = at_point
+        self._look_s = look_s
         self._saved = cursor
         self._taken = cursor
         self._caused: list[Caused] = []
@@ -192,7 +195,7 @@ class AlarmService:
     async def _commit_in_time(self) -> None:
         """Keep the cursor near the engine when nothing happens, and retry what failed."""
         while True:
-            await asyncio.sleep(COMMIT_S)
+            await asyncio.sleep(self._look_s)
             await self._commit()
 
     async def _commit(self) -> None:
@@ -278,7 +281,7 @@ class AlarmService:
                 await asyncio.sleep(COMMIT_S)
                 continue
             if due is None or due > now:
-                await self._step_within(COMMIT_S if due is None else (due - now) / 1000)
+                await self._step_within(self._look_s if due is None else (due - now) / 1000)
             else:
                 await self._until_taken(due)
 
@@ -292,7 +295,7 @@ class AlarmService:
     async def _step_within(self, seconds: float) -> None:
         # Bounded: the wall clock, by which timers are due, may be set while we sleep.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(seconds, COMMIT_S)):
+            async with asyncio.timeout(min(seconds, self._look_s)):
                 await self._stepped.wait()
 
 

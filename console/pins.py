@@ -40,9 +40,15 @@ class Pins:
     Who has none is not asked for one: the link alone acknowledges, as it did before.
     """
 
-    def __init__(self, folder: Path, *, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        hasher: PasswordHasher | None = None,
+    ) -> None:
         self._folder = folder
-        self._hasher = PasswordHasher()
+        self._hasher = hasher or PasswordHasher()
         self._now_s = now_s
         self._wrong: dict[str, tuple[int, float]] = {}
 

@@ -31,7 +31,21 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
     ("the example site", (f"{BIN}/culturewatch", "check", "examples/site.toml", "--json")),
     (
         "unit tests",
-        (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "not slow", "tests/unit"),
+        (
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n",
+            "2",
+            "-m",
+            "not slow and not long",
+            "tests/unit",
+        ),
+    ),
+    (
+        "unit tests of many cases",
+        (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "long", "tests/unit"),
     ),
     (
         "ten thousand orders of entries",

@@ -48,8 +48,9 @@ _FOR_THE_CORE = frozenset(
 """Verbs that somebody has to be there for."""
 
 PATIENT = Bounds(idle_s=15.0)
-"""The outbox looks for itself less often than in production. It is woken for all that is due, and
-here when the clock is set; more looks would find nothing and cost most of a long story."""
+"""Outbox and engine look for themselves less often than in production. They are woken for all
+that is due, and here when the clock is set; more looks would find nothing and cost most of a long
+story."""
 
 
 def play(story: Story) -> Outcome:
@@ -328,6 +329,7 @@ class Stage:
                 now=self._clock.wall,
                 on_trouble=lambda _: None,
                 at_point=self._at_point,
+                look_s=PATIENT.idle_s,
             )
             self._journal.append(
                 Started(at=self._clock.wall(), version=VERSION, configuration=self._book.digest)

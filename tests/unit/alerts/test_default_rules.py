@@ -17,6 +17,8 @@ from bench.missed import lived as lived_through
 from bench.poisson import interval
 from bench.watched import Page
 
+pytestmark = pytest.mark.long
+
 HOUR = 60
 DAY = 24 * HOUR
 DAYS = {"incubator": 4, "ln2-freezer": 5, "freezer-80": 4, "refrigerator": 4, "room-oxygen": 20}

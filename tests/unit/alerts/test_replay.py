@@ -130,6 +130,7 @@ class Life:
         return ClockStep(at=self.now, step=step)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(12))
 async def test_a_site_through_edits_of_its_rules_restarts_kills_commands_and_clock_steps(
     tmp_path: Path, seed: int

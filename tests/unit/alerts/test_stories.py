@@ -91,10 +91,10 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(STORIES.glob("*.toml")), ids=lambda path: path.stem)
-def test_the_story_holds(path: Path) -> None:
-    code, said = rehearsed(path)
+def test_the_command_says_which_stories_hold() -> None:
+    code, said = rehearsed(STORIES / "02-on-delay.toml")
     assert code == HOLDS, said
+    assert said.startswith("holds")
 
 
 def test_every_scenario_that_must_be_told_has_its_file() -> None:
@@ -103,10 +103,10 @@ def test_every_scenario_that_must_be_told_has_its_file() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(STORIES.glob("*.toml")), ids=lambda path: path.stem)
-def test_no_expectation_of_it_could_be_turned_around(path: Path) -> None:
+def test_the_story_holds_and_no_expectation_of_it_could_be_turned_around(path: Path) -> None:
     story = read(path)
     outcome = play(story)
-    assert compare(story, outcome) is None
+    assert compare(story, outcome) is None, str(compare(story, outcome))
     for expected in story.expect:
         assert compare(replace(story, never=(expected,)), outcome), told(expected)
     for unwanted in story.never:

@@ -18,6 +18,7 @@ from alerts.policy import Person
 from alerts.reader import AlarmReader
 from alerts.reply_code import ReplyCodes
 from alerts.token import TokenDesk, load_key
+from console import acknowledge
 from storage.entry import Command, Receipt
 from storage.inbox import Act, Inbox
 from tests.unit.console.lab import (
@@ -38,6 +39,12 @@ PEOPLE = (
     Person(id="B", name="Ben", channels=("sms",), addresses={"sms": BEN}),
 )
 STATUS = {"MessageSid": "SM1", "MessageStatus": "delivered", "To": ADA}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no core answers, nobody need wait for it for long."""
+    monkeypatch.setattr(acknowledge, "ANSWER_S", 1.0)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from console.pins import LOCKED_S, PinError, Pins, Verdict
 
@@ -21,7 +22,9 @@ def clock() -> Clock:
 
 @pytest.fixture
 def pins(tmp_path: Path, clock: Clock) -> Pins:
-    return Pins(tmp_path / "pins", now_s=clock)
+    # As cheap as argon2 can be: what is tried here is not how long it takes.
+    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return Pins(tmp_path / "pins", now_s=clock, hasher=quick)
 
 
 def test_who_has_none_is_not_asked(pins: Pins) -> None:

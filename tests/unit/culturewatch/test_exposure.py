@@ -136,6 +136,7 @@ def test_a_bad_file_is_one_line_and_exits_with_2(path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_long_file_is_not_kept_in_memory(path: Path) -> None:
     # Kept as numbers alone, 400,000 readings would take 20 MB; as a list of rows, 60.
     with path.open("w") as file:

@@ -14,6 +14,8 @@ from storage.journal import Journal, JournalError
 from storage.reader import JournalReader
 from tests.unit.storage.samples import scan
 
+pytestmark = pytest.mark.long
+
 COUNT = 300
 FRAME = 24 + 4096
 MOST_OF_A_PAGE = 120

@@ -250,6 +250,7 @@ def test_a_protection_taken_away_is_found(url: str, statement: str, field: str) 
     assert (broken.table, broken.field) == ("(schema)", field)
 
 
+@pytest.mark.long
 @settings(
     max_examples=60,
     deadline=None,

@@ -22,6 +22,7 @@ def take_all(folder: Path) -> None:
     (folder / "journal.db").rename(folder / "elsewhere")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("take", "kept"),
     [pytest.param(take_log, 1, id="log"), pytest.param(take_all, COUNT + 1, id="file")],

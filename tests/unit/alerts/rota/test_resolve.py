@@ -85,6 +85,7 @@ def plans(draw: st.DrawFn) -> tuple[ShiftPattern, ...]:
     return tuple(found)
 
 
+@pytest.mark.long
 @given(plan=plans(), zone=st.sampled_from(ZONES), day=st.sampled_from(DAYS))
 @settings(max_examples=60, deadline=None)
 def test_shifts_are_what_a_reader_of_the_plan_says_minute_by_minute(

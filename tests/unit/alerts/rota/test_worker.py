@@ -45,6 +45,7 @@ async def test_what_is_no_calendar_is_said_as_here() -> None:
         await read_apart(b"<html>", PEOPLE, "Europe/Vienna", START, END)
 
 
+@pytest.mark.long
 async def test_a_calendar_that_takes_for_ever_is_given_up() -> None:
     began_s = time.monotonic()
     with pytest.raises(CalendarError, match="takes longer than 2 s to read, which is no rota"):
