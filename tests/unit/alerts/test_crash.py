@@ -77,6 +77,7 @@ async def test_a_page_survives_a_kill(
     assert [page.state for page in pages(tmp_path)] == [Delivery.ACCEPTED]
 
 
+@pytest.mark.long
 async def test_kills_at_any_moment_lose_no_page_and_repeat_only_what_they_mark(
     tmp_path: Path,
 ) -> None:

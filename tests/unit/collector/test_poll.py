@@ -202,6 +202,7 @@ async def test_a_lost_device_is_told_once_and_so_is_its_return(
     assert lines[1:] == ["inc1 answers again"]
 
 
+@pytest.mark.long
 async def test_a_silent_unit_does_not_delay_its_neighbours_beyond_one_timeout() -> None:
     def two_is_silent(peer: Peer, query: Query) -> None:
         if query.unit != 2:
@@ -339,6 +340,7 @@ async def test_a_block_that_is_met_with_silence_does_not_hide_the_others() -> No
     assert last.values == (None, word(1, 100), word(1, 200))
 
 
+@pytest.mark.long
 async def test_answers_lost_now_and_then_do_not_add_up_to_a_block_that_is_left_out() -> None:
     asked = 0
 
@@ -391,6 +393,7 @@ async def test_a_device_that_comes_back_is_asked_at_once_not_at_its_next_tick() 
             await until(lambda: room.good("inc1"))
 
 
+@pytest.mark.long
 async def test_a_crash_in_delivery_is_told_and_polling_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

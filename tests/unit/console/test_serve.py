@@ -77,6 +77,7 @@ async def answers(client: httpx.AsyncClient) -> httpx.Response:
                 await asyncio.sleep(0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_process_serves_until_it_is_asked_to_end(
     tmp_path: Path, number: signal.Signals
@@ -103,6 +104,7 @@ async def test_the_process_serves_until_it_is_asked_to_end(
     assert path.removeprefix("/ack/").encode() not in said
 
 
+@pytest.mark.long
 async def test_a_press_that_is_waiting_is_answered_before_the_process_ends(tmp_path: Path) -> None:
     port = free_port()
     here = f"http://127.0.0.1:{port}"
@@ -119,6 +121,7 @@ async def test_a_press_that_is_waiting_is_answered_before_the_process_ends(tmp_p
         assert process.returncode == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "said",
     [

@@ -44,6 +44,7 @@ SITE = SimulatedSite(
 )
 
 
+@pytest.mark.long
 async def test_every_device_of_the_site_answers_or_publishes() -> None:
     async with Rooms(SITE) as rooms:
         for name, unit, table in (
@@ -85,6 +86,7 @@ async def test_devices_with_one_address_share_its_server(unused_tcp_port: int) -
         assert set(rooms.ports.values()) == {unused_tcp_port}
 
 
+@pytest.mark.long
 async def test_the_story_is_told_in_order_and_ends_on_time() -> None:
     told: list[str] = []
     incubators, freezers = ("incubator-1", "incubator-2", "incubator-3"), ("freezer-1", "freezer-2")
@@ -99,6 +101,7 @@ async def test_the_story_is_told_in_order_and_ends_on_time() -> None:
     assert len(told) == len(story.steps)
 
 
+@pytest.mark.long
 async def test_a_scenario_runs_the_physics_faster_and_only_while_it_lasts() -> None:
     frozen = SimulatedSite(freezers=(SimulatedFreezer(id="freezer-1", topic="lab/1"),))
     async with Rooms(frozen) as rooms:

@@ -172,6 +172,7 @@ async def test_salvage_keeps_cursors_quarantine_and_what_was_seen(folder: Path) 
         assert [kept.payload for kept in reader.quarantined()] == [b"?!"]
 
 
+@pytest.mark.long
 async def test_random_bytes_changed_anywhere_never_change_a_value(
     sound: Path, tmp_path: Path
 ) -> None:
@@ -281,6 +282,7 @@ async def test_a_log_taken_away_is_noticed_and_no_number_comes_again(tmp_path: P
     assert len(said) == 1
 
 
+@pytest.mark.long
 async def test_damage_under_way_is_mended_and_nothing_is_lost(folder: Path) -> None:
     path = folder / "journal.db"
     said: list[str] = []

@@ -102,6 +102,7 @@ def test_a_full_disk_delays_and_loses_nothing(tmp_path: Path) -> None:
         assert reader.entries(0, 5_000) == [(n + 1, scan(n)) for n in range(4_000)]
 
 
+@pytest.mark.long
 async def test_at_its_own_limit_it_takes_no_more_and_says_why(tmp_path: Path) -> None:
     said: list[str] = []
     told: list[Outcome] = []
