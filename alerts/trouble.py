@@ -11,11 +11,20 @@ def record(db: sqlite3.Connection, lines: Iterable[str], *, now: int) -> None:
     db.executemany("INSERT INTO trouble (at, line) VALUES (?, ?)", [(now, line) for line in lines])
 
 
+_WAITING = """
+SELECT person, rule, id, (SELECT min(first.queued) FROM outbox first
+                          WHERE first.history = o.history) AS since
+FROM outbox o WHERE notice IN ('page', 'handover') AND state IN ('queued', 'claimed')
+"""
+"""Pages that no provider has taken, and the lists that stand for pages.
+
+``since`` is when one was first queued, whatever ways it was tried on since.
+"""
+
+
 def oldest_page_ms(db: sqlite3.Connection, *, now: int) -> int:
     """For how long the oldest page that no provider has taken has waited; 0 without one."""
-    row = db.execute(
-        "SELECT min(queued) FROM outbox WHERE notice = 'page' AND state IN ('queued', 'claimed')"
-    ).fetchone()
+    row = db.execute(f"SELECT min(since) FROM ({_WAITING})").fetchone()  # noqa: S608 # a literal of this file
     return 0 if row[0] is None else max(0, now - int(row[0]))
 
 
@@ -27,10 +36,7 @@ def unsent(db: sqlite3.Connection, *, now: int) -> tuple[int, str]:
     needed.
     """
     rows = db.execute(
-        "SELECT person, rule, since FROM (SELECT person, rule, id, (SELECT min(first.queued)"
-        " FROM outbox first WHERE first.history = o.history) AS since FROM outbox o"
-        " WHERE notice IN ('page', 'handover') AND state IN ('queued', 'claimed')) WHERE since <= ?"
-        " ORDER BY since, id",
+        f"SELECT person, rule, since FROM ({_WAITING}) WHERE since <= ? ORDER BY since, id",  # noqa: S608 # a literal of this file
         (now - AUDIT_MS,),
     ).fetchall()
     if not rows:

@@ -17,7 +17,7 @@ from alerts.pace import Pace
 from alerts.policy import Person, Quiet
 from alerts.store import AlarmStore
 from alerts.transition import Listed, Transition, What
-from alerts.trouble import unsent
+from alerts.trouble import oldest_page_ms, unsent
 from tests.unit.alerts.desk import (  # a test's own
     PEOPLE,
     RULE,
@@ -365,12 +365,30 @@ async def test_91_who_stands_in_has_quiet_hours_too(tmp_path: Path) -> None:
     assert (mail.took[0].kind, mail.took[0].person) == ("digest", "B")
 
 
+async def test_a_page_waits_from_when_it_was_first_queued_on_any_way(tmp_path: Path) -> None:
+    sms, mail = Provider("refuse"), Provider("wait")
+    async with opened(tmp_path, PEOPLE) as desk:
+        await desk.stands("U")
+        assert await desk.store.write(partial(oldest_page_ms, now=desk.now())) == 0
+        await desk.say(told(What.QUEUED, "A"))
+        desk.clock += 20_000
+        async with desk.sending({"sms": sms, "mail": mail}, now=desk.now):
+            await until(lambda: len(sms.asked) + len(mail.asked) == 2)
+            desk.clock += 5_000
+            assert await desk.store.write(partial(oldest_page_ms, now=desk.now())) == 25_000
+            mail.let_go.set()
+            await until(lambda: bool(mail.took))
+            await desk.rest()
+        assert await desk.store.write(partial(oldest_page_ms, now=desk.now())) == 0
+
+
 async def test_a_list_that_is_not_handed_over_for_a_minute_is_told(tmp_path: Path) -> None:
     async with opened(tmp_path, PEOPLE) as desk:
         await desk.stands("U")
         await desk.say(handover("C", (RULE.id, 1)))
         desk.clock += 60_000
         waiting, line = await desk.store.write(partial(unsent, now=desk.now()))
+        assert await desk.store.write(partial(oldest_page_ms, now=desk.now())) == 60_000
     assert waiting == 1
     assert line.startswith("1 pages have not been handed over for more than 60 s")
 
