@@ -25,8 +25,10 @@ from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
 from devices.duration import Duration
-from devices.profile import Channel, Modbus, Profile, Register, layout
+from devices.profile import Channel, Profile, layout
 from devices.scan import Layout, Scan
+from devices.source import Register
+from devices.transport import Modbus
 from storage.journal import Journal
 
 Part = Callable[[Journal, Sequence[Layout]], Coroutine[None, None, None]]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from devices.profile import Table
+from devices.source import Table
 
 READ: Mapping[Table, int] = MappingProxyType({"coil": 1, "discrete": 2, "holding": 3, "input": 4})
 """The function that reads a table. Modbus Application Protocol 1.1b3, 6.1 to 6.4."""

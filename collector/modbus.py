@@ -11,7 +11,7 @@ from collector.connection import Connection, Counts, Request
 from collector.errors import LinkError
 from collector.frame import READ
 from collector.reconnect import ConnectBudget, pause_s
-from devices.profile import Table
+from devices.source import Table
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from collector.modbus import LinkStats, ModbusClient
 from collector.reconnect import ConnectBudget
 from collector.schedule import Beat
 from collector.unit import NEVER_S, DeviceStats, ModbusDevice, Unit
-from devices.plan import Block
+from devices.plan import Block, called
 from devices.quality import Quality
 from devices.scan import Scan, absent
 
@@ -183,7 +183,7 @@ def _tell_refused(unit: Unit, refused: Iterable[Block]) -> None:
             block.table,
             block.address,
             block.address + block.count - 1,
-            ", ".join(unit.device.layout.keys[field.channel] for field in block.fields),
+            ", ".join(called(unit.device.profile, field.channel) for field in block.fields),
         )
 
 

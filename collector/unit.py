@@ -10,8 +10,9 @@ from collector.schedule import Beat
 from devices.codec import Decoder
 from devices.duration import Duration
 from devices.plan import Block, Plan, plan, split
-from devices.profile import Modbus, Profile
+from devices.profile import Profile
 from devices.scan import Layout
+from devices.transport import Modbus
 
 RETRY_REFUSED_S = 600.0
 """How long a refused read is left out; a device that was starting up may give it later."""

@@ -7,8 +7,9 @@ from math import isfinite, isnan
 
 import msgspec
 
-from devices.profile import FAULT_QUALITY, Channel, JsonPath, Profile
+from devices.profile import FAULT_QUALITY, Channel, Profile
 from devices.quality import VALUELESS, Quality
+from devices.source import JsonPath
 
 LARGEST = 256 * 1024
 """Bytes of the largest payload that is read; a sensor's message is a thousandth of it."""

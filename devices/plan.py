@@ -5,7 +5,9 @@ from itertools import groupby, pairwise
 
 import msgspec
 
-from devices.profile import Modbus, Profile, Register, Table
+from devices.profile import Profile, asides
+from devices.source import Register, Table
+from devices.transport import Modbus
 
 CHARACTER_BITS = 11
 """Bits of one character on a serial line: start, eight data, parity or a second stop, stop."""
@@ -18,7 +20,7 @@ GAP_CHARACTERS = 7
 
 
 class Field(msgspec.Struct, frozen=True):
-    """Where a channel stands: its index in the profile, first address, registers or bits."""
+    """Where a channel stands: its index in ``registers``, first address, registers or bits."""
 
     channel: int
     address: int
@@ -75,13 +77,11 @@ def plan(profile: Profile) -> Plan:
     if profile.modbus is None:
         raise ValueError(f"{profile.model}: has no [modbus] and cannot be planned")
     placed: list[tuple[Table, Field]] = []
-    for index, channel in enumerate(profile.channels):
-        source = channel.source
-        assert isinstance(source, Register)  # noqa: S101 # Profile holds it
+    for index, source in enumerate(registers(profile)):
         if source.count > _cap(profile.modbus, source.table):
             raise ValueError(
-                f"{profile.model}, channel {channel.key}: takes {source.count} registers, "
-                f"but one read may span {_cap(profile.modbus, source.table)}"
+                f"{profile.model}, channel {called(profile, index)}: takes {source.count} "
+                f"registers, but one read may span {_cap(profile.modbus, source.table)}"
             )
         placed.append((source.table, Field(index, source.address, source.count)))
     placed.sort(key=lambda item: (item[0], item[1].address, item[1].count))
@@ -89,6 +89,20 @@ def plan(profile: Profile) -> Plan:
     for table, items in groupby(placed, key=lambda item: item[0]):
         blocks += _cover(table, (field for _, field in items), profile.modbus)
     return Plan(tuple(blocks))
+
+
+def registers(profile: Profile) -> tuple[Register, ...]:
+    """What is read of a device: a register for each channel, then those beside them."""
+    own = [c.source for c in profile.channels if isinstance(c.source, Register)]
+    return (*own, *(aside.register for aside in asides(profile)))
+
+
+def called(profile: Profile, index: int) -> str:
+    """How the register of ``index`` in ``registers`` is called: the key of its channel."""
+    own = len(profile.channels)
+    if index < own:
+        return profile.channels[index].key
+    return f"the status of {profile.channels[asides(profile)[index - own].owner].key}"
 
 
 def split(block: Block) -> tuple[Block, ...]:

@@ -1,69 +1,64 @@
 """A device model as data: what it measures, where the numbers stand, what they may be."""
 
+from collections.abc import Iterator
 from math import isfinite
-from typing import Literal
-
-import msgspec
+from typing import NamedTuple
 
 from devices.duration import Duration
+from devices.part import Part
 from devices.quality import Quality
 from devices.scan import Layout
+from devices.source import JsonPath, QualityWord, Query, Register
+from devices.transport import Http, Line, Modbus, Mqtt
 from devices.units import Stored, stored
 
-Table = Literal["holding", "input", "coil", "discrete"]
-WordType = Literal["u16", "i16", "u32", "i32", "f32", "bit"]
-WordOrder = Literal["high-first", "low-first"]
-REGISTERS: dict[WordType, int] = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "bit": 1}
-"""Registers (or bits) that a value of a type takes."""
 
-
-class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is read from a file: frozen, and a misspelt key is an error."""
-
-
-class Fault(Struct, frozen=True, kw_only=True):
+class Fault(Part, frozen=True, kw_only=True):
     """A raw value that is a code, not a measurement. ``raw`` counts before scaling."""
 
     raw: float | str | None
-    quality: Literal["sensor_fault", "out_of_range", "no_answer", "suspect"] = "sensor_fault"
+    quality: QualityWord = "sensor_fault"
 
 
-class Register(Struct, frozen=True, kw_only=True, tag_field="via", tag="modbus"):
-    """Where a value stands on the wire. ``address`` is the protocol address, from 0.
+class Status(Part, frozen=True, kw_only=True):
+    """A register that says whether a value may be believed: it is not, where its state is 1.
 
-    The value in the unit as written is ``raw * scale``. ``mask`` picks bits of an integer
-    before scaling: the result is 1 when any of them is set, else 0.
+    Without ``mask`` or ``idle`` any number but 0 is. A status that was not answered makes a
+    value suspect.
     """
 
-    table: Table
-    address: int
-    type: WordType
-    scale: float = 1.0
-    mask: int | None = None
-    word_order: WordOrder | None = None
-
-    @property
-    def count(self) -> int:
-        """Registers or bits the value takes."""
-        return REGISTERS[self.type]
+    register: Register
+    quality: QualityWord = "sensor_fault"
 
 
-class JsonPath(Struct, frozen=True, kw_only=True, tag_field="via", tag="json"):
-    """Where a value stands in a JSON payload: keys joined by dots, list indices as numbers.
+class Variant(Part, frozen=True, kw_only=True):
+    """What the numbers mean while the channel's selector reads ``when``.
 
-    ``words`` maps texts and booleans (spelt ``true``, ``false``) to numbers.
+    With ``full`` the raw numbers 0 to ``full`` span ``range``, in place of scale and offset.
     """
 
-    path: str
+    when: int
+    unit: str
+    range: tuple[float, float]
     scale: float = 1.0
-    words: dict[str, float] = {}
+    offset: float = 0.0
+    full: int = 0
 
 
-class Channel(Struct, frozen=True, kw_only=True):
+class SelfTest(Part, frozen=True, kw_only=True):
+    """A register that always reads ``raw``: it proves address base and word order."""
+
+    register: Register
+    raw: float
+
+
+class Channel(Part, frozen=True, kw_only=True):
     """One measured thing. ``range`` and ``resolution`` are in the unit as written.
 
     A number outside ``range`` (both ends belong to it) is physically impossible for the sensor
-    and is stored as out of range, without a value.
+    and is stored as out of range, without a value. Where a setting of the device decides what
+    the numbers mean, ``selector`` is the register that tells, and ``variants`` what they may
+    mean; under any other setting, or without an answer to it, there is no value (sensor fault).
     """
 
     key: str
@@ -71,8 +66,11 @@ class Channel(Struct, frozen=True, kw_only=True):
     unit: str
     range: tuple[float, float]
     resolution: float
-    source: Register | JsonPath
+    source: Register | JsonPath | Query
     faults: tuple[Fault, ...] = ()
+    status: tuple[Status, ...] = ()
+    selector: Register | None = None
+    variants: tuple[Variant, ...] = ()
     name: str = ""
     verify: bool = False
 
@@ -82,62 +80,11 @@ class Channel(Struct, frozen=True, kw_only=True):
         return stored(self.quantity, self.unit)
 
 
-class Modbus(Struct, frozen=True, kw_only=True):
-    """How the model wants to be read over Modbus.
-
-    ``gap`` is how many unneeded registers a block may span, ``span`` the most registers and
-    ``bits`` the most bits of one read, ``forbidden`` address ranges (first, last) a read must
-    not touch, ``window`` the most requests in flight. The upper bounds are those of the Modbus
-    specification (application protocol 1.1b3, messaging on TCP/IP 1.0b).
-
-    Raises:
-        ValueError: a number is outside what Modbus allows.
-    """
-
-    unit: int = 1
-    port: int = 502
-    word_order: WordOrder = "high-first"
-    gap: int = 8
-    span: int = 125
-    bits: int = 2000
-    forbidden: tuple[tuple[int, int], ...] = ()
-    timeout: Duration = Duration(1000)
-    window: int = 1
-
-    def __post_init__(self) -> None:
-        bounds = {"unit": 255, "port": 65535, "gap": 2000, "span": 125, "bits": 2000, "window": 16}
-        for name, most in bounds.items():
-            least = 0 if name in {"unit", "gap"} else 1
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name} is {getattr(self, name)}; allowed: {least} to {most}")
-        if self.timeout <= 0:
-            raise ValueError(f"timeout {self.timeout} leaves no time to answer")
-        for first, last in self.forbidden:
-            if first > last:
-                raise ValueError(f"forbidden range {first} to {last} is empty")
-
-
-class Stamp(Struct, frozen=True, kw_only=True):
-    """Where the payload carries the device's own time, and how it is written."""
-
-    path: str
-    format: Literal["ms", "s", "iso8601"]
-
-
-class Mqtt(Struct, frozen=True, kw_only=True):
-    """How the model speaks over MQTT: the topic, below the device's own, and its stamps.
-
-    ``sequence`` is the path of a number that tells two messages apart when no stamp does.
-    """
-
-    stamp: Stamp | None = None
-    sequence: str | None = None
-
-
-class Profile(Struct, frozen=True, kw_only=True):
+class Profile(Part, frozen=True, kw_only=True):
     """One model. ``manual`` names the source of the addresses, ``verify`` what is unproven.
 
     ``default_rules`` is the set of shipped rules (``alerts/rules``) that fits it, if any.
+    ``updates`` is how often the device has a new value, where its maker says so.
 
     Raises:
         ValueError: a channel contradicts itself or another one.
@@ -148,14 +95,19 @@ class Profile(Struct, frozen=True, kw_only=True):
     manual: str
     channels: tuple[Channel, ...]
     period: Duration
+    updates: Duration | None = None
     verify: bool = False
     default_rules: str = ""
     modbus: Modbus | None = None
     mqtt: Mqtt | None = None
+    line: Line | None = None
+    http: Http | None = None
+    self_test: tuple[SelfTest, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.modbus is None) == (self.mqtt is None):
-            raise ValueError(f"{self.model}: give exactly one of [modbus] and [mqtt]")
+        spoken = [t for t in (self.modbus, self.mqtt, self.line, self.http) if t is not None]
+        if len(spoken) != 1:
+            raise ValueError(f"{self.model}: give exactly one of [modbus], [mqtt], [line], [http]")
         if not self.channels:
             raise ValueError(f"{self.model}: a profile needs channels")
         seen: set[str] = set()
@@ -164,25 +116,37 @@ class Profile(Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{self.model}: channel {channel.key!r} stands twice")
             seen.add(channel.key)
             self._check(channel)
+        for test in self.self_test:
+            self._check_register(f"{self.model}, self-test", test.register)
 
     def _check(self, channel: Channel) -> None:
         where = f"{self.model}, channel {channel.key}"
         try:
             _ = channel.stored
+            for variant in channel.variants:
+                stored(channel.quantity, variant.unit)
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from error
-        low, high = channel.range
-        if not low < high:
-            raise ValueError(f"{where}: range {low} to {high} is empty")
+        for low, high in (channel.range, *(variant.range for variant in channel.variants)):
+            if not low < high:
+                raise ValueError(f"{where}: range {low} to {high} is empty")
         if not channel.resolution > 0:
             raise ValueError(f"{where}: resolution {channel.resolution} is not above 0")
-        source = channel.source
-        if isinstance(source, Register) != (self.modbus is not None):
-            raise ValueError(f"{where}: its source is not of the profile's transport")
-        if isinstance(source, Register):
-            self._check_register(where, source)
+        if not isinstance(channel.source, self._kind):
+            raise ValueError(f"{where}: its source is not of the profile's transport")  # noqa: TRY004 # it is the profile that is wrong
+        _check_variants(where, channel)
+        for register in _registers(channel):
+            self._check_register(where, register)
+
+    @property
+    def _kind(self) -> type[Register | JsonPath | Query]:
+        if self.modbus is not None:
+            return Register
+        return JsonPath if self.line is None else Query
 
     def _check_register(self, where: str, register: Register) -> None:
+        if self.modbus is None:
+            raise ValueError(f"{where}: only a [modbus] profile has registers")
         if not 0 <= register.address <= 0x10000 - register.count:
             last = register.address + register.count - 1
             place = (
@@ -194,17 +158,27 @@ class Profile(Struct, frozen=True, kw_only=True):
         is_bit = register.table in {"coil", "discrete"}
         if is_bit != (register.type == "bit"):
             raise ValueError(f"{where}: a {register.table} cannot hold a {register.type}")
-        if not isfinite(register.scale) or register.scale == 0:
-            raise ValueError(f"{where}: scale {register.scale} makes every value the same")
-        most = 0 if register.type in {"f32", "bit"} else 0x10000**register.count - 1
-        if register.mask is not None and not 0 < register.mask <= most:
-            raise ValueError(f"{where}: mask {register.mask} picks no bits of a {register.type}")
-        modbus = self.modbus
-        assert modbus is not None  # noqa: S101 # the caller asked
+        _check_numbers(where, register)
         last = register.address + register.count - 1
-        for first, end in modbus.forbidden:
+        for first, end in self.modbus.forbidden:
             if register.address <= end and last >= first:
                 raise ValueError(f"{where}: stands in the forbidden range {first} to {end}")
+
+
+class Aside(NamedTuple):
+    """A register that is read for the sake of a channel's value: a status, or its selector."""
+
+    owner: int
+    register: Register
+
+
+def asides(profile: Profile) -> tuple[Aside, ...]:
+    """Every register that is read beside those of the channels, each once, in their order."""
+    found: dict[Register, int] = {}
+    for owner, channel in enumerate(profile.channels):
+        for register in _asides(channel):
+            found.setdefault(register, owner)
+    return tuple(Aside(owner, register) for register, owner in found.items())
 
 
 def layout(device_id: str, profile: Profile) -> Layout:
@@ -214,6 +188,44 @@ def layout(device_id: str, profile: Profile) -> Layout:
         tuple(channel.key for channel in profile.channels),
         tuple(channel.quantity for channel in profile.channels),
     )
+
+
+def _asides(channel: Channel) -> Iterator[Register]:
+    for status in channel.status:
+        yield status.register
+    if channel.selector is not None:
+        yield channel.selector
+
+
+def _registers(channel: Channel) -> Iterator[Register]:
+    if isinstance(channel.source, Register):
+        yield channel.source
+    yield from _asides(channel)
+
+
+def _check_variants(where: str, channel: Channel) -> None:
+    if (channel.selector is None) != (not channel.variants):
+        raise ValueError(f"{where}: selector and variants go together")
+    if channel.selector is None:
+        return
+    if not isinstance(channel.source, Register) or channel.source.is_state:
+        raise ValueError(f"{where}: only a measured number has variants")
+    if channel.selector.type in {"f32", "bit"}:
+        raise ValueError(f"{where}: a selector is a whole number, not a {channel.selector.type}")
+    if len({variant.when for variant in channel.variants}) < len(channel.variants):
+        raise ValueError(f"{where}: two variants are for the same selector")
+
+
+def _check_numbers(where: str, register: Register) -> None:
+    if not isfinite(register.scale) or register.scale == 0:
+        raise ValueError(f"{where}: scale {register.scale} makes every value the same")
+    if not isfinite(register.offset):
+        raise ValueError(f"{where}: offset {register.offset} is no number")
+    most = 0 if register.type in {"f32", "bit"} else 0x10000**register.count - 1
+    if register.mask is not None and not 0 < register.mask <= most:
+        raise ValueError(f"{where}: mask {register.mask} picks no bits of a {register.type}")
+    if register.idle and register.type in {"f32", "bit"}:
+        raise ValueError(f"{where}: idle lists codes of whole numbers, not of a {register.type}")
 
 
 FAULT_QUALITY: dict[str, Quality] = {quality.word: quality for quality in Quality}

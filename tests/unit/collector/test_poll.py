@@ -12,9 +12,11 @@ from collector import breaker, poll, reconnect, unit
 from collector.modbus_collector import ModbusCollector, endpoints
 from collector.unit import DeviceStats, ModbusDevice
 from devices.duration import Duration
-from devices.profile import Channel, Modbus, Profile, Register, layout
+from devices.profile import Channel, Profile, layout
 from devices.quality import Quality
 from devices.scan import Scan
+from devices.source import Register
+from devices.transport import Modbus
 from tests.unit.collector.responder import (  # a test's own double
     Behaviour,
     Peer,

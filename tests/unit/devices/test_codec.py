@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from devices.codec import Decoder
 from devices.duration import Duration
 from devices.plan import plan
-from devices.profile import Channel, Fault, Modbus, Profile, Register, WordType
+from devices.profile import Channel, Fault, Profile
 from devices.quality import Quality
+from devices.source import Register, WordType
+from devices.transport import Modbus
 
 
 def a_channel(register: Register, **changes: object) -> Channel:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from devices.duration import Duration
 from devices.plan import Block, Field, Plan, plan, split
-from devices.profile import REGISTERS, Channel, Modbus, Profile, Register, Table, WordType
+from devices.profile import Channel, Profile
+from devices.source import REGISTERS, Register, Table, WordType
+from devices.transport import Modbus
 
 
 def a_channel(number: int, table: Table, address: int, kind: WordType) -> Channel:

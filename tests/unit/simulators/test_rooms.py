@@ -9,7 +9,7 @@ import pytest
 from pymodbus.client import AsyncModbusTcpClient
 
 from devices import catalog
-from devices.profile import JsonPath, Register
+from devices.source import JsonPath, Register
 from simulators.faults import Faults
 from simulators.live import LiveFreezer, LiveIncubator, LiveProbe, LiveRoom
 from simulators.rooms import Rooms

@@ -1,0 +1,74 @@
+"""Where a value stands on the wire of one transport."""
+
+from typing import Literal
+
+from msgspec import field
+
+from devices.part import Part
+
+Table = Literal["holding", "input", "coil", "discrete"]
+WordType = Literal["u16", "i16", "u32", "i32", "f32", "bit"]
+WordOrder = Literal["high-first", "low-first"]
+REGISTERS: dict[WordType, int] = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "bit": 1}
+"""Registers (or bits) that a value of a type takes."""
+QualityWord = Literal["sensor_fault", "out_of_range", "no_answer", "suspect"]
+
+
+class Register(Part, frozen=True, kw_only=True, tag_field="via", tag="modbus"):
+    """Where a value stands on the wire. ``address`` is the protocol address, from 0.
+
+    The value in the unit as written is ``raw * scale + offset``. ``mask`` picks bits of an
+    integer before scaling: the result is 1 when any of them is set, else 0. ``idle`` lists codes
+    of an integer that say "nothing is the matter": the result is 0 for them, else 1.
+    """
+
+    table: Table
+    address: int
+    type: WordType
+    scale: float = 1.0
+    offset: float = 0.0
+    mask: int | None = None
+    idle: tuple[int, ...] = ()
+    word_order: WordOrder | None = None
+
+    @property
+    def count(self) -> int:
+        """Registers or bits the value takes."""
+        return REGISTERS[self.type]
+
+    @property
+    def is_state(self) -> bool:
+        """Whether the raw number is turned into 0 or 1."""
+        return self.mask is not None or bool(self.idle)
+
+    def state(self, raw: float) -> int:
+        """0 or 1, as ``mask`` and ``idle`` say; without either, whether ``raw`` is not 0."""
+        number = int(raw)
+        if self.mask is not None:
+            number &= self.mask
+        return int(number not in self.idle) if self.idle else int(number != 0)
+
+
+class JsonPath(Part, frozen=True, kw_only=True, tag_field="via", tag="json"):
+    """Where a value stands in a JSON payload: keys joined by dots, list indices as numbers.
+
+    ``words`` maps texts and booleans (spelt ``true``, ``false``) to numbers.
+    """
+
+    path: str
+    scale: float = 1.0
+    words: dict[str, float] = field(default_factory=dict)
+
+
+class Query(Part, frozen=True, kw_only=True, tag_field="via", tag="line"):
+    """What is asked over a line of text, and where the value stands in the answer.
+
+    ``ask`` is sent without its end; empty, the device speaks unasked. ``pattern`` is a regular
+    expression that the whole answer must match; its first group is the value. ``words`` maps
+    texts to numbers.
+    """
+
+    ask: str = ""
+    pattern: str = r"\s*([-+]?\d+(?:\.\d+)?)\s*"
+    scale: float = 1.0
+    words: dict[str, float] = field(default_factory=dict)

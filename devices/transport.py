@@ -1,0 +1,116 @@
+"""How a model wants to be spoken to: Modbus, lines of text, HTTP or MQTT."""
+
+from typing import Literal
+
+from devices.duration import Duration
+from devices.part import Part
+from devices.source import WordOrder
+
+Framing = Literal["tcp", "rtu", "ascii"]
+
+
+class Serial(Part, frozen=True, kw_only=True):
+    """How the model's serial line is set when it leaves its maker."""
+
+    baud: int
+    data_bits: Literal[7, 8] = 8
+    parity: Literal["none", "even", "odd"] = "none"
+    stop_bits: Literal[1, 2] = 1
+
+    @property
+    def character_bits(self) -> int:
+        """Bits of one character on the line: start, data, parity, stop."""
+        return 1 + self.data_bits + (self.parity != "none") + self.stop_bits
+
+
+class Modbus(Part, frozen=True, kw_only=True):
+    """How the model wants to be read over Modbus.
+
+    ``framing`` is what it speaks: ``tcp`` on a socket; ``rtu`` or ``ascii`` on a serial line, or
+    inside a TCP stream. ``clients`` is how many connections it takes at once (0: not known).
+    ``pause`` is the least time between two requests. ``gap`` is how many unneeded registers a
+    block may span, ``span`` the most registers and ``bits`` the most bits of one read,
+    ``forbidden`` address ranges (first, last) a read must not touch, ``window`` the most requests
+    in flight. The upper bounds are those of the Modbus specification (application protocol
+    1.1b3, messaging on TCP/IP 1.0b).
+
+    Raises:
+        ValueError: a number is outside what Modbus allows.
+    """
+
+    unit: int = 1
+    port: int = 502
+    framing: Framing = "tcp"
+    serial: Serial | None = None
+    clients: int = 0
+    pause: Duration = Duration(0)
+    word_order: WordOrder = "high-first"
+    gap: int = 8
+    span: int = 125
+    bits: int = 2000
+    forbidden: tuple[tuple[int, int], ...] = ()
+    timeout: Duration = Duration(1000)
+    window: int = 1
+
+    def __post_init__(self) -> None:
+        bounds = {"unit": 255, "port": 65535, "gap": 2000, "span": 125, "bits": 2000, "window": 16}
+        for name, most in bounds.items():
+            least = 0 if name in {"unit", "gap"} else 1
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; allowed: {least} to {most}")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout {self.timeout} leaves no time to answer")
+        if self.framing != "tcp" and self.window > 1:
+            raise ValueError(f"{self.framing} frames carry no number: window must be 1")
+        for first, last in self.forbidden:
+            if first > last:
+                raise ValueError(f"forbidden range {first} to {last} is empty")
+
+
+class Line(Part, frozen=True, kw_only=True):
+    """How the model speaks in lines of text, on a serial line or inside a TCP stream.
+
+    ``address`` is put before a question, with ``{unit}`` in it (``{unit:03d}``); ``end`` follows
+    it, ``answer_end`` ends an answer. ``echo``: the device repeats the question first. ``wake``
+    are lines sent once after connecting, which must not change anything but the way it speaks.
+    """
+
+    serial: Serial
+    unit: int = 1
+    port: int = 0
+    address: str = ""
+    end: str = "\r\n"
+    answer_end: str = "\n"
+    echo: bool = False
+    wake: tuple[str, ...] = ()
+    pause: Duration = Duration(50)
+    timeout: Duration = Duration(1000)
+
+
+class Http(Part, frozen=True, kw_only=True):
+    """How the model answers over HTTP: GET of ``path`` with its query, JSON back.
+
+    ``tolerant``: some firmware writes what is not quite JSON (trailing commas, curly quotes).
+    """
+
+    path: str
+    port: int = 80
+    tolerant: bool = False
+    timeout: Duration = Duration(3000)
+
+
+class Stamp(Part, frozen=True, kw_only=True):
+    """Where the payload carries the device's own time, and how it is written."""
+
+    path: str
+    format: Literal["ms", "s", "iso8601"]
+
+
+class Mqtt(Part, frozen=True, kw_only=True):
+    """How the model speaks over MQTT: the topic, below the device's own, and its stamps.
+
+    ``sequence`` is the path of a number that tells two messages apart when no stamp does.
+    """
+
+    stamp: Stamp | None = None
+    sequence: str | None = None
