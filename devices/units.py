@@ -30,6 +30,8 @@ STORED_UNIT: Mapping[str, str] = MappingProxyType(
         "share": "%",
         "duration": "s",
         "count": "n",
+        "current": "mA",
+        "voltage": "V",
     }
 )
 
@@ -57,6 +59,8 @@ _CONVERSIONS: Mapping[tuple[str, str], Stored] = MappingProxyType(
         ("duration", "min"): Stored("s", 60.0),
         ("duration", "h"): Stored("s", 3600.0),
         ("count", "n"): Stored("n", 1.0),
+        ("current", "mA"): Stored("mA", 1.0),
+        ("voltage", "V"): Stored("V", 1.0),
     }
 )
 
