@@ -6,6 +6,7 @@ from msgspec import structs
 from sqlalchemy import Connection, select
 
 from batches import shelf, standing
+from batches.authority import duty
 from batches.batch import Batch, Signed, check_id
 from batches.placement import Life, Placement, Refused, check_times
 from storage import schema
@@ -16,9 +17,18 @@ from storage.chain import Scalar
 class Clerk:
     """Knows the devices of the site and the time; works inside somebody's transaction."""
 
-    def __init__(self, devices: Collection[str] | None, now: Callable[[], int]) -> None:
-        """``devices`` are the ids that may be entered; None takes any."""
+    def __init__(
+        self,
+        devices: Collection[str] | None,
+        now: Callable[[], int],
+        gate: Callable[[str, str, str], None],
+    ) -> None:
+        """``devices`` are the ids that may be entered; None takes any.
+
+        ``gate`` is asked whether who does an act (kind, subject, person) may do it.
+        """
         self._devices = None if devices is None else frozenset(devices)
+        self._gate = gate
         self.now = now
 
     def dated(self, act: Signed) -> Signed:
@@ -30,10 +40,14 @@ class Clerk:
 
         Raises:
             Refused: nobody did it, or it was done in the future or too long ago without a reason.
+            batches.authority.Denied: who did it may not.
         """
         check_text(who=act.by, reason=act.reason)
         if not act.by.strip():
             raise Refused(f"{subject}: say who did this")
+        self._gate(kind, subject, act.by)
+        if duty(kind).reason and not act.reason.strip():
+            raise Refused(f"{subject}: say why; {kind!r} needs a reason")
         entered = self.now()
         at = entered if act.at is None else act.at
         check_times(at=at, entered=entered, reason=act.reason, what=subject)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Collection
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from batches import kinship, shelf, standing
+from batches import kinship, roster, shelf, standing
 from batches.batch import Batch, Signed
 from batches.clerk import Clerk, check_text
+from batches.gate import Gate, Guarded
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
 from batches.shelf import Kept
+from batches.trail import Note, Page, keep, page
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
@@ -69,8 +71,40 @@ class Ledger:
         """
         upgrade(url)
         self.url = url
-        self.database = Database(url)
-        self.clerk = Clerk(devices, now)
+        self._gate = Gate()
+        self.database: Database = Guarded(url, self._gate, now)
+        self.clerk = Clerk(devices, now, self._gate.check)
+
+    def authorise(self, act: str, subject: str, by: str) -> None:
+        """``by`` may do ``act`` on ``subject``, which is done elsewhere than in the ledger.
+
+        Raises:
+            batches.authority.Denied: they may not; that is kept in the audit trail.
+        """
+        with self.database.writing():
+            self._gate.check(act, subject, by)
+
+    def has_people(self) -> bool:
+        """Whether the ledger knows anybody, so that whoever acts must be one of them."""
+        with self.database.reading() as connection:
+            return roster.has_people(connection)
+
+    def trail(
+        self,
+        *,
+        since: int | None = None,
+        until: int | None = None,
+        by: str = "",
+        area: str = "",
+    ) -> Page:
+        """The audit trail of the ledger; as ``batches.trail.page``."""
+        with self.database.reading() as connection:
+            return page(connection, since=since, until=until, by=by, area=area)
+
+    def note(self, note: Note) -> None:
+        """Keep an entry of the audit trail, as of now."""
+        with self.database.writing() as connection:
+            keep(connection, note, at=self.clerk.now())
 
     def open_batch(self, batch: str, *, product: str, act: Signed, protocol: str = "") -> Batch:
         """Begin ``batch``; ``act.at`` is when the culture began.

@@ -135,6 +135,26 @@ def verify_chain(url: str, anchor: Head | None = None) -> Broken | None:
     return found
 
 
+def damaged_act(connection: Connection, sequence: int) -> Broken | None:
+    """What is wrong with this one act, its detail, or how its neighbours follow; None if sound.
+
+    For what must not be believed unseen; ``verify_chain`` looks at all of them.
+    """
+    around = select(act).where(act.c.sequence.between(sequence - 1, sequence + 1))
+    rows = {row.sequence: row for row in connection.execute(around)}
+    row, before, after = (rows.get(sequence + step) for step in (0, -1, 1))
+    if row is None:
+        return Broken(table="act", row=sequence, field="sequence", why="the row is gone")
+    table = DETAILS.get(row.detail or "")
+    detail = {} if table is None else _Details(connection, table, sequence).of(sequence)
+    last = Head(0, GENESIS) if before is None else Head(before.sequence, before.hash)
+    if (found := _judge(row, detail, last)) is not None:
+        return found
+    if after is not None and after.previous != row.hash:
+        return _bad(after, "previous", f"row {sequence} was rewritten: this one follows another")
+    return None
+
+
 def _damaged(connection: Connection) -> Broken | None:
     why = damage(connection)
     return None if why is None else Broken(table="(file)", row=None, field="pages", why=why)
@@ -184,10 +204,9 @@ def _details(connection: Connection) -> dict[str, Table]:
 class _Details:
     """The rows of one detail table, walked beside the acts; both in the order of sequence."""
 
-    def __init__(self, connection: Connection, table: Table) -> None:
-        self._rows = iter(
-            connection.execute(select(table).order_by(table.c.sequence)).yield_per(1000)
-        )
+    def __init__(self, connection: Connection, table: Table, start: int = 0) -> None:
+        query = select(table).where(table.c.sequence >= start).order_by(table.c.sequence)
+        self._rows = iter(connection.execute(query).yield_per(1000))
         self._next = next(self._rows, None)
 
     def of(self, sequence: int) -> dict[str, Scalar]:

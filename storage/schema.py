@@ -121,11 +121,42 @@ vial = Table(
     Index("vial_id", "id"),
     Index("vial_batch", "batch"),
 )
+person = Table(
+    "person",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("roles", String, nullable=False),
+    Column("active", Integer, nullable=False),
+    Index("person_id", "id"),
+)
+credential = Table(
+    "credential",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("person", String, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("scheme", String, nullable=False),
+    Column("set_by_other", Integer, nullable=False),
+    Index("credential_person", "person"),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("area", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("old", String),
+    Column("new", String),
+)
 DETAILS = {
     table.name: table
     for table in (
         *(batch, placement, departure, protocol, checking),
         *(patient, biopsy, passage, descent, vial),
+        *(person, credential, audit),
     )
 }
 """The tables an act may have its further row in."""

@@ -50,6 +50,9 @@ FURTHER: dict[str, dict[str, Scalar]] = {
     "passage": {"batch": "B-1", "number": 1},
     "descent": {"child": "B-1", "parent": "BX-2026-0001", "since": 5},
     "vial": {"id": "B-1-V001", "batch": "B-1", "passage": 1, "frozen_at": 9},
+    "person": {"id": "anna", "name": "A. N.", "roles": "operator", "active": 1},
+    "credential": {"person": "anna", "digest": "ab", "scheme": "argon2id", "set_by_other": 0},
+    "audit": {"area": "access", "item": "anna", "outcome": "wrong", "old": None, "new": None},
 }
 ROWS = {"act": 3, "batch": 1, "placement": 4, "departure": 3} | {
     table: row for row, table in enumerate(FURTHER, start=6)
@@ -292,7 +295,7 @@ def _all(db: sqlite3.Connection) -> list[object]:
     return [*rows]
 
 
-@pytest.mark.parametrize("version", ["r0001", "r0002"])
+@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003"])
 def test_a_ledger_of_an_earlier_version_is_sound_before_and_after_it_is_brought_up_to_date(
     tmp_path: Path, version: str
 ) -> None:

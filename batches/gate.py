@@ -1,0 +1,95 @@
+"""Lets an act into the ledger only when whoever does it may; what is denied is kept."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+
+from batches import authority, roster, trail
+from batches.authority import Denied, Why
+from batches.person import UNKNOWN, Person
+from storage.database import Database
+
+
+class Gate:
+    """Asks the ledger itself, within the transaction that is to keep the act.
+
+    Roles are those that hold in that very transaction: who was downgraded a moment ago is denied.
+    A ledger that knows nobody lets everybody in, as before it knew of people.
+    """
+
+    def __init__(self) -> None:
+        self._here = threading.local()
+
+    @contextmanager
+    def inside(self, connection: Connection) -> Iterator[None]:
+        """Judge acts of this thread by what ``connection`` sees, until the context ends."""
+        self._here.connection = connection
+        self._here.known = {}
+        try:
+            yield
+        finally:
+            del self._here.connection
+
+    def check(self, act: str, subject: str, by: str) -> None:
+        """``by`` may do ``act`` on ``subject``; only inside a transaction of ``Guarded``.
+
+        Raises:
+            Denied: they may not.
+            UnknownActError: there is no such act.
+        """
+        authority.duty(act)
+        connection: Connection = self._here.connection
+        if not roster.has_people(connection):
+            return
+        person = self._person(connection, by)
+        why = authority.why_not(person, act)
+        if why is not None:
+            roles = "" if person is None else ", ".join(person.roles)
+            raise Denied(by, act, subject, why, roles)
+
+    def _person(self, connection: Connection, by: str) -> Person | None:
+        known: dict[str, Person | None] = self._here.known
+        if by not in known:
+            known[by] = roster.find(connection, by)
+        return known[by]
+
+
+class Guarded(Database):
+    """A ledger's database whose writing transactions stand behind ``gate``."""
+
+    def __init__(self, url: str, gate: Gate, now: Callable[[], int]) -> None:
+        """``now``: epoch milliseconds, UTC."""
+        super().__init__(url)
+        self._gate = gate
+        self._now = now
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """As ``Database.writing``; a denied act is undone whole, and then kept as denied.
+
+        Raises:
+            DatabaseError: the ledger cannot be written; nothing of the transaction was kept.
+        """
+        try:
+            with super().writing() as connection, self._gate.inside(connection):
+                yield connection
+        except Denied as denied:
+            with super().writing() as connection:
+                self._keep(connection, denied)
+            raise
+
+    def _keep(self, connection: Connection, denied: Denied) -> None:
+        trail.keep(
+            connection,
+            trail.Note(
+                kind="denied",
+                by=UNKNOWN if denied.why is Why.NOBODY else denied.by,
+                subject=denied.subject,
+                area=authority.duty(denied.act).area,
+                item=denied.act,
+                outcome=denied.why,
+            ),
+            at=self._now(),
+        )
