@@ -264,6 +264,23 @@ class Ledger:
             entry = self.clerk.entry("protocol", protocol.reference, act)
             return shelf.keep(connection, entry, protocol)
 
+    def explain(self, row: int, *, act: Signed) -> None:
+        """Enter why the configuration was changed that entry ``row`` tells of."""
+        with self.database.writing() as connection:
+            told = self.clerk.entry("explain", f"row {row}", act)
+            if standing.act(connection, row).kind != "configuration":
+                raise Refused("only a change of the configuration is explained", row=row)
+            note = Note(
+                kind=told.kind,
+                by=told.by,
+                subject=told.subject,
+                area="configuration",
+                item="explanation",
+                outcome="done",
+                reason=told.reason,
+            )
+            keep(connection, note, at=told.entered)
+
     def protocols(self) -> tuple[Kept, ...]:
         """Every version of every protocol, in the order of entry."""
         with self.database.reading() as connection:

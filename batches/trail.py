@@ -73,19 +73,19 @@ _read = msgspec.json.Decoder(_Said).decode
 
 
 def keep(connection: Connection, note: Note, *, at: int) -> Head:
-    """Enter ``note`` at ``at`` (epoch ms, UTC), cut and made printable where it is not."""
+    """Enter ``note`` at ``at`` (epoch ms, UTC), with names cut and made printable."""
     act = Act(
         kind=note.kind,
         subject=shown(note.subject),
         by=shown(note.by),
         at=at,
         entered=at,
-        reason=shown(note.reason),
+        reason=note.reason,
     )
     detail: dict[str, Scalar] = {
         "area": note.area,
         "item": shown(note.item),
-        "outcome": shown(note.outcome),
+        "outcome": note.outcome,
         "old": note.old,
         "new": note.new,
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from alerts import history, replayed
+from alerts import configuration, history, replayed
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
@@ -205,6 +205,24 @@ def _data(folder: Path, anchors: Manifest | None) -> Findings:
         yield from _alarms(folder / ALARMS, anchors.alarm_head if anchors else None)
     if (folder / JOURNAL).exists():
         yield from _journal(folder)
+    if anchors is None:
+        yield from _configurations(folder / configuration.FOLDER)
+
+
+def _configurations(folder: Path) -> Findings:
+    """Each rulebook that ran is called after its SHA-256."""
+    kept = sorted(folder.glob("*.json"))
+    for path in kept:
+        where = f"{folder.name}/{_shown(path.name)}"
+        try:
+            actual = describe(path).sha256
+        except OSError as error:
+            yield Fault(where=where, what=f"cannot be read: {error.strerror}")
+            continue
+        if actual != path.stem:
+            yield Fault(where=where, what="was changed", expected=_shown(path.stem), actual=actual)
+    if kept:
+        yield f"{folder.name}: {len(kept)} versions of the rules that ran"
 
 
 def _ledger(path: Path, anchor: Head | None) -> Findings:

@@ -10,13 +10,14 @@ import typer
 
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
+from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
-from culturewatch.cli_user import user_commands
+from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
 from devices import duration
@@ -39,6 +40,10 @@ app.add_typer(protocol_commands, name="protocol")
 app.command()(exposure)
 app.command()(record)
 app.command()(verify)
+app.command()(audit)
+app.command()(explain)
+app.command()(login)
+app.command()(logout)
 
 SitePath = Annotated[
     Path,

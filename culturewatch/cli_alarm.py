@@ -10,7 +10,7 @@ import typer
 
 from console import words
 from culturewatch import cli_evidence
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant, person
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 from devices import duration
@@ -231,10 +231,13 @@ def _span_s(option: str, text: str) -> float:
 
 def _order(path: Path, verb: str, target: str, by: str, /, **arguments: str) -> None:
     from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
 
-    with told(InboxError):
-        answer = order(load(path), verb, target, by=person(by), arguments=arguments)
+    with told(InboxError, *FAULTS):
+        loaded = load(path)
+        who = acting(loaded, by, f"alarm.{verb}", target)
+        answer = order(loaded, verb, target, by=who, arguments=arguments)
     if answer is None:
         sys.stderr.write(
             f"culturewatch: {verb} {target} is kept, but no core has answered; it is done when one "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, person
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption
 from culturewatch.cli_rota import AsJson, say_answer, send
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
@@ -35,11 +35,13 @@ def drill(
     if context.invoked_subcommand is not None:
         return
     from culturewatch.order import order  # noqa: PLC0415 # only this command needs them
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
 
     done, listening = True, True
-    with told(InboxError):
-        loaded, ordering = load(site), person(by)
+    with told(InboxError, *FAULTS):
+        loaded = load(site)
+        ordering = acting(loaded, by, "alarm.drill", only or "everybody")
         for who, way in _ways(loaded, only, channel):
             arguments = {"channel": way, "note": note or f"ordered by {ordering}"}
             answer = order(loaded, "drill", who, by=ordering, arguments=arguments, wait=listening)
@@ -77,9 +79,10 @@ def answer(
 ) -> None:
     """Answer a drill that came without a link."""
     from alerts.transition import DRILL  # noqa: PLC0415 # only this command needs it
+    from culturewatch.who import FAULTS  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
 
-    with told(InboxError):
+    with told(InboxError, *FAULTS):
         send(load(site), "ack", f"{DRILL}{drill}", {}, by=by, as_json=as_json)
 
 

@@ -1,6 +1,5 @@
 """``culturewatch batch …``, ``record`` and ``verify``: what people enter, and what comes of it."""
 
-import getpass
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
     from batches.ledger import Ledger
+    from culturewatch.who import Who
 
 batch_commands = typer.Typer(no_args_is_help=True, help="Open, place, move and close batches.")
 
@@ -81,7 +81,8 @@ def place(
     """Put a batch into a device."""
     with opened(site) as (ledger, sign):
         act, left = sign(by, at, reason), sign.instant("--until", until)
-        ledger.place(batch, device, act=act, position=position, until=left, checked_by=checked_by)
+        seen = sign.second(checked_by)
+        ledger.place(batch, device, act=act, position=position, until=left, checked_by=seen)
         say(f"{batch} {'is' if left is None else 'was'} in {device}")
 
 
@@ -100,7 +101,8 @@ def move(
     """Take a batch out of where it is and into another device, at the same instant."""
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
-        ledger.move(batch, device, act=act, position=position, checked_by=checked_by)
+        seen = sign.second(checked_by)
+        ledger.move(batch, device, act=act, position=position, checked_by=seen)
         say(f"{batch} is in {device}")
 
 
@@ -164,13 +166,16 @@ def record(
     """Write the environmental record of a batch into a folder."""
     from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
     from batches.export.folder import RecordError  # noqa: PLC0415
-    from batches.placement import Refused  # noqa: PLC0415
+    from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.make_record import write_record  # noqa: PLC0415
-    from storage.database import DatabaseError  # noqa: PLC0415
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
 
-    with told(StoreError, RecordError, Refused, DatabaseError, JournalError):
-        made = write_record(load(site), batch, out, by=person(by))
+    with told(StoreError, RecordError, JournalError, *FAULTS):
+        loaded = load(site)
+        maker = acting(loaded, by, "export", batch)
+        made = write_record(loaded, batch, out, by=maker)
+        exported(loaded, maker, batch, made)
         say(f"{made}: the record of {batch}; open {made / 'record.html'}")
 
 
@@ -225,11 +230,17 @@ def verify(
 class Signature:
     """What people type about who, when and why, as the ledger takes it."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, who: "Who") -> None:
         self._site = site
+        self._who = who
 
     def __call__(self, by: str, at: str, reason: str) -> Signed:
-        return Signed(by=person(by), at=self.instant("--at", at), reason=reason)
+        when = self.instant("--at", at)
+        return Signed(by=self._who.proven(by), at=when, reason=reason)
+
+    def second(self, checked_by: str) -> str:
+        """The second person, who proves it with a password."""
+        return self._who.second(checked_by)
 
     def instant(self, option: str, text: str) -> int | None:
         return instant(self._site, option, text)
@@ -239,30 +250,14 @@ class Signature:
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.placement import Refused  # noqa: PLC0415
     from culturewatch.paths import ledger_url  # noqa: PLC0415
-    from storage.database import DatabaseError  # noqa: PLC0415
+    from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
-    with told(DatabaseError, Refused):
+    with told(*FAULTS):
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
-        yield ledger, Signature(site)
-
-
-def person(by: str) -> str:
-    """Who does it: ``by``, or who is logged in.
-
-    Raises:
-        SiteError: that is no name that can be kept.
-    """
-    try:
-        name = by or getpass.getuser()
-    except KeyError as error:
-        raise SiteError(["who is logged in here has no name; say who did it with --by"]) from error
-    if not name.isprintable():
-        raise SiteError([f"--by {name!a}: holds characters that cannot be shown or kept"])
-    return name
+        yield ledger, Signature(site, Who(site, ledger))
 
 
 def instant(site: Site, option: str, text: str) -> int | None:

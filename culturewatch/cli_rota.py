@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, person
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 
@@ -110,10 +110,13 @@ def send(
 
     Raises:
         storage.inbox.InboxError: it could not be kept.
+        as ``culturewatch.who.FAULTS``: who orders it has not proved who they are, or may not.
     """
     from culturewatch.order import order  # noqa: PLC0415 # the inbox and the store
+    from culturewatch.who import acting  # noqa: PLC0415
 
-    answer = order(site, verb, target, by=person(by), arguments=arguments)
+    who = acting(site, by, f"alarm.{verb}", target)
+    answer = order(site, verb, target, by=who, arguments=arguments)
     if not say_answer(f"{verb} {target}", answer, as_json=as_json):
         raise SystemExit(FAILED)
 
@@ -179,9 +182,10 @@ def _instant(site: Site, zone: str, text: str) -> int:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    from storage.inbox import InboxError  # noqa: PLC0415 # only commands that order
+    from culturewatch.who import FAULTS  # noqa: PLC0415 # only commands that order
+    from storage.inbox import InboxError  # noqa: PLC0415
 
-    return (InboxError,)
+    return (InboxError, *FAULTS)
 
 
 def _say(line: str) -> None:

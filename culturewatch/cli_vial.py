@@ -63,8 +63,8 @@ def freeze(
         raise typer.BadParameter(f"--slots: {error}") from error
     places = [vial.Place(device=freezer, rack=rack, box=box, slot=slot) for slot in named]
     with opened(site) as (ledger, sign):
-        act = sign(by, at, reason)
-        for each in Lineage(ledger).freeze(batch, places, act=act, checked_by=checked_by):
+        act, seen = sign(by, at, reason), sign.second(checked_by)
+        for each in Lineage(ledger).freeze(batch, places, act=act, checked_by=seen):
             say(f"{each.id} is frozen in passage P{each.passage}")
 
 
@@ -88,8 +88,8 @@ def move(
 
     with opened(site) as (ledger, sign):
         place = Place(device=freezer, rack=rack, box=box, slot=slot)
-        act = sign(by, at, reason)
-        Lineage(ledger).store(vial, place, act=act, checked_by=checked_by)
+        act, seen = sign(by, at, reason), sign.second(checked_by)
+        Lineage(ledger).store(vial, place, act=act, checked_by=seen)
         say(f"{vial} is in {place.device} {place.position}")
 
 

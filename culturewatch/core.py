@@ -18,6 +18,7 @@ from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
 from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.collecting import Collecting
+from culturewatch.configured import Configured
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.site import Site
@@ -82,6 +83,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
             "batches at risk": at_risk.run,
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
             "troubles": lambda: troubles.keep(store),
+            "configuration": Configured(site, book, on_trouble=troubles.say).run,
         }
         await _run_until(stop, parts, troubles)
         await journal.put(Stopped(at=now_ms(), reason="asked to stop"))

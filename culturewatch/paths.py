@@ -13,6 +13,21 @@ def pins(data: Path) -> Path:
     return data / "secrets" / "pins"
 
 
+def passwords(data: Path) -> Path:
+    """Where the passwords of people are kept, as hashes."""
+    return data / "secrets" / "passwords"
+
+
+def session_key(data: Path) -> Path:
+    """The key that signs who is logged in."""
+    return data / "secrets" / "session.key"
+
+
+def bootstrap(data: Path) -> Path:
+    """The hash of the token that enters the first admin."""
+    return data / "secrets" / "bootstrap.json"
+
+
 def alarms(data: Path) -> Path:
     """The alarm store."""
     return data / "alarms.db"

@@ -11,6 +11,8 @@ from culturewatch.secret import Secret
 from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
 
+LONGEST_LOGIN_MS = 12 * 3_600_000
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: frozen, and a misspelt key is an error."""
@@ -178,6 +180,24 @@ class DrillTable(Part, frozen=True, kw_only=True):
             check_clock(self.at)
 
 
+class AccessTable(Part, frozen=True, kw_only=True):
+    """``[access]``: what passwords must be, and how long who logs in need not type one again.
+
+    ``least`` characters, none of the ``last`` ones again, a new one when it ``expires``.
+    """
+
+    least: Annotated[int, msgspec.Meta(ge=8, le=64)] = 12
+    last: Annotated[int, msgspec.Meta(ge=0, le=24)] = 5
+    expires: Duration | None = None
+    login: Duration = Duration(30 * 60_000)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.login <= LONGEST_LOGIN_MS:
+            raise ValueError("login: who logs in stays so for 12h at most, and for some time")
+        if self.expires is not None and self.expires <= 0:
+            raise ValueError("expires: write how long a password is good, as 365d, or nothing")
+
+
 class SiteFile(Part, frozen=True, kw_only=True):
     """All of ``site.toml``."""
 
@@ -200,6 +220,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     beat: BeatTo | None = None
     annunciator: tuple[Annunciator, ...] = ()
     console: Console = Console()
+    access: AccessTable = AccessTable()
 
 
 class DevicesFile(Part, frozen=True, kw_only=True):

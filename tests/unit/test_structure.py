@@ -15,7 +15,16 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "httpx", "icalendar", "influxdb_client"),
+    *(
+        "aiomqtt",
+        "aiosmtplib",
+        "amqtt",
+        "apprise",
+        "argon2",
+        "httpx",
+        "icalendar",
+        "influxdb_client",
+    ),
     *("itsdangerous", "jinja2", "matplotlib", "paho", "pymodbus", "recurring_ical_events"),
     "uvicorn",
 )

@@ -1,0 +1,102 @@
+"""The whole audit trail of a site: the ledger's entries, and what people did about alarms.
+
+Acknowledgements, shelves and edited limits stand in the alarm history, which has a chain of its
+own; they are read from there and not copied, so that nothing is said twice.
+"""
+
+import heapq
+from pathlib import Path
+
+import msgspec
+
+from alerts.reader import AlarmReader, Recorded
+from alerts.transition import What
+from batches.export import manifest
+from batches.ledger import Ledger
+from batches.trail import Line, Note
+from culturewatch import paths
+from culturewatch.site import Site
+from storage.chain import GENESIS, Head
+
+_ALWAYS = 2**62
+_ROTA = frozenset({What.ROTA, What.HANDOVER, What.DRILL, What.DRILL_ANSWERED})
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries of both chains, oldest first, and how far each was read: what a review signs."""
+
+    ledger: Head
+    alarms: Head
+    lines: tuple[Line, ...]
+
+
+def trail(
+    site: Site, *, since: int | None, until: int | None, by: str = "", area: str = ""
+) -> Trail:
+    """The trail of ``site`` in [``since``, ``until``) (epoch ms, UTC), by the time of entry.
+
+    Raises:
+        DatabaseError: the ledger cannot be read.
+        StoreError: the alarm store cannot be read.
+    """
+    page = Ledger(paths.ledger_url(site.data)).trail(since=since, until=until, by=by, area=area)
+    told, head = _alarms(paths.alarms(site.data), since, until)
+    mine = (line for line in told if by in {"", line.by} and area in {"", line.area})
+    both = heapq.merge(page.lines, mine, key=lambda line: line.entered)
+    return Trail(ledger=page.head, alarms=head, lines=tuple(both))
+
+
+def exported(site: Site, by: str, batch: str, folder: Path) -> None:
+    """Note that ``by`` made the record in ``folder``.
+
+    Raises:
+        DatabaseError: the ledger cannot be written.
+    """
+    note = Note(
+        kind="export",
+        by=by,
+        subject=f"record of {batch}",
+        area="export",
+        item=folder.name,
+        outcome="made",
+        new=manifest.read(folder).seal,
+    )
+    Ledger(paths.ledger_url(site.data)).note(note)
+
+
+def _alarms(path: Path, since: int | None, until: int | None) -> tuple[list[Line], Head]:
+    """What somebody did about alarms; nothing where no core has run."""
+    if not path.exists():
+        return [], Head(0, GENESIS)
+    with AlarmReader(path) as reader:
+        head = reader.head()
+        rows = reader.between(since or 0, _ALWAYS if until is None else until)
+    # Rows that came between are left to the next look.
+    read = [row for row in rows if row.transition.by and row.number <= head.sequence]
+    return sorted((_line(row) for row in read), key=lambda line: line.entered), head
+
+
+def _line(row: Recorded) -> Line:
+    done = row.transition
+    edits = [text.partition(" → ") for text in done.detail.values()]
+    old, new = None, None
+    if done.what is What.EDITED:
+        names = list(done.detail)
+        old, new = (
+            msgspec.json.encode(dict(zip(names, [edit[side] for edit in edits], strict=True)))
+            for side in (0, 2)
+        )
+    return Line(
+        chain="alarms",
+        row=row.number,
+        at=done.at,
+        entered=done.at,
+        by=done.by,
+        area="rota" if done.what in _ROTA else "alarm",
+        item=done.what.value,
+        subject=done.rule or done.to,
+        outcome="refused" if done.what is What.REFUSED else "done",
+        old=None if old is None else old.decode(),
+        new=None if new is None else new.decode(),
+        reason=done.why,
+    )

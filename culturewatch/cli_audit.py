@@ -1,0 +1,98 @@
+"""``culturewatch audit``: who did what when, from which value to which, and why."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from console.words import moment
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant, opened, say
+from culturewatch.faults import told
+from culturewatch.site import Site, load
+
+if TYPE_CHECKING:
+    from batches.trail import Line
+
+_SHOWN = 120
+"""Characters of a value that a terminal is shown; --json has all of it."""
+
+
+def audit(
+    *,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="ISO 8601")] = "",
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601")] = "",
+    by: Annotated[str, typer.Option("--by", help="only what this person did")] = "",
+    area: Annotated[
+        str,
+        typer.Option(
+            "--area",
+            help="data, protocol, alarm, rota, signature, user, access, configuration, export",
+        ),
+    ] = "",
+    reader: Annotated[str, typer.Option("--as", help="who asks; default: who is logged in")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Show the audit trail, oldest first; ``culturewatch verify`` proves it."""
+    from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.audit_trail import trail  # noqa: PLC0415
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
+
+    with told(StoreError, *FAULTS):
+        loaded = load(site)
+        first, last = instant(loaded, "--since", since), instant(loaded, "--until", until)
+        acting(loaded, reader, "read-audit", "audit trail")
+        found = trail(loaded, since=first, until=last, by=by, area=area)
+    if as_json:
+        say(msgspec.json.encode(found).decode())
+        return
+    for line in found.lines:
+        say(_told(line, loaded))
+    say(
+        f"{len(found.lines)} entries; ledger up to row {found.ledger.sequence}, "
+        f"alarm history up to row {found.alarms.sequence}, read {_now(loaded)}"
+    )
+
+
+def explain(
+    row: Annotated[int, typer.Argument(metavar="ROW", help="of the ledger, as `audit` shows it")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="why it was changed; needed")] = "",
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Say why the configuration was changed, which the program cannot know."""
+    with opened(site) as (ledger, sign):
+        ledger.explain(row, act=sign(by, "", reason))
+    say(f"row {row} is explained")
+
+
+def _told(line: "Line", site: Site) -> str:
+    change = ""
+    if line.old is not None or line.new is not None:
+        change = f"{_short(line.old)} -> {_short(line.new)}"
+    entered = "" if line.at == line.entered else f"done {moment(line.at, site.zone)}"
+    facts = (
+        moment(line.entered, site.zone),
+        f"{line.area:<13}",
+        line.by,
+        line.item,
+        line.subject,
+        "" if line.outcome == "done" else line.outcome,
+        change,
+        line.reason,
+        entered,
+        f"({line.chain} row {line.row})",
+    )
+    return "  ".join(fact for fact in facts if fact)
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "nothing"
+    return value if len(value) <= _SHOWN else value[: _SHOWN - 1] + "…"
+
+
+def _now(site: Site) -> str:
+    return moment(time.time_ns() // 1_000_000, site.zone)
