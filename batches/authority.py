@@ -41,6 +41,7 @@ def _by(area: str, *roles: Role, reason: bool = False) -> Duty:
 _WORK = _by("data", OPERATOR, SUPERVISOR)
 _CHANGE = _by("data", OPERATOR, SUPERVISOR, reason=True)
 _REVISION = _by("data", SUPERVISOR, reason=True)
+_SENSOR = _by("equipment", OPERATOR, SUPERVISOR)
 _ANSWER = _by("alarm", OPERATOR, ON_CALL, SUPERVISOR)
 _PERMIT = _by("alarm", ON_CALL, SUPERVISOR, reason=True)
 _LIMIT = _by("alarm", SUPERVISOR)
@@ -70,6 +71,25 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "amend": _REVISION,
         "relink": _REVISION,
         "protocol": _by("protocol", SUPERVISOR),
+        # Vials on their way to another site, patients who are forgotten, loggers' readings.
+        "ship": _WORK,
+        "dispatch": _WORK,
+        "arrive": _WORK,
+        "transfer": _WORK,
+        "lose": _CHANGE,
+        "accession": _WORK,
+        "carry": _WORK,
+        "intake": _WORK,
+        "erase": _REVISION,
+        # Sensors, what they are calibrated by, and the care that devices are given.
+        "sensor": _SENSOR,
+        "certify": _SENSOR,
+        "calibrate": _SENSOR,
+        "calibrated": _SENSOR,
+        "install": _SENSOR,
+        "reinstall": _SENSOR,
+        "uninstall": _SENSOR,
+        "care": _SENSOR,
         # Orders to the alarm engine.
         "alarm.ack": _ANSWER,
         "alarm.unack": _ANSWER,

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -25,12 +26,11 @@ class Gate:
     @contextmanager
     def inside(self, connection: Connection) -> Iterator[None]:
         """Judge acts of this thread by what ``connection`` sees, until the context ends."""
-        self._here.connection = connection
-        self._here.known = {}
+        self._here.look = _Look(connection)
         try:
             yield
         finally:
-            del self._here.connection
+            self._here.look = None
 
     def check(self, act: str, subject: str, by: str) -> None:
         """``by`` may do ``act`` on ``subject``; only inside a transaction of ``Guarded``.
@@ -40,20 +40,33 @@ class Gate:
             UnknownActError: there is no such act.
         """
         authority.duty(act)
-        connection: Connection = self._here.connection
-        if not roster.has_people(connection):
+        look: _Look | None = getattr(self._here, "look", None)
+        if look is None:
+            raise RuntimeError(f"{act} of {subject} is entered outside Ledger.database.writing()")
+        if not look.has_people:
             return
-        person = self._person(connection, by)
+        person = look.person(by)
         why = authority.why_not(person, act)
         if why is not None:
             roles = "" if person is None else ", ".join(person.roles)
             raise Denied(by, act, subject, why, roles)
 
-    def _person(self, connection: Connection, by: str) -> Person | None:
-        known: dict[str, Person | None] = self._here.known
-        if by not in known:
-            known[by] = roster.find(connection, by)
-        return known[by]
+
+class _Look:
+    """The people as one transaction sees them, each asked for once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[str, Person | None] = {}
+
+    @cached_property
+    def has_people(self) -> bool:
+        return roster.has_people(self._connection)
+
+    def person(self, by: str) -> Person | None:
+        if by not in self._known:
+            self._known[by] = roster.find(self._connection, by)
+        return self._known[by]
 
 
 class Guarded(Database):
