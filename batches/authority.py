@@ -2,7 +2,11 @@
 
     may(person, act) -> bool                      whether they may
     why_not(person, act) -> Why | None            why not, in words; None when they may
-    why_not_sign(person, act, hands=...) -> ...   the same for a signature
+    why_not_sign(person, act, touched=...) -> ... the same for a signature
+    hands(acts) -> frozenset[str]                 whose work those acts are
+
+``Ledger.authorise(act, subject, by, touched=...)`` asks the same of a ledger, by the roles that
+hold then, and keeps what is denied; ``Clerk.gate`` does so within a transaction.
 
 ``ACTS`` holds every kind of entry of the ledger, every order to the alarm engine (``alarm.`` and
 its verb) and what else is asked for. Whoever adds a kind of act adds its line here: a kind without
@@ -11,13 +15,14 @@ a line stops the program that enters it (``UnknownActError``), it is never let p
 Facts: 21 CFR 11.10(d), (g); records.md 2.1 row 4 and 6 row 19.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
 from batches.person import Person, Role
 from batches.placement import Refused
+from storage.acts import Act
 
 OPERATOR, ON_CALL, SUPERVISOR = Role.OPERATOR, Role.ON_CALL, Role.SUPERVISOR
 QA, ADMIN, AUDITOR = Role.QA, Role.ADMIN, Role.AUDITOR
@@ -140,6 +145,8 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
 )
 """Every act, by its kind."""
 
+MADE = frozenset({"data", "equipment"})
+"""Areas of acts that make what is later judged; so does the signature of who prepared it."""
 JUDGING = frozenset({"sign-reviewed", "sign-approved", "sign-audit"})
 """Signatures that only clean hands give."""
 
@@ -155,6 +162,7 @@ class Why(StrEnum):
     ENDED = "works here no more"
     ROLE = "has no role that may do this"
     HANDS = "had a hand in it, and nobody reviews or approves what they prepared"
+    CHANGED = "stands in a row of the ledger that was changed; run culturewatch verify"
 
 
 class Denied(Refused):
@@ -201,14 +209,21 @@ def may(person: Person | None, act: str) -> bool:
     return why_not(person, act) is None
 
 
-def why_not_sign(person: Person | None, act: str, *, hands: Collection[str]) -> Why | None:
-    """``why_not`` for a signature. ``hands``: the ids of all who made or prepared what is signed.
+def hands(acts: Iterable[Act]) -> frozenset[str]:
+    """Who had a hand in what ``acts`` are about: not who looked, copied or was denied."""
+    return frozenset(
+        act.by for act in acts if duty(act.kind).area in MADE or act.kind == "sign-prepared"
+    )
+
+
+def why_not_sign(person: Person | None, act: str, *, touched: Collection[str]) -> Why | None:
+    """``why_not`` for a signature. ``touched``: the ids of all with a hand in what is signed.
 
     Raises:
         UnknownActError: there is no such act.
     """
     why = why_not(person, act)
     if why is None and person is not None and act in JUDGING:
-        touched = {hand.casefold() for hand in hands}
-        return Why.HANDS if person.id.casefold() in touched else None
+        ids = {each.casefold() for each in touched}
+        return Why.HANDS if person.id.casefold() in ids else None
     return why

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from batches import shelf, standing
 from batches.authority import duty
 from batches.batch import Batch, Signed, check_id
+from batches.gate import Gate
 from batches.placement import Life, Placement, Refused, check_times
 from storage import schema
 from storage.acts import Act, append
@@ -21,14 +22,14 @@ class Clerk:
         self,
         devices: Collection[str] | None,
         now: Callable[[], int],
-        gate: Callable[[str, str, str], None],
+        gate: Gate,
     ) -> None:
         """``devices`` are the ids that may be entered; None takes any.
 
-        ``gate`` is asked whether who does an act (kind, subject, person) may do it.
+        ``gate`` is asked whether who does an act may do it.
         """
         self._devices = None if devices is None else frozenset(devices)
-        self._gate = gate
+        self.gate = gate
         self.now = now
 
     def dated(self, act: Signed) -> Signed:
@@ -45,7 +46,7 @@ class Clerk:
         check_text(who=act.by, reason=act.reason)
         if not act.by.strip():
             raise Refused(f"{subject}: say who did this")
-        self._gate(kind, subject, act.by)
+        self.gate.check(kind, subject, act.by)
         if duty(kind).reason and not act.reason.strip():
             raise Refused(f"{subject}: say why; {kind!r} needs a reason")
         entered = self.now()

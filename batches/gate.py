@@ -1,7 +1,7 @@
 """Lets an act into the ledger only when whoever does it may; what is denied is kept."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from batches import authority, roster, trail
 from batches.authority import Denied, Why
 from batches.person import UNKNOWN, Person
+from storage.acts import damaged_act
 from storage.database import Database
 
 
@@ -32,8 +33,10 @@ class Gate:
         finally:
             self._here.look = None
 
-    def check(self, act: str, subject: str, by: str) -> None:
+    def check(self, act: str, subject: str, by: str, touched: Collection[str] = ()) -> None:
         """``by`` may do ``act`` on ``subject``; only inside a transaction of ``Guarded``.
+
+        ``touched`` are those who had a hand in it, for a signature (``authority.hands``).
 
         Raises:
             Denied: they may not.
@@ -45,8 +48,8 @@ class Gate:
             raise RuntimeError(f"{act} of {subject} is entered outside Ledger.database.writing()")
         if not look.has_people:
             return
-        person = look.person(by)
-        why = authority.why_not(person, act)
+        person, sound = look.person(by)
+        why = authority.why_not_sign(person, act, touched=touched) if sound else Why.CHANGED
         if why is not None:
             roles = "" if person is None else ", ".join(person.roles)
             raise Denied(by, act, subject, why, roles)
@@ -57,15 +60,18 @@ class _Look:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._known: dict[str, Person | None] = {}
+        self._known: dict[str, tuple[Person | None, bool]] = {}
 
     @cached_property
     def has_people(self) -> bool:
         return roster.has_people(self._connection)
 
-    def person(self, by: str) -> Person | None:
+    def person(self, by: str) -> tuple[Person | None, bool]:
+        """The person, and whether the entry that says so is as it was entered."""
         if by not in self._known:
-            self._known[by] = roster.find(self._connection, by)
+            found = roster.find(self._connection, by)
+            sound = found is None or damaged_act(self._connection, found.row) is None
+            self._known[by] = found, sound
         return self._known[by]
 
 

@@ -71,18 +71,19 @@ class Ledger:
         """
         upgrade(url)
         self.url = url
-        self._gate = Gate()
-        self.database: Database = Guarded(url, self._gate, now)
-        self.clerk = Clerk(devices, now, self._gate.check)
+        self.clerk = Clerk(devices, now, Gate())
+        self.database: Database = Guarded(url, self.clerk.gate, now)
 
-    def authorise(self, act: str, subject: str, by: str) -> None:
+    def authorise(self, act: str, subject: str, by: str, *, touched: Collection[str] = ()) -> None:
         """``by`` may do ``act`` on ``subject``, which is done elsewhere than in the ledger.
+
+        ``touched`` are those who had a hand in it, for a signature (``authority.hands``).
 
         Raises:
             batches.authority.Denied: they may not; that is kept in the audit trail.
         """
         with self.database.writing():
-            self._gate.check(act, subject, by)
+            self.clerk.gate.check(act, subject, by, touched)
 
     def has_people(self) -> bool:
         """Whether the ledger knows anybody, so that whoever acts must be one of them."""

@@ -183,16 +183,22 @@ class People:
     def _choose(self, person: str, password: str, act: Signed, *, kind: str) -> None:
         rules = self._settings.rules
         check(password, person, rules)
-        with self._database.reading() as connection:
-            past = roster.credentials(connection, person, rules.kept)
-        digests = list(dict.fromkeys(each.digest for each in past))[: rules.last]
-        if self._passwords.was_used(person, digests, password):
-            raise PasswordError(f"this was one of the last {rules.last} passwords; choose another")
+        if act.by == person:
+            # Whoever resets another's is not told what theirs was.
+            self._check_unused(person, password)
         hashed = self._passwords.hashed(password)
         with self._database.writing() as connection:
             self._clerk.entry(kind, person, act)
             _there(connection, person)
             self._set(connection, person, hashed, kind=kind, act=act)
+
+    def _check_unused(self, person: str, password: str) -> None:
+        rules = self._settings.rules
+        with self._database.reading() as connection:
+            past = roster.credentials(connection, person, rules.kept)
+        digests = list(dict.fromkeys(each.digest for each in past))[: rules.last]
+        if self._passwords.was_used(person, digests, password):
+            raise PasswordError(f"this was one of the last {rules.last} passwords; choose another")
 
     def _set(
         self, connection: Connection, person: str, hashed: Hashed, *, kind: str, act: Signed

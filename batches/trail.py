@@ -73,7 +73,12 @@ _read = msgspec.json.Decoder(_Said).decode
 
 
 def keep(connection: Connection, note: Note, *, at: int) -> Head:
-    """Enter ``note`` at ``at`` (epoch ms, UTC), with names cut and made printable."""
+    """Enter ``note`` at ``at`` (epoch ms, UTC), with names cut and made printable.
+
+    Raises:
+        batches.authority.UnknownActError: there is no such kind of act.
+    """
+    authority.duty(note.kind)
     act = Act(
         kind=note.kind,
         subject=shown(note.subject),

@@ -211,13 +211,15 @@ def warm_touch(
             )
         channel = meant[0].channel
         quantity = next(one.quantity for one in channel_specs(loaded) if one.id == channel)
+        who = _acting(loaded, "done", rule, by)
         _say(f"Touch nothing for {still}: watching how all probes of {quantity} stand.")
         before = heard(loaded, quantity, _span_s("--still", still))
         _say(f"Now warm the probe of {channel}, and only that one, for {span}.")
         touch = judged(channel, before, heard(loaded, quantity, _span_s("--for", span)))
         _say(str(touch))
     right = touch.result is Result.RIGHT
-    _order(site, "done", rule, by, note=f"warm touch: {touch}", failed="" if right else "true")
+    failed = "" if right else "true"
+    _hand_in(loaded, "done", rule, who, note=f"warm touch: {touch}", failed=failed)
     if not right:
         raise SystemExit(FAILED)
 
@@ -230,14 +232,26 @@ def _span_s(option: str, text: str) -> float:
 
 
 def _order(path: Path, verb: str, target: str, by: str, /, **arguments: str) -> None:
+    with told():
+        loaded = load(path)
+    _hand_in(loaded, verb, target, _acting(loaded, verb, target, by), **arguments)
+
+
+def _acting(site: Site, verb: str, target: str, by: str) -> str:
+    """Who orders it, who has proved it and may."""
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415 # --help needs none of it
+
+    with told(*FAULTS):
+        return acting(site, by, f"alarm.{verb}", target)
+    raise AssertionError("told() ends the program")
+
+
+def _hand_in(site: Site, verb: str, target: str, who: str, /, **arguments: str) -> None:
     from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
 
-    with told(InboxError, *FAULTS):
-        loaded = load(path)
-        who = acting(loaded, by, f"alarm.{verb}", target)
-        answer = order(loaded, verb, target, by=who, arguments=arguments)
+    with told(InboxError):
+        answer = order(site, verb, target, by=who, arguments=arguments)
     if answer is None:
         sys.stderr.write(
             f"culturewatch: {verb} {target} is kept, but no core has answered; it is done when one "

@@ -2,6 +2,7 @@
 
 import ast
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -20,8 +21,9 @@ from batches.person import Person, PersonError, Role, check_roles
 from batches.protocol import Protocol
 from batches.vial import Place
 from storage.acts import verify_chain
+from storage.database import file_of
 from tests.unit.batches.conftest import MONDAY, Clock
-from tests.unit.batches.staff import enlist, people_of
+from tests.unit.batches.staff import PASSWORD, enlist, people_of
 
 ROOT = Path(__file__).parents[3]
 WORK = [
@@ -115,11 +117,43 @@ def test_no_set_of_roles_that_one_person_may_hold_breaks_the_separation() -> Non
 
 def test_nobody_reviews_or_approves_what_they_prepared() -> None:
     qa, both = person("qa"), person("supervisor")
-    assert why_not_sign(qa, "sign-approved", hands=["ben"]) is None
+    assert why_not_sign(qa, "sign-approved", touched=["ben"]) is None
     for act in ("sign-reviewed", "sign-approved", "sign-audit"):
-        assert why_not_sign(qa, act, hands=["ben", "Anna"]) is Why.HANDS
-    assert why_not_sign(both, "sign-prepared", hands=["anna"]) is None
-    assert why_not_sign(both, "sign-approved", hands=[]) is Why.ROLE
+        assert why_not_sign(qa, act, touched=["ben", "Anna"]) is Why.HANDS
+    assert why_not_sign(both, "sign-prepared", touched=["anna"]) is None
+    assert why_not_sign(both, "sign-approved", touched=[]) is Why.ROLE
+
+
+def test_whose_hands_were_in_it_are_those_who_made_it(laboratory: Ledger) -> None:
+    people = people_of(laboratory)
+    people.add("nora", name="N.", roles=["qa"], password=PASSWORD, act=Signed(by="admin"))
+    with pytest.raises(Denied):
+        laboratory.close(B, act=Signed(by="qa"))
+    touched = authority.hands(laboratory.acts(B))
+    assert touched == {"supervisor", "operator"}
+    laboratory.authorise("sign-approved", B, "qa", touched=touched)
+    laboratory.authorise("sign-reviewed", C, "supervisor", touched=["operator"])
+    with pytest.raises(Denied, match="nobody reviews or approves what they prepared"):
+        laboratory.authorise("sign-reviewed", B, "supervisor", touched=touched)
+    assert laboratory.trail().lines[-1].outcome == Why.HANDS
+
+
+def test_a_role_that_was_written_in_behind_the_ledgers_back_does_not_count(
+    laboratory: Ledger,
+) -> None:
+    file = file_of(laboratory.url)
+    assert file is not None
+    db = sqlite3.connect(file, isolation_level=None)
+    (trigger,) = db.execute(
+        "SELECT sql FROM sqlite_master WHERE name = 'person_no_update'"
+    ).fetchone()
+    db.execute("DROP TRIGGER person_no_update")
+    db.execute("UPDATE person SET roles = 'operator' WHERE id = 'auditor'")
+    db.execute(trigger)
+    db.close()
+    with pytest.raises(Denied, match="was changed; run culturewatch verify"):
+        laboratory.remove(B, act=Signed(by="auditor"))
+    laboratory.remove(B, act=Signed(by="operator"))
 
 
 def test_an_act_without_a_line_is_never_let_pass(ledger: Ledger) -> None:

@@ -23,7 +23,7 @@ from batches.placement import Refused
 from batches.proof import NotAuthenticated, Settings, Why
 from batches.trail import HIDDEN
 from storage.acts import verify_chain
-from storage.database import file_of
+from storage.database import DatabaseError, file_of
 from tests.unit.batches.conftest import MINUTE, MONDAY, Clock
 from tests.unit.batches.staff import PASSWORD, QUICK, desk, enlist, folder, people_of
 
@@ -328,6 +328,26 @@ def test_a_changed_row_of_a_person_is_located(people: People, staffed: Ledger, c
     broken = verify_chain(staffed.url)
     assert broken is not None
     assert (broken.table, broken.row, broken.field) == ("person", row.row, column)
+
+
+def test_a_change_that_breaks_off_leaves_the_old_password_good(
+    people: People, staffed: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("the disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("batches.roster.append", full)
+        for number in range(8):
+            with pytest.raises(DatabaseError):
+                people.change_password("anna", NEW, f"a horse no. {number}")
+    assert isinstance(people.authenticate("anna", NEW), Person)
+    assert len((folder(staffed) / "anna.argon2").read_text().splitlines()) < 5
+
+
+def test_who_resets_a_password_is_not_told_that_it_is_the_one_before(people: People) -> None:
+    people.reset_password("anna", NEW, act=ADMIN)
+    assert why(people.authenticate("anna", NEW)) is Why.CHANGE
 
 
 def test_a_lost_hash_is_said_and_a_reset_mends_it(

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from batches.ledger import Ledger
 from batches.lockout import Patience
+from console.pins import Pins, Verdict
 from culturewatch import paths, session
 from culturewatch.cli import app
 from culturewatch.session import Session, Sessions
@@ -217,12 +218,21 @@ def test_orders_to_the_alarm_engine_need_a_role_too(
     assert (denied["by"], denied["subject"]) == ("quin", "inc1-hot")
 
 
-def test_locked_out_is_said_with_its_end(site: Site) -> None:
+def test_who_is_locked_out_works_on_and_acknowledges_by_links(site: Site) -> None:
     ledger = Ledger(paths.ledger_url(site.data))
+    good("login anna", OWN)
+    pins = Pins(paths.pins(site.data))
+    pins.keep("anna", "4711")
     for _ in range(4):
         assert "name or the password is wrong" in refused("login anna", "a wrong guess")
     assert "too many wrong passwords" in refused("login anna", "a wrong guess")
     assert ledger.trail(area="access").lines[-1].outcome.startswith("locked out for 900 s")
+    assert "wait, or ask an admin to unlock (until " in refused("login anna", OWN)
+    # Somebody else's wrong guesses keep nobody from what they were doing, nor from a page.
+    good(f"batch open {B} --product x")
+    assert pins.check("anna", "4711") is Verdict.RIGHT
+    good("user unlock anna --reason called --by boss", OWN)
+    good("login anna", OWN)
 
 
 def test_after_somebodys_wrong_password_a_login_waits_its_second(
