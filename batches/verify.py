@@ -222,7 +222,7 @@ def _configurations(folder: Path) -> Findings:
         if actual != path.stem:
             yield Fault(where=where, what="was changed", expected=_shown(path.stem), actual=actual)
     if kept:
-        yield f"{folder.name}: {len(kept)} versions of the rules that ran"
+        yield f"{folder.name}: each version of the rules that ran ({len(kept)}) has its own hash"
 
 
 def _ledger(path: Path, anchor: Head | None) -> Findings:

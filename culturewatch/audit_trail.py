@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from alerts.reader import AlarmReader, Recorded
-from alerts.transition import What
+from alerts.transition import Transition, What
 from batches.export import manifest
 from batches.ledger import Ledger
 from batches.trail import Line, Note
@@ -19,7 +19,13 @@ from culturewatch.site import Site
 from storage.chain import GENESIS, Head
 
 _ALWAYS = 2**62
-_ROTA = frozenset({What.ROTA, What.HANDOVER, What.DRILL, What.DRILL_ANSWERED})
+_ROTA = frozenset({What.ROTA, What.DRILL, What.DRILL_ANSWERED})
+_ACTS = _ROTA | {
+    *(What.ACK, What.UNACK, What.RESET, What.DONE, What.EDITED, What.REMOVED, What.REFUSED),
+    *(What.SHELVED, What.UNSHELVED, What.SUPPRESSED, What.UNSUPPRESSED),
+    *(What.OUT_OF_SERVICE, What.IN_SERVICE),
+}
+"""What people do; the rest of the history is what the engine made of it."""
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +78,12 @@ def _alarms(path: Path, since: int | None, until: int | None) -> tuple[list[Line
         head = reader.head()
         rows = reader.between(since or 0, _ALWAYS if until is None else until)
     # Rows that came between are left to the next look.
-    read = [row for row in rows if row.transition.by and row.number <= head.sequence]
+    read = [row for row in rows if _is_act(row.transition) and row.number <= head.sequence]
     return sorted((_line(row) for row in read), key=lambda line: line.entered), head
+
+
+def _is_act(done: Transition) -> bool:
+    return bool(done.by) and done.what in _ACTS
 
 
 def _line(row: Recorded) -> Line:

@@ -319,15 +319,13 @@ def test_a_hash_put_in_anothers_place_does_not_count(
     assert (broken.table, broken.field) == ("credential", "digest")
 
 
-@pytest.mark.parametrize("column", ["roles", "active", "name"])
-def test_a_changed_row_of_a_person_is_located(people: People, staffed: Ledger, column: str) -> None:
+def test_a_changed_row_of_a_person_is_located(people: People, staffed: Ledger) -> None:
     row = people.find("anna")
     assert row is not None
-    change = "UPDATE person SET {} = 'admin' WHERE sequence = ?"
-    tampered(staffed, change.format(column), row.row)
+    tampered(staffed, "UPDATE person SET roles = 'admin' WHERE sequence = ?", row.row)
     broken = verify_chain(staffed.url)
     assert broken is not None
-    assert (broken.table, broken.row, broken.field) == ("person", row.row, column)
+    assert (broken.table, broken.row, broken.field) == ("person", row.row, "roles")
 
 
 def test_a_change_that_breaks_off_leaves_the_old_password_good(

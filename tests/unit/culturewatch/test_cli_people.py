@@ -123,6 +123,7 @@ def test_an_act_needs_the_person_the_password_and_the_role() -> None:
     assert "may do this" in refused("audit --as anna", OWN)
 
 
+@pytest.mark.long
 def test_who_is_logged_in_need_not_type_it_again_until_something_changes(site: Site) -> None:
     assert "is logged in at this terminal until" in good("login anna", OWN)
     assert good(f"batch open {B} --product x")
@@ -187,6 +188,7 @@ def test_a_session_of_another_key_is_none(tmp_path: Path) -> None:
     assert Sessions(b"b" * 32, tmp_path, folder=tmp_path).find("anna") is None
 
 
+@pytest.mark.long
 def test_the_second_person_types_a_password_whoever_is_logged_in(site: Site) -> None:
     good("login anna", OWN)
     good("login ben", OWN)
@@ -218,6 +220,7 @@ def test_orders_to_the_alarm_engine_need_a_role_too(
     assert (denied["by"], denied["subject"]) == ("quin", "inc1-hot")
 
 
+@pytest.mark.long
 def test_who_is_locked_out_works_on_and_acknowledges_by_links(site: Site) -> None:
     ledger = Ledger(paths.ledger_url(site.data))
     good("login anna", OWN)
@@ -235,6 +238,7 @@ def test_who_is_locked_out_works_on_and_acknowledges_by_links(site: Site) -> Non
     good("login anna", OWN)
 
 
+@pytest.mark.long
 def test_after_somebodys_wrong_password_a_login_waits_its_second(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +250,7 @@ def test_after_somebodys_wrong_password_a_login_waits_its_second(
     ]
 
 
+@pytest.mark.long
 def test_a_pin_is_given_by_its_person_or_an_admin_and_noted(site: Site) -> None:
     person = site.file.person[0].id
     refused(f"user pin {person} --by anna", OWN, "4711")
@@ -271,6 +276,7 @@ def test_the_trail_is_shown_filtered_and_without_hashes() -> None:
     assert later.startswith("0 entries")
 
 
+@pytest.mark.long
 def test_one_changed_byte_of_the_trail_is_located(site: Site) -> None:
     refused(f"batch open {B} --product x --by quin", OWN)
     assert good("verify data").splitlines()[-1].startswith("data: nothing was changed")
