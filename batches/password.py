@@ -169,9 +169,10 @@ class Passwords:
         return self._folder / f"{person}.argon2"
 
 
-def _normal(password: str) -> str:
+def _normal(password: str) -> bytes:
     # One spelling of what two keyboards send differently; NIST SP 800-63B asks for NFKC or NFKD.
-    return unicodedata.normalize("NFKC", password)
+    # What is no Unicode text is wrong, and must be so like any other.
+    return unicodedata.normalize("NFKC", password).encode(errors="surrogatepass")
 
 
 def _digest(text: str) -> str:

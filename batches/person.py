@@ -47,6 +47,11 @@ class PersonError(Exception):
     """A person cannot be so; the text says why and what to write instead."""
 
 
+def is_id(text: str) -> bool:
+    """Whether a person may be called so; what is not is nobody's, and need not be looked for."""
+    return _ID.fullmatch(text) is not None and text.casefold() != SOFTWARE
+
+
 def check_id(text: str) -> str:
     """``text``, if a person may be called so.
 

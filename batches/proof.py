@@ -9,7 +9,7 @@ from batches import lockout, roster, trail
 from batches.ledger import Ledger
 from batches.lockout import CLEARED, LOCKED, WRONG, Attempt, Patience, Standing
 from batches.password import Passwords, Rules
-from batches.person import SOFTWARE, UNKNOWN, Person
+from batches.person import SOFTWARE, UNKNOWN, Person, is_id
 from batches.roster import Credential
 from storage import schema
 from storage.acts import damaged_act
@@ -67,6 +67,7 @@ class Proof:
         self, person: str, password: str, *, may_be_stale: bool = False
     ) -> Person | NotAuthenticated:
         """As ``batches.people.People.authenticate``; ``may_be_stale``: to change it."""
+        person = person if is_id(person) else UNKNOWN
         with self._database.reading() as connection:
             given = self._given(connection, person)
         digest = None if given is None else given.digest

@@ -8,6 +8,7 @@ are those in force, shipped ones too: a new version of the program may change a 
 import asyncio
 import hmac
 import json
+import logging
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,8 @@ from culturewatch.parts import VERSION
 from culturewatch.site import Site
 from storage import schema
 from storage.database import DatabaseError
+
+log = logging.getLogger(__name__)
 
 ALL, FILES = "all values", "files"
 KIND = "configuration"
@@ -75,6 +78,11 @@ def keep(site: Site, book: Rulebook) -> None:
         digest, before = _last(connection)
         for note in _notes(site, (digest, before), (site.digest, now)):
             trail.keep(connection, note, at=ledger.clerk.now())
+    if not ledger.has_people():
+        log.warning(
+            "the ledger knows no people, so whoever types an act is believed to be who they say; "
+            "begin with culturewatch user bootstrap"
+        )
     ledger.database.close()
 
 

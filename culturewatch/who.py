@@ -72,21 +72,21 @@ class Who:
             name = person(by)
             self._say_nobody_known(name)
             return name
-        name = by or self._logged_in() or person("")
+        name = person(by or self._logged_in())
         if name not in self._typed and not self._has_session(name):
             self._prove(name)
         return name
 
     def second(self, by: str) -> str:
         """The id of a second person, who types a password: nobody's session stands for two."""
-        name = by.strip()
+        name = person(by.strip()) if by.strip() else ""
         if name and self._ledger.has_people() and name not in self._typed:
             self._prove(name)
         return name
 
     def log_in(self, name: str, span_ms: int) -> Session:
         """Ask for the password of ``name``, and keep a session of ``span_ms``."""
-        self._prove(name)
+        self._prove(person(name))
         credential = self.people.credential(name)
         if credential is None:
             raise Refused(f"{name}: {Why.UNREADABLE}")

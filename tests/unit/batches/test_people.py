@@ -231,6 +231,16 @@ def test_a_name_that_nobody_has_costs_as_much_as_a_wrong_password(
         later(clock)
 
 
+@pytest.mark.parametrize("typed", ["", "an\0na", "anna\n", "\ud800", "(unknown)", "culturewatch"])
+def test_what_is_typed_as_a_name_or_password_is_only_wrong(
+    people: People, staffed: Ledger, clock: Clock, typed: str
+) -> None:
+    assert why(people.authenticate(typed, NEW)) is Why.WRONG
+    later(clock)
+    assert why(people.authenticate("anna", typed)) is Why.WRONG
+    assert staffed.trail(area="access").lines[-2].subject == "(unknown)"
+
+
 def test_many_that_guess_at_once_get_no_more_tries(staffed: Ledger) -> None:
     """All hashes are computed before any is judged, as by processes side by side."""
     patient = Settings(patience=Patience(tries=3, pace_ms=0))

@@ -116,6 +116,10 @@ def test_an_act_needs_the_person_the_password_and_the_role() -> None:
     )
     assert "no password of mallory" in refused(f"batch place {B} inc1 --by mallory")
     assert "name or the password is wrong" in refused(f"batch place {B} inc1 --by mallory", OWN)
+    for words in (["batch", "close", B, "--by", "a\x1b[2Jb"], ["login", "a\nb"]):
+        done = CliRunner().invoke(app, words, input=f"{OWN}\n")
+        assert done.exit_code == 2
+        assert done.output.rstrip("\n").isprintable()
     (denied,) = trail(item="place")
     assert (denied["by"], denied["subject"], denied["area"]) == ("quin", B, "data")
     assert denied["outcome"] == "has no role that may do this"
