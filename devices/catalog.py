@@ -1,5 +1,6 @@
 """Finds and loads the profiles that are shipped, and those that a site brings."""
 
+from difflib import get_close_matches
 from importlib import resources
 from pathlib import Path
 
@@ -35,5 +36,11 @@ def find(name: str, beside: Path | None = None) -> Profile:
         path = shipped / f"{name}.toml"
         if path.is_file():
             return load(path)
-        known = ", ".join(sorted(p.stem for p in shipped.glob("*.toml")))
-    raise ProfileError(f"no profile is called {name!r}; shipped: {known}")
+        known = sorted(path.stem for path in shipped.glob("*.toml"))
+    if near := get_close_matches(name, known, n=3):
+        raise ProfileError(f"no profile is called {name!r}; did you mean {' or '.join(near)}?")
+    raise ProfileError(
+        f"no profile is called {name!r}, and none of the {len(known)} that are shipped is called "
+        f"nearly so; put your own into {beside or 'profiles'}/{name}.toml, or take one of: "
+        f"{', '.join(known)}"
+    )
