@@ -4,6 +4,10 @@ A good sample holds until the next sample, whatever that one's quality is. When 
 comes later than 1.5 periods, or not at all, the sample holds for one period and the rest is a
 gap. Gaps carry no weight, and nothing is said about the values in them: time is spent in
 limits, out of limits, or unknown. Edges are compared in whole milliseconds and milli-units.
+
+What a sensor says while it is in calibration is counted apart and is no value; no sample holds
+into a calibration or beyond it. With a guard band a value in limits that is nearer to one than the
+uncertainty of its sensor, or of which no certificate tells the uncertainty, is neither in nor out.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +15,7 @@ from math import floor, inf, isfinite, isqrt
 
 import msgspec
 
+from batches.calibration import Guard, Marks
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
 from batches.kinetic import CRYOGENIC_C, DELTA_H, KineticMean
 from batches.placement import Interval
@@ -19,6 +24,7 @@ from batches.policy import Judged, Policy, Verdict, judge, verdict
 # Products of a value and milliseconds are summed as whole numbers of 2^-60 units, so that the
 # order of samples and the splitting of intervals cannot change the last digit of a mean.
 _GRAIN = 2.0**60
+_UNMARKED = Marks()
 
 
 class Above(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +37,13 @@ class Above(msgspec.Struct, frozen=True, kw_only=True):
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     """The summary of one channel over one interval. Times in ms, values in the stored unit.
 
-    ``received`` samples are ``good`` or ``rejected``; ``backfilled`` of them came late. ``mean``
+    ``received`` samples are ``good``, ``rejected`` or taken ``in_calibration``; ``backfilled`` of
+    them came late. ``calibration_ms`` of ``unknown_ms`` the sensor was in calibration. ``mean``
     and ``deviation`` (of the whole population) are weighted by time. ``kinetic`` is the mean
     kinetic temperature in °C, of temperature channels only, and ``above`` what they were above.
-    ``in_ms``, ``out_ms`` and ``verdict`` are None when there are no limits. ``judged`` says of
-    each excursion what it is by ``policy``.
+    ``in_ms``, ``out_ms``, ``unsure_ms`` and ``verdict`` are None when there are no limits;
+    ``unsure_ms`` were in the guard band. ``judged`` says of each excursion what it is by
+    ``policy``.
     """
 
     start: int
@@ -45,11 +53,14 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
     received: int
     good: int
     rejected: int
+    in_calibration: int
     backfilled: int
     known_ms: int
     unknown_ms: int
+    calibration_ms: int
     in_ms: int | None
     out_ms: int | None
+    unsure_ms: int | None
     minimum: float | None
     mean: float | None
     maximum: float | None
@@ -100,16 +111,20 @@ class Meter:
         kinetic: bool = False,
         delta_h: float = DELTA_H,
         above: Sequence[float] = (),
+        marks: Marks = _UNMARKED,
     ) -> None:
         """Measure ``[start, end)``; times and ``period`` (above 0) in milliseconds.
 
-        ``above`` are values, and how long the channel was above each is summed up.
+        ``above`` are values, and how long the channel was above each is summed up. ``marks`` say
+        when the sensor was in calibration, and how uncertain it was.
         """
         if end < start or period <= 0:
             raise ValueError(f"no interval from {start} to {end} with a period of {period} ms")
         self._start, self._end, self._period = start, end, period
         self._policy = policy or Policy()
         self._watch = Watch(self._policy.limits)
+        self._band = _Band(self._policy, marks.guards)
+        self._apart = marks.apart
         self._heat = KineticMean(delta_h) if kinetic else None
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
@@ -117,18 +132,25 @@ class Meter:
         self._value: float | None = None
         self._milli = 0
         self._lasts: int | None = None
-        self._received = self._good = self._backfilled = 0
+        self._received = self._good = self._backfilled = self._calibrating = 0
         self._known = self._weight = self._sum = self._squares = 0
         self._minimum, self._maximum = inf, -inf
         self._known_until = start
         self._gaps: list[Interval] = []
 
     def feed(
-        self, at: int, value: float | None, *, backfilled: bool = False, lasts: int | None = None
+        self,
+        at: int,
+        value: float | None,
+        *,
+        backfilled: bool = False,
+        calibrating: bool = False,
+        lasts: int | None = None,
     ) -> None:
         """The next sample; ``value`` is None when it is not good.
 
-        Of two samples at one instant the first good one counts. With ``lasts`` (milliseconds)
+        ``calibrating`` says that it carries that mark itself. Of two samples at one instant the
+        first good one counts. With ``lasts`` (milliseconds)
         the sample says itself how long it holds, at most until the next one, and that is its
         weight in the means.
 
@@ -139,9 +161,12 @@ class Meter:
             raise ValueError(f"{value} at {at} is not a measurement")
         if self._at is not None and at < self._at:
             raise ValueError(f"a sample at {at} came after one at {self._at}")
+        if self._apart and any(one.start <= at < one.end for one in self._apart):
+            value, calibrating = None, True
         doubled = at == self._at and self._value is not None
         if self._start <= at < self._end:
             self._received += 1
+            self._calibrating += calibrating
             self._good += value is not None and not doubled
             self._backfilled += backfilled
         if not doubled:
@@ -158,7 +183,7 @@ class Meter:
         self._know(self._end, self._end)
         self._watch.close()
         length, known, policy = self._end - self._start, self._known, self._policy
-        given, out = policy.limits.given, self._watch.out_ms
+        given, out, unsure = policy.limits.given, self._watch.out_ms, self._band.unsure_ms
         judged = judge(policy, self._watch.found, self._gaps, earlier=earlier)
         return Exposure(
             start=self._start,
@@ -167,12 +192,15 @@ class Meter:
             expected=length // self._period,
             received=self._received,
             good=self._good,
-            rejected=self._received - self._good,
+            rejected=self._received - self._good - self._calibrating,
+            in_calibration=self._calibrating,
             backfilled=self._backfilled,
             known_ms=known,
             unknown_ms=length - known,
-            in_ms=known - out if given else None,
+            calibration_ms=self._calibration_ms(),
+            in_ms=known - out - unsure if given else None,
             out_ms=out if given else None,
+            unsure_ms=unsure if given else None,
             minimum=self._minimum if known else None,
             mean=self._mean(),
             maximum=self._maximum if known else None,
@@ -183,7 +211,7 @@ class Meter:
                 for (value, _), ms in zip(self._above, self._above_ms, strict=True)
             ),
             policy=policy,
-            verdict=verdict(policy, judged, known_ms=known, length_ms=length),
+            verdict=verdict(policy, judged, known_ms=known - unsure, length_ms=length),
             judged=judged,
             gaps=tuple(self._gaps),
         )
@@ -194,6 +222,10 @@ class Meter:
         if at is None or value is None:
             return
         until, joined = self._reach(at, following)
+        for one in self._apart:
+            if at < one.start < until:
+                # The line does not go on into a calibration either.
+                until, joined = one.start, False
         start, end = max(at, self._start), min(until, self._end)
         if start >= end:
             return
@@ -201,6 +233,7 @@ class Meter:
         self._weigh(value, end - start if self._lasts is None else self._lasts)
         ahead = next_milli if joined and next_milli is not None else self._milli
         self._watch.take(Held(at, value, self._milli, start, end, until, ahead))
+        self._band.take(self._milli, start, end)
         for n, (_, threshold) in enumerate(self._above):
             if self._milli > threshold:
                 self._above_ms[n] += end - start
@@ -220,6 +253,10 @@ class Meter:
             self._gaps.append(Interval(self._known_until, start))
         self._known += end - start
         self._known_until = end
+
+    def _calibration_ms(self) -> int:
+        inside = ((max(one.start, self._start), min(one.end, self._end)) for one in self._apart)
+        return sum(max(0, end - start) for start, end in inside)
 
     def _weigh(self, value: float, weight: int) -> None:
         grains = int(value * _GRAIN)
@@ -245,6 +282,31 @@ class Meter:
         return isqrt(spread) / self._weight / _GRAIN
 
 
+class _Band:
+    """Sums up the time in limits that is nearer to one than the uncertainty of the sensor."""
+
+    def __init__(self, policy: Policy, guards: Sequence[Guard]) -> None:
+        limits = policy.limits
+        self._low = -inf if limits.low is None else in_milli(limits.low)
+        self._high = inf if limits.high is None else in_milli(limits.high)
+        self._wanted = policy.guard_band and limits.given
+        self._guards = guards
+        self.unsure_ms = 0
+
+    def take(self, milli: int, start: int, end: int) -> None:
+        """A value, in milli-units, that held in ``[start, end)``."""
+        if not self._wanted or not self._low <= milli <= self._high:
+            return
+        self.unsure_ms += end - start
+        for guard in self._guards:
+            first, last = max(guard.start, start), min(guard.end, end)
+            if first < last and guard.width is not None and self._clears(milli, guard.width):
+                self.unsure_ms -= last - first
+
+    def _clears(self, milli: int, width: int) -> bool:
+        return self._low + width <= milli <= self._high - width
+
+
 def measure(
     samples: Iterable[tuple[int, float | None]],
     *,
@@ -255,6 +317,7 @@ def measure(
     kinetic: bool = False,
     delta_h: float = DELTA_H,
     above: Sequence[float] = (),
+    marks: Marks = _UNMARKED,
 ) -> Exposure:
     """``Meter`` over ``samples`` (epoch ms, value or None), which are in the order of time."""
     meter = Meter(
@@ -265,6 +328,7 @@ def measure(
         kinetic=kinetic,
         delta_h=delta_h,
         above=above,
+        marks=marks,
     )
     for at, value in samples:
         meter.feed(at, value)

@@ -82,6 +82,9 @@ def _stay_items(stay: Stay) -> Iterable[str]:
         if exposure.unknown_ms:
             gap, count = Duration(exposure.unknown_ms), len(exposure.gaps)
             yield f"{where}, {name}: {_several(count, 'gap')}, {gap} unknown."
+        if exposure.unsure_ms:
+            near = Duration(exposure.unsure_ms)
+            yield f"{where}, {name}: {near} in the guard band, which is neither in limits nor out."
 
 
 def _alarm_items(alarm: Episode) -> Iterable[str]:

@@ -3,6 +3,7 @@
 import msgspec
 
 from batches.bank import Bank, Lived
+from batches.calibration import Book
 from batches.cryo import Warmth, cumulated
 from batches.exposure import Exposure
 from batches.placement import Interval, Refused
@@ -26,8 +27,10 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     warmth: tuple[Warmth, ...]
 
 
-def frozen_life(vial: str, *, bank: Bank, readings: Readings, setting: Setting, now: int) -> Frozen:
-    """Go once through the readings of every stay.
+def frozen_life(
+    vial: str, *, bank: Bank, readings: Readings, setting: Setting, book: Book, now: int
+) -> Frozen:
+    """Go once through the readings of every stay; ``book`` knows the sensors.
 
     Of several probes in a freezer the one that was warm for longest counts.
 
@@ -44,7 +47,7 @@ def frozen_life(vial: str, *, bank: Bank, readings: Readings, setting: Setting, 
         unwatched += max(0, ended - each.frozen_at)
         for stay in lived:
             if stay.subject == each.id and stay.start < now:
-                measured = _measured(stay, readings, setting, now)
+                measured = _measured(stay, readings, setting, book, now)
                 if measured is not None:
                     found.append(measured)
                     unwatched -= measured.end - measured.start
@@ -63,7 +66,9 @@ def _vials(vial: str, bank: Bank) -> tuple[Vial, ...]:
     return tuple(bank.vial(each) for each in (vial, *sorted(above)))
 
 
-def _measured(stay: Lived, readings: Readings, setting: Setting, now: int) -> Exposure | None:
+def _measured(
+    stay: Lived, readings: Readings, setting: Setting, book: Book, now: int
+) -> Exposure | None:
     device = stay.placement.device
     equipment = next((each for each in setting.equipment if each.id == device), None)
     if equipment is None:
@@ -80,6 +85,7 @@ def _measured(stay: Lived, readings: Readings, setting: Setting, now: int) -> Ex
         channels=[each for each in equipment.channels if each.quantity == "temperature"],
         policies={},
         earlier={},
+        book=book,
         sink=_unheeded,
     )
     exposures = [summary.exposure for summary in summaries]

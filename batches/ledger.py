@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
 
-from batches import kinship, roster, shelf, standing
+from batches import kinship, roster, sensor_rows, shelf, standing
 from batches.batch import Batch, Signed
+from batches.calibration import Book
 from batches.clerk import Clerk, check_text
 from batches.gate import Gate, Guarded
 from batches.placement import Placement, Refused, check_open
@@ -34,6 +35,8 @@ _RETRACTABLE = frozenset(
 class Dossier(Struct, frozen=True, kw_only=True):
     """What the ledger holds about one batch. ``acts`` are all its entries, as they came.
 
+    ``book`` is what it holds about sensors, of the same instant.
+
     ``protocol`` is the version it was opened with, where the ledger has that.
     """
 
@@ -41,6 +44,7 @@ class Dossier(Struct, frozen=True, kw_only=True):
     protocol: Kept | None
     stays: tuple[Placement, ...]
     acts: tuple[Act, ...]
+    book: Book
     head: Head
 
 
@@ -333,6 +337,7 @@ class Ledger:
                 protocol=shelf.find(connection, standing.known(connection, batch).protocol),
                 stays=standing.stays(connection, schema.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),
+                book=sensor_rows.book(connection),
                 head=head(connection),
             )
 

@@ -1,5 +1,10 @@
 """What a step allows, and what its excursions are by that: in, out, or not known.
 
+With a guard band the limits are tightened by the expanded uncertainty of the sensor (w = U, k = 2,
+ILAC-G8:09/2019). Of its four statements three values are made: inside the tightened limits is in
+(pass); between a tightened limit and the limit is unknown (conditional pass); beyond the limit is
+out (conditional fail and fail), because a guard band never makes a finding milder.
+
 An excursion policy has three numbers: how far, how long and how often (Vaisala's example for
 2-8 °C: within 0-15 °C, up to 30 min, once in 24 h; anything else is for quality to act on).
 """
@@ -49,11 +54,15 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a channel, what it may be beyond them, and the percent that must be known."""
+    """The limits of a channel, what it may be beyond them, and the percent that must be known.
+
+    ``guard_band`` tightens the limits by the uncertainty of whatever sensor measured.
+    """
 
     limits: Limits = Limits()
     allowed: Allowed | None = None
     coverage: float = 100.0
+    guard_band: bool = False
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -95,7 +104,10 @@ def judge(
 def verdict(
     policy: Policy, judged: Iterable[Judged], *, known_ms: int, length_ms: int
 ) -> Verdict | None:
-    """The three-valued answer; None where there are no limits."""
+    """The three-valued answer; None where there are no limits.
+
+    ``known_ms`` is for how long it is known to have been in limits or out of them.
+    """
     if not policy.limits.given:
         return None
     standings = {each.standing for each in judged}

@@ -8,6 +8,7 @@ version = "3"
 id = "culture"
 devices = ["inc*"]
 second_check = true
+guard_band = true
 
 [[step.limit]]
 channel = "temperature"
@@ -17,6 +18,7 @@ coverage = 99.0
 allowed = { low = 34.0, high = 38.0, longest = "30m", times = 1, per = "24h" }
 ```
 
+With ``guard_band`` its limits are tightened by the uncertainty of the sensor (``batches.policy``).
 A stay is judged by the first step that names its device, and a channel by the first limit of that
 step that names its key; both may be patterns.
 """
@@ -57,11 +59,12 @@ class ChannelLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     coverage: float = 100.0
     allowed: Allowed | None = None
 
-    @property
-    def policy(self) -> Policy:
+    def policy(self, *, guard_band: bool) -> Policy:
         """As excursions are judged by it."""
         limits = Limits(low=self.low, high=self.high)
-        return Policy(limits=limits, allowed=self.allowed, coverage=self.coverage)
+        return Policy(
+            limits=limits, allowed=self.allowed, coverage=self.coverage, guard_band=guard_band
+        )
 
     def told(self) -> str:
         """The limit in words."""
@@ -76,18 +79,22 @@ class ChannelLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step, which happens in ``devices``; with ``second_check`` two people see to it."""
+    """One step, which happens in ``devices``; with ``second_check`` two people see to it.
+
+    ``guard_band`` tightens its limits by the uncertainty of the sensor.
+    """
 
     id: str
     devices: tuple[str, ...]
     second_check: bool = False
+    guard_band: bool = False
     limit: tuple[ChannelLimit, ...] = ()
 
     def policy(self, key: str) -> Policy:
         """What holds for the channel ``key``; one without limits where the step says nothing."""
         for limit in self.limit:
             if fnmatchcase(key, limit.channel):
-                return limit.policy
+                return limit.policy(guard_band=self.guard_band)
         return Policy()
 
 

@@ -1,12 +1,15 @@
 """The environmental record of one batch: everything that is said about it, in one value."""
 
 from collections.abc import Callable, Sequence
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from batches.batch import Batch
+from batches.calibrated import Calibrations, calibration_items, calibrations
+from batches.calibration import Book
 from batches.episode import Episode, device_of, episodes
 from batches.excursion import Excursion
 from batches.findings import Stay, complete, open_items, verdict
@@ -21,7 +24,7 @@ from devices.scan import Scan
 from storage.acts import Act
 from storage.chain import Head
 
-SCHEMA = "culturewatch.record/2"
+SCHEMA = "culturewatch.record/3"
 
 Visit = Callable[[int, Interval, Part, Scan], None]
 """Is shown the number and time of a stay, and each scan that was read for it."""
@@ -57,6 +60,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     stays: tuple[Stay, ...]
     bench: tuple[Interval, ...]
     alarms: tuple[Episode, ...]
+    calibrations: Calibrations
     acts: tuple[Act, ...]
     ledger_head: Head
     alarm_head: Head
@@ -100,7 +104,9 @@ def assemble(
     culture = entered.batch
     placements = tuple(p for p in entered.stays if p.start < made.at)
     last = readings.last
-    examiner = _Examiner(readings, setting, entered.protocol, made.at, visit)
+    examiner = _Examiner(
+        readings, setting, entered.protocol, book=entered.book, now=made.at, visit=visit
+    )
     stays = tuple(
         examiner.stay(number, placement) for number, placement in enumerate(placements, start=1)
     )
@@ -110,6 +116,7 @@ def assemble(
     alarm_head = alarms.head()
     raised = tuple(e for e in episodes(alarms, devices, made.at) if _touches(e, stays))
     bench_time = bench(culture, placements, made.at)
+    sensors = calibrations(entered.book, stays)
     damaged = {str(seq): why for seq, why in sorted(readings.damaged.items())}
     return BatchRecord(
         schema=SCHEMA,
@@ -124,10 +131,12 @@ def assemble(
         open_items=(
             *_unknown_protocol(culture, entered.protocol),
             *open_items(culture, stays, bench_time, raised, damaged=len(damaged)),
+            *calibration_items(sensors, ZoneInfo(setting.time_zone)),
         ),
         stays=stays,
         bench=bench_time,
         alarms=raised,
+        calibrations=sensors,
         acts=entered.acts,
         ledger_head=entered.head,
         alarm_head=alarm_head,
@@ -140,11 +149,19 @@ class _Examiner:
     """Measures stay after stay; excursions of earlier ones count for how often they may be."""
 
     def __init__(
-        self, readings: Readings, setting: Setting, kept: Kept | None, now: int, visit: Visit
+        self,
+        readings: Readings,
+        setting: Setting,
+        kept: Kept | None,
+        *,
+        book: Book,
+        now: int,
+        visit: Visit,
     ) -> None:
         self._readings = readings
         self._setting = setting
         self._protocol = None if kept is None else kept.protocol
+        self._book = book
         self._now = now
         self._visit = visit
         self._earlier: dict[tuple[str, str], list[Excursion]] = {}
@@ -164,6 +181,7 @@ class _Examiner:
             channels=equipment.channels,
             policies={key: self._policy(step or None, placement.device, key) for key in keys},
             earlier={key: self._earlier.get((named, key), []) for key in keys},
+            book=self._book,
             sink=lambda part, scan: self._visit(number, span, part, scan),
         )
         for key, summary in zip(keys, summaries, strict=True):

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from alerts.rule import Rule
+from batches.calibration import Book
 from batches.cryo import THRESHOLDS_C
 from batches.excursion import Excursion, Limits
 from batches.exposure import Exposure, Meter
@@ -16,6 +17,7 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
 _GOOD = int(Quality.GOOD)
+_IN_CALIBRATION = int(Quality.IN_CALIBRATION)
 _REACH = 2
 """Periods before and after a stay in which a reading may still say something about it."""
 
@@ -82,11 +84,13 @@ def survey(
     channels: Sequence[Channel],
     policies: Mapping[str, Policy],
     earlier: Mapping[str, Sequence[Excursion]],
+    book: Book,
     sink: Sink,
 ) -> tuple[Summary, ...]:
     """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
 
-    ``policies`` and the ``earlier`` excursions under them are found by the key of the channel.
+    ``policies`` and the ``earlier`` excursions under them are found by the key of the channel;
+    ``book`` knows which of its readings were taken in calibration, and how uncertain they are.
 
     Memory does not grow with the number of readings, but for one entry a gap and excursion.
     A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
@@ -94,6 +98,9 @@ def survey(
     Raises:
         ValueError: the readings are not in the order of time.
     """
+    reach = _REACH * period
+    # A reading next to the stay holds into it unless it was taken in calibration.
+    around = Interval(span.start - reach, span.end + reach)
     meters = {
         each.key: Meter(
             start=span.start,
@@ -102,12 +109,12 @@ def survey(
             policy=policies.get(each.key),
             kinetic=each.quantity == "temperature",
             above=THRESHOLDS_C if each.quantity == "temperature" else (),
+            marks=book.marks(f"{device}.{each.key}", around),
         )
         for each in channels
     }
-    reach = _REACH * period
     feed = _Feeder(meters)
-    near = readings.scans(device, span.start - reach, span.end + reach)
+    near = readings.scans(device, around.start, around.end)
     for part, scan in needed(near, span):
         sink(part, scan)
         feed(scan)
@@ -170,5 +177,11 @@ class _Feeder:
         backfilled = scan.source is Source.BACKFILL
         tested = scan.source is Source.TEST
         for column, meter in self._columns:
-            judged = scan.qualities[column] == _GOOD and not tested
-            meter.feed(scan.at, scan.values[column] if judged else None, backfilled=backfilled)
+            quality = scan.qualities[column]
+            judged = quality == _GOOD and not tested
+            meter.feed(
+                scan.at,
+                scan.values[column] if judged else None,
+                backfilled=backfilled,
+                calibrating=quality == _IN_CALIBRATION,
+            )

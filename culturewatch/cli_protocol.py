@@ -26,7 +26,8 @@ def check(file: File) -> None:
     say(f"{file}: {protocol.reference} is good, SHA-256 {digest(encode(protocol))}")
     for step in protocol.step:
         second = "; a second person checks" if step.second_check else ""
-        say(f"  {step.id} in {', '.join(step.devices)}{second}")
+        guarded = "; limits are tightened by the uncertainty" if step.guard_band else ""
+        say(f"  {step.id} in {', '.join(step.devices)}{second}{guarded}")
         for limit in step.limit:
             say(f"    {limit.told()}")
 

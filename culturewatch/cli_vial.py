@@ -170,6 +170,7 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
     """Sum up how long a vial's cells were warmer than -150 and -135 degC while frozen."""
     from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.frozen import frozen_life  # noqa: PLC0415
+    from batches.instruments import Instruments  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
     from storage.reader import JournalReader  # noqa: PLC0415
@@ -182,6 +183,7 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
                 bank=Bank(ledger),
                 readings=readings,
                 setting=setting(loaded, rulebook(loaded)),
+                book=Instruments(ledger).book(),
                 now=_now(),
             )
     if as_json:

@@ -151,12 +151,77 @@ audit = Table(
     Column("old", String),
     Column("new", String),
 )
+sensor = Table(
+    "sensor",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("serial", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("maker", String, nullable=False),
+    Index("sensor_serial", "serial"),
+)
+installation = Table(
+    "installation",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("sensor", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("quantity", String, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("end_at", LONG),
+    Index("installation_sensor", "sensor"),
+    Index("installation_channel", "channel", "start_at"),
+)
+certificate = Table(
+    "certificate",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("sensor", String, nullable=False),
+    Column("quantity", String, nullable=False),
+    Column("calibrated_at", LONG, nullable=False),
+    Column("due_at", LONG, nullable=False),
+    Column("laboratory", String, nullable=False),
+    Column("number", String, nullable=False),
+    Column("file", String(64)),
+    Column("content", String, nullable=False),
+    Index("certificate_sensor", "sensor", "calibrated_at"),
+)
+calibrating = Table(
+    "calibrating",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("sensor", String, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("until_at", LONG, nullable=False),
+    Column("end_at", LONG),
+    Index("calibrating_sensor", "sensor"),
+)
+conclusion = Table(
+    "conclusion",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("entry", LONG, ForeignKey("act.sequence"), nullable=False),
+    Column("end_at", LONG, nullable=False),
+    Index("conclusion_entry", "entry"),
+)
+care = Table(
+    "care",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("device", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("agent", String, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("end_at", LONG),
+    Index("care_device", "device", "start_at"),
+)
 DETAILS = {
     table.name: table
     for table in (
         *(batch, placement, departure, protocol, checking),
         *(patient, biopsy, passage, descent, vial),
         *(person, credential, audit),
+        *(sensor, installation, certificate, calibrating, conclusion, care),
     )
 }
 """The tables an act may have its further row in."""

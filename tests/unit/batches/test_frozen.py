@@ -7,6 +7,7 @@ import pytest
 
 from batches.bank import Bank
 from batches.batch import Signed
+from batches.calibration import Book
 from batches.cryo import Warmth
 from batches.frozen import frozen_life
 from batches.ledger import Ledger
@@ -93,7 +94,12 @@ def test_time_above_the_limits_is_cumulated_over_two_freezings(
     for minute in range(10 * 60):
         journal.add(reading(minute))
     found = frozen_life(
-        SECOND, bank=Bank(ledger), readings=journal, setting=freezer, now=MONDAY + 10 * HOUR
+        SECOND,
+        bank=Bank(ledger),
+        readings=journal,
+        setting=freezer,
+        book=Book(),
+        now=MONDAY + 10 * HOUR,
     )
     # The first hour-long warming was of its parent; in the second it passed -135 as well.
     assert found.warmth == (
@@ -113,4 +119,11 @@ def test_a_freezer_that_the_site_does_not_know_is_refused(
     lineage.passage("B-2026-0001", act=ANNA)
     lineage.freeze("B-2026-0001", [Place(device="ln2z", rack="R", box="B", slot="1")], act=ANNA)
     with pytest.raises(Refused, match="stood in ln2z, which this site does not know"):
-        frozen_life(FIRST, bank=Bank(ledger), readings=journal, setting=setting, now=MONDAY + HOUR)
+        frozen_life(
+            FIRST,
+            bank=Bank(ledger),
+            readings=journal,
+            setting=setting,
+            book=Book(),
+            now=MONDAY + HOUR,
+        )
