@@ -1,7 +1,7 @@
 """What stands in the ledger about sensors, corrections applied; read in somebody's transaction."""
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, inspect, select
 
 from batches.calibration import Book, Certificate, Content
 from batches.placement import Refused
@@ -88,6 +88,15 @@ def installation(connection: Connection, row: int) -> Installation:
 def certificates(connection: Connection) -> tuple[Certificate, ...]:
     """Every certificate that stands, in the order of time."""
     return tuple(_certificate(row) for row in _standing(connection, schema.certificate, None))
+
+
+def files(connection: Connection) -> set[str]:
+    """The SHA-256 of every file that a certificate ever named, corrected or not."""
+    if schema.certificate.name not in inspect(connection).get_table_names():
+        # A ledger of an earlier version has no certificates.
+        return set()
+    file = schema.certificate.c.file
+    return set(connection.execute(select(file).where(file.is_not(None)).distinct()).scalars())
 
 
 def certificate(connection: Connection, row: int) -> Certificate:

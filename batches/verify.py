@@ -12,12 +12,13 @@ from alerts import configuration, history, replayed
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
+from batches import certificates, sensor_rows
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
 from storage import acts, database
 from storage.chain import Broken, Head
-from storage.database import DatabaseError
+from storage.database import Database, DatabaseError
 from storage.journalfile import NAME as JOURNAL
 from storage.reader import JournalReader
 from storage.waiting import JournalError
@@ -201,6 +202,7 @@ def _anchored(folder: Path, data: Path) -> Findings:
 def _data(folder: Path, anchors: Manifest | None) -> Findings:
     if (folder / database.NAME).exists():
         yield from _ledger(folder / database.NAME, anchors.ledger_head if anchors else None)
+        yield from _certificates(folder)
     if (folder / ALARMS).exists():
         yield from _alarms(folder / ALARMS, anchors.alarm_head if anchors else None)
     if (folder / JOURNAL).exists():
@@ -232,6 +234,27 @@ def _ledger(path: Path, anchor: Head | None) -> Findings:
         yield Fault(where=path.name, what=str(error))
         return
     yield _broken(path, broken) or f"{path.name}: the chain of the ledger holds"
+
+
+def _certificates(folder: Path) -> Findings:
+    try:
+        with Database(
+            f"sqlite:///{folder.absolute() / database.NAME}", inspecting=True
+        ).reading() as (connection):
+            wanted = sensor_rows.files(connection)
+    except DatabaseError:
+        # The chain of the ledger has said what is wrong with it.
+        return
+    kept = certificates.FOLDER
+    try:
+        found = list(certificates.faults(folder, wanted))
+    except OSError as error:
+        yield Fault(where=kept, what=f"cannot be read: {error.strerror}")
+        return
+    for name, what in found:
+        yield Fault(where=f"{kept}/{_shown(name)}", what=what)
+    if wanted and not found:
+        yield f"{kept}: {len(wanted)} files are what the ledger names by their SHA-256"
 
 
 def _alarms(path: Path, anchor: Head | None) -> Findings:

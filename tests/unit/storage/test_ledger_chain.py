@@ -53,6 +53,27 @@ FURTHER: dict[str, dict[str, Scalar]] = {
     "person": {"id": "anna", "name": "A. N.", "roles": "operator", "active": 1},
     "credential": {"person": "anna", "digest": "ab", "scheme": "argon2id", "set_by_other": 0},
     "audit": {"area": "access", "item": "anna", "outcome": "wrong", "old": None, "new": None},
+    "sensor": {"serial": "T-1", "model": "m", "maker": "k"},
+    "installation": {
+        "sensor": "T-1",
+        "channel": "inc1.temperature",
+        "quantity": "temperature",
+        "start_at": 9,
+        "end_at": None,
+    },
+    "certificate": {
+        "sensor": "T-1",
+        "quantity": "temperature",
+        "calibrated_at": 8,
+        "due_at": 90,
+        "laboratory": "l",
+        "number": "n",
+        "file": "ab",
+        "content": "{}",
+    },
+    "calibrating": {"sensor": "T-1", "start_at": 8, "until_at": 10, "end_at": None},
+    "conclusion": {"entry": 4, "end_at": 12},
+    "care": {"device": "inc1", "what": "clean", "agent": "a", "start_at": 8, "end_at": 9},
 }
 ROWS = {"act": 3, "batch": 1, "placement": 4, "departure": 3} | {
     table: row for row, table in enumerate(FURTHER, start=6)
