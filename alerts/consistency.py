@@ -193,9 +193,10 @@ def _measure(rule: Rule) -> Iterator[tuple[str, str]]:
         yield "limit", f"the limit of {rule.kind} rules is greater than {least}"
     if rule.kind == "rate" and rule.limit == 0:
         yield "limit", "a rate of 0 is no limit; negative for falling, positive for rising"
-    for field, kind in (("within", "time-to-limit"), ("every", "overdue")):
+    for field, kinds in (("within", ("time-to-limit",)), ("every", ("overdue", "calibration-due"))):
         given = getattr(rule, field)
-        if (rule.kind == kind) != bool(given):
+        if (rule.kind in kinds) != bool(given):
+            kind = rule.kind if rule.kind in kinds else kinds[0]
             yield field, f"{field} goes with {kind} rules, as a time greater than nothing"
 
 
@@ -213,7 +214,7 @@ def _count(rule: Rule) -> Iterator[tuple[str, str]]:
 def _steps(rule: Rule) -> Iterator[tuple[str, str]]:
     if not rule.steps:
         return
-    if rule.kind not in LIMITED or rule.against:
+    if rule.kind not in LIMITED | {"calibration-due"} or rule.against:
         yield "steps", f"a {rule.kind} rule has no steps"
         return
     if rule.limit is None:

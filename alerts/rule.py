@@ -39,6 +39,7 @@ Kind = Literal[
     "silence",
     "out-of-range",
     "overdue",
+    "calibration-due",
 ]
 
 
@@ -68,7 +69,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ``difference`` (from the one channel in ``against``) and ``disagreement`` (from where it and
     the others in ``against`` agree) set beyond ``limit``; one that disagrees is not trusted.
     ``high`` and ``low`` with ``against`` judge the vote of the probes. ``overdue`` sets ``every``
-    so long after it was last ``done`` (a command).
+    so long after it was last ``done`` (a command). ``calibration-due`` takes the due date from the
+    certificate of the sensor at its channel (the command ``due``), and where there is none, as
+    ``overdue`` does; ``limit`` and those of ``steps`` are days from that date on, negative before.
     ``suppress_by`` names the rule whose condition, delays aside (a door that is open), keeps this
     one from paging: for ``suppress_cap`` at the longest, and ``suppress_after`` beyond its end. A
     ``guard`` stays in service when its device is taken out. ``flapping`` activations within

@@ -63,6 +63,7 @@ class What(StrEnum):
     IN_SERVICE = "in_service"
     FLAPPING = "flapping"
     DONE = "done"
+    DUE = "due"
 
 
 HELD = frozenset({What.SET, What.SEV_UP, What.RE_ALARM, What.UNACK})

@@ -13,7 +13,7 @@ from devices.duration import Duration
 from devices.scan import Scan
 from storage.entry import ClockStep, Command, Entry, Started, Tick
 
-OF_THE_PLANT = frozenset({"done", "rota", "suppress", "out_of_service", "in_service"})
+OF_THE_PLANT = frozenset({"done", "due", "rota", "suppress", "out_of_service", "in_service"})
 """Commands that tell of the plant and of who is there, whatever the rules are."""
 
 DAY_MS = 24 * 3_600_000
@@ -49,7 +49,7 @@ class Trial:
 
     Readings, starts, stops and steps of the clock are taken as they stand. Ticks are not: these
     rules have timers of their own, which are met in time as long as a core ran, and at its next
-    start where none did. Of the commands those are taken that tell of the plant (``done``,
+    start where none did. Of the commands those are taken that tell of the plant (``done``, ``due``,
     ``rota``, ``suppress``, ``out_of_service``, ``in_service``). What people did to single alarms
     (``ack``, ``unack``, ``reset``, ``shelve``, ``unshelve``) and to rules (``edit``, ``remove``)
     is not: other rules have other alarms. In its place whoever is paged acknowledges at once, and

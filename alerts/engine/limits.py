@@ -15,10 +15,11 @@ so -196.1 at a resolution of 0.01 is on its limit, not beside it."""
 MOST = 1e300
 """A value of more parts than this, either way, is judged as if it had so many."""
 
-OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue"})
+OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue", "calibration-due"})
 """Kinds that watch for samples, or for time, instead of values."""
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 FINE = 1e-6
 BAND = 0.1
 
@@ -98,13 +99,23 @@ def _derived(rule: Rule) -> Limits | None:
     return Limits(unit, sign, (Level(set_at, clear_at, Severity[rule.severity.upper()]),))
 
 
+def _days(rule: Rule) -> tuple[Level, ...]:
+    """Levels that no value reaches: ``set_at`` is milliseconds from the due date on."""
+    pairs = [(rule.limit or 0.0, rule.severity), *((s.limit, s.severity) for s in rule.steps)]
+    return tuple(
+        Level(round(days * DAY_MS), 0, Severity[word.upper()], exact=True) for days, word in pairs
+    )
+
+
 def compiled(rule: Rule, resolution: float) -> Limits:
     """The limits of a rule on a channel of this resolution (stored unit).
 
-    Rules that watch for samples instead of values have one level that no value reaches.
+    Rules that watch for samples or for time instead of values have levels that no value reaches.
     """
     part = resolution / PARTS
     severity = Severity[rule.severity.upper()]
+    if rule.kind == "calibration-due":
+        return Limits(part, 1, _days(rule))
     if rule.kind in OF_SAMPLES:
         return Limits(part, 1, (Level(0, 0, severity, exact=True),))
     if (derived := _derived(rule)) is not None:

@@ -20,7 +20,8 @@ from alerts.rule import Rule, Severity
 PERIODS = 3
 """A channel is silent after so many periods without a sample, where no rule says otherwise."""
 
-NO_VALUES = frozenset({"silence", "out-of-range", "spike", "disagreement", "overdue"})
+OF_TIME = frozenset({"overdue", "calibration-due"})
+NO_VALUES = frozenset({"silence", "out-of-range", "spike", "disagreement"}) | OF_TIME
 """Kinds that judge how samples come, not what they say of the process."""
 
 SIDE_EVENTS: Mapping[Side, Event] = {
@@ -61,6 +62,7 @@ class RulePart(msgspec.Struct, frozen=True, array_like=True):
     done_at: int | None = None
     awaited_at: int | None = None
     error: str = ""
+    due_at: int | None = None
 
 
 class Monitor:
@@ -87,6 +89,7 @@ class Monitor:
         self.gauge: State | None = None
         self.done_at: int | None = None
         self.awaited_at: int | None = None
+        self.due_at: int | None = None
         self.error = ""
         self.failed = False
         self.order = order
@@ -232,23 +235,45 @@ class Monitor:
 
     @property
     def overdue_from(self) -> int | None:
-        """When what it waits for has to be done, None once that is said."""
-        if self.rule.every is None or self.removed or self.level >= 0:
+        """When the next of its levels is reached without that being done; None after the last."""
+        following = self.level + 1
+        if self.rule.every is None or self.removed or following >= len(self.limits.levels):
             return None
-        return self.awaited_at if self.done_at is None else self.done_at + int(self.rule.every)
+        return self._reached_at(following)
+
+    def _reached_at(self, level: int) -> int | None:
+        """When ``level`` is reached; at once where nobody knows when it was done last."""
+        due = self.due_at
+        if due is None and self.done_at is not None:
+            due = self.done_at + int(self.rule.every or 0)
+        return self.awaited_at if due is None else due + self.limits.levels[level].set_at
+
+    def note_due(self, at: int | None, now: int) -> Touched:
+        """The certificate of the sensor says when it is due; None: there is no certificate."""
+        self.due_at, self.changed = at, True
+        return self._show_reached(now, Sample(at=now, now=now), Event.FALSE)
+
+    def _show_reached(self, by: int, sample: Sample, otherwise: Event) -> Touched:
+        """Let each filter see whether its level was reached by then."""
+        times = map(self._reached_at, range(len(self.filters)))
+        return self.show_each(
+            [(Event.TRUE if at is not None and at <= by else otherwise, sample) for at in times]
+        )
 
     def note_done(self, at: int, now: int) -> Touched:
         """What it waits for was done at ``at``; over, unless that is too long ago as well."""
         self.done_at = at if self.done_at is None else max(at, self.done_at)
         self.changed = True
+        if self.rule.kind == "calibration-due":
+            return self._show_reached(now, Sample(at=now, now=now), Event.FALSE)
         if self.level < 0 or self.done_at + int(self.rule.every or 0) <= now:
             return Touched(self, self.level, ())
         return self.show(Event.FALSE, Sample(at=now, now=now))
 
     def note_failed(self, now: int) -> Touched:
         """What it waits for was done and failed: it has to be done again, now."""
-        self.done_at, self.awaited_at, self.changed = None, now, True
-        if self.level >= 0:
+        self.done_at, self.awaited_at, self.due_at, self.changed = None, now, None, True
+        if self.level == len(self.filters) - 1:
             return Touched(self, self.level, ())
         return self.show(Event.TRUE, Sample(at=now, now=now))
 
@@ -304,7 +329,8 @@ class Monitor:
         """Work off the filter timers that were due by ``limit``."""
         overdue = self.overdue_from
         if overdue is not None and overdue <= limit:
-            return self.show(Event.TRUE, Sample(at=overdue, now=now, late=late))
+            sample = Sample(at=overdue, now=now, late=late)
+            return self._show_reached(overdue, sample, Event.INSIDE)
         return self._judged(lambda: self._due_by(now, limit, late=late))
 
     def _due_by(self, now: int, limit: int, *, late: bool) -> Touched:
@@ -331,6 +357,7 @@ class Monitor:
             self.done_at,
             self.awaited_at,
             self.error,
+            self.due_at,
         )
 
     def restore(self, part: RulePart, *, before: Rule | None) -> None:
@@ -345,6 +372,7 @@ class Monitor:
         self.done_at = part.done_at
         self.awaited_at = part.awaited_at
         self.error = part.error
+        self.due_at = part.due_at
         wanted = len(self.filters)
         self.filters = (part.filters + (Filter(),) * wanted)[:wanted]
         same = part.definition == self.definition if before is None else before == self.base
@@ -368,7 +396,7 @@ class Monitor:
 
 def _delays(rule: Rule, spec: ChannelSpec, sign: int) -> Delays:
     on: int | None = int(rule.on_delay)
-    if rule.kind in {"silence", "overdue"}:
+    if rule.kind == "silence" or rule.kind in OF_TIME:
         on = 0
     elif rule.count is not None and rule.kind in {"count", "spike"} and not on:
         on = None

@@ -12,7 +12,7 @@ from alerts.engine.definition import changed, described
 from alerts.engine.filter import Event as Seen
 from alerts.engine.filter import Filter, Result, Sample, Stage, step
 from alerts.engine.limits import Side
-from alerts.engine.monitor import Monitor, Touched
+from alerts.engine.monitor import OF_TIME, Monitor, Touched
 from alerts.engine.shelving import OF_DEVICES
 from alerts.engine.shelving import ORDERS as SHELVING
 from alerts.engine.signal import Trust
@@ -23,6 +23,9 @@ from alerts.rule import Rule, Severity
 from alerts.rulebook import Rulebook, RuleError
 from alerts.transition import Transition, What
 from storage.entry import Command
+
+LEDGER = "ledger"
+"""The way (``via``) of commands that tell what stands in the ledger."""
 
 JUDGED = frozenset({"limit", "deadband", "steps", "count", "window"})
 """Fields that decide whether the condition holds."""
@@ -124,7 +127,7 @@ class Orders:
         moment = self.annunciator.moment(monitor, _act(command))
         at = command.arguments.get("at", "")
         when = int(at) - moment.offset if at.isdecimal() else moment.now
-        if monitor.rule.kind != "overdue":
+        if monitor.rule.kind not in OF_TIME:
             telling.refuse(monitor.alarm, moment, "its rule waits for nothing to be done")
         elif not moment.note.strip():
             telling.refuse(monitor.alarm, moment, "say with a note what was found")
@@ -139,6 +142,23 @@ class Orders:
             moment.say(monitor.alarm, What.DONE, since=when, why=moment.note, detail={"at": done})
             self.annunciator.apply(monitor.note_done(when, moment.now), _act(command))
             self.annunciator.keep(monitor)
+
+    def note_due(self, monitor: Monitor, command: Command) -> None:
+        """When the sensor of a ``calibration-due`` rule is due, ``at`` (epoch ms; empty: unknown).
+
+        The ledger of certificates says so, no person: it would be forgotten with the next one.
+        """
+        moment = self.annunciator.moment(monitor, _act(command))
+        at = command.arguments.get("at", "")
+        if monitor.rule.kind != "calibration-due" or command.via != LEDGER:
+            why = "when a sensor is due is entered with its certificate (culturewatch sensor)"
+            telling.refuse(monitor.alarm, moment, why)
+            return
+        due = int(at) - moment.offset if at.lstrip("-").isdecimal() else None
+        why = "no certificate is known" if due is None else "as its certificate says"
+        moment.say(monitor.alarm, What.DUE, since=due, why=why, detail={"at": at})
+        self.annunciator.apply(monitor.note_due(due, moment.now), _act(command))
+        self.annunciator.keep(monitor)
 
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
         """Work by ``after`` from now on, and write down what differs from ``before``."""
@@ -227,6 +247,7 @@ ORDERS: Mapping[str, Callable[[Orders, Monitor, Command], None]] = MappingProxyT
         "edit": Orders.edit,
         "remove": Orders.remove,
         "done": Orders.note_done,
+        "due": Orders.note_due,
     }
 )
 

@@ -102,6 +102,15 @@ def _overdue(monitor: Monitor, _found: Found) -> str:
     return f"was last done longer than {monitor.rule.every} ago"
 
 
+def _calibration_due(monitor: Monitor, _found: Found) -> str:
+    if monitor.due_at is None and monitor.done_at is None:
+        return "no calibration of its sensor is known, or it failed"
+    ahead = -monitor.limits.levels[max(monitor.level, 0)].set_at
+    if ahead > 0:
+        return f"its sensor is due for calibration within {Duration(ahead)}"
+    return "its sensor is overdue for calibration"
+
+
 Words = Callable[[Monitor, Found], str]
 MEASURED: Mapping[str, Words] = MappingProxyType(
     {
@@ -113,6 +122,7 @@ MEASURED: Mapping[str, Words] = MappingProxyType(
         "disagreement": _disagreement,
         "spike": _spike,
         "overdue": _overdue,
+        "calibration-due": _calibration_due,
     }
 )
 CLEARED: Mapping[str, str] = MappingProxyType(
@@ -121,6 +131,7 @@ CLEARED: Mapping[str, str] = MappingProxyType(
         "disagreement": "agrees with the other probes again",
         "spike": "no more jumps",
         "overdue": "was done",
+        "calibration-due": "was calibrated",
     }
 )
 
