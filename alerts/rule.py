@@ -72,6 +72,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     so long after it was last ``done`` (a command). ``calibration-due`` takes the due date from the
     certificate of the sensor at its channel (the command ``due``), and where there is none, as
     ``overdue`` does; ``limit`` and those of ``steps`` are days from that date on, negative before.
+    Of both the lowest limit sets at once where nobody ever said that it was done.
     ``suppress_by`` names the rule whose condition, delays aside (a door that is open), keeps this
     one from paging: for ``suppress_cap`` at the longest, and ``suppress_after`` beyond its end. A
     ``guard`` stays in service when its device is taken out. ``flapping`` activations within

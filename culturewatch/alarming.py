@@ -50,6 +50,7 @@ class Alarming:
         *,
         store: AlarmStore,
         service: AlarmService,
+        due_of: Callable[[str], int | None],
         outbox: Outbox,
         emergency: Emergency,
         blindness: Blindness,
@@ -63,6 +64,7 @@ class Alarming:
         self._store = store
         self._page_since: int | None = None
         self.service = service
+        self.due_of = due_of
         self.emergency = emergency
         self.blindness = blindness
         self.inquiry = inquiry
@@ -187,6 +189,7 @@ async def alarming(
         yield Alarming(
             store=store,
             service=service,
+            due_of=engine.due_of,
             outbox=outbox,
             emergency=emergency,
             blindness=blindness,

@@ -23,11 +23,13 @@ EPISODE_S = 60.0
 class StepsFirst:
     """The journal, into which a step of the wall clock goes before all that is stamped after it.
 
-    While the journal takes nothing, a step waits; whatever comes next tries it first.
+    While the journal takes nothing, a step waits; whatever comes next tries it first. ``mark``
+    gives a scan the marks with which it is kept.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, mark: Callable[[Scan], Scan]) -> None:
         self._journal = journal
+        self._mark = mark
         self._steps: deque[ClockStep] = deque()
 
     def step(self, step: ClockStep) -> None:
@@ -43,7 +45,8 @@ class StepsFirst:
     ) -> None:
         """``Journal.append``, after the steps that wait."""
         self._write_steps()
-        self._journal.append(entry, key=key, done=done)
+        kept = self._mark(entry) if isinstance(entry, Scan) else entry
+        self._journal.append(kept, key=key, done=done)
 
     def quarantine(
         self, origin: str, reason: str, payload: bytes, *, done: Callable[[], None] | None = None
@@ -61,10 +64,12 @@ class StepsFirst:
 class Collecting:
     """All that brings readings in. ``refused`` counts scans that the journal could not take."""
 
-    def __init__(self, site: Site, journal: Journal, troubles: Troubles) -> None:
+    def __init__(
+        self, site: Site, journal: Journal, troubles: Troubles, mark: Callable[[Scan], Scan]
+    ) -> None:
         self.refused = 0
         self._refused_s = float("-inf")
-        self._log = StepsFirst(journal)
+        self._log = StepsFirst(journal, mark)
         self._troubles = troubles
         self.clock = AnchoredClock(self._clock_was_set)
         self.modbus = ModbusCollector(

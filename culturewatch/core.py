@@ -17,6 +17,7 @@ from culturewatch import own_state, paths
 from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
 from culturewatch.beat import Heart, Pulse, Signs
+from culturewatch.calibrations import Calibrations
 from culturewatch.collecting import Collecting
 from culturewatch.configured import Configured
 from culturewatch.own_state import OwnState
@@ -63,7 +64,8 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
         at_risk = AtRisk(site.data)
-        collecting = Collecting(site, journal, troubles)
+        sensors = Calibrations(site.data, book.rules, put=journal.put, now=now_ms)
+        collecting = Collecting(site, journal, troubles, sensors.mark)
         alarms = await stack.enter_async_context(
             alarming(
                 site,
@@ -81,6 +83,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         await alarms.duty.start()
         parts = core.parts() | {
             "batches at risk": at_risk.run,
+            "calibrations": lambda: sensors.run(alarms.due_of, alarms.service.caught_up),
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
             "troubles": lambda: troubles.keep(store),
             "configuration": Configured(site, book, on_trouble=troubles.say).run,

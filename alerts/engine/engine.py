@@ -127,6 +127,12 @@ class Engine:
         """
         return self._site.monitors[rule_id].rule
 
+    def due_of(self, rule_id: str) -> int | None:
+        """When the sensor of a rule has to be calibrated (epoch ms), as it was told; or None."""
+        monitor = self._site.monitors.get(rule_id)
+        due = None if monitor is None else monitor.due_at
+        return None if due is None else due + self._clock.offset
+
     @property
     def rulebook(self) -> Rulebook:
         """The rules as they run now: edits included, what was removed left out."""

@@ -9,20 +9,14 @@ import msgspec
 from alerts.channel import ChannelSpec
 from alerts.engine import filter as a1
 from alerts.engine.alarm import Alarm, Phase
-from alerts.engine.filter import Delays, Event, Filter, Found, Sample, Stage
+from alerts.engine.filter import Event, Filter, Found, Sample, Stage
 from alerts.engine.gauge import Frame, Seen, State, jump, measure_of
 from alerts.engine.limits import Side, compiled
 from alerts.engine.signal import Signal, Trust
+from alerts.engine.timing import NO_VALUES, PERIODS, delays_of
 from alerts.engine.trend import with_point
 from alerts.policy import Policy
 from alerts.rule import Rule, Severity
-
-PERIODS = 3
-"""A channel is silent after so many periods without a sample, where no rule says otherwise."""
-
-OF_TIME = frozenset({"overdue", "calibration-due"})
-NO_VALUES = frozenset({"silence", "out-of-range", "spike", "disagreement"}) | OF_TIME
-"""Kinds that judge how samples come, not what they say of the process."""
 
 SIDE_EVENTS: Mapping[Side, Event] = {
     Side.TRUE: Event.TRUE,
@@ -114,7 +108,7 @@ class Monitor:
         self.rule = rule
         self.policy = policy
         self.limits = compiled(rule, self.spec.resolution)
-        self.delays = _delays(rule, self.spec, self.limits.sign)
+        self.delays = delays_of(rule, self.spec, self.limits.sign)
         self.measure = measure_of(rule)
         periods = tuple(one.period_ms for one in (self.spec, *self.others))
         self.frame = Frame(rule, self.spec.resolution, periods)
@@ -242,11 +236,13 @@ class Monitor:
         return self._reached_at(following)
 
     def _reached_at(self, level: int) -> int | None:
-        """When ``level`` is reached; at once where nobody knows when it was done last."""
+        """When ``level`` is reached; the lowest at once where nobody knows when it was done."""
         due = self.due_at
         if due is None and self.done_at is not None:
             due = self.done_at + int(self.rule.every or 0)
-        return self.awaited_at if due is None else due + self.limits.levels[level].set_at
+        if due is None:
+            return self.awaited_at if level == 0 else None
+        return due + self.limits.levels[level].set_at
 
     def note_due(self, at: int | None, now: int) -> Touched:
         """The certificate of the sensor says when it is due; None: there is no certificate."""
@@ -273,9 +269,7 @@ class Monitor:
     def note_failed(self, now: int) -> Touched:
         """What it waits for was done and failed: it has to be done again, now."""
         self.done_at, self.awaited_at, self.due_at, self.changed = None, now, None, True
-        if self.level == len(self.filters) - 1:
-            return Touched(self, self.level, ())
-        return self.show(Event.TRUE, Sample(at=now, now=now))
+        return self._show_reached(now, Sample(at=now, now=now), Event.FALSE)
 
     def screen(self, sample: Sample) -> tuple[str, Touched]:
         """Why a sample is not to be trusted, empty if it is, and what that did to the filters.
@@ -392,19 +386,3 @@ class Monitor:
             if trend is not self.alarm.trend:
                 self.alarm = msgspec.structs.replace(self.alarm, trend=trend)
                 self.changed = True
-
-
-def _delays(rule: Rule, spec: ChannelSpec, sign: int) -> Delays:
-    on: int | None = int(rule.on_delay)
-    if rule.kind == "silence" or rule.kind in OF_TIME:
-        on = 0
-    elif rule.count is not None and rule.kind in {"count", "spike"} and not on:
-        on = None
-    return Delays(
-        on=on,
-        off=int(rule.off_delay),
-        needed=rule.count,
-        window=None if rule.window is None else int(rule.window),
-        sign=sign,
-        bridge=PERIODS * spec.period_ms,
-    )

@@ -12,12 +12,13 @@ from alerts.engine.definition import changed, described
 from alerts.engine.filter import Event as Seen
 from alerts.engine.filter import Filter, Result, Sample, Stage, step
 from alerts.engine.limits import Side
-from alerts.engine.monitor import OF_TIME, Monitor, Touched
+from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.shelving import OF_DEVICES
 from alerts.engine.shelving import ORDERS as SHELVING
 from alerts.engine.signal import Trust
 from alerts.engine.site import Site
 from alerts.engine.site_orders import SITE_ORDERS
+from alerts.engine.timing import OF_TIME
 from alerts.engine.watch import Channel
 from alerts.rule import Rule, Severity
 from alerts.rulebook import Rulebook, RuleError
@@ -151,7 +152,7 @@ class Orders:
         moment = self.annunciator.moment(monitor, _act(command))
         at = command.arguments.get("at", "")
         if monitor.rule.kind != "calibration-due" or command.via != LEDGER:
-            why = "when a sensor is due is entered with its certificate (culturewatch sensor)"
+            why = "when a sensor is due is entered with its certificate (culturewatch calibration)"
             telling.refuse(monitor.alarm, moment, why)
             return
         due = int(at) - moment.offset if at.lstrip("-").isdecimal() else None

@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from alerts.channel import ChannelSpec
 from alerts.engine.filter import Event, Sample
 from alerts.engine.limits import Side
-from alerts.engine.monitor import PERIODS, Monitor, Touched
+from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.signal import Event as Heard
 from alerts.engine.signal import Fact, Signal, Trust, judge
+from alerts.engine.timing import PERIODS
 from devices.quality import VALUELESS, Quality
 from devices.scan import Layout, Scan, Source
 

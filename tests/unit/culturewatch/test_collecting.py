@@ -25,7 +25,7 @@ def full_with_two(folder: Path) -> Journal:
 
 def collectors(journal: Journal, troubles: Troubles) -> Collecting:
     """Those of the example's site; none of them runs."""
-    return Collecting(load(EXAMPLE), journal, troubles)
+    return Collecting(load(EXAMPLE), journal, troubles, lambda scan: scan)
 
 
 async def until_it_has(journal: Journal, last: int) -> None:

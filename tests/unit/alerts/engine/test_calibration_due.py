@@ -61,14 +61,14 @@ def test_a_sensor_of_which_nothing_is_known_is_said_at_once() -> None:
     found.ticks(day(1))
     setting = next(one for one in found.told if one.what is What.SET)
     assert (setting.severity, setting.why) == (
-        "medium",
+        "advisory",
         "no calibration of its sensor is known, or it failed",
     )
 
 
 def test_notices_come_three_months_and_a_month_before_and_on_the_day() -> None:
     found = lab()
-    assert (What.CLEAR, "medium") in news(ledger_says(found, 1000, day(200)))
+    assert (What.CLEAR, "advisory") in news(ledger_says(found, 1000, day(200)))
     before = len(found.told)
     found.ticks(day(400))
     assert [
@@ -91,7 +91,7 @@ def test_a_new_certificate_clears_it_and_a_nearer_date_raises_it_at_once() -> No
     told = ledger_says(found, day(12), day(30))
     assert [one.severity for one in told if one.what in {What.SET, What.SEV_UP}][-1] == "low"
     # Not known any more, as when the sensor was swapped for one without a certificate.
-    assert (What.SEV_UP, "medium") in news(ledger_says(found, day(13), None))
+    assert news(ledger_says(found, day(13), None)) == [(What.SEV_DOWN, "advisory")]
 
 
 def test_without_a_certificate_it_counts_from_when_it_was_done() -> None:
