@@ -11,12 +11,14 @@ import typer
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_audit import audit, explain
+from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
+from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
@@ -37,6 +39,8 @@ app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
+app.add_typer(sensor_commands, name="sensor")
+app.add_typer(calibration_commands, name="calibration")
 app.command()(exposure)
 app.command()(record)
 app.command()(verify)
