@@ -13,6 +13,7 @@ from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_drill import drill_commands
+from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
@@ -41,6 +42,8 @@ app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.add_typer(sensor_commands, name="sensor")
 app.add_typer(calibration_commands, name="calibration")
+app.add_typer(equipment_commands, name="equipment")
+app.add_typer(report_commands, name="report")
 app.command()(exposure)
 app.command()(record)
 app.command()(verify)

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from alerts.schema import StoreError
-from batches.export.folder import RecordError
+from batches.export.publish import RecordError
 from batches.placement import Refused
 from console.view import SiteView, Viewer
 from culturewatch import logs

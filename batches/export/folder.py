@@ -3,11 +3,6 @@
 The folder appears whole or not at all, and a different record is never written over.
 """
 
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +11,7 @@ from batches.export import html, manifest
 from batches.export.csv import Chunk, ReadingsTable
 from batches.export.json import canonical
 from batches.export.manifest import PAGE, READINGS, RECORD, Manifest, describe
+from batches.export.publish import check_free, published
 from batches.export.trace import Trace
 from batches.ledger import Ledger
 from batches.placement import Interval
@@ -26,10 +22,6 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
 _GOOD = int(Quality.GOOD)
-
-
-class RecordError(Exception):
-    """A record cannot be written; the text says where, why, and what to do."""
 
 
 def make_record(
@@ -62,8 +54,8 @@ def make_record(
         storage.waiting.JournalError: the journal cannot be read.
         alerts.schema.StoreError: the alarm history cannot be read.
     """
-    _check_free(out, batch, made)
-    with _explained(out), _unfinished(out) as folder:
+    check_free(out, record_id(batch, made))
+    with published(out) as folder:
         with (folder / READINGS).open("wb") as file:
             visitor = _Visitor(file)
             record = assemble(
@@ -79,7 +71,6 @@ def make_record(
         (folder / RECORD).write_bytes(canonical(record))
         (folder / PAGE).write_bytes(html.page(record, visitor.traces))
         _write_manifest(folder, record, tuple(visitor.table.chunks))
-        _publish(folder, out)
     return out
 
 
@@ -123,68 +114,3 @@ def _write_manifest(folder: Path, record: BatchRecord, chunks: tuple[Chunk, ...]
         alarm_head=record.alarm_head,
     )
     (folder / manifest.NAME).write_bytes(canonical(listed.sealed()))
-
-
-def _check_free(out: Path, batch: str, made: Made) -> None:
-    """Before hours of work: ``out`` is new, empty, or a record that may be the same one."""
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise RecordError(f"{out}: is a file; name a folder for the record")
-    if any(out.iterdir()) and _record_in(out) != record_id(batch, made):
-        raise RecordError(
-            f"{out}: holds something else; a record is never written over, name another folder"
-        )
-
-
-def _record_in(folder: Path) -> str | None:
-    try:
-        return manifest.read(folder).record
-    except manifest.ManifestError:
-        return None
-
-
-def _publish(folder: Path, out: Path) -> None:
-    for path in sorted(folder.iterdir()):
-        _sync(path)
-    _sync(folder)
-    if out.exists() and any(out.iterdir()):
-        if (out / manifest.NAME).read_bytes() != (folder / manifest.NAME).read_bytes():
-            raise RecordError(
-                f"{out}: holds a record of the same name that says something else; "
-                "name another folder and compare the two"
-            )
-        return
-    folder.rename(out)
-    _sync(out.parent)
-
-
-@contextmanager
-def _unfinished(out: Path) -> Iterator[Path]:
-    """A folder beside ``out`` that is gone afterwards, unless it has become ``out``."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    folder = out.parent / f".{out.name}-{uuid.uuid4().hex}.unfinished"
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _explained(out: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise RecordError(
-            f"{out}: the record cannot be written: {error.strerror or error}; "
-            "nothing of it was kept, so free space or name another folder and make it again"
-        ) from error

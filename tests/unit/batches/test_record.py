@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from alerts.reader import AlarmReader
 from batches.batch import Signed
-from batches.export.folder import RecordError, make_record
+from batches.export.folder import make_record
+from batches.export.publish import RecordError
 from batches.export.timeaxis import marks
 from batches.export.trace import BUCKETS, NARROWEST, Trace, merged, visible
 from batches.ledger import Ledger

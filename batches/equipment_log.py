@@ -1,0 +1,251 @@
+"""The log of a device over a period: each batch that was in it, and all that was done to it.
+
+21 CFR 211.182: date, time, product and lot of each batch, cleaning and maintenance, the persons
+who did and checked it, in the order of time.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from sqlalchemy import Connection, and_, or_, select
+
+from batches import care, sensor_rows, standing
+from batches.calibration import Book
+from batches.ledger import Ledger
+from batches.placement import Interval, Placement, Refused
+from batches.record import Made
+from batches.sensor import Installation
+from batches.setting import Equipment, Setting
+from batches.vial import number_of
+from storage import schema
+from storage.acts import head
+from storage.chain import Head
+
+SCHEMA = "culturewatch.equipment-log/1"
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One line: what happened ``at`` (epoch ms, UTC), and ``until`` when, if it lasted.
+
+    ``subject`` is a batch, vial or sensor, ``product`` what a batch is of, ``detail`` a position,
+    an agent or a certificate. ``checked_by`` is the second person; ``row`` the ledger's entry.
+    """
+
+    at: int
+    what: str
+    by: str
+    row: int
+    until: int | None = None
+    subject: str = ""
+    product: str = ""
+    detail: str = ""
+    checked_by: str | None = None
+    reason: str = ""
+
+
+class EquipmentLog(msgspec.Struct, frozen=True, kw_only=True):
+    """The log of ``device`` over ``span``. ``inside`` stood in it when the period began.
+
+    ``open_items`` are sentences for whoever reviews it.
+    """
+
+    schema: str
+    id: str
+    made: Made
+    site: str
+    time_zone: str
+    device: Equipment
+    span: Interval
+    inside: tuple[Entry, ...]
+    entries: tuple[Entry, ...]
+    open_items: tuple[str, ...]
+    ledger_head: Head
+
+
+def log_id(device: str, span: Interval) -> str:
+    """The name of the log of ``device`` over ``span``."""
+    return f"equipment-log/{device}/{span.start}-{span.end}"
+
+
+def equipment_log(
+    device: str, span: Interval, *, ledger: Ledger, setting: Setting, made: Made
+) -> EquipmentLog:
+    """What the ledger says happened to ``device`` in ``span``, all of one instant.
+
+    Raises:
+        Refused: the site has no such device.
+        storage.database.DatabaseError: the ledger cannot be read.
+    """
+    known = next((each for each in setting.equipment if each.id == device), None)
+    if known is None:
+        named = ", ".join(each.id for each in setting.equipment)
+        raise Refused(f"{device!a} is not a device of this site; known: {named}")
+    with ledger.database.reading() as connection:
+        log = _Log(connection, device, span)
+        entries = tuple(sorted(log.entries(), key=lambda each: (each.at, each.row)))
+        return EquipmentLog(
+            schema=SCHEMA,
+            id=log_id(device, span),
+            made=made,
+            site=setting.site,
+            time_zone=setting.time_zone,
+            device=known,
+            span=span,
+            inside=tuple(log.inside()),
+            entries=entries,
+            open_items=tuple(_open_items(entries, span, made.at)),
+            ledger_head=head(connection),
+        )
+
+
+def _open_items(entries: tuple[Entry, ...], span: Interval, now: int) -> Iterator[str]:
+    if span.end > now:
+        yield "The period is not over; the log ends where it was made."
+    words = {kind.value for kind in care.Kind}
+    for each in entries:
+        if each.what in words and each.checked_by is None:
+            yield f"Row {each.row}: that it was {each.what} was checked by nobody."
+
+
+class _Log:
+    """Collects the lines of one device."""
+
+    def __init__(self, connection: Connection, device: str, span: Interval) -> None:
+        self._connection = connection
+        self._device = device
+        self._span = span
+        stay = schema.stay.c
+        there = or_(stay.end_at.is_(None), stay.end_at >= span.start)
+        where = and_(stay.device == device, stay.start_at < span.end, there)
+        self._stays = standing.stays(connection, where)
+        self._products = {b.id: b.product for b in standing.cultures(connection)}
+        self._vials = self._batches_of_vials()
+
+    def inside(self) -> Iterator[Entry]:
+        """What stood there when the period began."""
+        for stay in self._stays:
+            if stay.start < self._span.start and stay.end != self._span.start:
+                yield self._placed(stay)
+
+    def entries(self) -> Iterator[Entry]:
+        """Everything that happened in the period."""
+        for stay in self._stays:
+            if self._holds(stay.start):
+                yield self._placed(stay)
+            if stay.end is not None and self._holds(stay.end):
+                yield self._removed(stay)
+        for each in care.cares(self._connection, self._device, self._span.start, self._span.end):
+            yield Entry(
+                at=each.start,
+                until=each.end,
+                what=each.what.value,
+                detail=each.agent,
+                by=each.by,
+                checked_by=each.checked_by,
+                reason=each.reason,
+                row=each.row,
+            )
+        yield from self._of_sensors(sensor_rows.book(self._connection))
+
+    def _holds(self, at: int) -> bool:
+        return self._span.start <= at < self._span.end
+
+    def _batches_of_vials(self) -> dict[str, str]:
+        if all(number_of(stay.batch) is None for stay in self._stays):
+            return {}
+        vial = schema.vial.c
+        rows = self._connection.execute(select(vial.id, vial.batch))
+        return {row.id: row.batch for row in rows}
+
+    def _product(self, subject: str) -> str:
+        return self._products.get(self._vials.get(subject, subject), "")
+
+    def _placed(self, stay: Placement) -> Entry:
+        return Entry(
+            at=stay.start,
+            what="placed",
+            subject=stay.batch,
+            product=self._product(stay.batch),
+            detail=stay.position,
+            by=stay.by,
+            checked_by=stay.checked_by,
+            reason=stay.reason,
+            row=stay.row,
+        )
+
+    def _removed(self, stay: Placement) -> Entry:
+        by, reason, row = self._ended(stay.departure, stay)
+        return Entry(
+            at=stay.end or 0,
+            what="removed",
+            subject=stay.batch,
+            product=self._product(stay.batch),
+            detail=stay.position,
+            by=by,
+            reason=reason,
+            row=row,
+        )
+
+    def _of_sensors(self, book: Book) -> Iterator[Entry]:
+        """Sensors that came and went, and calibrations of those that were there then."""
+        mine = [one for one in book.installations if one.device == self._device]
+        for one in mine:
+            yield from self._moved(one)
+            for kept in book.of(one.sensor, one.quantity):
+                if self._holds(kept.at) and _was_there(one, kept.at):
+                    yield Entry(
+                        at=kept.at,
+                        what="calibrated",
+                        subject=one.sensor,
+                        detail=f"{kept.laboratory} {kept.number}".strip(),
+                        by=kept.by,
+                        reason=kept.reason,
+                        row=kept.row,
+                    )
+        for period in book.periods:
+            there = any(p.sensor == period.sensor and _was_there(p, period.start) for p in mine)
+            if there and self._holds(period.start):
+                yield Entry(
+                    at=period.start,
+                    until=period.end,
+                    what="in calibration",
+                    subject=period.sensor,
+                    by=period.by,
+                    reason=period.reason,
+                    row=period.row,
+                )
+
+    def _moved(self, one: Installation) -> Iterator[Entry]:
+        if self._holds(one.start):
+            yield Entry(
+                at=one.start,
+                what="sensor installed",
+                subject=one.sensor,
+                detail=one.channel,
+                by=one.by,
+                reason=one.reason,
+                row=one.row,
+            )
+        if one.end is not None and self._holds(one.end):
+            by, reason, row = self._ended(one.ending, one)
+            yield Entry(
+                at=one.end,
+                what="sensor taken out",
+                subject=one.sensor,
+                detail=one.channel,
+                by=by,
+                reason=reason,
+                row=row,
+            )
+
+    def _ended(self, ending: int | None, began: Placement | Installation) -> tuple[str, str, int]:
+        """Who ended it and why: in an entry of its own, or in that of its beginning."""
+        if ending is None:
+            return began.by, began.reason, began.row
+        act = standing.act(self._connection, ending)
+        return act.by, act.reason, ending
+
+
+def _was_there(one: Installation, at: int) -> bool:
+    """Also at its very end: it is taken out to be calibrated."""
+    return one.start <= at and (one.end is None or at <= one.end)

@@ -1,0 +1,111 @@
+"""The excursions of a period as people read them."""
+
+from zoneinfo import ZoneInfo
+
+from alerts.transition import What
+from batches.calibrated import moment
+from batches.episode import Episode
+from batches.excursions import ExcursionReport, Outside
+from batches.export.listing import Listing, Report, Table
+from devices.duration import Duration
+
+EXCURSIONS = (
+    *("From", "Until", "Length", "Channel", "Limits", "Worst", "Against", "Standing"),
+    *("Alarms", "Batches", "Vials", "Patients"),
+)
+ALARMS = (
+    *("Set", "Rule", "No.", "Severity", "Why", "Told", "Acknowledged", "By", "After"),
+    *("Comments", "Cleared"),
+)
+
+
+def excursions_report(found: ExcursionReport) -> Report:
+    """What is written of ``found``."""
+    zone = ZoneInfo(found.time_zone)
+    listing = Listing(
+        title="Excursions of a period",
+        facts=(
+            ("Site", found.site),
+            ("Devices", ", ".join(found.devices)),
+            ("From", moment(found.span.start, zone)),
+            ("Until", moment(found.span.end, zone)),
+            ("Made", f"{moment(found.made.at, zone)} by {found.made.by}"),
+            ("Excursions", str(len(found.excursions))),
+            ("Alarms", str(len(found.alarms))),
+        ),
+        open_items=found.open_items,
+        tables=(
+            Table(
+                title="Excursions",
+                file="excursions",
+                columns=EXCURSIONS,
+                rows=tuple(_excursion(each, zone) for each in found.excursions),
+            ),
+            Table(
+                title="Alarms",
+                file="alarms",
+                columns=ALARMS,
+                rows=tuple(_alarm(each, zone) for each in found.alarms),
+            ),
+            Table(
+                title="What is known of the period",
+                file="coverage",
+                columns=("Channel", "Known, %", "Not known", "Of that in calibration"),
+                rows=tuple(
+                    (
+                        each.channel,
+                        f"{each.coverage:.2f}",
+                        str(Duration(each.unknown_ms)),
+                        str(Duration(each.calibration_ms)),
+                    )
+                    for each in found.known
+                ),
+            ),
+        ),
+    )
+    return Report(
+        id=found.id,
+        schema=found.schema,
+        subject=", ".join(found.devices),
+        value=found,
+        listing=listing,
+        ledger_head=found.ledger_head,
+        alarm_head=found.alarm_head,
+    )
+
+
+def _excursion(each: Outside, zone: ZoneInfo) -> tuple[str, ...]:
+    excursion = each.judged.excursion
+    edges = ("any" if e is None else f"{e:g}" for e in (each.low, each.high))
+    return (
+        moment(excursion.start, zone),
+        moment(excursion.end, zone),
+        str(Duration(excursion.length)),
+        each.channel,
+        " to ".join(edges),
+        f"{excursion.worst:g}",
+        each.by,
+        each.judged.standing.value,
+        ", ".join(f"{rule} no. {occurrence}" for rule, occurrence in each.alarms),
+        ", ".join(each.batches),
+        ", ".join(each.vials),
+        ", ".join(each.patients),
+    )
+
+
+def _alarm(each: Episode, zone: ZoneInfo) -> tuple[str, ...]:
+    acknowledged = each.acknowledged_at
+    comments = (t.why for t in each.trail if t.what in {What.ACK, What.UNACK, What.RESET} and t.why)
+    return (
+        moment(each.set_at, zone),
+        each.rule,
+        str(each.occurrence),
+        each.severity,
+        each.why,
+        ", ".join(each.told),
+        "" if acknowledged is None else moment(acknowledged, zone),
+        each.acknowledged_by,
+        "" if acknowledged is None else str(Duration(acknowledged - each.set_at)),
+        "; ".join(comments),
+        "" if each.cleared_at is None else moment(each.cleared_at, zone),
+    )
