@@ -207,10 +207,13 @@ class Ledger:
         position: str | None = None,
         start: int | None = None,
         end: int | UnsetType | None = UNSET,
+        checked_by: str = "",
     ) -> Placement:
         """Enter what stay ``row`` should have said; what is not given stays as it was.
 
-        The old row remains, and the new one names it. ``end=None`` says that it goes on.
+        The old row remains, and the new one names it. ``end=None`` says that it goes on. A check
+        was of the old row: where the protocol demands one, the new one needs it too, now or later,
+        and until then a record says that it has none.
         """
         with self.database.writing() as connection:
             old = standing.stay(connection, row)
@@ -223,7 +226,11 @@ class Ledger:
                 old.start if start is None else start,
                 old.end if end is UNSET else end,
             )
-            return self.clerk.put(connection, life, entry, place)
+            stay = self.clerk.put(connection, life, entry, place)
+            if not checked_by.strip():
+                return stay
+            seen = Signed(by=checked_by, at=entry.at, reason=entry.reason)
+            return self.clerk.check(connection, stay, seen)
 
     def withdraw(self, row: int, *, act: Signed) -> None:
         """Take back a stay, an end of a stay or a closing that never happened."""

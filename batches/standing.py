@@ -86,7 +86,7 @@ def check_there(
     device, position, start, end = place
     columns = schema.stay.c
     mine = [s for s in stays(connection, columns.batch == life.id) if s.row != row]
-    check_stay(life, mine, start=start, end=end)
+    check_stay(life, mine, start=start, end=end, corrects=row)
     if not isinstance(life, Vial):
         return
     overlapping = or_(columns.end_at.is_(None), columns.end_at > start)

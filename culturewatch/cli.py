@@ -12,10 +12,11 @@ from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_calibration import calibration_commands
+from culturewatch.cli_correct import batch_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
-from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
+from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands

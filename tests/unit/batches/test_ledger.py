@@ -269,6 +269,18 @@ def test_a_correction_may_not_make_two_stays_overlap(lived: Ledger) -> None:
         lived.correct(second.row, end=None, act=why)
 
 
+def test_a_correction_that_ends_before_it_starts_names_the_row_it_corrects(lived: Ledger) -> None:
+    first = lived.stays(B)[0]
+    with pytest.raises(Refused, match=rf"must end after it starts \(row {first.row}\)"):
+        lived.correct(first.row, end=first.start, act=Signed(by="b", reason="x"))
+
+
+def test_a_move_out_of_a_closed_batch_names_the_closing(lived: Ledger) -> None:
+    closure = lived.batch(B).closure
+    with pytest.raises(Refused, match=rf"is closed \(row {closure}\)"):
+        lived.move(B, "inc1", act=ANNA)
+
+
 def test_an_end_that_never_happened_is_taken_back(opened: Ledger, clock: Clock) -> None:
     opened.place(B, "inc1", act=ANNA)
     clock.at(1)

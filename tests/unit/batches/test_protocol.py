@@ -12,12 +12,12 @@ from batches.export.folder import make_record
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
 from batches.policy import Standing, Verdict
-from batches.protocol import ProtocolError, decode, encode, load
+from batches.protocol import ProtocolError, decode, digest, encode, load
 from batches.record import BatchRecord, Made, assemble
 from batches.setting import Setting
 from batches.survey import Part, Readings
 from devices.scan import Scan
-from storage.acts import verify_chain
+from storage.acts import append, verify_chain
 
 B = "B-2026-0001"
 ANNA, BEN = Signed(by="anna"), Signed(by="ben")
@@ -168,6 +168,44 @@ def test_where_the_protocol_demands_it_a_second_person_checks(
     assert [act.kind for act in ledger.acts(B)] == [
         *("open", "place", "check", "leave", "place", "check")
     ]
+
+
+def test_a_correction_is_checked_anew(ledger: Ledger, edited: Edit, clock: Clock) -> None:
+    ledger.keep(load(edited("3", "3")), act=ANNA)
+    ledger.open_batch(B, product="x", protocol="fibroblast@3", act=ANNA)
+    row = ledger.place(B, "inc1", checked_by="ben", act=ANNA).row
+    clock.at(1)
+    why = Signed(by="cleo", reason="it was the other one")
+    with pytest.raises(Refused, match="cleo did this and cannot check it as well"):
+        ledger.correct(row, device="inc2", checked_by="cleo", act=why)
+    assert [stay.row for stay in ledger.stays(B)] == [row]
+    # Without a second person it stands unchecked, which the record says.
+    unchecked = ledger.correct(row, device="inc2", act=why)
+    assert unchecked.checked_by is None
+    found = ledger.correct(unchecked.row, position="S1", checked_by="anna", act=why)
+    assert (found.device, found.by, found.checked_by, found.corrects) == (
+        "inc2",
+        "cleo",
+        "anna",
+        unchecked.row,
+    )
+
+
+def test_a_version_kept_before_guard_bands_were_known_is_the_same_version(
+    ledger: Ledger, edited: Edit
+) -> None:
+    protocol = load(edited("3", "3"))
+    spelled = encode(protocol).replace('"guard_band":false,', "")
+    assert spelled != encode(protocol)
+    detail = {
+        "name": protocol.name,
+        "version": protocol.version,
+        "digest": digest(spelled),
+        "content": spelled,
+    }
+    with ledger.database.writing() as connection:
+        append(connection, ledger.clerk.entry("protocol", "x", ANNA), "protocol", detail)
+    assert ledger.keep(protocol, act=ANNA).digest == digest(spelled)
 
 
 def test_a_check_may_come_later_and_only_once(ledger: Ledger, clock: Clock) -> None:
