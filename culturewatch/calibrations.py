@@ -30,6 +30,8 @@ from storage.journal import JournalError, JournalFullError
 log = logging.getLogger(__name__)
 
 REFRESH_S = 2.0
+START_S = 5.0
+"""For so long readings wait for the first look, so that none of a calibration goes unmarked."""
 BY = "ledger of sensors"
 NEAR_MS = 60_000
 """A date that differs by less is the same: the wall clock may have been set by so much."""
@@ -80,6 +82,7 @@ class Calibrations:
         self._rules = tuple(rule for rule in rules if rule.kind == "calibration-due")
         self._put = put
         self._now = now
+        self._ledger: Ledger | None = None
         self._read: tuple[Head, Book] | None = None
         self._apart: dict[str, Interval] = {}
         self._failing = False
@@ -88,17 +91,24 @@ class Calibrations:
         """``scan`` as it is to be kept."""
         return marked(scan, self._apart) if self._apart else scan
 
+    async def start(self) -> None:
+        """Look once, before there are readings; a ledger that cannot be read in time is left."""
+        try:
+            async with asyncio.timeout(START_S):
+                book = await asyncio.to_thread(self._open_and_look)
+        except (DatabaseError, TimeoutError) as error:
+            log.warning("what is in calibration is not known yet: %s", error)
+        else:
+            self._apart = in_calibration(book, self._now())
+
     async def run(self, due_of: DueOf, caught_up: asyncio.Event) -> None:
         """Look again every few seconds; only cancellation ends this.
 
         ``due_of`` is what the engine was told of a rule; it knows once ``caught_up`` is set.
         """
-        ledger: Ledger | None = None
         while True:
             try:
-                if ledger is None:
-                    ledger = await asyncio.to_thread(Ledger, ledger_url(self._data))
-                book = await asyncio.to_thread(self._look, ledger)
+                book = await asyncio.to_thread(self._open_and_look)
                 self._apart = in_calibration(book, self._now())
                 if caught_up.is_set():
                     await self._tell(book, due_of)
@@ -109,7 +119,10 @@ class Calibrations:
                 self._failing = True
             await asyncio.sleep(REFRESH_S)
 
-    def _look(self, ledger: Ledger) -> Book:
+    def _open_and_look(self) -> Book:
+        if self._ledger is None:
+            self._ledger = Ledger(ledger_url(self._data))
+        ledger = self._ledger
         head = ledger.head()
         if self._read is None or self._read[0] != head:
             self._read = head, Instruments(ledger).book()

@@ -66,7 +66,7 @@ def end(
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """What the sensor says is product data again, and its alarms page again."""
+    """What the sensor says is product data again, and five minutes later its alarms page again."""
     from batches.instruments import Instruments  # noqa: PLC0415
     from culturewatch.in_calibration import put_back  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
@@ -74,7 +74,8 @@ def end(
     with opened(site) as (ledger, sign), told(InboxError):
         instruments = Instruments(ledger)
         ended = instruments.end(serial, act=sign(by, at, reason))
-        lines = put_back(load(site), instruments.book(), ended, by=person(by))
+        now = ledger.clerk.now()
+        lines = put_back(load(site), instruments.book(), ended, by=person(by), now=now)
     say(f"sensor {serial} measures again")
     for line in lines:
         say(line)

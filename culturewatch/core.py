@@ -65,6 +65,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
         at_risk = AtRisk(site.data)
         sensors = Calibrations(site.data, book.rules, put=journal.put, now=now_ms)
+        await sensors.start()
         collecting = Collecting(site, journal, troubles, sensors.mark)
         alarms = await stack.enter_async_context(
             alarming(

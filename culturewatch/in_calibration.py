@@ -8,6 +8,9 @@ from culturewatch.order import order
 from culturewatch.parts import rulebook
 from culturewatch.site import Site
 
+SETTLE_MS = 5 * 60_000
+"""So long after a calibration its alarms page again: by then its readings have cleared them."""
+
 OF_TIME = frozenset({"overdue", "calibration-due"})
 """Kinds that wait for something to be done: a calibration keeps none of them from paging."""
 
@@ -25,13 +28,22 @@ def take_out(
     return _order_each(site, book, period, verb="out_of_service", by=by, arguments=arguments)
 
 
-def put_back(site: Site, book: Book, period: InCalibration, *, by: str) -> tuple[str, ...]:
-    """Put the same rules back into service.
+def put_back(
+    site: Site, book: Book, period: InCalibration, *, by: str, now: int
+) -> tuple[str, ...]:
+    """Have the same rules back in service in ``SETTLE_MS``, never later than was planned.
+
+    At once they would page for what readings of before the end made of them.
 
     Raises:
         as ``take_out``.
     """
-    return _order_each(site, book, period, verb="in_service", by=by, arguments={})
+    if period.until <= now:
+        # They are in service: another permit would take them out again.
+        return ("its alarms page since the planned end of the calibration",)
+    until = min(period.until, now + SETTLE_MS)
+    arguments = {"until": str(until), "reason": f"calibration of sensor {period.sensor} is over"}
+    return _order_each(site, book, period, verb="out_of_service", by=by, arguments=arguments)
 
 
 def _order_each(

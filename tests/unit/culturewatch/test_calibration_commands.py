@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from culturewatch import in_calibration
 from culturewatch.cli import app
+from culturewatch.order import order
 from storage.entry import Command
 from storage.inbox import Inbox
 from tests.integration.laboratory import lay_out
@@ -126,7 +127,7 @@ def test_a_certificate_typed_wrongly_is_wrong_use(words: str, why: str) -> None:
 def test_a_calibration_takes_its_alarms_out_of_service_until_the_planned_end(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = in_calibration.order
+    real = order
     monkeypatch.setattr(in_calibration, "order", lambda *a, **k: real(*a, **(k | {"wait": False})))
     code, said = typed("calibration begin T-1")
     assert (code, "a calibration has a planned end" in said) == (2, True)
@@ -136,8 +137,28 @@ def test_a_calibration_takes_its_alarms_out_of_service_until_the_planned_end(
     assert good("calibration end T-1").startswith("sensor T-1 measures again\n")
     with Inbox(here / "data") as inbox:
         commands = inbox.take()
-    verbs = [(c.verb, c.target) for c in commands if isinstance(c, Command)]
-    out = [target for verb, target in verbs if verb == "out_of_service"]
+    orders = [(c.target, int(c.arguments["until"])) for c in commands if isinstance(c, Command)]
+    assert {c.verb for c in commands if isinstance(c, Command)} == {"out_of_service"}
+    out, back = orders[: len(orders) // 2], orders[len(orders) // 2 :]
     assert out
-    assert [target for verb, target in verbs if verb == "in_service"] == out
-    assert all("calibration" not in target for target in out)
+    assert [target for target, _ in out] == [target for target, _ in back]
+    assert all("calibration" not in target for target, _ in out)
+    # Planned for two hours; five minutes after it was ended its alarms page again.
+    planned, really = out[0][1], back[0][1]
+    assert really - planned == pytest.approx(-115 * 60_000, abs=60_000)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_calibration_ended_after_its_planned_end_takes_nothing_out_of_service_again(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = order
+    monkeypatch.setattr(in_calibration, "order", lambda *a, **k: real(*a, **(k | {"wait": False})))
+    good("calibration begin T-1 --at 2026-01-02T08:00 --for 2h --reason late")
+    with Inbox(here / "data") as inbox:
+        before = len(inbox.take())
+    assert good("calibration end T-1").splitlines()[1] == (
+        "its alarms page since the planned end of the calibration"
+    )
+    with Inbox(here / "data") as inbox:
+        assert len(inbox.take()) == before
