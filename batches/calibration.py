@@ -16,6 +16,11 @@ from batches.placement import Interval
 from batches.sensor import InCalibration, Installation, Sensor, within
 from devices.units import stored
 
+FARTHEST = 10**12
+"""Milli-units. No quantity is measured in numbers further from zero than this."""
+LONGEST_MS = 100 * 366 * 24 * 3_600_000
+"""A certificate that holds for longer has a mistyped year."""
+
 
 class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One point of a certificate; ``uncertainty`` is the expanded one, with k = 2.
@@ -38,6 +43,15 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def remaining(self) -> int:
         """How far it is off since: as-left less reference."""
         return self.as_left - self.reference
+
+    def mistake(self) -> str | None:
+        """What no certificate states, if anything."""
+        if self.uncertainty < 0:
+            return "an uncertainty is 0 or above"
+        numbers = (self.reference, self.as_found, self.as_left, self.uncertainty)
+        if max(map(abs, numbers)) > FARTHEST:
+            return f"no quantity is measured in numbers beyond {FARTHEST // 1000:g}"
+        return None
 
 
 class Status(StrEnum):
@@ -232,7 +246,7 @@ def settled(quantity: str, unit: str, value: float) -> int:
         ValueError: the quantity is not measured in this unit, or it is no number.
     """
     converted = stored(quantity, unit).convert(value)
-    if not isfinite(converted):
+    if not isfinite(converted) or abs(converted) * 1000 > FARTHEST:
         raise ValueError(f"{value:g} is not a number that a certificate states")
     return in_milli(converted)
 
@@ -244,7 +258,7 @@ def settled_width(quantity: str, unit: str, value: float) -> int:
         ValueError: as ``settled``, or it is negative.
     """
     width = value * stored(quantity, unit).factor * 1000
-    if not isfinite(width) or width < 0:
+    if not isfinite(width) or not 0 <= width <= FARTHEST:
         raise ValueError(f"{value:g}: an uncertainty or tolerance is a number, 0 or above")
     # To a millionth first: 0.2 times 1000 is a little more than 200 in binary.
     return ceil(round(width, 6))

@@ -7,7 +7,8 @@ from sqlalchemy import Connection
 
 from batches import sensor_rows, standing
 from batches.batch import Signed
-from batches.calibration import Book, Certificate, Content, Point
+from batches.calibration import FARTHEST, Book, Certificate, Content, Point
+from batches.calibration import LONGEST_MS as HOLDS_AT_MOST_MS
 from batches.clerk import check_text
 from batches.ledger import Ledger
 from batches.placement import Refused, check_times
@@ -21,6 +22,7 @@ from batches.sensor import (
     check_interval,
     check_serial,
 )
+from devices.units import STORED_UNIT
 from storage.acts import Act, append
 from storage.chain import Scalar
 
@@ -103,10 +105,13 @@ class Instruments:
         check_text(laboratory=laboratory, number=number)
         if not laboratory.strip():
             raise Refused(f"sensor {serial}: say which laboratory calibrated it")
-        if not points:
-            raise Refused(f"sensor {serial}: a certificate has one point at least")
-        if due <= at:
-            raise Refused(f"sensor {serial}: it falls due after it was calibrated, not before")
+        _check_numbers(serial, points, tolerance)
+        _check_quantity(quantity)
+        if not at < due <= at + HOLDS_AT_MOST_MS:
+            raise Refused(
+                f"sensor {serial}: it falls due after it was calibrated, within 100 years; "
+                "check the year"
+            )
         with self._database.writing() as connection:
             sensor_rows.known(connection, serial)
             if corrects is None:
@@ -229,6 +234,7 @@ class Instruments:
         corrects: int | None = None,
     ) -> Installation:
         channel, quantity, start, end = place
+        _check_quantity(quantity)
         sensor_rows.known(connection, serial)
         self._clerk.check_place(channel.rpartition(".")[0], "")
         subject = SUBJECT + serial
@@ -285,3 +291,18 @@ class Instruments:
         for period in periods:
             rest = [other for other in periods if other.row != period.row]
             check_calibrating(serial, period.start, period.end, rest)
+
+
+def _check_numbers(serial: str, points: Sequence[Point], tolerance: int) -> None:
+    if not points:
+        raise Refused(f"sensor {serial}: a certificate has one point at least")
+    if not 0 <= tolerance <= FARTHEST:
+        raise Refused(f"sensor {serial}: a tolerance is 0 or above")
+    for mistake in (point.mistake() for point in points):
+        if mistake is not None:
+            raise Refused(f"sensor {serial}: {mistake}")
+
+
+def _check_quantity(quantity: str) -> None:
+    if quantity not in STORED_UNIT:
+        raise Refused(f"unknown quantity {quantity!a}; known: {', '.join(STORED_UNIT)}")

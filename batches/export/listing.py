@@ -2,13 +2,12 @@
 
 import csv
 import io
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from batches.export import manifest
+from batches.export.html import pages
 from batches.export.json import canonical
 from batches.export.manifest import Manifest, describe
 from batches.export.publish import check_free, published
@@ -84,12 +83,4 @@ def _csv(table: Table) -> bytes:
 
 
 def _page(report: Report) -> bytes:
-    environment = Environment(
-        loader=PackageLoader("batches.export"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    values: Mapping[str, object] = {"r": report, "l": report.listing}
-    return environment.get_template("report.html.j2").render(values).encode()
+    return pages().get_template("report.html.j2").render(r=report, l=report.listing).encode()

@@ -1,5 +1,7 @@
 """What follows from sensors and certificates, against values counted by hand."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,10 +192,40 @@ def test_units_are_settled_where_a_number_enters() -> None:
     for bad in (float("nan"), float("inf"), -0.1):
         with pytest.raises(ValueError, match="uncertainty"):
             settled_width("temperature", "degC", bad)
-    with pytest.raises(ValueError, match="not a number"):
-        settled("temperature", "degC", float("nan"))
+    for bad in (float("nan"), 1e300):
+        with pytest.raises(ValueError, match="not a number"):
+            settled("temperature", "degC", bad)
     with pytest.raises(ValueError, match="not measured in"):
         settled("temperature", "%", 1.0)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-20, 120), st.integers(1, 60)), max_size=4),
+    st.lists(st.tuples(st.integers(-20, 120), st.integers(1, 60)), max_size=4),
+)
+def test_what_measured_is_told_for_every_instant_once(
+    stays: list[tuple[int, int]], calibrated: list[tuple[int, int]]
+) -> None:
+    at, places = -50, []
+    for row, (start, length) in enumerate(sorted(stays)):
+        begin = max(start, at)
+        at = begin + length
+        places.append(installed("T-1", begin, at, row=row))
+    book = Book(
+        installations=tuple(places),
+        certificates=tuple(
+            certificate("T-1", start, start + length, row=row)
+            for row, (start, length) in enumerate(calibrated)
+        ),
+    )
+    held = book.held("inc1.temperature", SPAN)
+    assert (held[0].start, held[-1].end) == (0, 100)
+    assert all(one.end == following.start for one, following in pairwise(held))
+    for one in held:
+        there = any(p.start <= one.start and one.end <= (p.end or 0) for p in places)
+        assert there == (one.status is not Status.ABSENT)
+        if one.status is Status.VALID:
+            assert any(start <= one.start and one.end <= start + n for start, n in calibrated)
 
 
 GUARDED = Policy(limits=Limits(low=36.5, high=37.5), guard_band=True)

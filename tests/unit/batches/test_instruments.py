@@ -118,6 +118,8 @@ def test_what_cannot_be_is_refused(sensors: Instruments, clock: Clock) -> None:
         sensors.register("T\x1b[2J", model="x", act=ANNA)
     with pytest.raises(Refused, match="no sensor of this ledger"):
         sensors.install("T-9", HEAT, quantity="temperature", act=ANNA)
+    with pytest.raises(Refused, match="unknown quantity"):
+        sensors.install("T-1", HEAT, quantity="heat", act=ANNA)
     with pytest.raises(Refused, match="not a device of this site"):
         sensors.install("T-1", "inc9.temperature", quantity="temperature", act=ANNA)
     with pytest.raises(Refused, match="no sensor is entered there"):
@@ -193,6 +195,19 @@ def test_a_certificate_that_cannot_be_is_refused(certify: Certify) -> None:
         certify("T-1", at=MONDAY + DAY)
     with pytest.raises(Refused, match="no sensor of this ledger"):
         certify("T-9")
+    with pytest.raises(Refused, match="check the year"):
+        certify("T-1", due=MONDAY + 366 * 101 * DAY)
+    with pytest.raises(Refused, match="unknown quantity 'heat'"):
+        certify("T-1", quantity="heat")
+    with pytest.raises(Refused, match="a tolerance is 0 or above"):
+        certify("T-1", tolerance=-1)
+    # More than the stored text can be read back with: it would make the ledger unreadable.
+    for field in ("reference", "as_found", "as_left", "uncertainty"):
+        far = msgspec.structs.replace(POINT, **{field: 2**70})
+        with pytest.raises(Refused, match="no quantity is measured in numbers beyond"):
+            certify("T-1", far)
+    with pytest.raises(Refused, match="an uncertainty is 0 or above"):
+        certify("T-1", msgspec.structs.replace(POINT, uncertainty=-1))
 
 
 def test_a_calibration_begins_and_ends_and_is_bounded(sensors: Instruments, clock: Clock) -> None:
