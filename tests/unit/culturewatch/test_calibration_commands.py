@@ -23,6 +23,8 @@ CERTIFY = (
 OFF = "--point 98.6,99.32,98.6,0.36"
 """37 °C, found 0.4 °C too high, uncertain by 0.2 °C; the tolerance above is 0.3 °C."""
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

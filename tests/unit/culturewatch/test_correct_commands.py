@@ -12,6 +12,8 @@ from tests.integration.laboratory import lay_out
 B = "B-2026-0001"
 LATE = "--reason late"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -14,6 +14,8 @@ from tests.integration.laboratory import lay_out
 B = "B-2026-0001"
 PERIOD = "--from 2026-01-01 --to 2026-01-03"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,5 +1,6 @@
 """The ledger's tables refuse change, and a change made behind their back is found and named."""
 
+import shutil
 import sqlite3
 from base64 import b64decode
 from collections.abc import Callable
@@ -23,11 +24,19 @@ _EVERYTHING = "SELECT * FROM {t} ORDER BY 1"
 TABLES = ("act", *DETAILS)
 
 
+@pytest.fixture(scope="module")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger without entries: to migrate one anew for each test takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(tmp_path: Path, empty_ledger: Path) -> str:
     """A ledger with a batch, two stays, and one correction."""
     url = f"sqlite:///{tmp_path}/ledger.db"
-    upgrade(url)
+    shutil.copyfile(empty_ledger, tmp_path / "ledger.db")
     said: list[tuple[str, str | None, dict[str, Scalar] | None]] = [
         ("open", "batch", {"id": "B-1", "product": "p", "protocol": "q", "opened_at": 5}),
         ("place", "placement", _stay("inc1", 10)),
