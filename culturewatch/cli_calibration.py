@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, At, By, Reason, SiteOption, opened, person, say
+from culturewatch.cli_ledger import DEFAULT_SITE, At, By, Reason, SiteOption, opened, say
 from culturewatch.cli_sensor import AsJson, Row, Serial
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
@@ -48,10 +48,13 @@ def begin(
     with opened(site) as (ledger, sign), told(InboxError):
         loaded, act = load(site), sign(by, at, reason)
         ends = _ends(loaded, act.at, until, span)
+        if ledger.has_people():
+            # Else whoever may calibrate could keep alarms quiet without the permit that it takes.
+            ledger.authorise("alarm.out_of_service", serial, act.by)
         instruments = Instruments(ledger)
         begun = instruments.begin(serial, until=ends, act=act)
         why = reason or f"calibration of sensor {serial}"
-        quiet = take_out(loaded, instruments.book(), begun, by=person(by), reason=why)
+        quiet = take_out(loaded, instruments.book(), begun, by=act.by, reason=why)
     say(f"sensor {serial} is in calibration")
     for line in quiet:
         say(line)
@@ -72,10 +75,10 @@ def end(
     from storage.inbox import InboxError  # noqa: PLC0415
 
     with opened(site) as (ledger, sign), told(InboxError):
-        instruments = Instruments(ledger)
-        ended = instruments.end(serial, act=sign(by, at, reason))
+        instruments, act = Instruments(ledger), sign(by, at, reason)
+        ended = instruments.end(serial, act=act)
         now = ledger.clerk.now()
-        lines = put_back(load(site), instruments.book(), ended, by=person(by), now=now)
+        lines = put_back(load(site), instruments.book(), ended, by=act.by, now=now)
     say(f"sensor {serial} measures again")
     for line in lines:
         say(line)

@@ -85,7 +85,7 @@ def correct(
             position=position or None,
             start=sign.instant("--start", start),
             end=UNSET if ended is None and not goes_on else ended,
-            checked_by=checked_by,
+            checked_by=sign.second(checked_by),
         )
         say(f"{found.batch} in {found.device}: row {found.row} takes the place of {row}")
 

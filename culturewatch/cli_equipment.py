@@ -15,7 +15,6 @@ from culturewatch.cli_ledger import (
     SiteOption,
     instant,
     opened,
-    person,
     say,
 )
 from culturewatch.cli_sensor import Row
@@ -61,7 +60,7 @@ def _care(name: str, kind: str, what: str) -> None:
                 act=sign(by, at, reason),
                 agent=agent,
                 until=sign.instant("--until", until),
-                checked_by=checked_by,
+                checked_by=sign.second(checked_by),
                 corrects=corrects,
             )
             say(f"row {found.row}: {device} was {found.what}")
@@ -113,18 +112,22 @@ def log(
     from batches.export.log_listing import log_report  # noqa: PLC0415
     from batches.export.publish import RecordError  # noqa: PLC0415
     from batches.record import Made  # noqa: PLC0415
+    from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
+    from culturewatch.who import acting  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(RecordError):
         loaded = load(site)
+        maker = acting(loaded, by, "export", device)
         found = equipment_log(
             device,
             _span(loaded, from_, to),
             ledger=ledger,
             setting=setting(loaded, rulebook(loaded)),
-            made=Made(by=person(by), at=ledger.clerk.now()),
+            made=Made(by=maker, at=ledger.clerk.now()),
         )
         made = write_report(log_report(found), out)
+        exported(loaded, maker, device, made)
         say(f"{made}: the log of {device}, {len(found.entries)} entries")
 
 
@@ -147,12 +150,15 @@ def excursions(
     from batches.export.publish import RecordError  # noqa: PLC0415
     from batches.record import Made  # noqa: PLC0415
     from culturewatch import paths  # noqa: PLC0415
+    from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
+    from culturewatch.who import acting  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
     from storage.reader import JournalReader  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(RecordError, StoreError, JournalError):
         loaded = load(site)
+        maker = acting(loaded, by, "export", device or "excursions")
         with (
             JournalReader(loaded.data) as readings,
             AlarmReader(paths.alarms(loaded.data)) as alarms,
@@ -164,9 +170,10 @@ def excursions(
                 readings=readings,
                 alarms=alarms,
                 setting=setting(loaded, rulebook(loaded)),
-                made=Made(by=person(by), at=ledger.clerk.now()),
+                made=Made(by=maker, at=ledger.clerk.now()),
             )
         made = write_report(excursions_report(found), out)
+        exported(loaded, maker, device or "excursions", made)
         say(f"{made}: {len(found.excursions)} excursions, {len(found.alarms)} alarms")
 
 

@@ -165,7 +165,6 @@ def record(
 ) -> None:
     """Write the environmental record of a batch into a folder."""
     from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
-    from batches.export.folder import RecordError  # noqa: PLC0415
     from batches.export.publish import RecordError  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.make_record import write_record  # noqa: PLC0415
