@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from culturewatch import in_calibration
+from batches.ledger import Ledger
+from batches.lockout import Patience
+from culturewatch import in_calibration, paths
 from culturewatch.cli import app
 from culturewatch.order import order
 from storage.entry import Command
 from storage.inbox import Inbox
 from tests.integration.laboratory import lay_out
+from tests.unit.batches.staff import QUICK, enlist
 
 B = "B-2026-0001"
 HEAT = "inc1.temperature"
@@ -35,8 +38,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def typed(words: str) -> tuple[int, str]:
-    done = CliRunner().invoke(app, words.split())
+def typed(words: str, said: str = "") -> tuple[int, str]:
+    done = CliRunner().invoke(app, words.split(), input=said)
     assert done.exception is None or isinstance(done.exception, SystemExit)
     return done.exit_code, done.output
 
@@ -164,3 +167,27 @@ def test_a_calibration_ended_after_its_planned_end_takes_nothing_out_of_service_
     )
     with Inbox(here / "data") as inbox:
         assert len(inbox.take()) == before
+
+
+def test_to_keep_alarms_quiet_by_a_calibration_takes_the_permit_for_it(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("batches.password.hasher", lambda: QUICK)
+    monkeypatch.setattr("culturewatch.who.PATIENCE", Patience(pace_ms=0))
+    monkeypatch.setattr(in_calibration, "order", lambda *a, **k: order(*a, **(k | {"wait": False})))
+    roles = {"boss": ("admin",), "anna": ("operator",), "ben": ("operator", "on-call")}
+    people = enlist(Ledger(paths.ledger_url(here / "data")), roles)
+    own, first = "another horse 22", "correct horse 1"
+    for name in roles:
+        people.change_password(name, first, own)
+
+    def by(name: str, words: str) -> tuple[int, str]:
+        return typed(f"{words} --by {name}", f"{own}\n")
+
+    assert by("anna", "sensor add T-1 --model HMP252")[0] == 0
+    assert by("anna", f"sensor install T-1 {HEAT}")[0] == 0
+    code, told = by("anna", "calibration begin T-1 --for 2h --reason yearly")
+    assert (code, "alarm.out_of_service is for: on-call, supervisor" in told) == (1, True), told
+    assert json.loads(typed("sensor list --json")[1])["periods"] == []
+    code, told = by("ben", "calibration begin T-1 --for 2h --reason yearly")
+    assert (code, told.startswith("sensor T-1 is in calibration")) == (0, True), told
