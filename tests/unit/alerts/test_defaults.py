@@ -24,6 +24,13 @@ STANDARD = Policy(id="standard", steps=(Step(after=Duration(0), to=("A",)),))
 COLD = ("temperature", "door")
 KEYS = {"freezers-80": COLD, "refrigerators": COLD}
 """What has no shipped profile, and what a site's own is to call its channels."""
+INPUTS = frozenset(
+    {
+        *("advantech-adam-6015", "advantech-adam-6017", "moxa-iologik-e1260"),
+        *("moxa-iologik-e1262", "vaisala-indigo520", "wago-750-461", "wago-750-464"),
+    }
+)
+"""Profiles of inputs, which say nothing of what they are connected to."""
 
 
 def shipped_profiles() -> list[str]:
@@ -75,8 +82,13 @@ def test_the_sets_are_those_of_the_equipment() -> None:
 
 @pytest.mark.parametrize("profile", shipped_profiles())
 def test_every_channel_of_a_shipped_profile_is_watched_by_its_set(profile: str) -> None:
+    name = catalog.find(profile).default_rules
+    if not name:
+        # Inputs for whatever is connected: `culturewatch check` names them until a rule is written.
+        assert profile in INPUTS
+        return
     specs = specs_of(profile, "dev")
-    rules = rules_of(catalog.find(profile).default_rules, specs)
+    rules = rules_of(name, specs)
     assert {spec.id for spec in specs} - {rule.channel for rule in rules.values()} == set()
 
 
