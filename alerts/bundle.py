@@ -153,7 +153,7 @@ def _until(db: sqlite3.Connection, person: str, *, now: int, pace: Pace) -> int 
     """Until when pages to ``person`` wait; None when none went to them just now."""
     found = db.execute("SELECT until FROM just_paged WHERE person = ?", (person,)).fetchone()
     # A time further off was written before the clock was set back.
-    if found is None or not now < found[0] <= now + pace.bundle_ms:
+    if found is None or not now < found[0] <= now + pace.bundle_ms + pace.skew_ms:
         return None
     return int(found[0])
 
@@ -191,7 +191,7 @@ def _drop_what_is_over(db: sqlite3.Connection, channel: str, now: int) -> None:
     for summary, attempt, left, page in rows:
         if left > 1 or (left == 1 and attempt):
             continue
-        why = "one page is left, which goes by itself" if left else "all in it are acknowledged"
+        why = "one page is left, which goes by itself" if left else "nothing in it is left to tell"
         db.execute("UPDATE outbox SET summary = NULL, held = 1 WHERE id = ? AND ?", (page, left))
         event = Event.REPLACED if left else Event.ACKED
         became = TABLE[Delivery.QUEUED, event].to

@@ -150,7 +150,8 @@ async def alarming(
             ways,
             composer,
             directory,
-            pace=Pace(bundle_ms=int(site.file.site.bundle)),
+            # The folder is locked: nobody else sends from this store.
+            pace=Pace(bundle_ms=int(site.file.site.bundle), skew_ms=0),
             on_trouble=troubles.hear,
         )
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.attempts import Sightings
 from alerts.delivery import Delivery, Event
 from alerts.dispatch import Claim, Free, Verdict, channels_waiting, claim, settle
 from alerts.enqueue import enqueue
@@ -36,9 +37,10 @@ from tests.unit.alerts.desk import (  # a test's own
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
 ROOT = Path(__file__).parents[3]
-BRISK = Pace(bundle_ms=150, lease_ms=30_000, again_ms=100)
-PACE = Pace(bundle_ms=30_000)
+BRISK = Pace(bundle_ms=150, lease_ms=30_000, again_ms=100, skew_ms=0)
+PACE = Pace(bundle_ms=30_000, skew_ms=0)
 PEOPLE = directory()
+SEEN = Sightings(lambda: 0)
 
 
 @pytest.fixture
@@ -83,6 +85,14 @@ class Table:
             self.settle(taken)
             found.append(tuple(one.rule for one in taken.listed) or (taken.rule,))
         return found
+
+    def keep(self, slow: Collection[str] = ()) -> list[str]:
+        """What time alone does."""
+        return upkeep(self.db, slow, PEOPLE, seen=SEEN, now=self.now, pace=PACE, slow=slow)
+
+    def counted(self) -> dict[str, int]:
+        """How many rows stand where."""
+        return dict(self.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))
 
     def states(self) -> dict[str, str]:
         """By rule, where the page stands."""
@@ -216,7 +226,7 @@ def test_without_a_receipt_the_list_goes_by_the_next_channel() -> None:
     (taken,) = table.claims()
     table.settle(taken, Event.ACCEPT)
     table.now += 60_000
-    upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     (again,) = table.claims()
     assert (again.way.channel, len(again.listed)) == ("mail", 2)
 
@@ -228,7 +238,7 @@ def test_a_list_whose_sender_died_is_sent_again_and_said_so_once() -> None:
     table.now += 30_000
     (lost,) = table.claims()
     table.now += PACE.lease_ms
-    lines = upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    lines = upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     assert len(lines) == 1
     assert "a message to B about several alarms was under way" in lines[0]
     (again,) = table.claims()
@@ -243,7 +253,7 @@ def test_a_list_never_grows_too_old() -> None:
     (taken,) = table.claims()
     table.settle(taken, Event.TEMPORARY)
     table.now += 48 * 3_600_000
-    upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     assert len(table.sent()[0]) == 2
 
 
@@ -281,7 +291,7 @@ def test_whatever_happens_no_page_is_lost_and_none_waits_too_long(
                 table.say(said(What.ACK, rule=rule, at=table.now, by="C"))
             case ("wait", int(seconds)):
                 table.now += seconds * 1_000
-                upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+                upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
             case ("send", Event() as event):
                 for taken in table.claims():
                     # No page leaves that was acknowledged, and none twice in one list.
