@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from alerts import defaults, rulebook
 from alerts.channel import ChannelSpec
 from alerts.policy import Policy, Step
+from alerts.rehearse.reading import read
 from alerts.rule import Rule
-from culturewatch import own_state
+from culturewatch import itself, own_state
 from devices import catalog
 from devices.duration import Duration, parse
 
@@ -223,3 +224,13 @@ def test_an_installed_wheel_brings_the_rules(tmp_path: Path) -> None:
     place, *names = said.stdout.split()
     assert Path(place).is_relative_to(installed)
     assert tuple(names) == defaults.names()
+
+
+@pytest.mark.parametrize("story", ["97b-drill-not-answered", "87c-a-gap-in-the-rota"])
+def test_a_story_on_the_system_itself_runs_the_rule_that_is_shipped(story: str) -> None:
+    told = read(ROOT / "tests" / "stories" / f"{story}.toml")
+    shipped = {
+        one.rule.id: one.rule
+        for one in defaults.placed({itself.DEVICE: "system"}, own_state.channel_specs())
+    }
+    assert [shipped[rule.id] for rule in told.rule] == list(told.rule)
