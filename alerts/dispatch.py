@@ -83,12 +83,13 @@ class _Row(NamedTuple):
     why: str
     history: int
     body: str
+    urgency: int
 
 
 _HANDED = frozenset({Event.ACCEPT, Event.RECEIPT})
 _CLAIMABLE = """
 SELECT o.id, o.notice, o.rule, o.occurrence, o.severity, o.person, o.channel, o.tries,
-       o.may_repeat, o.arrived, o.why, o.history, h.body
+       o.may_repeat, o.arrived, o.why, o.history, h.body, o.urgency
 FROM outbox o JOIN history h ON h.n = o.history
 WHERE o.state = 'queued' AND o.channel = ? AND o.summary IS NULL AND (o.due <= ? OR o.due > ?)
   AND o.person NOT IN (SELECT value FROM json_each(?))
@@ -159,7 +160,7 @@ def _take(db: sqlite3.Connection, row: _Row, *, now: int, pace: Pace) -> Claim:
         )
         log(db, claimed, Event.CLAIM, Delivery.QUEUED, step.to, now=now, attempt=taken.attempt)
     if taken.notice in ASKING:
-        noted(db, row.person, now=now, pace=pace)
+        noted(db, row.person, row.urgency, now=now, pace=pace)
     return taken
 
 

@@ -141,6 +141,40 @@ def test_who_was_quiet_for_half_a_minute_is_paged_at_once_again() -> None:
         table.now += 30_000
 
 
+def test_a_critical_page_waits_behind_no_list_of_lesser_ones() -> None:
+    table = Table()
+    table.page("B", "a", severity="low")
+    assert table.sent() == [("a",)]
+    table.now += 1_000
+    table.page("B", "b", severity="low")
+    table.page("B", "c", severity="high")
+    assert table.sent() == []
+    table.now += 1_000
+    table.page("B", "d", "e", severity="critical")
+    assert table.sent() == [("d",)]
+    # Others as grave as it wait from then on, like all that are less.
+    table.now += 1_000
+    table.page("B", "f", severity="critical")
+    table.page("B", "g", severity="medium")
+    assert table.sent() == []
+    # The first that waited cannot wait longer: with it all go, the gravest first.
+    table.now += 28_000
+    assert table.sent() == [("e", "f", "c", "g", "b")]
+
+
+def test_of_a_flood_no_more_than_one_critical_page_goes_beside_the_lists() -> None:
+    table = Table()
+    sent = []
+    for number in range(290):
+        words = ("advisory", "low", "medium", "high", "critical")
+        table.page("B", f"r{number:03}", severity=words[number % 5])
+        sent += table.sent()
+        table.now += 100
+    table.now += 30_000
+    sent += table.sent()
+    assert [len(one) for one in sent] == [1, 1, 288]
+
+
 def test_what_is_acknowledged_leaves_the_list_before_it_goes() -> None:
     table = Table()
     table.page("B", *"abcd")
@@ -315,7 +349,7 @@ def test_whatever_happens_no_page_is_lost_and_none_waits_too_long(
 async def test_the_list_says_what_to_do_first_and_each_alarm_in_a_line(desk: Desk) -> None:
     mail = Provider()
     async with desk.sending({"mail": mail}, pace=BRISK):
-        await desk.say(page("B", severity="low", rule="other", channel="inc9.temperature"))
+        await desk.say(page("B", rule="other", channel="inc9.temperature"))
         await until(lambda: len(mail.took) == 1)
         await desk.say(page("B", severity="high", rule="third", channel="inc3.temperature"))
         await desk.say(page("B"))
