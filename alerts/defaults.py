@@ -37,12 +37,14 @@ def placed(
         KeyError: there is no set of that name.
     """
     found: list[Placed] = []
+    of_device: dict[str, list[ChannelSpec]] = {}
+    for spec in channels:
+        of_device.setdefault(spec.device, []).append(spec)
     for device, name in sets.items():
-        own = [spec for spec in channels if spec.device == device]
         fitting = [
             _on(one, spec)
             for one in _read(name)
-            for spec in own
+            for spec in of_device.get(device, ())
             if fnmatchcase(spec.id, one.rule.channel)
         ]
         there = {one.rule.id for one in fitting}
