@@ -101,22 +101,25 @@ class Emergency:
         way: Way | None = self._directory.first(transition.to)
         while way is not None:
             tried.add(way)
-            if await self._sent(caused, way):
+            other = self._directory.next_way(transition.rule, transition.to, tried)
+            # The last that is left may be a slow one.
+            bound_s = self._bound_s * (2 if other is None else 1)
+            if await self._sent(caused, way, within_s=bound_s):
                 self._handed[_key(caused)] = way
                 return
-            way = self._directory.next_way(transition.rule, transition.to, tried)
+            way = other
         self._missed.append(caused)
         self._on_trouble(
             f"NOBODY COULD BE REACHED about {transition.rule}, and the disk takes nothing"
         )
 
-    async def _sent(self, caused: Caused, way: Way) -> bool:
+    async def _sent(self, caused: Caused, way: Way, *, within_s: float) -> bool:
         notifier = self._notifiers.get(way.channel)
         if notifier is None:
             return False
         message = self._composer.compose(_as_claim(caused, way))
         try:
-            async with asyncio.timeout(self._bound_s):
+            async with asyncio.timeout(within_s):
                 await notifier.send(message)
         except (TemporaryError, PermanentError, TimeoutError) as error:
             self._on_trouble(f"page from memory to {way.person} by {way.channel}: {error}")

@@ -65,16 +65,20 @@ async def test_what_went_on_beside_is_not_tried_again_on_the_channel_that_hung(
     assert len(sms.asked) == 1
 
 
-async def test_when_all_channels_hang_the_last_of_them_is_tried_on(desk: Desk) -> None:
-    sms, mail = Provider("hang"), Provider("hang")
-    bounds = Bounds(idle_s=0.05, send_s=0.2)
-    async with desk.sending({"sms": sms, "mail": mail}, pace=HASTY, bounds=bounds):
-        await desk.say(page("A"))
-        await until(lambda: bool(mail.took))
-        await desk.rest()
-    # The mail to A is the last of their channels: it is tried there again.
-    assert [row[:2] for row in desk.states()] == [("A", "sms"), ("A", "mail")]
-    assert mail.took[0].may_repeat
+def test_when_all_channels_hang_the_last_of_them_is_tried_on() -> None:
+    table = Table()
+    table.page("A", "a")
+    (by_sms,) = table.claims()
+    table.now += 10_000
+    table.keep(slow={by_sms.attempt})
+    (by_mail,) = table.claims()
+    table.now += 10_000
+    assert table.keep(slow={by_mail.attempt}) == []
+    table.settle(by_sms, Event.TEMPORARY)
+    table.settle(by_mail, Event.TEMPORARY)
+    table.now += 1_000
+    (again,) = table.claims()
+    assert (again.way.channel, again.tries, again.may_repeat) == ("mail", 2, True)
 
 
 async def test_the_only_channel_of_a_person_is_tried_on_though_it_hangs(desk: Desk) -> None:
