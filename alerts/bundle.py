@@ -1,9 +1,10 @@
 """Many pages to one person within a short time go as one message that lists them: a summary.
 
-The first page to somebody who was quiet goes at once. Those that come while it is fresh wait for
-each other, each no longer than ``Pace.bundle_ms``, and go together; one that waited alone goes as
-the page that it is. Every page keeps its own row: what becomes of the summary (``dispatch``)
-becomes of the pages in it, and one that is acknowledged before it goes leaves it.
+The first page to somebody who was quiet goes at once, and so does a critical one where none of
+those that just went was. Others that come while it is fresh wait for each other, each no longer
+than ``Pace.bundle_ms``, and go together; one that waited alone goes as the page that it is. Every
+page keeps its own row: what becomes of the summary (``dispatch``) becomes of the pages in it, and
+one that is acknowledged before it goes leaves it.
 """
 
 import sqlite3
@@ -15,10 +16,13 @@ from typing import NamedTuple
 import msgspec
 
 from alerts.delivery import TABLE, Delivery, Event
-from alerts.enqueue import log
+from alerts.enqueue import log, urgency_of
 from alerts.notice import Notice
 from alerts.pace import Pace
+from alerts.rule import Severity
 from alerts.transition import Transition
+
+_BELOW_CRITICAL = urgency_of(Notice.PAGE, Severity.HIGH.word)
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +47,7 @@ class _Page(NamedTuple):
     held: int
     tries: int
     queued: int
+    urgency: int
 
     def is_fresh(self, now: int, pace: Pace) -> bool:
         """Whether it may wait."""
@@ -55,13 +60,13 @@ class _Page(NamedTuple):
 
 
 _DUE = """
-SELECT id, person, held, tries, queued FROM outbox
+SELECT id, person, held, tries, queued, urgency FROM outbox
 WHERE state = 'queued' AND notice = 'page' AND summary IS NULL AND channel = ?
   AND (due <= ? OR due > ?)
 ORDER BY person, urgency DESC, due, id
 """
 _WAITING = """
-SELECT id, person, held, tries, queued FROM outbox
+SELECT id, person, held, tries, queued, urgency FROM outbox
 WHERE state = 'queued' AND notice = 'page' AND summary IS NULL AND channel = ? AND person = ?
   AND held = 1 AND tries = 0 AND id NOT IN (SELECT value FROM json_each(?))
 """
@@ -91,11 +96,15 @@ def bundle(db: sqlite3.Connection, channel: str, *, now: int, pace: Pace) -> Non
     _drop_what_is_over(db, channel, now)
 
 
-def noted(db: sqlite3.Connection, person: str, *, now: int, pace: Pace) -> None:
-    """A page goes to ``person`` now: those that come after it wait for each other."""
-    if pace.bundle_ms:
-        until = now + pace.bundle_ms
-        db.execute("INSERT OR REPLACE INTO just_paged VALUES (?, ?)", (person, until))
+def noted(db: sqlite3.Connection, person: str, urgency: int, *, now: int, pace: Pace) -> None:
+    """A page goes to ``person`` now: those after it wait for each other, unless they are graver."""
+    if not pace.bundle_ms:
+        return
+    before = _just_paged(db, person, now=now, pace=pace)
+    gravest = urgency if before is None else max(urgency, before.urgency)
+    until = now + pace.bundle_ms
+    db.execute("INSERT OR REPLACE INTO just_paged VALUES (?, ?)", (person, until))
+    db.execute("INSERT OR REPLACE INTO just_paged_with VALUES (?, ?)", (person, gravest))
 
 
 def pages_of(db: sqlite3.Connection, summary: int, state: Delivery) -> tuple[Listed, ...]:
@@ -132,15 +141,19 @@ def _arrange(
         " AND person = ? AND channel = ?",
         (person, channel),
     ).fetchone()
-    until = _until(db, person, now=now, pace=pace)
+    before = _just_paged(db, person, now=now, pace=pace)
     fresh = [page for page in pages if page.is_fresh(now, pace)]
     if any(page.has_waited(now, pace) for page in pages):
         # When the first of them cannot wait any longer, all go.
         known = msgspec.json.encode([page.row for page in pages]).decode()
         pages = [*pages, *(_Page(*row) for row in db.execute(_WAITING, (channel, person, known)))]
-    elif waiting is None and until is not None:
-        _hold(db, fresh, until, pace)
-        pages = [page for page in pages if page not in fresh]
+    elif waiting is None and before is not None:
+        at_once = [page for page in fresh if page.urgency > max(before.urgency, _BELOW_CRITICAL)][
+            :1
+        ]
+        waits = [page for page in fresh if page not in at_once]
+        _hold(db, waits, before.until, pace)
+        pages = [page for page in pages if page not in waits]
     elif waiting is None and len(fresh) == len(pages):
         # The gravest goes at once: what follows may be news of one cause.
         _hold(db, fresh[1:], now + pace.bundle_ms, pace)
@@ -149,13 +162,24 @@ def _arrange(
         _put_together(db, waiting[0] if waiting else None, pages, now)
 
 
-def _until(db: sqlite3.Connection, person: str, *, now: int, pace: Pace) -> int | None:
-    """Until when pages to ``person`` wait; None when none went to them just now."""
-    found = db.execute("SELECT until FROM just_paged WHERE person = ?", (person,)).fetchone()
+class _JustPaged(NamedTuple):
+    """Until when pages to somebody wait (epoch ms), and how urgent those were that went."""
+
+    until: int
+    urgency: int
+
+
+def _just_paged(db: sqlite3.Connection, person: str, *, now: int, pace: Pace) -> _JustPaged | None:
+    """What went to ``person`` just now; None when nothing did."""
+    found = db.execute(
+        "SELECT j.until, coalesce(w.urgency, 0) FROM just_paged j"
+        " LEFT JOIN just_paged_with w ON w.person = j.person WHERE j.person = ?",
+        (person,),
+    ).fetchone()
     # A time further off was written before the clock was set back.
-    if found is None or not now < found[0] <= now + pace.bundle_ms:
+    if found is None or not now < found[0] <= now + pace.bundle_ms + pace.skew_ms:
         return None
-    return int(found[0])
+    return _JustPaged(*found)
 
 
 def _hold(db: sqlite3.Connection, pages: Sequence[_Page], until: int, pace: Pace) -> None:
@@ -191,7 +215,7 @@ def _drop_what_is_over(db: sqlite3.Connection, channel: str, now: int) -> None:
     for summary, attempt, left, page in rows:
         if left > 1 or (left == 1 and attempt):
             continue
-        why = "one page is left, which goes by itself" if left else "all in it are acknowledged"
+        why = "one page is left, which goes by itself" if left else "nothing in it is left to tell"
         db.execute("UPDATE outbox SET summary = NULL, held = 1 WHERE id = ? AND ?", (page, left))
         event = Event.REPLACED if left else Event.ACKED
         became = TABLE[Delivery.QUEUED, event].to

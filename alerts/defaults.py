@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -21,27 +22,48 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(name.removesuffix(".toml") for name in found))
 
 
-def placed(sets: Mapping[str, str], channels: Sequence[ChannelSpec]) -> tuple[Placed, ...]:
+def placed(
+    sets: Mapping[str, str],
+    channels: Sequence[ChannelSpec],
+    behind: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Placed, ...]:
     """The default rules of devices, each for one channel that the device has.
 
     ``sets`` says which set a device follows, by its id. A rule for a channel that the device has
-    not is left out; one that such a rule would keep quiet pages without it.
+    not is left out; one that such a rule would keep quiet pages without it. ``behind`` says by
+    which device another is reached: while that one is silent, it explains the other's silence.
 
     Raises:
         KeyError: there is no set of that name.
     """
     found: list[Placed] = []
+    of_device: dict[str, list[ChannelSpec]] = {}
+    for spec in channels:
+        of_device.setdefault(spec.device, []).append(spec)
     for device, name in sets.items():
-        own = [spec for spec in channels if spec.device == device]
         fitting = [
             _on(one, spec)
             for one in _read(name)
-            for spec in own
+            for spec in of_device.get(device, ())
             if fnmatchcase(spec.id, one.rule.channel)
         ]
         there = {one.rule.id for one in fitting}
         found += [_alone(one, there) for one in fitting]
-    return tuple(found)
+    known = {one.rule.id for one in found}
+    causes = {
+        _silence(device): _silence(by) for device, by in behind.items() if _silence(by) in known
+    }
+    return tuple(
+        replace(one, rule=replace(one.rule, inhibited_by=causes[one.rule.id]))
+        if one.rule.id in causes
+        else one
+        for one in found
+    )
+
+
+def _silence(device: str) -> str:
+    """The rule of each set that tells that a device says nothing at all."""
+    return f"{device}-silent"
 
 
 def _on(one: Placed, spec: ChannelSpec) -> Placed:

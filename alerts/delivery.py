@@ -24,7 +24,8 @@ class Event(StrEnum):
 
     ``replaced``: a newer page of the same alarm to the same person stands in the outbox.
     ``outlived``: a notice that pages nobody is past its use. ``bundled``: a summary carries the
-    page; from here on what happens to the one happens to the other.
+    page; from here on what happens to the one happens to the other. ``no answer yet``: the attempt
+    is under way for longer than somebody can wait who has another channel.
     """
 
     CLAIM = "claim"
@@ -39,6 +40,7 @@ class Event(StrEnum):
     REPLACED = "replaced"
     OUTLIVED = "outlived"
     BUNDLED = "bundled"
+    SLOW = "no answer yet"
 
 
 class Act(StrEnum):
@@ -80,6 +82,7 @@ _CHANGES: Mapping[Delivery, Mapping[Event, Step]] = {
         Event.LEASE_OVER: Step(Delivery.UNKNOWN),
         Event.ACKED: Step(Delivery.CLAIMED, Act.NOTE),
         Event.QUOTA: Step(Delivery.FAILED, Act.NEXT_WAY),
+        Event.SLOW: Step(Delivery.CLAIMED, Act.NEXT_CHANNEL),
     },
     # The second half of "lease over": nobody knows whether it was sent, so it is sent again.
     Delivery.UNKNOWN: {

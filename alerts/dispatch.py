@@ -17,8 +17,8 @@ from alerts.covered import Covered, covered
 from alerts.delivery import Act, Delivery, Event, Step, advance, back_off_ms
 from alerts.directory import Directory, Way
 from alerts.enqueue import Origin, log, told_in_a_list
-from alerts.follow import fail_channel, go_on, in_short
-from alerts.notice import ASKING, LISTS, Notice
+from alerts.follow import fail_channel, go_on, in_short, tried
+from alerts.notice import ASKING, LISTS, URGENT, Notice
 from alerts.pace import Pace
 from alerts.transition import Transition, What
 
@@ -83,18 +83,20 @@ class _Row(NamedTuple):
     why: str
     history: int
     body: str
+    urgency: int
 
 
 _HANDED = frozenset({Event.ACCEPT, Event.RECEIPT})
 _CLAIMABLE = """
 SELECT o.id, o.notice, o.rule, o.occurrence, o.severity, o.person, o.channel, o.tries,
-       o.may_repeat, o.arrived, o.why, o.history, h.body
+       o.may_repeat, o.arrived, o.why, o.history, h.body, o.urgency
 FROM outbox o JOIN history h ON h.n = o.history
 WHERE o.state = 'queued' AND o.channel = ? AND o.summary IS NULL AND (o.due <= ? OR o.due > ?)
   AND o.person NOT IN (SELECT value FROM json_each(?))
   AND (o.notice = 'summary' OR NOT EXISTS (
     SELECT 1 FROM outbox b WHERE b.rule = o.rule AND b.occurrence = o.occurrence
-    AND b.person = o.person AND b.id < o.id AND b.state = 'claimed'))
+    AND b.person = o.person AND b.id < o.id AND b.state = 'claimed'
+    AND NOT (b.root = o.root AND b.followed = 1)))
 ORDER BY o.urgency DESC, o.due, o.id LIMIT ?
 """
 
@@ -158,7 +160,7 @@ def _take(db: sqlite3.Connection, row: _Row, *, now: int, pace: Pace) -> Claim:
         )
         log(db, claimed, Event.CLAIM, Delivery.QUEUED, step.to, now=now, attempt=taken.attempt)
     if taken.notice in ASKING:
-        noted(db, row.person, now=now, pace=pace)
+        noted(db, row.person, row.urgency, now=now, pace=pace)
     return taken
 
 
@@ -225,14 +227,23 @@ def _settle_one(
     pace: Pace,
 ) -> list[str]:
     """An attempt whose lease ran out has lost its row: it is noted and changes nothing."""
-    row = db.execute("SELECT state, attempt, over FROM outbox WHERE id = ?", (done.row,)).fetchone()
-    state, attempt, over = Delivery(row[0]), row[1], row[2]
+    row = db.execute(
+        "SELECT state, attempt, over, followed FROM outbox WHERE id = ?", (done.row,)
+    ).fetchone()
+    state, attempt, over, followed = Delivery(row[0]), row[1], row[2], row[3]
     if attempt != done.attempt or state is not Delivery.CLAIMED:
         log(db, done.row, verdict.event, state, state, now=now, attempt=done.attempt, note="late")
         return []
     step = advance(state, verdict.event, tries=done.tries, max_tries=pace.max_tries)
     if step.to is Delivery.QUEUED and over:
         step = Step(Delivery.CANCELLED)
+    elif followed and step.act in {Act.BACK_OFF, Act.NEXT_WAY}:
+        # It went on while this attempt had no answer: the message is with the row that follows.
+        step = Step(Delivery.FAILED)
+    elif step.act is Act.BACK_OFF and _is_tried_for_too_long(
+        db, done, verdict, directory, now=now, pace=pace
+    ):
+        step = advance(state, Event.PERMANENT)
     _write(db, done, verdict, step, now=now, pace=pace)
     if verdict.event in _HANDED and done.covers:
         _told_of_all(db, done, now)
@@ -244,10 +255,36 @@ def _settle_one(
     return lines
 
 
+def _is_tried_for_too_long(
+    db: sqlite3.Connection,
+    done: Claim,
+    verdict: Verdict,
+    directory: Directory,
+    *,
+    now: int,
+    pace: Pace,
+) -> bool:
+    """Whether a page should rather go on the person's next channel than be tried here again."""
+    if done.notice not in URGENT:
+        return False
+    root, began = db.execute(
+        "SELECT root, (SELECT min(at) FROM delivery_log l WHERE l.row = o.id AND l.event = ?)"
+        " FROM outbox o WHERE id = ?",
+        (Event.CLAIM.value, done.row),
+    ).fetchone()
+    if now + _wait_ms(done, verdict, pace) <= began + pace.channel_ms:
+        return False
+    return directory.next_channel(done.way.person, tried(db, root)) is not None
+
+
+def _wait_ms(done: Claim, verdict: Verdict, pace: Pace) -> int:
+    return min(verdict.retry_after_ms or back_off_ms(done.tries), pace.longest_ms)
+
+
 def _write(
     db: sqlite3.Connection, done: Claim, verdict: Verdict, step: Step, *, now: int, pace: Pace
 ) -> None:
-    wait = min(verdict.retry_after_ms or back_off_ms(done.tries), pace.longest_ms)
+    wait = _wait_ms(done, verdict, pace)
     db.execute(
         "UPDATE outbox SET state = ?, handed = coalesce(?, handed), provider_id = ?, error = ?,"
         " subject = ?, may_repeat = max(may_repeat, ?), due = ? WHERE id = ?",

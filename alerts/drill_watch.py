@@ -8,7 +8,7 @@ from datetime import time, tzinfo
 from alerts.drills import Drills, Wanted, drilled, overdue_text, standings, wanted
 from alerts.policy import Person
 from alerts.rota.duty import tell, told_since
-from alerts.rota.outlook import is_daytime
+from alerts.rota.outlook import by_day, is_daytime
 from alerts.rota.wall import instant, local
 from alerts.schema import StoreError
 from alerts.store import AlarmStore
@@ -57,6 +57,8 @@ class DrillWatch:
         self._ordered: dict[str, None] = {}
         self._told = 0
         self._failing = False
+        self.unproven: int | None = None
+        """On how many channels people have not proven to be reached; None before it looked."""
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -81,7 +83,10 @@ class DrillWatch:
         for one in wanted(found, self._wants, self._zone, now=now):
             await self._send(one, now)
         midnight = instant(local(now, self._zone).date(), time(0), self._zone)
-        if not is_daytime(now, self._zone) or self._told == midnight:
+        daytime = is_daytime(now, self._zone)
+        count = sum(one.is_open for one in found)
+        self.unproven = by_day(count, self.unproven, daytime=daytime)
+        if not daytime or self._told == midnight:
             return
         text = overdue_text(found, self._zone)
         if text and not await self._store.write(lambda db: told_since(db, BY, midnight)):

@@ -64,11 +64,16 @@ class Word(StrEnum):
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """One person on one channel: the newest drill, and the newest that was answered."""
+    """One person on one channel: the newest drill, and the newest that was answered.
+
+    ``is_open`` says that something is to be mended; a drill that waits for its answer is no proof
+    yet, and leaves that as it was.
+    """
 
     person: str
     channel: str
     word: Word
+    is_open: bool
     newest: Drilled | None = None
     answered: Drilled | None = None
 
@@ -110,10 +115,12 @@ def _standing(
     answered = [one for one in own if one.answered is not None]
     newest = own[-1] if own else None
     good = answered[-1] if answered else None
+    ended = [one for one in own if _word(one, good, wants, now) is not Word.WAITING]
     return Standing(
         person=person,
         channel=channel,
         word=_word(newest, good, wants, now),
+        is_open=_word(ended[-1] if ended else None, good, wants, now) is not Word.ANSWERED,
         newest=newest,
         answered=good,
     )

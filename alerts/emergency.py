@@ -20,7 +20,7 @@ from alerts.transition import What
 log = logging.getLogger(__name__)
 
 _Key = tuple[int, bytes]
-_BOUND_S = 20.0
+_BOUND_S = 10.0
 _MAX_WAITING = 1_000
 
 
@@ -38,12 +38,14 @@ class Emergency:
         directory: Directory,
         *,
         again_s: float = 30.0,
+        bound_s: float = _BOUND_S,
         on_trouble: Callable[[str], None] = log.warning,
     ) -> None:
         self._notifiers = notifiers
         self._composer = composer
         self._directory = directory
         self._again_s = again_s
+        self._bound_s = bound_s
         self._on_trouble = on_trouble
         self._waiting: deque[Caused] = deque(maxlen=_MAX_WAITING)
         self._missed: deque[Caused] = deque(maxlen=_MAX_WAITING)
@@ -74,7 +76,7 @@ class Emergency:
             self._handed.pop(key, None)
 
     async def run(self) -> None:
-        """Send what is given until cancelled, one after the other."""
+        """Send what is given until cancelled, to each person one after the other."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._again_s if self._missed else None):
@@ -83,7 +85,15 @@ class Emergency:
             self._waiting.extend(self._missed)
             self._missed.clear()
             while self._waiting:
-                await self._page(self._waiting.popleft())
+                async with asyncio.TaskGroup() as tasks:
+                    for person in dict.fromkeys(one.transition.to for one in self._waiting):
+                        name = f"pages from memory to {person}"
+                        tasks.create_task(self._pages_to(person), name=name)
+
+    async def _pages_to(self, person: str) -> None:
+        while own := next((one for one in self._waiting if one.transition.to == person), None):
+            self._waiting.remove(own)
+            await self._page(own)
 
     async def _page(self, caused: Caused) -> None:
         transition = caused.transition
@@ -91,22 +101,25 @@ class Emergency:
         way: Way | None = self._directory.first(transition.to)
         while way is not None:
             tried.add(way)
-            if await self._sent(caused, way):
+            other = self._directory.next_way(transition.rule, transition.to, tried)
+            # The last that is left may be a slow one.
+            bound_s = self._bound_s * (2 if other is None else 1)
+            if await self._sent(caused, way, within_s=bound_s):
                 self._handed[_key(caused)] = way
                 return
-            way = self._directory.next_way(transition.rule, transition.to, tried)
+            way = other
         self._missed.append(caused)
         self._on_trouble(
             f"NOBODY COULD BE REACHED about {transition.rule}, and the disk takes nothing"
         )
 
-    async def _sent(self, caused: Caused, way: Way) -> bool:
+    async def _sent(self, caused: Caused, way: Way, *, within_s: float) -> bool:
         notifier = self._notifiers.get(way.channel)
         if notifier is None:
             return False
         message = self._composer.compose(_as_claim(caused, way))
         try:
-            async with asyncio.timeout(_BOUND_S):
+            async with asyncio.timeout(within_s):
                 await notifier.send(message)
         except (TemporaryError, PermanentError, TimeoutError) as error:
             self._on_trouble(f"page from memory to {way.person} by {way.channel}: {error}")

@@ -179,12 +179,16 @@ def _into_one(db: sqlite3.Connection, origin: Origin, way: Way, now: int) -> Non
         log(db, row, Event.REPLACED, Delivery.QUEUED, cell.to, now=now, note=why)
 
 
+def urgency_of(notice: Notice, severity: str) -> int:
+    """What goes first: pages before all else, and the gravest before others."""
+    rank = int(Severity[severity.upper()]) if severity else 0
+    return rank + (10 if notice in {Notice.PAGE, Notice.HANDOVER} else 0)
+
+
 def insert(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, *, now: int) -> int:
     """A new row, the first of its line, due now; its id."""
     transition = origin.transition
     severity = transition.severity
-    rank = int(Severity[severity.upper()]) if severity else 0
-    urgency = rank + (10 if notice in {Notice.PAGE, Notice.HANDOVER} else 0)
     found = db.execute(
         "INSERT INTO outbox (root, history, notice, rule, occurrence, severity, urgency, person,"
         " channel, arrived, queued, due) VALUES (0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
@@ -193,7 +197,7 @@ def insert(db: sqlite3.Connection, origin: Origin, notice: Notice, way: Way, *, 
             notice.value,
             *_about(origin, notice),
             severity,
-            urgency,
+            urgency_of(notice, severity),
             *way,
             origin.arrived,
             now,

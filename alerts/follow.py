@@ -45,7 +45,13 @@ def in_short(lines: Sequence[str]) -> list[str]:
 
 
 def go_on(
-    db: sqlite3.Connection, row: int, directory: Directory, *, why: str, now: int, pace: Pace
+    db: sqlite3.Connection,
+    row: int,
+    directory: Directory,
+    *,
+    why: str,
+    now: int,
+    pace: Pace,
 ) -> str:
     """Queue the message of a failed row on the next way at once; the line that says so."""
     root, rule, person, channel, notice, over, history, severity, arrived = db.execute(
@@ -92,16 +98,29 @@ def tried(db: sqlite3.Connection, root: int) -> set[Way]:
     return {Way(*way) for way in rows}
 
 
-def follow(db: sqlite3.Connection, row: int, way: Way, *, due: int, now: int, why: str) -> int:
-    """A row with the message of ``row`` on another way; a later one begins a new round."""
+def follow(
+    db: sqlite3.Connection,
+    row: int,
+    way: Way,
+    *,
+    due: int,
+    now: int,
+    why: str,
+    may_repeat: bool = False,
+) -> int:
+    """A row with the message of ``row`` on another way; a later one begins a new round.
+
+    It ``may_repeat`` too when the person may have got the message on any way before.
+    """
     new = db.execute(
         "INSERT INTO outbox (root, history, notice, rule, occurrence, severity, urgency, person,"
-        " channel, arrived, queued, due, held, why, stand_in)"
+        " channel, arrived, queued, due, held, why, may_repeat, stand_in)"
         " SELECT CASE WHEN ? THEN 0 ELSE root END, history, notice, rule, occurrence, severity,"
-        " urgency, ?, ?, arrived, ?, ?, 2, ?,"
+        " urgency, ?, ?, arrived, ?, ?, 2, ?, max(?, coalesce((SELECT max(m.may_repeat)"
+        " FROM outbox m WHERE m.root = o.root AND m.person = ?), 0)),"
         " ? != (SELECT person FROM outbox r WHERE r.id = o.root)"
         " FROM outbox o WHERE id = ? RETURNING id",
-        (due > now, *way, now, due, why, way.person, row),
+        (due > now, *way, now, due, why, may_repeat, way.person, way.person, row),
     ).fetchone()[0]
     db.execute("UPDATE outbox SET root = id WHERE id = ? AND root = 0", (new,))
     db.execute("UPDATE outbox SET followed = 1 WHERE id = ?", (row,))

@@ -32,6 +32,9 @@ CLOSING = frozenset({Notice.ALL_CLEAR, Notice.CLOSED})
 LISTS = frozenset({Notice.HANDOVER, Notice.DIGEST})
 """One message for several alarms; with it the person was paged for those that are open."""
 
+URGENT = LISTS | {Notice.PAGE}
+"""What goes by the person's next channel when one does not take it, or gives no receipt."""
+
 ALONE = LISTS | {Notice.DRILL, Notice.SYSTEM}
 """What does not need an earlier page."""
 

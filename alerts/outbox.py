@@ -6,10 +6,11 @@ import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
+from alerts.attempts import Sightings
 from alerts.delivery import Event
 from alerts.directory import Directory
 from alerts.dispatch import Claim, Free, Verdict, channels_waiting, claim, settle
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class _UnderWay(NamedTuple):
+    """An attempt, and when it began by the loop's clock."""
+
+    claim: Claim
+    since_s: float
+
+
 def wall_ms() -> int:
     """Epoch milliseconds, UTC."""
     return time.time_ns() // 1_000_000
@@ -42,7 +50,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     """How much is under way at once, and how long one hand-over may take, in seconds.
 
     ``per_person`` keeps one person's slow receiver from taking all slots of a channel.
-    ``send_s`` stays below the lease, so that a lease runs out only when the sender died.
+    ``send_s`` stays below the lease, so that a lease runs out only when the sender died, and above
+    ``Pace.answer_ms``: an answer that comes late is heard, while the next channel is tried.
     """
 
     per_channel: int = 16
@@ -82,7 +91,8 @@ class Outbox:
         self._at_point = at_point
         self._failing = False
         self._woken = asyncio.Event()
-        self._under_way: dict[str, Claim] = {}
+        self._under_way: dict[str, _UnderWay] = {}
+        self._seen = Sightings(lambda: time.monotonic_ns() // 1_000_000)
         self._lags: deque[int] = deque(maxlen=10_000)
         self.turned_s: float | None = None
         """When it last looked for something to send, in monotonic seconds."""
@@ -147,6 +157,7 @@ class Outbox:
         wait = self._bounds.idle_s
         if due is not None and due > self._now():
             wait = min(wait, (due - self._now()) / 1000)
+        wait = min([wait, *(left_s for _, left_s in self._patience() if left_s > 0)])
         try:
             async with asyncio.timeout(wait):
                 await self._woken.wait()
@@ -154,12 +165,25 @@ class Outbox:
             pass
 
     async def _upkeep(self) -> None:
-        now, mine = self._now(), set(self._under_way)
+        now, mine, slow = self._now(), set(self._under_way), self._slow()
         await self._say(
             await self._persist(
-                lambda db: upkeep(db, mine, self._directory, now=now, pace=self._pace)
+                lambda db: upkeep(
+                    db, mine, self._directory, seen=self._seen, now=now, pace=self._pace, slow=slow
+                )
             )
         )
+
+    def _slow(self) -> set[str]:
+        return {attempt for attempt, left_s in self._patience() if left_s <= 0}
+
+    def _patience(self) -> list[tuple[str, float]]:
+        """Each attempt under way, and for how long it may still be without an answer."""
+        now_s, bound_s = asyncio.get_running_loop().time(), self._pace.answer_ms / 1000
+        return [
+            (attempt, round(one.since_s + bound_s - now_s, 3))
+            for attempt, one in self._under_way.items()
+        ]
 
     async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
         """Start what there is room for; whether there was anything."""
@@ -175,14 +199,16 @@ class Outbox:
         if claims:
             self._at_point("after-claim")
         for taken in claims:
-            self._under_way[taken.attempt] = taken
+            self._under_way[taken.attempt] = _UnderWay(taken, asyncio.get_running_loop().time())
             name = f"send {taken.way.channel} to {taken.way.person}"
             tasks.create_task(self._send(taken), name=name)
         return bool(claims)
 
     def _free(self, channel: str) -> Free:
         under_way = Counter(
-            taken.way.person for taken in self._under_way.values() if taken.way.channel == channel
+            one.claim.way.person
+            for one in self._under_way.values()
+            if one.claim.way.channel == channel
         )
         return Free(
             slots=self._bounds.per_channel - under_way.total(),

@@ -24,6 +24,12 @@ Row = tuple[int, int, str]
 """Of the history: number, sequence number of the entry behind it, spelling."""
 
 
+def digest_in(parts: Mapping[str, bytes], first: Rulebook) -> str:
+    """The digest of the rulebook among stored ``parts``; that of ``first`` where there is none."""
+    stored = parts.get(RULEBOOK)
+    return first.digest if stored is None else sha256(stored).hexdigest()
+
+
 class Replay:
     """An engine that changes its rulebook where the journal says that a run with another began.
 
@@ -54,8 +60,7 @@ class Replay:
         book = rulebook_in(self._stored) or first
         if book is not None:
             self._engine = Engine(book, self._stored)
-            stored = self._stored.get(RULEBOOK)
-            self.digest = book.digest if stored is None else sha256(stored).hexdigest()
+            self.digest = digest_in(self._stored, book)
 
     def advance(self, seq: int, entry: Entry) -> tuple[Transition, ...]:
         """Take the journal's entry ``seq``; what happened because of it, in order.

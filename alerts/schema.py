@@ -104,6 +104,10 @@ UPDATE schema_version SET version = 2;
 }
 """From each version to the next; an upgrade is one transaction, and the history stays as it is."""
 
+_ADDED = """
+CREATE TABLE IF NOT EXISTS just_paged_with (person TEXT PRIMARY KEY, urgency INTEGER NOT NULL)
+WITHOUT ROWID;
+"""
 APPEND_ONLY = ("history", "delivery_log", "answer", "trouble")
 _REFUSAL = """
 CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}
@@ -170,8 +174,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
         _check_version(db, path)
         _upgrade(db)
     # Added since: a store that has not got them loses nothing, and an older version ignores them.
-    for statement in filter(str.strip, held.TABLES.split(";")):
-        db.execute(statement)
+    _run(db, held.TABLES + _ADDED)
     db.execute("COMMIT")
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Collection
 
 from alerts import held
+from alerts.attempts import Sightings, give_up_the_dead, go_beside, is_past
 from alerts.bundle import pages_of
 from alerts.delivery import Act, Delivery, Event, advance
 from alerts.directory import Directory
@@ -84,56 +85,39 @@ def upkeep(
     mine: Collection[str],
     directory: Directory,
     *,
+    seen: Sightings,
     now: int,
     pace: Pace,
+    slow: Collection[str] = (),
 ) -> list[str]:
     """What time alone does to rows; lines that somebody must see.
 
     ``mine`` are the attempts that are under way in this process: they answer for themselves,
-    whatever the clock does.
+    whatever the clock does. ``slow`` are those among them that get no answer; ``seen`` is what
+    this process remembers of the others.
     """
-    lines = _leases(db, mine, now=now, pace=pace)
-    _receipts(db, directory, now=now, pace=pace)
+    lines = give_up_the_dead(db, mine, seen, now=now, pace=pace)
+    lines += in_short(go_beside(db, slow, directory, now=now))
+    _receipts(db, directory, seen, now=now, pace=pace)
     _outlived(db, now=now, pace=pace)
     _digests(db, directory, now=now)
     return lines
 
 
-def _leases(db: sqlite3.Connection, mine: Collection[str], *, now: int, pace: Pace) -> list[str]:
+def _receipts(
+    db: sqlite3.Connection, directory: Directory, seen: Sightings, *, now: int, pace: Pace
+) -> None:
     rows = db.execute(
-        "SELECT id, attempt, person, rule, over, summary FROM outbox WHERE state = 'claimed'"
-        " AND (due <= ? OR due > ?) ORDER BY id",
-        (now, now + pace.longest_ms),
-    ).fetchall()
-    lines = []
-    for row, attempt, person, rule, over, summary in rows:
-        if attempt in mine:
-            continue
-        lost = advance(Delivery.CLAIMED, Event.LEASE_OVER).to
-        log(db, row, Event.LEASE_OVER, Delivery.CLAIMED, lost, now=now, attempt=attempt)
-        event = Event.ACKED if over else Event.LEASE_OVER
-        became = advance(lost, event).to
-        log(db, row, event, lost, became, now=now, note=over or "may be repeated")
-        db.execute(
-            "UPDATE outbox SET state = ?, due = ?, may_repeat = 1 WHERE id = ?", (became, now, row)
-        )
-        if not over and summary is None:
-            about = rule or "several alarms"
-            lines.append(
-                f"a message to {person} about {about} was under way when the sender died; "
-                "it is sent again, marked as a possible repeat"
-            )
-    return lines
-
-
-def _receipts(db: sqlite3.Connection, directory: Directory, *, now: int, pace: Pace) -> None:
-    rows = db.execute(
-        "SELECT id, root, person FROM outbox WHERE state = 'accepted'"
+        "SELECT id, root, person, handed + ? FROM outbox WHERE state = 'accepted'"
         " AND notice IN ('page', 'handover', 'digest')"
-        " AND followed = 0 AND over = '' AND (handed <= ? OR handed > ?) ORDER BY id",
-        (now - pace.receipt_ms, now + pace.longest_ms),
+        " AND followed = 0 AND over = '' ORDER BY id",
+        (pace.receipt_ms,),
     ).fetchall()
-    for row, root, person in rows:
+    for_ms = seen.look("receipt", {str(row[0]) for row in rows})
+    for row, root, person, due in rows:
+        seen_ms = for_ms[str(row)]
+        if not is_past(due, now=now, pace=pace, seen_ms=seen_ms, within_ms=pace.receipt_ms):
+            continue
         step = advance(Delivery.ACCEPTED, Event.NO_RECEIPT)
         way = directory.next_channel(person, tried(db, root))
         log(db, row, Event.NO_RECEIPT, Delivery.ACCEPTED, step.to, now=now)

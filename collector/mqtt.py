@@ -91,6 +91,7 @@ class MqttCollector:
             repeats=counts.repeats,
             poison=counts.poison,
             absent=counts.absent,
+            misdated=counts.misdated,
             unacknowledged=ingest.unacknowledged if ingest else 0,
             waiting_for_journal=ingest.is_stalled if ingest else False,
             refused_topics=tuple(sorted(self._refused)),

@@ -62,6 +62,7 @@ class Counts:
     repeats: int = 0
     poison: int = 0
     absent: int = 0
+    misdated: int = 0
 
 
 class _Arrival:
@@ -180,6 +181,7 @@ class Ingest:
             return partial(self._put_aside, arrival, str(error))
         self._counts.repeats += arrival.intake.scan.repeat
         fault = arrival.intake.stamp_fault
+        self._counts.misdated += bool(fault)
         self._complain(message.topic, f"is given the time of its arrival: {fault}" if fault else "")
         return partial(self._append, arrival)
 

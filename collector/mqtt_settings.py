@@ -58,7 +58,8 @@ class MqttStats(msgspec.Struct, frozen=True, kw_only=True):
     """What has been seen since the start.
 
     ``unacknowledged`` messages are taken in and not yet stored. ``repeats`` are messages that
-    may have been stored before and carry nothing to tell. ``last_message_ms`` is, for each
+    may have been stored before and carry nothing to tell. Of ``misdated`` ones the device's own
+    stamp was rejected: missing, before 2000, or far ahead. ``last_message_ms`` is, for each
     device heard, the epoch millisecond at which its last message came.
     """
 
@@ -76,3 +77,4 @@ class MqttStats(msgspec.Struct, frozen=True, kw_only=True):
     waiting_for_journal: bool
     refused_topics: tuple[str, ...]
     last_message_ms: dict[str, int]
+    misdated: int = 0

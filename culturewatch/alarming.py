@@ -17,7 +17,7 @@ from alerts.notify.notifier import Receipts
 from alerts.outbox import Outbox, wall_ms
 from alerts.pace import Pace
 from alerts.page import Composer
-from alerts.replay import Replay
+from alerts.replay import Replay, digest_in
 from alerts.rota.duty import Duty
 from alerts.rota.feeds import Feeds
 from alerts.rule import Rule
@@ -152,7 +152,8 @@ async def alarming(
             ways,
             composer,
             directory,
-            pace=Pace(bundle_ms=int(site.file.site.bundle)),
+            # The folder is locked: nobody else sends from this store.
+            pace=Pace(bundle_ms=int(site.file.site.bundle), skew_ms=0),
             on_trouble=troubles.hear,
         )
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
@@ -224,9 +225,9 @@ async def _judged_by_the_rules_of_then(
     saved = await store.load()
     runs = [run.configuration for run in await _runs(journal, saved.cursor)]
     first = rulebook_of(runs[0]) if runs else book
-    replay = Replay(rulebook_of, saved.parts, first=first)
-    if {replay.digest, *runs} == {book.digest}:
+    if {digest_in(saved.parts, first), *runs} == {book.digest}:
         return saved
+    replay = Replay(rulebook_of, saved.parts, first=first)
     directory = Directory(
         site.file.person,
         site.file.policy,

@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from console import words
-from culturewatch import cli_evidence
+from culturewatch import cli_evidence, itself
+from culturewatch.ack_all import Scope, meant
 from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
@@ -17,6 +18,7 @@ from devices import duration
 
 if TYPE_CHECKING:
     from alerts.engine.view import AlarmView
+    from alerts.store import Answer
 
 alarm_commands = typer.Typer(
     no_args_is_help=True, help="List, acknowledge, shelve and take out of service."
@@ -110,9 +112,59 @@ def history(
 
 
 @alarm_commands.command()
-def ack(rule: RuleId, *, note: Note = "", by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
+def ack(
+    rule: Annotated[str, typer.Argument(metavar="[RULE]", help="the id of a rule")] = "",
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="all that wait for somebody now, of the whole site")
+    ] = False,
+    device: Annotated[list[str], typer.Option(help="with --all: only of this one")] = [],  # noqa: B006 # of typer
+    severity: Annotated[list[str], typer.Option(help="with --all: only of this one")] = [],  # noqa: B006 # of typer
+    note: Note = "",
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
     """Take an alarm: its escalation stops. Acknowledged is not fixed."""
-    _order(site, "ack", rule, by, note=note)
+    if bool(rule) == everything or (rule and (device or severity)):
+        with told():
+            raise SiteError(
+                ["name one RULE, or say --all, with --device and --severity if need be"]
+            )
+    if everything:
+        _acknowledge_all(site, Scope(devices=tuple(device), severities=tuple(severity)), by, note)
+    else:
+        _order(site, "ack", rule, by, note=note)
+
+
+def _acknowledge_all(path: Path, scope: Scope, by: str, note: str) -> None:
+    from alerts.rule import Severity  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.order import order_each  # noqa: PLC0415
+    from storage.inbox import InboxError  # noqa: PLC0415
+
+    loaded, alarms = _alarms(path)
+    with told():
+        known = {"--device": {itself.DEVICE, *(device.id for device in loaded.devices)}}
+        known |= {"--severity": {one.word for one in Severity}}
+        for option, given in (("--device", scope.devices), ("--severity", scope.severities)):
+            for strange in set(given) - known[option]:
+                names = ", ".join(sorted(known[option]))
+                raise SiteError([f"{option} {strange}: there is none of that name; known: {names}"])
+    who = _acting(loaded, "ack", f"all alarms {scope}", by)
+    with told(InboxError):
+        each = {rule: seen | {"note": note} for rule, seen in meant(alarms, scope).items()}
+        answers = order_each(loaded, "ack", each, by=who)
+    for rule, answer in answers.items():
+        _say(f"{rule}: {_outcome(answer)}")
+    taken = sum(answer is not None and answer.accepted for answer in answers.values())
+    _say(f"{taken} of {len(answers)} alarms {scope} acknowledged")
+    if taken < len(answers):
+        raise SystemExit(FAILED)
+
+
+def _outcome(answer: "Answer | None") -> str:
+    if answer is None:
+        return "kept, but no core has answered; it is done when one runs"
+    return (answer.why or "done") if answer.accepted else f"refused: {answer.why}"
 
 
 @alarm_commands.command()

@@ -210,6 +210,8 @@ class Core:
             lost=self._collecting.refused,
             page_wait_ms=await self._alarms.oldest_page_ms(),
             clock_unsure=self._collecting.clock.is_unsure,
+            drills_unproven=0 if self._alarms.drills is None else self._alarms.drills.unproven,
+            rota_faults=self._alarms.duty.faults,
         )
 
     async def _say_how_it_is(self) -> None:

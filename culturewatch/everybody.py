@@ -12,7 +12,8 @@ from alerts.notify.notifier import Message, Notifier, PermanentError, TemporaryE
 log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_S = 600.0
-_BOUND_S = 20.0
+ANSWER_S = 10.0
+"""How long a way may take where there is another; the last of them may take twice as long."""
 
 
 class Owed(NamedTuple):
@@ -36,10 +37,12 @@ class Everybody:
         notifiers: Mapping[str, Notifier],
         directory: Directory,
         *,
+        answer_s: float = ANSWER_S,
         on_trouble: Callable[[str], None] = log.warning,
     ) -> None:
         self._notifiers = notifiers
         self._directory = directory
+        self._answer_s = answer_s
         self._on_trouble = on_trouble
 
     @property
@@ -69,16 +72,17 @@ class Everybody:
         tried: set[Way] = set()
         while (way := self._directory.next_channel(person, tried)) is not None:
             tried.add(way)
-            if await self._sent(way, owed):
+            last = self._directory.next_channel(person, tried) is None
+            if await self._sent(way, owed, within_s=self._answer_s * (2 if last else 1)):
                 return True
         return False
 
-    async def _sent(self, way: Way, owed: Owed) -> bool:
+    async def _sent(self, way: Way, owed: Owed, *, within_s: float) -> bool:
         notifier = self._notifiers.get(way.channel)
         if notifier is None:
             return False
         try:
-            async with asyncio.timeout(_BOUND_S):
+            async with asyncio.timeout(within_s):
                 await notifier.send(owed.message_of(way))
         except (TemporaryError, PermanentError, TimeoutError) as error:
             self._on_trouble(f"{owed.about}: {way.person} by {way.channel}: {error}")

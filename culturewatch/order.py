@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 
 from alerts.reader import AlarmReader
 from alerts.schema import StoreError
@@ -26,28 +27,42 @@ def order(
     Raises:
         storage.inbox.InboxError: it could not be kept.
     """
-    command = Command(
-        id=f"cli-{uuid.uuid4()}",
-        at=time.time_ns() // 1_000_000,
-        by=by,
-        verb=verb,
-        target=target,
-        via="cli",
-        arguments={name: text for name, text in arguments.items() if text},
-    )
+    return order_each(site, verb, {target: arguments}, by=by, wait=wait)[target]
+
+
+def order_each(
+    site: Site, verb: str, targets: Mapping[str, dict[str, str]], *, by: str, wait: bool = True
+) -> dict[str, Answer | None]:
+    """As ``order``, for each of ``targets`` with its arguments: as many acts, kept one by one."""
+    at = time.time_ns() // 1_000_000
+    commands = {
+        target: Command(
+            id=f"cli-{uuid.uuid4()}",
+            at=at,
+            by=by,
+            verb=verb,
+            target=target,
+            via="cli",
+            arguments={name: text for name, text in arguments.items() if text},
+        )
+        for target, arguments in targets.items()
+    }
     with Inbox(site.data) as inbox:
-        inbox.submit(command)
+        for command in commands.values():
+            inbox.submit(command)
     ends_s = time.monotonic() + (ANSWER_S if wait else 0.0)
-    while (answer := _answer(site, command.id)) is None and time.monotonic() < ends_s:
+    answers = _answers(site, commands)
+    while None in answers.values() and time.monotonic() < ends_s:
         # The core looks into its inbox a few times a second; nobody else waits for this process.
         time.sleep(_AGAIN_S)
-    return answer
+        answers = _answers(site, commands)
+    return answers
 
 
-def _answer(site: Site, command: str) -> Answer | None:
+def _answers(site: Site, commands: Mapping[str, Command]) -> dict[str, Answer | None]:
     try:
         with AlarmReader(paths.alarms(site.data)) as reader:
-            return reader.answer(command)
+            return {target: reader.answer(command.id) for target, command in commands.items()}
     except StoreError:
-        # It is in the inbox all the same; a core that never ran has no store yet.
-        return None
+        # They are in the inbox all the same; a core that never ran has no store yet.
+        return dict.fromkeys(commands)

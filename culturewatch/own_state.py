@@ -7,6 +7,7 @@ import msgspec
 
 from alerts.channel import ChannelSpec
 from culturewatch.itself import DEVICE, PERIOD_MS
+from devices.quality import Quality
 from devices.scan import Layout, Scan
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
@@ -19,6 +20,8 @@ _CHANNELS = (
     ("lost", "count", 1.0, None),
     ("page_wait", "duration", 0.001, None),
     ("clock_unsure", "state", 1.0, (0.0, 1.0)),
+    ("drills_unproven", "count", 1.0, None),
+    ("rota_faults", "count", 1.0, None),
 )
 LAYOUT = Layout(
     DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
@@ -30,7 +33,9 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
 
     ``quarantined`` are messages and lines that nobody could read or that InfluxDB refused,
     ``lost`` readings that the journal could not take. ``page_wait_ms`` is the age of the oldest
-    page that no provider has taken.
+    page that no provider has taken. ``drills_unproven`` are channels on which somebody has not
+    answered a drill in time, ``rota_faults`` gaps and strangers in the coming days; None before
+    anybody looked.
     """
 
     journal: JournalStats
@@ -39,6 +44,8 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     lost: int
     page_wait_ms: int
     clock_unsure: bool
+    drills_unproven: int | None = 0
+    rota_faults: int | None = 0
 
 
 def channel_specs() -> tuple[ChannelSpec, ...]:
@@ -60,7 +67,7 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
     quarantined = state.quarantined - (before.quarantined if before else 0)
     lost = state.lost - (before.lost if before else 0)
     behind_ms = state.forwarding.behind_ms if state.forwarding is not None else 0
-    values = (
+    values: tuple[float | None, ...] = (
         100 * state.journal.fill,
         state.journal.oldest_pending_ms / 1000,
         behind_ms / 1000,
@@ -68,8 +75,11 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
         float(max(0, lost)),
         state.page_wait_ms / 1000,
         float(state.clock_unsure),
+        state.drills_unproven,
+        state.rota_faults,
     )
-    return Scan(LAYOUT, at, at, values, bytes(len(values)))
+    qualities = bytes(Quality.GOOD if value is not None else Quality.STALE for value in values)
+    return Scan(LAYOUT, at, at, values, qualities)
 
 
 async def watch(

@@ -35,7 +35,8 @@ def default_rules(site: Site) -> tuple[Placed, ...]:
     sets = {d.id: d.default_rules for d in site.devices if d.default_rules in wanted}
     if SYSTEM in wanted:
         sets[itself.DEVICE] = SYSTEM
-    return defaults.placed(sets, channel_specs(site))
+    behind = {d.id: d.declared.behind for d in site.devices if d.declared.behind}
+    return defaults.placed(sets, channel_specs(site), behind)
 
 
 def rulebook(site: Site) -> Rulebook:

@@ -46,7 +46,8 @@ async def notifiers(site: Site) -> AsyncIterator[dict[str, Notifier]]:
 
         urls = {name: site.reveal(url) for name, url in site.file.apprise.urls.items()}
         ways["apprise"] = AppriseNotifier(urls)
-    async with open_http() as http:
+    # Longer than a page waits for an answer: one that comes late is heard, beside the next channel.
+    async with open_http(timeout_s=15.0) as http:
         yield ways | _over_http(site, http) | _by_twilio(site, http)
 
 

@@ -14,6 +14,7 @@ from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFi
 from culturewatch.site_mistakes import (
     Place,
     at,
+    behind_mistakes,
     head_mistakes,
     id_mistakes,
     secret_mistakes,
@@ -121,7 +122,7 @@ def load(path: Path) -> Site:
     declared = [(path, "device", n, d) for n, d in enumerate(file.device)]
     declared += [(p, "device", n, d) for p, part in parts for n, d in enumerate(part.device)]
     mistakes = [*head_mistakes(path, file), *secret_mistakes(path, file)]
-    mistakes += id_mistakes(path, file, declared)
+    mistakes += [*id_mistakes(path, file, declared), *behind_mistakes(declared)]
     mistakes += [*rota_mistakes(path, file), *quiet_mistakes(path, file)]
     mistakes += drill_mistakes(path, file)
     devices: list[SiteDevice] = []

@@ -60,7 +60,9 @@ class Broker(Part, frozen=True, kw_only=True):
 class Device(Part, frozen=True, kw_only=True):
     """``[[device]]``: a profile at a place, behind an endpoint or a broker's topic.
 
-    ``default_rules`` is the set for what it stands in, where that is not the profile's.
+    ``default_rules`` is the set for what it stands in, where that is not the profile's. ``behind``
+    is the device, such as a switch, by which alone it is reached: while that one is silent, one
+    page goes out for it and not for each that is behind it.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Device(Part, frozen=True, kw_only=True):
     broker: str = ""
     topic: str = ""
     default_rules: str | None = None
+    behind: str = ""
     period: Duration | None = None
 
 

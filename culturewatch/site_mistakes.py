@@ -231,6 +231,21 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
             seen.setdefault(name, place)
 
 
+def behind_mistakes(declared: list[Place]) -> Iterator[str]:
+    """Devices that are said to be reached by one that there is not, or by themselves."""
+    by = {device.id: device.behind for _, _, _, device in declared}
+    for where, _, n, device in declared:
+        place = at(where, "device", n, "behind")
+        if device.behind and device.behind not in by:
+            yield f"{place}: {_unknown('device', device.behind, by)}"
+        seen, above = {device.id}, device.behind
+        while above in by and above not in seen:
+            seen.add(above)
+            above = by[above]
+        if above == device.id:
+            yield f"{place}: {device.id} is behind itself; name what leads to it"
+
+
 def transport_mistakes(device: Device, profile: Profile, file: SiteFile) -> Iterator[str]:
     """Where a device is declared to be, against what its profile speaks."""
     if profile.modbus is not None:

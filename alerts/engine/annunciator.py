@@ -174,6 +174,9 @@ class Annunciator:
         alarm = replace(monitor.alarm, under="")
         if alarm.phase is Phase.U:
             wait = int(monitor.rule.on_delay) if monitor.judges_values else 0
+            if monitor.rule.kind == "silence":
+                # What was cut off is heard again only with its next sample.
+                wait = monitor.allowance
             alarm = replace(alarm, release_due=self.clock.now + wait)
         monitor.alarm = alarm
         if _is_due(alarm.release_due, self.clock.now):

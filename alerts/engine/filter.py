@@ -1,6 +1,5 @@
 """Table A1: raw samples in, a debounced condition out. Times are steady milliseconds."""
 
-from bisect import insort
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -10,10 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from alerts.engine.limits import Side
+from alerts.engine.remembered import newer, pulses, with_time
 from alerts.transition import What
-
-KEPT = 256
-"""Times of true samples that are remembered; beyond it every other one is dropped."""
 
 
 class Stage(StrEnum):
@@ -63,9 +60,10 @@ class Past(msgspec.Struct, frozen=True, array_like=True):
 class Filter(msgspec.Struct, frozen=True, array_like=True):
     """``anchor`` is the first true sample, ``due`` the end of the running delay.
 
-    ``latest`` is the side of the newest good sample, ``known`` the newest sample before the
-    anchor, ``trues`` the true samples that make up the on-delay, ``pulses`` the activations that
-    count, ``peak`` the worst value of the on-delay, ``counted`` that activations set it.
+    ``latest`` is the side of the newest good sample, ``known`` the newest false sample before the
+    anchor (in F0, before what is inside the deadband now), ``trues`` the true samples that make up
+    the on-delay, ``pulses`` the activations that count, ``peak`` the worst value of the on-delay,
+    ``counted`` that activations set it.
     """
 
     stage: Stage = Stage.F0
@@ -129,10 +127,10 @@ def stay(_delays: Delays, state: Filter, _sample: Sample) -> Result:
 def activate(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F0, true: set at once without a delay, else begin the on-delay at the sample's time."""
     found: tuple[Found, ...] = ()
-    anchor, known = sample.at, sample.newest
+    anchor, known = sample.at, state.known if state.latest is Side.INSIDE else sample.newest
     past = state.past
     if past is not None and past.until <= sample.at:
-        if sample.newest is None or sample.newest < past.until:
+        if known is None or known < past.until:
             anchor, known = past.since, None
         else:
             found = _reported(delays, past)
@@ -143,7 +141,7 @@ def activate(delays: Delays, state: Filter, sample: Sample) -> Result:
         latest=Side.TRUE,
         known=known,
         trues=(sample.at,) if anchor == sample.at else (anchor, sample.at),
-        pulses=_pulses(delays, state.pulses, sample.at),
+        pulses=pulses(delays.needed, delays.window, state.pulses, sample.at),
         peak=sample.value,
     )
     after, more = _ripened(delays, begun, sample)
@@ -152,15 +150,15 @@ def activate(delays: Delays, state: Filter, sample: Sample) -> Result:
 
 def confirm(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F1, true: the anchor stays; an activation counts; the delay may be over."""
-    pulses = state.pulses
+    counted = state.pulses
     if state.latest is not Side.TRUE:
-        pulses = _pulses(delays, pulses, sample.at)
+        counted = pulses(delays.needed, delays.window, counted, sample.at)
     worse = delays.sign * sample.value > delays.sign * state.peak
     after = replace(
         state,
         latest=Side.TRUE,
-        trues=_with(state.trues, sample.at),
-        pulses=pulses,
+        trues=with_time(state.trues, sample.at),
+        pulses=counted,
         peak=sample.value if worse else state.peak,
     )
     return _ripened(delays, after, sample)
@@ -221,12 +219,28 @@ def doubt(_delays: Delays, state: Filter, _sample: Sample) -> Result:
     return _back(state, Side.INSIDE), ()
 
 
+def linger(_delays: Delays, state: Filter, sample: Sample) -> Result:
+    """F0, inside the deadband: nothing, but a late true sample before it may belong to the next."""
+    if state.latest is Side.INSIDE:
+        return state, ()
+    return replace(state, latest=Side.INSIDE, known=sample.newest), ()
+
+
+def settle(delays: Delays, state: Filter, sample: Sample) -> Result:
+    """F0, false: what came before is over."""
+    if state.latest is Side.INSIDE:
+        state = replace(state, latest=Side.FALSE, known=None)
+    return learn(delays, state, sample)
+
+
 def learn(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F0, late: history is judged again; what is over is told, nobody is paged."""
     past = state.past
     if sample.side is Side.INSIDE:
         return state, ()
     if sample.side is Side.FALSE:
+        if state.latest is Side.INSIDE:
+            state = replace(state, known=newer(state.known, sample.at))
         if past is None or not past.since < sample.at:
             return state, ()
         return replace(state, past=None), _reported(delays, past)
@@ -244,7 +258,7 @@ def revise(delays: Delays, state: Filter, sample: Sample) -> Result:
         if sample.at < state.anchor and state.known is not None and sample.at <= state.known:
             return learn(delays, state, sample)
         anchor = min(state.anchor, sample.at)
-        trues = _with(state.trues, sample.at)
+        trues = with_time(state.trues, sample.at)
         moved = _delayed(delays, replace(state, trues=trues), anchor)
         if moved.due is not None and moved.due <= sample.now and moved.latest is Side.TRUE:
             return _set(moved, sample._replace(late=True))
@@ -259,12 +273,12 @@ def disprove(delays: Delays, state: Filter, sample: Sample) -> Result:
     if sample.side is Side.TRUE:
         return replace(state, trues=_carrying(delays, state, sample.at)), ()
     inside = delays.on and state.anchor <= sample.at < state.anchor + delays.on
-    if sample.side is not Side.FALSE or state.counted or not inside:
+    if sample.side is not Side.FALSE or state.counted:
         return state, ()
     rest = tuple(at for at in state.trues if at > sample.at)
     newest = sample.at if sample.newest is None else sample.newest
-    if rest and delays.on is not None and newest - rest[0] >= delays.on:
-        return state, ()
+    if not inside or (rest and newest - rest[0] >= (delays.on or 0)):
+        return replace(state, known=newer(state.known, sample.at)), ()
     after, _ = _undone(delays, replace(state, stage=Stage.F1), sample)
     return after, (Found(What.VOID, state.anchor, sample.value, sample.at, late=True),)
 
@@ -301,8 +315,8 @@ def resume_off(delays: Delays, state: Filter, sample: Sample) -> Result:
 A1: Mapping[tuple[Stage, Event], Action] = MappingProxyType(
     {
         (Stage.F0, Event.TRUE): activate,
-        (Stage.F0, Event.FALSE): learn,
-        (Stage.F0, Event.INSIDE): stay,
+        (Stage.F0, Event.FALSE): settle,
+        (Stage.F0, Event.INSIDE): linger,
         (Stage.F0, Event.DUE): stay,
         (Stage.F0, Event.BAD): stay,
         (Stage.F0, Event.LATE): learn,
@@ -356,11 +370,12 @@ def _back(state: Filter, latest: Side, *, flutter: int = 0) -> Filter:
 def _undone(delays: Delays, state: Filter, sample: Sample) -> Result:
     """The true samples up to a late false one do not count towards the on-delay."""
     if sample.at < state.anchor:
-        known = sample.at if state.known is None else max(state.known, sample.at)
-        return replace(state, known=known), ()
+        return replace(state, known=newer(state.known, sample.at)), ()
     rest = tuple(at for at in state.trues if at > sample.at)
     if not rest:
-        return cancel(delays, state, sample)
+        after, found = cancel(delays, state, sample)
+        hovers = replace(after, latest=Side.INSIDE, known=newer(state.known, sample.at))
+        return hovers if state.latest is Side.INSIDE else after, found
     kept = replace(state, trues=rest, known=sample.at)
     return _delayed(delays, kept, rest[0]), ()
 
@@ -376,25 +391,9 @@ def _reported(delays: Delays, past: Past) -> tuple[Found, ...]:
     return (Found(What.CORRECTION, past.since, past.peak, past.until, late=True),)
 
 
-def _pulses(delays: Delays, pulses: tuple[int, ...], at: int) -> tuple[int, ...]:
-    if delays.needed is None:
-        return ()
-    oldest = at if delays.window is None else at - delays.window
-    kept = tuple(pulse for pulse in pulses if delays.window is None or pulse >= oldest)
-    return (*kept, at)[-delays.needed :]
-
-
 def _carrying(delays: Delays, state: Filter, at: int) -> tuple[int, ...]:
     """True samples up to the first after the on-delay, which may have to carry a new one."""
     known = state.trues and at >= state.trues[-1] >= state.anchor + (delays.on or 0)
     if known or not delays.on or at <= state.anchor:
         return state.trues
-    return _with(state.trues, at)
-
-
-def _with(times: tuple[int, ...], at: int) -> tuple[int, ...]:
-    more = list(times)
-    insort(more, at)
-    if len(more) > KEPT:
-        more = [*more[:-1:2], more[-1]]
-    return tuple(more)
+    return with_time(state.trues, at)

@@ -68,8 +68,9 @@ class Limits(NamedTuple):
         return self.levels[0].exact or self.sign * (value - other) > 0
 
     def calm(self) -> tuple[float, float]:
-        """An open interval in which a value is surely on the FALSE or INSIDE side of all."""
-        edge = (self.levels[0].set_at - 1) * self.part
+        """An open interval in which a value is surely on the FALSE side of all."""
+        lowest = self.levels[0]
+        edge = ((lowest.set_at if lowest.exact else lowest.clear_at + 1) - 1) * self.part
         return (-inf, edge) if self.sign > 0 else (-edge, inf)
 
 

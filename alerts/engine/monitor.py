@@ -146,6 +146,8 @@ class Monitor:
         for state in self.filters:
             if state.stage is not Stage.F0 or state.past is not None:
                 return False
+            if state.latest is not Side.FALSE:
+                return False
         return True
 
     def is_unmoved_by(self, value: float) -> bool:

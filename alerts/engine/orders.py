@@ -6,6 +6,7 @@ from types import MappingProxyType
 from msgspec.structs import replace
 
 from alerts.engine import telling
+from alerts.engine.alarm import Phase
 from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.core import Event
 from alerts.engine.definition import changed, described
@@ -30,6 +31,9 @@ LEDGER = "ledger"
 
 JUDGED = frozenset({"limit", "deadband", "steps", "count", "window"})
 """Fields that decide whether the condition holds."""
+RETURNED = frozenset({Phase.R, Phase.LU, Phase.LA})
+TEXTS = frozenset({"cause", "consequence", "action", "respond_within"})
+"""Fields that only tell people something; a change of another one is a change of the definition."""
 
 
 class Orders:
@@ -171,21 +175,24 @@ class Orders:
         monitor.define(after, self.site.policies.get(after.policy))
         self.adopt(after)
         self._redraw(monitor)
-        self.reassess(monitor, moment.why, act, judged=bool(JUDGED & set(differing)))
+        self.reassess(monitor, moment.why, act, differing=frozenset(differing))
         self._reconsider(monitor)
 
-    def reassess(self, monitor: Monitor, why: str, act: Act, *, judged: bool) -> None:
-        """Judge the newest good value by a definition that changed.
+    def reassess(self, monitor: Monitor, why: str, act: Act, *, differing: frozenset[str]) -> None:
+        """Judge the newest good value by a definition that changed in the fields ``differing``.
 
-        Where nothing that decides (``judged``) changed, only what is timed is timed anew.
+        Where nothing that decides changed, only what is timed is timed anew. What had returned
+        under another definition is closed (table A2), and stays open when only texts changed.
         """
+        judged = bool(JUDGED & differing)
+        returned = monitor.alarm.phase in RETURNED and bool(differing - TEXTS)
         watch, channel = self.site.of_channel[monitor.spec.id]
         watch.settle()
         shown = _judged_anew(monitor, channel, self.annunciator.clock.now, judged=judged)
         ends = shown.before >= 0 and monitor.level < 0
         if not ends:
             self.annunciator.apply(shown, act)
-        if ends or (judged and shown.before < 0 and monitor.level < 0):
+        if ends or ((judged or returned) and shown.before < 0 and monitor.level < 0):
             moment = self.annunciator.moment(monitor, act)
             moment.why = why
             moment.still = False

@@ -313,7 +313,7 @@ class Stage:
                 self._channels(),
                 Composer(directory, self._book.channels),
                 directory,
-                pace=Pace(bundle_ms=int(self._story.bundle)),
+                pace=Pace(bundle_ms=int(self._story.bundle), skew_ms=0),
                 bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,

@@ -13,7 +13,7 @@ import msgspec
 from alerts.policy import Policy
 from alerts.rota.act import ACTS, ActError, RotaAct, read_act
 from alerts.rota.feeds import Feeds
-from alerts.rota.outlook import is_daytime, outlook
+from alerts.rota.outlook import by_day, is_daytime, outlook
 from alerts.rota.pattern import Rota
 from alerts.rota.resolve import Period, Shift, declared, on_call, periods
 from alerts.rota.wall import instant, local
@@ -97,9 +97,17 @@ class Duty:
         self._read = False
         self._set: dict[tuple[str, int], tuple[str, ...]] = {}
         self._told: dict[str, tuple[int, tuple[str, ...]]] = {}
+        self._open: dict[str, int] = {}
         self._failing = False
         self._woken = asyncio.Event()
         feeds.changed = self._woken.set
+
+    @property
+    def faults(self) -> int | None:
+        """Gaps, strangers and unreadable calendars in the coming days; None before it looked."""
+        if self._open.keys() != self._rotas.keys():
+            return None
+        return sum(self._open.values())
 
     def committed(self, caused: Sequence[Caused]) -> None:
         """Transitions are on disk; one of them may change a rota."""
@@ -206,8 +214,7 @@ class Duty:
         now = self._now()
         for rota in self._rotas.values():
             zone = ZoneInfo(rota.zone)
-            if not is_daytime(now, zone):
-                continue
+            daytime = is_daytime(now, zone)
             today = local(now, zone).date()
             midnight = instant(today, time(0), zone)
             end = instant(today + timedelta(milliseconds=rota.horizon), time(0), zone)
@@ -218,7 +225,11 @@ class Duty:
                 now=now,
                 zone=zone,
             )
-            await self._tell(rota, lines, midnight)
+            found = by_day(len(lines), self._open.get(rota.id), daytime=daytime)
+            if found is not None:
+                self._open[rota.id] = found
+            if daytime:
+                await self._tell(rota, lines, midnight)
 
     async def _tell(self, rota: Rota, lines: tuple[str, ...], midnight: int) -> None:
         about = f"rota:{rota.id}"

@@ -17,6 +17,16 @@ def is_daytime(now: int, zone: tzinfo) -> bool:
     return local(now, zone).hour in DAYTIME
 
 
+def by_day(found: int, before: int | None, *, daytime: bool) -> int | None:
+    """How many faults are alarms: at night they may be mended, and new ones wait for the day.
+
+    None when nobody has looked by day yet, so that a start at night neither raises nor clears.
+    """
+    if daytime:
+        return found
+    return None if before is None else min(found, before)
+
+
 def outlook(
     periods: Iterable[Period],
     feeds: Iterable[FeedState],

@@ -29,13 +29,15 @@ class Head(Part, frozen=True, kw_only=True):
 
     ``public_url`` is the address under which people and sites reach it. A site is missed ``after``
     its last beat, or ``grace`` after the start when none came; people are told again each
-    ``repeat``. ``data`` is a folder, relative to the file.
+    ``repeat``. ``data`` is a folder, relative to the file. What is usual tells within three minutes
+    of a page that waits for a sender which is stuck: 60 s until that is seen, and 5 s between two
+    looks, and ``after``.
     """
 
     host: str = "127.0.0.1"
     port: Port = 8441
     public_url: str = ""
-    after: Duration = Duration(120_000)
+    after: Duration = Duration(100_000)
     grace: Duration = Duration(300_000)
     repeat: Duration = Duration(300_000)
     data: str = "watchdog-data"

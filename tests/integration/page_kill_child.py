@@ -110,7 +110,7 @@ class Core:
                 ways,
                 Composer(self.people, BOOK.channels),
                 self.people,
-                pace=Pace(lease_ms=100, again_ms=200),
+                pace=Pace(lease_ms=100, again_ms=200, skew_ms=0),
                 bounds=Bounds(idle_s=0.05),
                 on_trouble=lambda _: None,
                 at_point=self.at_point,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.transition import What
 from culturewatch.site import Site
 from simulators.scenario import Door
 from tests.integration.laboratory import core, heard, history, lay_out, rooms, until
@@ -133,3 +134,41 @@ async def test_a_permit_without_an_end_is_wrong_use(words: str) -> None:
     code, said = await alarm("out-of-service", "inc1", *words.split())
     assert code == 2
     assert said.count("\n") == 1
+
+
+@pytest.mark.slow
+async def test_all_that_is_listed_is_acknowledged_at_once_under_one_note(site: Site) -> None:
+    async with rooms(site) as hardware:
+        with core(site) as running:
+            await until(lambda: {"inc1", "inc2"} <= heard(site), why=lambda: running.said)
+            for device in ("inc1", "inc2"):
+                hardware.act(Door(device=device, open=True))
+            await until(lambda: waiting(site) >= {RULE, "inc2-door-open"}, why=lambda: running.said)
+            for wrong in (["--all", RULE], [], [RULE, "--device", "inc1"]):
+                assert (await alarm("ack", *wrong))[0] == 2
+            code, said = await alarm("ack", "--all", "--device", "inc9")
+            assert (code, "--device inc9: there is none of that name" in said) == (2, True)
+
+            code, said = await alarm("ack", "--all", "--device", "inc1", "--by", "S")
+            assert code == 0
+            assert "1 of 1 alarms of inc1 acknowledged" in said
+            assert RULE not in waiting(site)
+            code, said = await alarm("ack", "--all", "--note", "moving house", "--by", "S")
+            assert code == 0
+            assert waiting(site) == set()
+            told = [row.transition for row in history(site)]
+            acked = [one for one in told if one.what is What.ACK]
+            assert {(one.rule, one.by) for one in acked} >= {(RULE, "S"), ("inc2-door-open", "S")}
+            assert "moving house" in next(one.why for one in acked if one.rule == "inc2-door-open")
+            # Rows of their own, each with its own answer.
+            assert len({one.command for one in acked}) == len(acked)
+            assert await alarm("ack", "--all") == (
+                0,
+                "0 of 0 alarms of the whole site acknowledged\n",
+            )
+
+
+def waiting(site: Site) -> set[str]:
+    """Rules whose alarms nobody has acknowledged."""
+    said = json.loads(typed("alarm", "list", "--json", "--site", str(site.path))[1])
+    return {str(one["rule"]) for one in said if one["state"] in {"U", "R", "LU"}}

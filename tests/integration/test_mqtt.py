@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -241,6 +241,33 @@ async def test_poison_is_put_aside_and_the_stream_goes_on(
     assert all(reason in odd.reason and payload.startswith(odd.payload) for odd in aside)
     assert sum("put aside" in record.message for record in caplog.records) == 1
     assert await kept_by_broker(mosquitto.host, mosquitto.port, 0) == []
+
+
+async def test_62_a_stamp_of_1970_is_rejected_and_counted_and_the_reading_is_of_its_arrival(
+    mosquitto: MosquittoServer, tmp_path: Path, protocol: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    never_set = datetime(1970, 1, 1, 0, 10, tzinfo=UTC)
+    said = [message(0), message(1, at=never_set), message(2, at=never_set), message(3)]
+    begun = now()
+    async with journal_in(tmp_path) as journal:
+        collector = MqttCollector(
+            settings(mosquitto.host, mosquitto.port, protocol=protocol),
+            subscriptions(freezer(), "tank"),
+            journal,
+            clock(),
+        )
+        async with running(collector):
+            await until(lambda: collector.stats.connected)
+            await publish(mosquitto.host, mosquitto.port, "lab/tank", said)
+            await until(lambda: collector.stats.stored == len(said))
+            assert collector.stats.misdated == 2
+            assert collector.stats.poison == 0
+    kept = scans(tmp_path)
+    assert min(scan.at for scan in kept) >= int(begun.timestamp() * 1000) - 1
+    unsure = [Quality.CLOCK_UNSURE in scan.qualities for scan in kept]
+    assert unsure == [False, True, True, False]
+    told = [record.message for record in caplog.records if "before the year 2000" in record.message]
+    assert len(told) == 1
 
 
 async def test_a_topic_taken_out_of_the_site_is_sent_no_more(

@@ -53,7 +53,7 @@ async def run(folder: Path, port: int, alarms: int, at_point: Callable[[str], No
             notifiers,
             Composer(people, CHANNELS),
             people,
-            pace=Pace(lease_ms=150),
+            pace=Pace(lease_ms=150, skew_ms=0),
             bounds=Bounds(idle_s=0.05),
             at_point=at_point,
         )

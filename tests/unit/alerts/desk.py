@@ -55,7 +55,7 @@ POLICY = Policy(
 CHANNELS = (
     ChannelSpec(id="inc1.temperature", quantity="temperature", period_ms=10_000, resolution=0.01),
 )
-QUICK = Pace(lease_ms=150, receipt_ms=60_000, again_ms=100)
+QUICK = Pace(lease_ms=150, receipt_ms=60_000, again_ms=100, skew_ms=0)
 
 
 class Provider:

@@ -15,7 +15,7 @@ from alerts.outbox import Bounds
 from alerts.pace import Pace
 from tests.unit.alerts.desk import opened, page  # a test's own
 
-PACE = Pace(lease_ms=150, bundle_ms=200)
+PACE = Pace(lease_ms=150, bundle_ms=200, skew_ms=0)
 
 
 async def main(folder: Path, port: int, point: str, time: int, pages: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alerts.attempts import Sightings
 from alerts.delivery import Delivery, Event
 from alerts.dispatch import Claim, Free, Verdict, channels_waiting, claim, settle
 from alerts.enqueue import enqueue
@@ -36,9 +37,10 @@ from tests.unit.alerts.desk import (  # a test's own
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
 ROOT = Path(__file__).parents[3]
-BRISK = Pace(bundle_ms=150, lease_ms=30_000, again_ms=100)
-PACE = Pace(bundle_ms=30_000)
+BRISK = Pace(bundle_ms=150, lease_ms=30_000, again_ms=100, skew_ms=0)
+PACE = Pace(bundle_ms=30_000, skew_ms=0)
 PEOPLE = directory()
+SEEN = Sightings(lambda: 0)
 
 
 @pytest.fixture
@@ -83,6 +85,14 @@ class Table:
             self.settle(taken)
             found.append(tuple(one.rule for one in taken.listed) or (taken.rule,))
         return found
+
+    def keep(self, slow: Collection[str] = ()) -> list[str]:
+        """What time alone does."""
+        return upkeep(self.db, slow, PEOPLE, seen=SEEN, now=self.now, pace=PACE, slow=slow)
+
+    def counted(self) -> dict[str, int]:
+        """How many rows stand where."""
+        return dict(self.db.execute("SELECT state, count(*) FROM outbox GROUP BY state"))
 
     def states(self) -> dict[str, str]:
         """By rule, where the page stands."""
@@ -129,6 +139,40 @@ def test_who_was_quiet_for_half_a_minute_is_paged_at_once_again() -> None:
         table.page("B", rule)
         assert table.sent() == [(rule,)]
         table.now += 30_000
+
+
+def test_a_critical_page_waits_behind_no_list_of_lesser_ones() -> None:
+    table = Table()
+    table.page("B", "a", severity="low")
+    assert table.sent() == [("a",)]
+    table.now += 1_000
+    table.page("B", "b", severity="low")
+    table.page("B", "c", severity="high")
+    assert table.sent() == []
+    table.now += 1_000
+    table.page("B", "d", "e", severity="critical")
+    assert table.sent() == [("d",)]
+    # Others as grave as it wait from then on, like all that are less.
+    table.now += 1_000
+    table.page("B", "f", severity="critical")
+    table.page("B", "g", severity="medium")
+    assert table.sent() == []
+    # The first that waited cannot wait longer: with it all go, the gravest first.
+    table.now += 28_000
+    assert table.sent() == [("e", "f", "c", "g", "b")]
+
+
+def test_of_a_flood_no_more_than_one_critical_page_goes_beside_the_lists() -> None:
+    table = Table()
+    sent = []
+    for number in range(290):
+        words = ("advisory", "low", "medium", "high", "critical")
+        table.page("B", f"r{number:03}", severity=words[number % 5])
+        sent += table.sent()
+        table.now += 100
+    table.now += 30_000
+    sent += table.sent()
+    assert [len(one) for one in sent] == [1, 1, 288]
 
 
 def test_what_is_acknowledged_leaves_the_list_before_it_goes() -> None:
@@ -216,7 +260,7 @@ def test_without_a_receipt_the_list_goes_by_the_next_channel() -> None:
     (taken,) = table.claims()
     table.settle(taken, Event.ACCEPT)
     table.now += 60_000
-    upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     (again,) = table.claims()
     assert (again.way.channel, len(again.listed)) == ("mail", 2)
 
@@ -228,7 +272,7 @@ def test_a_list_whose_sender_died_is_sent_again_and_said_so_once() -> None:
     table.now += 30_000
     (lost,) = table.claims()
     table.now += PACE.lease_ms
-    lines = upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    lines = upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     assert len(lines) == 1
     assert "a message to B about several alarms was under way" in lines[0]
     (again,) = table.claims()
@@ -243,7 +287,7 @@ def test_a_list_never_grows_too_old() -> None:
     (taken,) = table.claims()
     table.settle(taken, Event.TEMPORARY)
     table.now += 48 * 3_600_000
-    upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+    upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
     assert len(table.sent()[0]) == 2
 
 
@@ -281,7 +325,7 @@ def test_whatever_happens_no_page_is_lost_and_none_waits_too_long(
                 table.say(said(What.ACK, rule=rule, at=table.now, by="C"))
             case ("wait", int(seconds)):
                 table.now += seconds * 1_000
-                upkeep(table.db, (), PEOPLE, now=table.now, pace=PACE)
+                upkeep(table.db, (), PEOPLE, seen=SEEN, now=table.now, pace=PACE)
             case ("send", Event() as event):
                 for taken in table.claims():
                     # No page leaves that was acknowledged, and none twice in one list.
@@ -305,7 +349,7 @@ def test_whatever_happens_no_page_is_lost_and_none_waits_too_long(
 async def test_the_list_says_what_to_do_first_and_each_alarm_in_a_line(desk: Desk) -> None:
     mail = Provider()
     async with desk.sending({"mail": mail}, pace=BRISK):
-        await desk.say(page("B", severity="low", rule="other", channel="inc9.temperature"))
+        await desk.say(page("B", rule="other", channel="inc9.temperature"))
         await until(lambda: len(mail.took) == 1)
         await desk.say(page("B", severity="high", rule="third", channel="inc3.temperature"))
         await desk.say(page("B"))

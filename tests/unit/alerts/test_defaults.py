@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from alerts import defaults, rulebook
 from alerts.channel import ChannelSpec
 from alerts.policy import Policy, Step
+from alerts.rehearse.reading import read
 from alerts.rule import Rule
-from culturewatch import own_state
+from culturewatch import itself, own_state
 from devices import catalog
 from devices.duration import Duration, parse
 
@@ -75,8 +76,8 @@ def rules_of(name: str, specs: list[ChannelSpec]) -> dict[str, Rule]:
 
 def test_the_sets_are_those_of_the_equipment() -> None:
     assert defaults.names() == (
-        *("freezers-80", "incubators", "ln2-freezers", "probes", "refrigerators"),
-        *("room-oxygen", "system"),
+        *("freezers-80", "incubators", "ln2-freezers", "network", "probes", "refrigerators"),
+        *("room-oxygen", "site-power", "system"),
     )
 
 
@@ -235,3 +236,42 @@ def test_an_installed_wheel_brings_the_rules(tmp_path: Path) -> None:
     place, *names = said.stdout.split()
     assert Path(place).is_relative_to(installed)
     assert tuple(names) == defaults.names()
+
+
+def test_a_device_behind_a_switch_is_explained_by_its_silence_and_by_nothing_without_one() -> None:
+    switch, bench = specs_of("moxa-eds", "switch1"), specs_of("sim-incubator", "inc1")
+    sets = {"inc1": "incubators", "switch1": "network"}
+    both = defaults.placed(sets, [*switch, *bench], {"inc1": "switch1"})
+    by_id = {one.rule.id: one.rule for one in both}
+    assert by_id["inc1-silent"].inhibited_by == "switch1-silent"
+    assert by_id["inc1-co2-silent"].inhibited_by == "inc1-silent"
+    assert by_id["switch1-silent"].inhibited_by is None
+    # The cause is told before what it explains, and is as grave.
+    cause, silent = by_id["switch1-silent"], by_id["inc1-silent"]
+    assert cause.on_delay < silent.on_delay
+    assert cause.severity == "critical"
+    alone = defaults.placed({"inc1": "incubators"}, bench, {"inc1": "switch1"})
+    assert {one.rule.id: one.rule for one in alone}["inc1-silent"].inhibited_by is None
+
+
+STORIES = {
+    "97b-drill-not-answered": {itself.DEVICE: "system"},
+    "87c-a-gap-in-the-rota": {itself.DEVICE: "system"},
+    "43b-the-ups-runs-empty": {"ups1": "site-power"},
+    "53b-a-switch-is-down": {"switch1": "network", "inc1": "incubators", "inc2": "incubators"},
+}
+PROFILES = {"ups1": "apc-smart-ups", "switch1": "moxa-eds"}
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_a_story_on_default_rules_runs_those_that_are_shipped(story: str) -> None:
+    told = read(ROOT / "tests" / "stories" / f"{story}.toml")
+    specs = list(own_state.channel_specs())
+    for device in STORIES[story]:
+        if device != itself.DEVICE:
+            specs += specs_of(PROFILES.get(device, "sim-incubator"), device)
+    behind = {device: "switch1" for device in STORIES[story] if device.startswith("inc")}
+    shipped = {one.rule.id: one.rule for one in defaults.placed(STORIES[story], specs, behind)}
+    of_devices = [rule for rule in told.rule if rule.channel.partition(".")[0] in STORIES[story]]
+    assert of_devices == [shipped[rule.id] for rule in of_devices]
+    assert of_devices

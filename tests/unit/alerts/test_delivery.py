@@ -18,16 +18,17 @@ COLUMNS = (
     Event.REPLACED,
     Event.OUTLIVED,
     Event.BUNDLED,
+    Event.SLOW,
 )
 DOCUMENT = """
-queued    | claimed lease  | -        | -         | -               | -               | -                     | -                     | cancelled    | failed next-way | cancelled | expired | -
-claimed   | claimed refuse | accepted id | delivered | queued back-off | failed next-way | unknown            | -                     | claimed note | failed next-way | -         | - | -
-unknown   | -              | -        | delivered | -               | -               | queued mark           | -                     | cancelled    | -               | -         | - | -
-accepted  | -              | -        | delivered | -               | failed next-way | -                     | accepted next-channel | -            | -               | -         | - | -
-failed    | -              | -        | delivered correct | -       | -               | -                     | -                     | -            | failed next-way | -         | - | -
-delivered | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | -
-cancelled | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | -
-expired   | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | -
+queued    | claimed lease  | -        | -         | -               | -               | -                     | -                     | cancelled    | failed next-way | cancelled | expired | - | -
+claimed   | claimed refuse | accepted id | delivered | queued back-off | failed next-way | unknown            | -                     | claimed note | failed next-way | -         | - | - | claimed next-channel
+unknown   | -              | -        | delivered | -               | -               | queued mark           | -                     | cancelled    | -               | -         | - | - | -
+accepted  | -              | -        | delivered | -               | failed next-way | -                     | accepted next-channel | -            | -               | -         | - | - | -
+failed    | -              | -        | delivered correct | -       | -               | -                     | -                     | -            | failed next-way | -         | - | - | -
+delivered | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | - | -
+cancelled | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | - | -
+expired   | -              | -        | -         | -               | -               | -                     | -                     | -            | -               | -         | - | - | -
 """  # noqa: E501 # a table
 ACTS = {
     "": Act.NONE,
@@ -63,7 +64,7 @@ def test_a_cell_is_as_the_document_has_it(state: Delivery, event: Event, step: S
 
 def test_no_cell_is_forgotten() -> None:
     assert {(state, event) for state, event, _ in cells()} == set(TABLE)
-    assert len(TABLE) == 8 * 12
+    assert len(TABLE) == 8 * 13
 
 
 def test_the_last_temporary_error_is_as_good_as_a_permanent_one() -> None:

@@ -27,6 +27,7 @@ class Watching:
         self.store = store
         self.now = utc(now)
         self.put: list[Command] = []
+        self.ordered_ids: list[str] = []
         self.troubles: list[str] = []
         self.full = False
         self.seq = 0
@@ -44,6 +45,8 @@ class Watching:
         if self.full:
             raise JournalFullError("the journal is full; make room on the disk")
         self.put.append(command)
+        if command.verb == "drill":
+            self.ordered_ids.append(command.id)
 
     async def keep(self) -> None:
         """What was ordered so far is in the history."""
@@ -163,3 +166,37 @@ async def test_a_full_journal_is_told_once_and_the_drill_sent_when_it_has_room(
         lab.full = False
         await lab.watch.look()
     assert [verb for verb, _, _ in lab.ordered()] == ["drill"] * 3
+
+
+async def test_what_is_not_proven_is_an_alarm_until_it_is_answered_and_begins_by_day(
+    tmp_path: Path,
+) -> None:
+    async with AlarmStore(tmp_path / "alarms.db") as store:
+        lab = Watching(store, Drills(day=10, at="10:00"), "2026-06-10T02:00")
+        seen: list[int | None] = []
+
+        async def at(when: str) -> None:
+            lab.now = utc(when)
+            await lab.watch.look()
+            await lab.keep()
+            seen.append(lab.watch.unproven)
+
+        # At night nobody is woken for it; by day three ways have never been drilled.
+        await at("2026-06-10T02:00")
+        await at("2026-06-10T07:30")
+        # Those of the month wait for their answers: nothing is proven by that.
+        await at("2026-06-10T08:00")
+        await at("2026-06-10T08:10")
+        sent = lab.ordered_ids
+        for drill in sent[:2]:
+            await lab.answer(drill)
+        await at("2026-06-10T08:20")
+        # Not answered, and drilled again on the next day: still to be mended.
+        await at("2026-06-11T08:30")
+        await at("2026-06-11T08:35")
+        await lab.answer(lab.ordered_ids[-1])
+        # It may end at night, and what becomes overdue at night waits for the day.
+        await at("2026-06-11T23:00")
+        await at("2026-07-12T01:00")
+        await at("2026-07-12T07:30")
+    assert seen == [None, 3, 3, 3, 1, 1, 1, 0, 0, 2]

@@ -91,7 +91,7 @@ NIGHTLY = Drills(day=29, at="02:30")
 
 def monthly(now: str, day: int, newest: Drilled | None = None) -> list[str]:
     wants = Drills(day=day, at="02:30", overdue=parse("31d"))
-    found = [Standing(person="A", channel="sms", word=Word.ANSWERED, newest=newest)]
+    found = [Standing(person="A", channel="sms", word=Word.ANSWERED, is_open=False, newest=newest)]
     return [one.id for one in wanted(found, wants, VIENNA, now=utc(now))]
 
 

@@ -14,13 +14,14 @@ from tests.unit.alerts.mail_server import until  # a test's own
 
 @asynccontextmanager
 async def sending(
-    mail: Provider, troubles: list[str], *, again_s: float = 30.0
+    mail: Provider, troubles: list[str], *, again_s: float = 30.0, bound_s: float = 10.0
 ) -> AsyncIterator[Emergency]:
     emergency = Emergency(
         {"mail": mail},
         Composer(directory(), CHANNELS),
         directory(),
         again_s=again_s,
+        bound_s=bound_s,
         on_trouble=troubles.append,
     )
     task = asyncio.create_task(emergency.run(), name="emergency under test")
@@ -101,3 +102,20 @@ async def test_a_page_that_no_way_takes_is_let_go_when_the_disk_has_it() -> None
         emergency.take([second])
         await until(lambda: emergency.handed(second) is not None)
     assert [message.person for message in mail.asked[asked:]] == ["B"]
+
+
+async def test_a_person_whose_channel_hangs_holds_up_nobody_else_and_is_bounded() -> None:
+    first, _ = pages()
+    other = Caused(8, first.arrived, page("B"))
+    mail = Provider("wait", rest="accept")
+    async with sending(mail, []) as emergency:
+        emergency.take([first, other])
+        await until(lambda: emergency.handed(other) is not None)
+        assert emergency.handed(first) is None
+        mail.let_go.set()
+        await until(lambda: emergency.handed(first) is not None)
+    hung, troubles = Provider("hang", rest="accept"), list[str]()
+    async with sending(hung, troubles, bound_s=0.02, again_s=0.02) as emergency:
+        emergency.take([first])
+        await until(lambda: emergency.handed(first) is not None)
+    assert any(line.startswith("page from memory to C by mail: ") for line in troubles)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from culturewatch.itself import DEVICE
 from culturewatch.own_state import LAYOUT, OwnState, channel_specs, scan_of, watch
+from devices.quality import Quality
 from devices.scan import Scan
 from devices.units import STORED_UNIT
 from storage.influx import ForwarderStatus
@@ -43,6 +44,8 @@ STATE = OwnState(
     lost=5,
     page_wait_ms=61_000,
     clock_unsure=True,
+    drills_unproven=2,
+    rota_faults=None,
 )
 NOON = 1_767_614_400_000
 
@@ -60,7 +63,16 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "lost": 5.0,
         "page_wait": 61.0,
         "clock_unsure": 1.0,
+        "drills_unproven": 2,
+        "rota_faults": None,
     }
+
+
+def test_what_nobody_has_looked_at_has_no_value() -> None:
+    scan = scan_of(STATE, None, NOON)
+    qualities = dict(zip(scan.layout.keys, scan.qualities, strict=True))
+    assert {key for key, code in qualities.items() if code} == {"rota_faults"}
+    assert Quality(qualities["rota_faults"]) is Quality.STALE
 
 
 def test_what_is_counted_counts_since_the_scan_before() -> None:

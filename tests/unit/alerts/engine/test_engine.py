@@ -208,6 +208,37 @@ class TestCommands:
         assert room.engine.view("hot").state == "N"
         assert room.count(What.CLOSED) == 1
 
+    @pytest.mark.parametrize(
+        "change",
+        [{"on_delay": "1m"}, {"severity": "low"}, {"limit": "39"}, {"deadband": "0.5"}],
+    )
+    @pytest.mark.parametrize("phase", ["R", "LU", "LA"])
+    def test_what_returned_under_another_definition_is_closed(
+        self, phase: str, change: dict[str, str]
+    ) -> None:
+        room = lab(replace(BRIEF, latching=phase != "R"))
+        room.sample("0:00", 38.1)
+        room.sample("0:10", 37.0)
+        if phase == "LA":
+            room.order("0:12", "ack")
+        assert room.engine.view("hot").state == phase
+        room.order("0:15", "edit", consequence="Cells die.", respond_within="10m")
+        assert room.engine.view("hot").state == phase
+        room.order("0:16", "edit", **change)
+        assert room.engine.view("hot").state == "N"
+        told = room.last(What.CLOSED)
+        assert told.why == f"{next(iter(change))} edited by A"
+
+    def test_an_active_alarm_goes_on_under_a_definition_that_still_holds(self) -> None:
+        room = lab(BRIEF)
+        room.sample("0:00", 38.1)
+        room.order("0:05", "edit", severity="low", re_alarm="1h")
+        assert room.engine.view("hot").state == "U"
+        room.order("0:06", "ack")
+        room.order("0:07", "edit", on_delay="1m")
+        assert room.engine.view("hot").state == "A"
+        assert room.count(What.CLOSED) == 0
+
     def test_an_edit_does_not_clear_on_a_value_that_is_no_longer_known(self) -> None:
         room = lab(BRIEF)
         room.sample("0:00", 38.5)

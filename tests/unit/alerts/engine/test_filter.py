@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from alerts.engine.filter import (
     A1,
-    KEPT,
     Delays,
     Event,
     Filter,
@@ -19,6 +18,7 @@ from alerts.engine.filter import (
     step,
 )
 from alerts.engine.limits import Side
+from alerts.engine.remembered import KEPT
 from alerts.transition import What
 
 # The limit is 38, the on-delay 300, the off-delay 120, as in the scenarios of facts/alarms.md.
@@ -160,7 +160,6 @@ def test_no_cell_of_a1_is_forgotten() -> None:
     [
         Cell(CLEAR, Event.BAD, NOTHING, Stage.F0),
         Cell(CLEAR, Event.DUE, NOTHING, Stage.F0),
-        Cell(CLEAR, Event.INSIDE, good(9), Stage.F0),
         Cell(PENDING, Event.BAD, NOTHING, Stage.F1),
         Cell(SET, Event.TRUE, good(500), Stage.F2),
         Cell(SET, Event.BAD, NOTHING, Stage.F2),
@@ -257,6 +256,33 @@ def test_a_late_false_one_moves_the_anchor_to_the_first_true_one_after_it() -> N
 def test_a_late_false_one_before_the_anchor_only_bounds_it() -> None:
     after, _ = step(SLOW, PENDING, Event.LATE, late(95, Side.FALSE))
     assert (after.anchor, after.due, after.known) == (100, 400, 95)
+
+
+def test_a_late_true_one_from_before_the_deadband_moves_the_anchor_back() -> None:
+    # Inside the deadband nothing is over (scenario 3), whatever the order in which it is heard.
+    state, _ = step(SLOW, CLEAR, Event.FALSE, good(80, 37.0, Side.FALSE, newest=None))
+    state, found = step(SLOW, state, Event.INSIDE, good(90, 37.9, Side.INSIDE, newest=80))
+    assert (state.stage, found) == (Stage.F0, ())
+    state, _ = step(SLOW, state, Event.TRUE, good(100, newest=90))
+    after, _ = step(SLOW, state, Event.LATE, late(85, Side.TRUE))
+    assert (after.anchor, after.due) == (85, 385)
+    # Past the deadband it was over.
+    before, _ = step(SLOW, state, Event.LATE, late(80, Side.TRUE))
+    assert before.anchor == 100
+
+
+def test_a_late_false_one_within_the_deadband_bounds_it_too() -> None:
+    state, _ = step(SLOW, CLEAR, Event.INSIDE, good(90, 37.9, Side.INSIDE, newest=70))
+    state, _ = step(SLOW, state, Event.LATE, late(80, Side.FALSE))
+    state, _ = step(SLOW, state, Event.TRUE, good(100, newest=90))
+    kept, _ = step(SLOW, state, Event.LATE, late(79, Side.TRUE))
+    moved, _ = step(SLOW, state, Event.LATE, late(81, Side.TRUE))
+    assert (kept.anchor, moved.anchor) == (100, 81)
+
+
+def test_what_is_false_again_forgets_the_deadband() -> None:
+    state, _ = step(SLOW, CLEAR, Event.INSIDE, good(90, 37.9, Side.INSIDE, newest=70))
+    assert step(SLOW, state, Event.FALSE, good(95, 37.0, Side.FALSE)) == (CLEAR, ())
 
 
 def test_what_count_set_a_late_sample_does_not_take_back() -> None:

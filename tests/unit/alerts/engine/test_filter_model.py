@@ -119,7 +119,9 @@ class Model:
         newest = max(self.past)
         self.past[at] = (side, True)
         if self.state == "F1" and side is Side.TRUE and at < self.anchor:
-            if any(at < t < self.anchor and self.parts(t) for t in self.past):
+            if any(
+                at < t < self.anchor and side_ is Side.FALSE for t, (side_, _) in self.past.items()
+            ):
                 return
             self.begin(at)
         elif self.state == "F1" and side is Side.FALSE and at > self.anchor:
@@ -139,10 +141,6 @@ class Model:
         if inside and (first is None or newest - first < on):
             self.told.append((What.VOID, self.anchor))
             self.begin_after(at, silently=True)
-
-    def parts(self, at: int) -> bool:
-        side, late = self.past[at]
-        return side is Side.FALSE or not late
 
     def begin_after(self, at: int, *, silently: bool = False) -> None:
         first = self.true_after(at)
@@ -194,7 +192,12 @@ FILLED = [live(1, Side.TRUE), live(9, Side.TRUE), Deed("late", 1, Side.TRUE, 1)]
 FILLED += [Deed("late", 1, Side.FALSE, 8)]
 
 
+HOVERED = [live(1, Side.FALSE), live(6, Side.INSIDE), live(1, Side.TRUE)]
+HOVERED += [Deed("late", 1, Side.TRUE, 3)]
+
+
 @settings(max_examples=300, deadline=None)
+@example(delays=Delays(6, 5), story=HOVERED)
 @example(delays=Delays(6, 5), story=RELAPSED)
 @example(delays=Delays(3, 0), story=FILLED)
 @given(limits, deeds)

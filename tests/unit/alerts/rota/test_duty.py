@@ -336,3 +336,52 @@ async def test_a_calendar_that_was_not_read_yet_takes_nobody_off_call(tmp_path: 
             await looking
             await lab.settled()
             assert lab.on_steps() == [(), ("B",), ("M",)]
+
+
+async def test_gaps_and_strangers_are_counted_by_day_and_may_be_mended_at_night(
+    tmp_path: Path,
+) -> None:
+    gap = Rota(
+        id="cryo",
+        zone="Europe/Vienna",
+        shift=(weekly("A", "06:00", "22:00"), weekly("Z", "22:00", "05:00")),
+        horizon=parse("2d"),
+    )
+    async with site(tmp_path, gap) as lab, lab.running():
+        seen: list[int | None] = []
+
+        async def at(when: str) -> None:
+            lab.now = utc(when)
+            await lab.duty.look()
+            seen.append(lab.duty.faults)
+
+        await at("2026-06-10T02:00")
+        # Nobody from 05:00 to 06:00 tomorrow, and Z is nobody of the site.
+        await at("2026-06-10T08:00")
+        lab.now = utc("2026-06-10T22:30")
+        await lab.settled()
+        window = {"from": str(utc("2026-06-10T20:00")), "until": str(utc("2026-06-14T00:00"))}
+        await lab.order("override", to="C", reason="mended", **window)
+        await at("2026-06-10T22:31")
+        # A new fault at night waits for the day.
+        await lab.order("override", to="Y", reason="odd", **window)
+        await at("2026-06-10T22:32")
+        await at("2026-06-11T08:00")
+    assert seen == [None, 2, 0, 0, 1]
+
+
+async def test_a_site_without_rotas_has_no_fault_in_them(tmp_path: Path) -> None:
+    async with site(tmp_path) as lab:
+        duty = Duty(
+            [],
+            [POLICY],
+            [],
+            Feeds([], on_trouble=lab.troubles.append),
+            lab.store,
+            put=lab.journal.put,
+            on_call=lab.engine.on_call,
+            on_trouble=lab.troubles.append,
+            now=lambda: lab.now,
+        )
+        await duty.look()
+        assert duty.faults == 0

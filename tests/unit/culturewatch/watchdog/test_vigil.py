@@ -96,4 +96,4 @@ def test_the_example_can_be_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCHDOG_MAIL_PASSWORD", "p")
     settings = load(Path(__file__).parents[4] / "examples" / "watchdog.toml")
     assert settings.public_url == "https://watch.elsewhere.example"
-    assert settings.file.watchdog.after.seconds == 120
+    assert settings.file.watchdog.after.seconds == 100
