@@ -3,7 +3,7 @@
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
-from batches import kinship, standing
+from batches import kinship, patients, standing
 from batches.kinship import Kin
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement
@@ -14,7 +14,8 @@ from storage import schema
 class Endangered(msgspec.Struct, frozen=True, kw_only=True):
     """What was in ``device`` during ``span`` (epoch ms, UTC): what an alarm then endangers.
 
-    ``patients`` are tokens; ``unknown`` are those whose patient the ledger does not know.
+    ``patients`` are tokens, or handles where those were erased; ``unknown`` are those whose
+    patient the ledger does not know.
     """
 
     device: str
@@ -50,6 +51,7 @@ class Bank:
     def __init__(self, ledger: Ledger) -> None:
         """Read ``ledger``."""
         self._database = ledger.database
+        self._identities = ledger.identities
 
     def vial(self, vial: str) -> Vial:
         """What the ledger knows of ``vial``; ``Refused`` when it knows nothing."""
@@ -71,18 +73,31 @@ class Bank:
     def ancestors(self, subject: str) -> tuple[Kin, ...]:
         """Where ``subject`` comes from, up to the patient's token; nearest first."""
         with self._database.reading() as connection:
-            return kinship.ancestors(connection, [subject])
+            found = kinship.ancestors(connection, [subject])
+            return patients.named(connection, self._identities, found)
 
     def descendants(self, subject: str) -> tuple[Kin, ...]:
         """What came of ``subject`` (a token, biopsy, batch or vial); nearest first."""
         with self._database.reading() as connection:
-            return kinship.descendants(connection, [subject])
+            whose = patients.find(connection, self._identities, subject) or subject
+            found = kinship.descendants(connection, [whose])
+            return patients.named(connection, self._identities, found)
 
     def patient(self, subject: str) -> str | None:
-        """The token of the patient that ``subject`` comes from; None when it is not known."""
+        """The token of the patient that ``subject`` comes from; None when it is not known.
+
+        The handle where the token was erased. What is kept for good has ``handle`` instead.
+        """
         with self._database.reading() as connection:
-            found = kinship.patients(connection, [subject])[subject]
-            return next(iter(found)) if found else None
+            handle = _handle(connection, subject)
+            if handle is None:
+                return None
+            return patients.shown(connection, self._identities, [handle]).get(handle, handle)
+
+    def handle(self, subject: str) -> str | None:
+        """The handle of the patient that ``subject`` comes from; it outlives the token."""
+        with self._database.reading() as connection:
+            return _handle(connection, subject)
 
     def census(self) -> dict[str, Census]:
         """How many vials stand in each device now; one without any is not in it."""
@@ -109,15 +124,16 @@ class Bank:
         with self._database.reading() as connection:
             batches, vials = _present(connection, device, start, end)
             subjects = {stay.batch for stay in (*batches, *vials)}
-            patients = kinship.patients(connection, subjects)
-        tokens = {token for found in patients.values() for token in found}
-        unknown = sorted(subject for subject, found in patients.items() if not found)
+            owners = kinship.patients(connection, subjects)
+            handles = {handle for found in owners.values() for handle in found}
+            tokens = patients.shown(connection, self._identities, handles)
+        unknown = sorted(subject for subject, found in owners.items() if not found)
         return Endangered(
             device=device,
             span=Interval(start, end),
             batches=batches,
             vials=vials,
-            patients=tuple(sorted(tokens)),
+            patients=tuple(sorted(tokens.get(handle, handle) for handle in handles)),
             unknown=tuple(unknown),
         )
 
@@ -147,6 +163,10 @@ def _present(
     found = standing.stays(connection, and_(stay.device == device, stay.start_at < end, goes_on))
     batches = tuple(each for each in found if number_of(each.batch) is None)
     return batches, tuple(each for each in found if number_of(each.batch) is not None)
+
+
+def _handle(connection: Connection, subject: str) -> str | None:
+    return next(iter(kinship.patients(connection, [subject])[subject]), None)
 
 
 def _of(batch: str) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -11,6 +12,7 @@ from batches import kinship, roster, shelf, standing
 from batches.batch import Batch, Signed
 from batches.clerk import Clerk, check_text
 from batches.gate import Gate, Guarded
+from batches.identities import Identities
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
 from batches.shelf import Kept
@@ -18,7 +20,19 @@ from batches.trail import Note, Page, keep, page
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
-from storage.database import Database, upgrade
+from storage.database import Database, DatabaseError, file_of, upgrade
+
+
+def keys_beside(url: str) -> Path:
+    """Where the keys of patients are when nothing else is said.
+
+    Raises:
+        DatabaseError: the ledger is in no file.
+    """
+    path = file_of(url)
+    if path is None:
+        raise DatabaseError("the ledger is in no file; say where the keys of patients are kept")
+    return path.parent / "secrets" / "patients"
 
 
 def wall_clock_ms() -> int:
@@ -58,6 +72,7 @@ class Ledger:
         *,
         devices: Collection[str] | None = None,
         now: Callable[[], int] = wall_clock_ms,
+        keys: Path | None = None,
     ) -> None:
         """Open the ledger, creating or upgrading its tables.
 
@@ -65,6 +80,7 @@ class Ledger:
             url: ``sqlite:///path/ledger.db``.
             devices: the ids of the site's devices; None takes any.
             now: epoch milliseconds, UTC.
+            keys: the folder of patients' keys; None: beside the file of the ledger.
 
         Raises:
             DatabaseError: it cannot be opened.
@@ -73,6 +89,7 @@ class Ledger:
         self.url = url
         self.clerk = Clerk(devices, now, Gate())
         self.database: Database = Guarded(url, self.clerk.gate, now)
+        self.identities = Identities(keys or keys_beside(url))
 
     def authorise(self, act: str, subject: str, by: str, *, touched: Collection[str] = ()) -> None:
         """``by`` may do ``act`` on ``subject``, which is done elsewhere than in the ledger.

@@ -1,8 +1,11 @@
 """What stands in the ledger, corrections applied; read inside somebody's transaction."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
 from batches.batch import Batch
+from batches.kinship import chunks
 from batches.placement import Life, Placement, Refused, check_stay
 from batches.vial import Vial, number_of
 from storage import schema
@@ -54,6 +57,19 @@ def vial(connection: Connection, vial: str) -> Vial:
         shown = vial if vial.isprintable() else ascii(vial)
         raise Refused(f"{shown}: is not a vial of this ledger")
     return found[0]
+
+
+def unended(connection: Connection, subjects: Collection[str]) -> tuple[str, ...]:
+    """Which of ``subjects`` are vials or batches that have not ended, by id."""
+    left: list[str] = []
+    vial, culture = schema.aliquot.c, schema.culture.c
+    for some in chunks(subjects):
+        for query in (
+            select(vial.id).where(vial.id.in_(some) & vial.ended_at.is_(None)),
+            select(culture.id).where(culture.id.in_(some) & culture.closed_at.is_(None)),
+        ):
+            left += connection.execute(query).scalars()
+    return tuple(sorted(left))
 
 
 def passage(connection: Connection, batch: str) -> int | None:

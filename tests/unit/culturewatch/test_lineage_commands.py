@@ -154,3 +154,18 @@ def test_a_parent_is_corrected_with_a_reason() -> None:
         f"BX-2026-0001 comes from {other}"
     ]
     assert json.loads(good(f"vial show {V1} --json")[0])["patient"] == other
+
+
+@pytest.mark.usefixtures("grown")
+def test_a_patient_is_erased_and_its_cells_stay_findable(here: Path) -> None:
+    code, (said,) = typed(f"patient erase {PATIENT} --reason asked")
+    assert code == 1
+    assert "are still kept" in said
+    assert PATIENT not in said
+    erased = good(f"patient erase {PATIENT} --reason asked --keep-cells")
+    handle = erased[0].partition(":")[0]
+    assert "backups hold the key" in erased[1]
+    assert good(f"vial show {V1}")[0] == f"{V1}  P1  {handle}"
+    assert json.loads(good(f"vial genealogy {handle} --json")[0])["descendants"]
+    for path in (here / "data").rglob("*"):
+        assert path.is_dir() or PATIENT.encode() not in path.read_bytes(), path
