@@ -1,12 +1,17 @@
 """The bank of cells: which vial is where, whose it is, and what it went through."""
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from collections.abc import Collection
+from enum import StrEnum
 
-from batches import kinship, patients, standing
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
+
+from batches import kinship, patients, standing, transit
+from batches.cryo import THRESHOLDS_C, Warmth
 from batches.kinship import Kin
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement
+from batches.transit import Journey
 from batches.vial import Vial, number_of
 from storage import schema
 
@@ -33,16 +38,47 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
 
 
+class Status(StrEnum):
+    """What kind of a stay it is."""
+
+    PLACED = "in a device"
+    TRANSIT = "on the way"
+
+
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
     """A stay of a vial, or of what it comes from, as far as the vial went through it.
 
-    ``subject`` is whose stay it was, ``span`` the part up to the split; None: it goes on.
+    ``subject`` is whose stay it was; ``start`` and ``end`` are the part up to the split; None: it
+    goes on. On the way, ``placement`` names the logger as the device (or nothing) and the
+    shipment as the position.
     """
 
     subject: str
     placement: Placement
     start: int
     end: int | None
+    status: Status = Status.PLACED
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``vial`` had gone through when another site's ledger gave it to this one.
+
+    ``warmth`` is cumulated up to ``until`` (epoch ms, UTC), its parents included.
+    """
+
+    vial: str
+    shipment: str
+    until: int
+    warmth: tuple[Warmth, ...]
+
+
+class Logger(msgspec.Struct, frozen=True, kw_only=True):
+    """A device whose readings came from a file; ``period`` is milliseconds."""
+
+    device: str
+    channel: str
+    quantity: str
+    period: int
 
 
 class Bank:
@@ -147,12 +183,77 @@ class Bank:
                 split = kin.at if last is None else min(kin.at, last)
                 until[kin.parent] = max(split, until.get(kin.parent) or split)
             lived = [
-                Lived(subject=subject, placement=stay, start=stay.start, end=_earlier(stay, last))
+                Lived(
+                    subject=subject,
+                    placement=stay,
+                    start=stay.start,
+                    end=_earlier(stay, last),
+                    status=status,
+                )
                 for subject, last in until.items()
-                for stay in standing.stays(connection, schema.stay.c.batch == subject)
+                for stay, status in _stays(connection, subject)
                 if last is None or stay.start < last
             ]
         return tuple(sorted(lived, key=lambda each: (each.start, each.placement.row)))
+
+    def carried(self, vials: Collection[str]) -> dict[str, Carried]:
+        """What those of ``vials`` that came from another site's ledger brought with them."""
+        column = schema.carried.c
+        found: dict[str, Carried] = {}
+        with self._database.reading() as connection:
+            for some in kinship.chunks(vials):
+                query = select(schema.carried).where(column.vial.in_(some))
+                for row in connection.execute(query).mappings():
+                    found[row["vial"]] = _carried(row)
+        return found
+
+    def logger(self, device: str) -> Logger | None:
+        """What the newest readings that were imported for ``device`` are; None without any."""
+        column = schema.intake.c
+        query = select(schema.intake).where(column.device == device)
+        with self._database.reading() as connection:
+            newest = connection.execute(query.order_by(column.sequence.desc())).mappings().first()
+        if newest is None:
+            return None
+        return Logger(
+            device=device,
+            channel=newest["channel"],
+            quantity=newest["quantity"],
+            period=newest["period_ms"],
+        )
+
+
+def _carried(row: RowMapping) -> Carried:
+    spans = zip(THRESHOLDS_C, (row["above_150_ms"], row["above_135_ms"]), strict=True)
+    warmth = tuple(
+        Warmth(threshold=threshold, above_ms=above, unknown_ms=row["unknown_ms"])
+        for threshold, above in spans
+    )
+    return Carried(vial=row["vial"], shipment=row["shipment"], until=row["until_at"], warmth=warmth)
+
+
+def _stays(connection: Connection, subject: str) -> list[tuple[Placement, Status]]:
+    placed = standing.stays(connection, schema.stay.c.batch == subject)
+    travelled = transit.journeys(connection, schema.journey.c.vial == subject)
+    return [(stay, Status.PLACED) for stay in placed] + [
+        (_on_the_way(journey), Status.TRANSIT) for journey in travelled
+    ]
+
+
+def _on_the_way(journey: Journey) -> Placement:
+    return Placement(
+        row=journey.row,
+        batch=journey.vial,
+        device=journey.logger,
+        position=journey.shipment,
+        start=journey.start,
+        end=journey.end,
+        by=journey.gave,
+        entered=journey.entered,
+        reason=journey.reason,
+        departure=journey.arrival,
+        checked_by=journey.took,
+    )
 
 
 def _present(

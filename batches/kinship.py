@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, select
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from batches.placement import Refused
 from storage import schema
 
+Id = TypeVar("Id", str, int)
 _CHUNK = 500
 """Ids in one question: SQLite takes a bounded number of them."""
 
@@ -117,7 +119,7 @@ def _walk(
     return tuple(out)
 
 
-def chunks(ids: Collection[str]) -> Iterator[list[str]]:
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
     """``ids`` in parts that one question can name."""
     ordered = sorted(ids)
     for at in range(0, len(ordered), _CHUNK):

@@ -42,6 +42,7 @@ def wall_clock_ms() -> int:
 
 _RETRACTABLE = frozenset(
     {"place", "correct", "leave", "close", "passage", "thaw", "dispose", "check"}
+    | {"dispatch", "arrive", "transfer", "lose"}
 )
 
 
@@ -250,6 +251,8 @@ class Ledger:
             append(connection, self.clerk.correction("withdraw", old.subject, row, act))
             if old.kind == "leave":
                 standing.check_reopened(connection, row)
+            elif old.kind in {"dispatch", "arrive"}:
+                standing.check_on_the_way(connection, old.subject, old.kind, row)
 
     def amend(
         self, batch: str, *, act: Signed, product: str | None = None, protocol: str | None = None

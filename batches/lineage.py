@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import structs
 from sqlalchemy import Connection, select
 
-from batches import kinship, patients, standing
+from batches import kinship, patients, standing, transit
 from batches.batch import Batch, Signed
 from batches.clerk import check_new
 from batches.kinship import Kin
@@ -299,6 +299,7 @@ class Lineage:
         )
 
     def _take_out(self, connection: Connection, subject: str, act: Signed) -> None:
+        transit.check_not_travelling(connection, subject, act.at or 0)
         for stay in standing.stays(connection, schema.stay.c.batch == subject):
             if stay.end is None:
                 self._clerk.leave(connection, stay, act)

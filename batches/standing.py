@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
+from batches import transit
 from batches.batch import Batch
 from batches.kinship import chunks
 from batches.placement import Life, Placement, Refused, check_stay
@@ -105,6 +106,7 @@ def check_there(
     check_stay(life, mine, start=start, end=end)
     if not isinstance(life, Vial):
         return
+    transit.check_apart(connection, life.id, start, end)
     overlapping = or_(columns.end_at.is_(None), columns.end_at > start)
     if end is not None:
         overlapping &= columns.start_at < end
@@ -181,6 +183,36 @@ def check_reopened(connection: Connection, departure: int) -> None:
     for each in stays(connection, schema.stay.c.sequence == row):
         place = each.device, each.position, each.start, each.end
         check_there(connection, life(connection, each.batch), place, row)
+
+
+def check_on_the_way(connection: Connection, vial: str, kind: str, row: int) -> None:
+    """A dispatch or arrival that is taken back leaves nothing that builds on it.
+
+    Raises:
+        Refused: the vial arrived, or was somewhere else after it did.
+    """
+    columns = schema.journey.c
+    if kind == "dispatch":
+        query = select(schema.arrival.c.sequence).where(schema.arrival.c.transit == row)
+        for arrival in connection.execute(query).scalars():
+            _not_superseded_by(connection, arrival, f"{vial}: arrived; take that back first")
+        return
+    reopened = select(schema.arrival.c.transit).where(schema.arrival.c.sequence == row)
+    for journey in transit.journeys(connection, columns.sequence.in_(reopened)):
+        found = life(connection, vial)
+        if found.closed_at is not None:
+            raise Refused(f"{vial}: has ended; take that back first", row=found.closure)
+        stay_ = schema.stay.c
+        lasting = or_(stay_.end_at.is_(None), stay_.end_at > journey.start)
+        for stay in stays(connection, (stay_.batch == vial) & lasting):
+            raise Refused(f"{vial}: is in {stay.device} since; take that back first", row=stay.row)
+
+
+def _not_superseded_by(connection: Connection, row: int, why: str) -> None:
+    """Entry ``row`` was corrected or taken back, else ``why`` is the reason to refuse."""
+    by = select(schema.act.c.sequence).where(schema.act.c.corrects == row)
+    if connection.execute(by).scalar() is None:
+        raise Refused(why, row=row)
 
 
 def _not_superseded(connection: Connection, row: int) -> None:

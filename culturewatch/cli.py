@@ -18,6 +18,8 @@ from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_user import login, logout, user_commands
+from culturewatch.cli_shipping import shipping_commands
+from culturewatch.cli_user import user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
 from devices import duration
@@ -35,6 +37,7 @@ app.add_typer(user_commands, name="user")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")
+vial_commands.add_typer(shipping_commands)
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.command()(exposure)

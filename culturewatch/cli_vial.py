@@ -147,13 +147,13 @@ def dispose(
 @vial_commands.command()
 def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show a vial and every stay its cells went through, its parents' up to the split."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank, Status  # noqa: PLC0415 # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, _):
         bank = Bank(ledger)
         found, patient, lived = bank.vial(vial), bank.patient(vial), bank.life(vial)
     if as_json:
-        say(_json({"vial": found, "patient": patient, "life": lived}))
+        say(as_json_text({"vial": found, "patient": patient, "life": lived}))
         return
     zone = load(site).zone
     ended = "" if found.ended_at is None else f", {found.ended_how} {moment(found.ended_at, zone)}"
@@ -161,8 +161,9 @@ def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SI
     say(f"frozen {moment(found.frozen_at, zone)} by {found.frozen_by}{ended}")
     for each in lived:
         until = "now" if each.end is None else moment(each.end, zone)
-        place = f"{each.placement.device} {each.placement.position}".rstrip()
-        say(f"  {moment(each.start, zone)} to {until}  {each.subject} in {place}")
+        place = f"{each.placement.device} {each.placement.position}".strip()
+        where = f"in {place}" if each.status is Status.PLACED else f"on the way, {place}"
+        say(f"  {moment(each.start, zone)} to {until}  {each.subject} {where}")
 
 
 @vial_commands.command()
@@ -182,10 +183,10 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
                 bank=Bank(ledger),
                 readings=readings,
                 setting=setting(loaded, rulebook(loaded)),
-                now=_now(),
+                now=now(),
             )
     if as_json:
-        say(_json(found))
+        say(as_json_text(found))
         return
     for each in found.warmth:
         above, unknown = Duration(each.above_ms), Duration(each.unknown_ms)
@@ -208,7 +209,7 @@ def genealogy(
         bank = Bank(ledger)
         up, down = bank.ancestors(subject), bank.descendants(subject)
     if as_json:
-        say(_json({"ancestors": up, "descendants": down}))
+        say(as_json_text({"ancestors": up, "descendants": down}))
         return
     zone = load(site).zone
 
@@ -244,7 +245,7 @@ def list_(
         if batch:
             vials = bank.vials(batch)
             if as_json:
-                say(_json(vials))
+                say(as_json_text(vials))
             else:
                 for vial in vials:
                     say(f"{vial.id}  P{vial.passage}  {vial.ended_how or 'frozen'}")
@@ -254,7 +255,7 @@ def list_(
         start, end = _between(sign.instant("--from", from_), sign.instant("--to", to))
         stays = bank.vials_in(freezer, start, end)
         if as_json:
-            say(_json(stays))
+            say(as_json_text(stays))
         else:
             _print_stays(stays)
             say(f"{len(stays)} vials")
@@ -281,7 +282,7 @@ def endangered(
         )
         found = Bank(ledger).endangered(device, start, end)
     if as_json:
-        say(_json(found))
+        say(as_json_text(found))
         return
     zone = loaded.zone
     say(f"{device}, {moment(start, zone)} to {moment(end, zone)}")
@@ -305,7 +306,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
     with told(StoreError), AlarmReader(paths.alarms(site.data)) as alarms:
         channels = {channel for rule, channel in alarms.alarmed() if rule == what}
         devices = {device_of(channel) for channel in channels}
-        mine = [e for e in episodes(alarms, devices, _now() + 1) if e.rule == what]
+        mine = [e for e in episodes(alarms, devices, now() + 1) if e.rule == what]
     if not mine:
         known = ", ".join(sorted(device.id for device in site.devices))
         raise SiteError([f"{what!r} is no device and no rule with an alarm; devices: {known}"])
@@ -314,8 +315,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
 
 
 def _between(start: int | None, end: int | None) -> tuple[int, int]:
-    now = _now()
-    until = now if end is None else end
+    until = now() if end is None else end
     since = until if start is None else start
     if until < since:
         raise SiteError(["--to lies before --from"])
@@ -334,9 +334,11 @@ def _print_stays(stays: Sequence["Placement"]) -> None:
         say(f"{stay.batch}  {stay.device} {stay.position}".rstrip())
 
 
-def _json(value: object) -> str:
+def as_json_text(value: object) -> str:
+    """``value`` as one line of JSON."""
     return msgspec.json.encode(value).decode()
 
 
-def _now() -> int:
+def now() -> int:
+    """Epoch milliseconds, UTC."""
     return time.time_ns() // 1_000_000
