@@ -13,6 +13,7 @@ from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
+from culturewatch.cli_import import import_
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
@@ -41,6 +42,7 @@ vial_commands.add_typer(shipping_commands)
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.command()(exposure)
+app.command("import")(import_)
 app.command()(record)
 app.command()(verify)
 app.command()(audit)

@@ -148,10 +148,7 @@ Act = Callable[[Lineage, Shipping, Ledger], object]
 WHY = Signed(by="ben", reason="why")
 
 
-@pytest.mark.usefixtures("sent")
-@pytest.mark.parametrize(
-    ("act", "said"),
-    [
+CONTRADICTIONS: list[tuple[Act, str]] = [
         (lambda n, _, __: n.store(V1, slot(9), act=ANNA), f"{V1}: is on the way to south in {SH}"),
         (lambda n, _, __: n.thaw(V1, act=ANNA), "enter its arrival first"),
         (lambda n, _, __: n.dispose(V1, act=WHY), "enter its arrival first"),
@@ -207,15 +204,17 @@ WHY = Signed(by="ben", reason="why")
             ),
             "is on the way",
         ),
-    ],
-)  # fmt: skip
+    ]  # fmt: skip
+
+
 def test_what_contradicts_the_journey_is_refused_and_leaves_nothing(
-    ledger: Ledger, shipping: Shipping, sent: Lineage, act: Act, said: str
+    ledger: Ledger, shipping: Shipping, sent: Lineage
 ) -> None:
     before = ledger.head()
-    with pytest.raises(Refused, match=said):
-        act(sent, shipping, ledger)
-    assert ledger.head() == before
+    for act, said in CONTRADICTIONS:
+        with pytest.raises(Refused, match=said):
+            act(sent, shipping, ledger)
+        assert ledger.head() == before, said
 
 
 def _row(ledger: Ledger, vial: str, kind: str) -> int:
@@ -423,35 +422,33 @@ def _vial(made: consignment.Consignment, **changes: object) -> consignment.Consi
     return replace(made, vials=(replace(made.vials[0], **changes), *made.vials[1:]))
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (lambda m: replace(m, vials=()), "holds no vial"),
-        (lambda m: replace(m, vials=m.vials * 2), "names a vial twice"),
-        (lambda m: replace(m, carrier="a\x1b[2Jb"), "characters that cannot be shown"),
-        (lambda m: replace(m, carrier=f"for {PATIENT}"), "token where none belongs"),
-        (lambda m: _vial(m, patient="Anna Maier"), "never a name"),
-        (lambda m: _vial(m, patient="PT-0A1B2C3D"), "the consignment says that it is of PH-"),
-        (lambda m: _vial(m, warmth=()), "is not told"),
-        (lambda m: _vial(m, frozen_at=MONDAY + 11 * HOUR), "was frozen before its batch"),
-        (lambda m: replace(m, ancestors=()), "is no vial of a batch"),
-        (
-            lambda m: replace(m, ancestors=tuple(replace(a, ended_at=1) for a in m.ancestors)),
-            "ended before it began",
-        ),
-        (lambda m: _vial(m, dispatched_at=MONDAY + 99 * HOUR), "in the future"),
-    ],
-)
-def test_a_hostile_consignment_enters_nothing(
-    other: Ledger, made: consignment.Consignment, change: Change, said: str
-) -> None:
-    bad = change(made)
-    sealed = consignment.Sealed(consignment=bad, sha256=consignment.digest(bad))
+CHANGES: list[tuple[Change, str]] = [
+    (lambda m: replace(m, vials=()), "holds no vial"),
+    (lambda m: replace(m, vials=m.vials * 2), "names a vial twice"),
+    (lambda m: replace(m, carrier="a\x1b[2Jb"), "characters that cannot be shown"),
+    (lambda m: replace(m, carrier=f"for {PATIENT}"), "token where none belongs"),
+    (lambda m: _vial(m, patient="Anna Maier"), "never a name"),
+    (lambda m: _vial(m, patient="PT-0A1B2C3D"), "the consignment says that it is of PH-"),
+    (lambda m: _vial(m, warmth=()), "is not told"),
+    (lambda m: _vial(m, frozen_at=MONDAY + 11 * HOUR), "was frozen before its batch"),
+    (lambda m: replace(m, ancestors=()), "is no vial of a batch"),
+    (
+        lambda m: replace(m, ancestors=tuple(replace(a, ended_at=1) for a in m.ancestors)),
+        "ended before it began",
+    ),
+    (lambda m: _vial(m, dispatched_at=MONDAY + 99 * HOUR), "in the future"),
+]
+
+
+def test_a_hostile_consignment_enters_nothing(other: Ledger, made: consignment.Consignment) -> None:
     before = other.head()
-    with pytest.raises(Refused, match=said) as refused:
-        Accession(other).accept(sealed, site="south", act=EVA)
-    assert "Maier" not in str(refused.value)
-    assert other.head() == before
+    for change, said in CHANGES:
+        bad = change(made)
+        sealed = consignment.Sealed(consignment=bad, sha256=consignment.digest(bad))
+        with pytest.raises(Refused, match=said) as refused:
+            Accession(other).accept(sealed, site="south", act=EVA)
+        assert "Maier" not in str(refused.value)
+        assert other.head() == before, said
 
 
 def test_ids_of_two_sites_may_not_mean_two_things(
