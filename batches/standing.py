@@ -21,6 +21,12 @@ def cultures(connection: Connection) -> tuple[Batch, ...]:
     return tuple(_batch(row) for row in connection.execute(_CULTURES).mappings())
 
 
+def cultures_of(connection: Connection, batches: Collection[str]) -> tuple[Batch, ...]:
+    """Those of ``batches``, few enough for one question, that the ledger knows."""
+    query = _CULTURES.where(schema.culture.c.id.in_(batches))
+    return tuple(_batch(row) for row in connection.execute(query).mappings())
+
+
 def find(connection: Connection, batch: str) -> Batch | None:
     """The batch of this id, if there is one."""
     row = connection.execute(_CULTURES.where(schema.culture.c.id == batch)).mappings().first()

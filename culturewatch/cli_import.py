@@ -4,12 +4,11 @@ import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from console.words import moment
-from culturewatch.cli_ledger import DEFAULT_SITE, By, Reason, SiteOption, opened, say
+from culturewatch.cli_ledger import DEFAULT_SITE, By, Reason, SiteOption, opened, say, zone_named
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 from devices import duration, units
@@ -161,7 +160,7 @@ def _asked(
     form = Form(
         time=time_column,
         value=heading,
-        zone=_zone(zone),
+        zone=zone_named(zone),
         stored=stored,
         least=least,
         most=most,
@@ -184,13 +183,6 @@ def _quantity(site: Site, device: str, channel: str, *, travelling: bool) -> str
         known = ", ".join(sorted(channels))
         raise SiteError([f"{device} has no channel {channel!r}; known: {known}"])
     return channels[channel]
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError) as error:
-        raise typer.BadParameter(f"--zone {name}: no time zone is called so") from error
 
 
 def _span(option: str, text: str) -> Duration:

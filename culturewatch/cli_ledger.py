@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -281,6 +282,18 @@ def instant(site: Site, option: str, text: str) -> int | None:
             )
             raise SiteError([why])
     return round(when.timestamp() * 1000)
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The time zone called ``name``; None when nothing is said.
+
+    Raises:
+        typer.BadParameter: none is called so.
+    """
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError) as error:
+        raise typer.BadParameter(f"--zone {name}: no time zone is called so") from error
 
 
 def say(line: str) -> None:

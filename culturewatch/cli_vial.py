@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -19,6 +20,7 @@ from culturewatch.cli_ledger import (
     SiteOption,
     opened,
     say,
+    zone_named,
 )
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
@@ -259,6 +261,51 @@ def list_(
         else:
             _print_stays(stays)
             say(f"{len(stays)} vials")
+
+
+@vial_commands.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="one row a vial; docs/bank-import.md")
+    ],
+    *,
+    zone: Annotated[
+        str, typer.Option("--zone", help="of times without an offset, such as Europe/Zurich")
+    ] = "",
+    product: Annotated[
+        str, typer.Option("--product", help="of batches for which the file says none")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check, and enter nothing")] = False,
+    as_json: AsJson = False,
+    by: By = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Enter an existing bank: all of it, or nothing and every mistake by row and column."""
+    from batches.bank_csv import BankFileError, Said  # noqa: PLC0415 # only here
+    from batches.bank_import import import_bank  # noqa: PLC0415
+
+    with opened(site) as (ledger, sign), told(BankFileError):
+        said = Said(
+            zone=zone_named(zone),
+            product=product,
+            devices=[device.id for device in load(site).devices],
+            now=ledger.clerk.now(),
+        )
+        act = sign(by, "", reason)
+        try:
+            found = import_bank(file, said, ledger=ledger, act=act, dry=dry_run)
+        except BankFileError as error:
+            if as_json:
+                say(as_json_text({"mistakes": error.mistakes}))
+            raise
+    if as_json:
+        say(as_json_text(found))
+        return
+    done = "were entered" if found.kept else "could be entered; nothing was"
+    say(
+        f"{found.vials} vials, {found.batches} new batches and {found.patients} new patients {done}"
+    )
 
 
 @vial_commands.command()
