@@ -153,7 +153,7 @@ class _Entries:
     def all(self) -> Iterator[Entry]:
         """In the order in which one is the reason for the next."""
         rows = self._known.rows
-        first = self._entry("import", self._name, rows[0], self._act.at)
+        first = self._entry("accession", self._name, rows[0], self._act.at)
         what = f"{len(rows)} vials, SHA-256 {self._sha256}"
         reason = f"{what}; {self._act.reason}" if self._act.reason else what
         yield Entry(msgspec.structs.replace(first, reason=reason))

@@ -34,9 +34,15 @@ class IdentityError(Exception):
 class Identities:
     """The keys in one folder, for any number of processes that hold the ledger meanwhile."""
 
-    def __init__(self, folder: Path) -> None:
-        """Touch nothing yet."""
-        self._folder = folder
+    def __init__(self, folder: Path | None) -> None:
+        """Touch nothing yet; without a folder nobody is known, and nobody can be enrolled."""
+        self._where = folder
+
+    @property
+    def _folder(self) -> Path:
+        if self._where is None:
+            raise IdentityError("say where the keys of patients are kept; nothing was entered")
+        return self._where
 
     def handle(self, token: str) -> str | None:
         """The handle under which ``token`` is kept; None when no key of it is here.
@@ -44,7 +50,7 @@ class Identities:
         Raises:
             IdentityError: the folder cannot be read.
         """
-        key = self._site_key()
+        key = None if self._where is None else self._site_key()
         return None if key is None else self._by_tag().get(_tag(key, token))
 
     def enrol(self, token: str) -> tuple[str, str]:
@@ -83,7 +89,7 @@ class Identities:
         Raises:
             IdentityError: a key cannot be read, or is not the one that sealed.
         """
-        files = self._files() if sealed else {}
+        files = self._files() if sealed and self._where is not None else {}
         found = {}
         for handle, text in sealed.items():
             if handle in files:

@@ -20,19 +20,13 @@ from batches.trail import Note, Page, keep, page
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
-from storage.database import Database, DatabaseError, file_of, upgrade
+from storage.database import Database, file_of, upgrade
 
 
-def keys_beside(url: str) -> Path:
-    """Where the keys of patients are when nothing else is said.
-
-    Raises:
-        DatabaseError: the ledger is in no file.
-    """
-    path = file_of(url)
-    if path is None:
-        raise DatabaseError("the ledger is in no file; say where the keys of patients are kept")
-    return path.parent / "secrets" / "patients"
+def keys_beside(url: str) -> Path | None:
+    """Where the keys of patients are when nothing else is said; None: the ledger is in no file."""
+    path = file_of(url) if url.startswith("sqlite") else None
+    return None if path is None else path.parent / "secrets" / "patients"
 
 
 def wall_clock_ms() -> int:
@@ -81,7 +75,8 @@ class Ledger:
             url: ``sqlite:///path/ledger.db``.
             devices: the ids of the site's devices; None takes any.
             now: epoch milliseconds, UTC.
-            keys: the folder of patients' keys; None: beside the file of the ledger.
+            keys: the folder of patients' keys; None: beside the file of the ledger, or nowhere
+                for one that is on a server.
 
         Raises:
             DatabaseError: it cannot be opened.

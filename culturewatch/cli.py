@@ -14,6 +14,7 @@ from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_import import import_
+from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
@@ -39,6 +40,7 @@ app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")
 vial_commands.add_typer(shipping_commands)
+vial_commands.add_typer(label_commands)
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.command()(exposure)

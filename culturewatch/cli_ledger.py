@@ -251,13 +251,17 @@ class Signature:
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.paths import ledger_url  # noqa: PLC0415
+    from culturewatch.paths import ledger_url, patients  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(*FAULTS):
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
+        ledger = Ledger(
+            ledger_url(site.data),
+            devices=[device.id for device in site.devices],
+            keys=patients(site.data),
+        )
         yield ledger, Signature(site, Who(site, ledger))
 
 

@@ -274,6 +274,11 @@ def test_a_correction_may_not_mix_two_patients(lineage: Lineage, bank: Bank) -> 
             "cannot begin before BX-2026-0001 was taken",
             id="before the biopsy",
         ),
+        pytest.param(
+            lambda n: n.take("BX-2026-000\N{ARABIC-INDIC DIGIT ONE}", TOKEN, act=ANNA),
+            "is not a batch id",
+            id="digits that only look so",
+        ),
         pytest.param(lambda n: n.passage(P0, number=1, act=ANNA), "is in passage P1", id="again"),
         pytest.param(lambda n: n.passage(A, act=ANNA), "is closed", id="passage of a closed one"),
         pytest.param(lambda n: n.split(A, ["B-2026-0020"], act=ANNA), "is closed", id="split"),
