@@ -72,13 +72,18 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     warmth: tuple[Warmth, ...]
 
 
-class Logger(msgspec.Struct, frozen=True, kw_only=True):
-    """A device whose readings came from a file; ``period`` is milliseconds."""
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """Readings of a channel that came from a logger's file, from ``start`` to ``end``.
+
+    One each ``period``; milliseconds and epoch milliseconds, UTC.
+    """
 
     device: str
     channel: str
     quantity: str
     period: int
+    start: int
+    end: int
 
 
 class Bank:
@@ -207,20 +212,22 @@ class Bank:
                     found[row["vial"]] = _carried(row)
         return found
 
-    def logger(self, device: str) -> Logger | None:
-        """What the newest readings that were imported for ``device`` are; None without any."""
+    def intakes(self, device: str) -> tuple[Intake, ...]:
+        """What was taken in of ``device`` from files, in the order of entry."""
         column = schema.intake.c
-        query = select(schema.intake).where(column.device == device)
+        query = select(schema.intake).where(column.device == device).order_by(column.sequence)
         with self._database.reading() as connection:
-            newest = connection.execute(query.order_by(column.sequence.desc())).mappings().first()
-        if newest is None:
-            return None
-        return Logger(
-            device=device,
-            channel=newest["channel"],
-            quantity=newest["quantity"],
-            period=newest["period_ms"],
-        )
+            return tuple(
+                Intake(
+                    device=row["device"],
+                    channel=row["channel"],
+                    quantity=row["quantity"],
+                    period=row["period_ms"],
+                    start=row["start_at"],
+                    end=row["end_at"],
+                )
+                for row in connection.execute(query).mappings()
+            )
 
 
 def _carried(row: RowMapping) -> Carried:

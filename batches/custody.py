@@ -108,10 +108,18 @@ class _Details:
         self._sent = {journey.row: journey for journey in journeys}
         self._came = {j.arrival: j for j in journeys if j.arrival is not None}
         self.earlier = _earlier(connection, vials)
+        carried = schema.carried.c
+        self._came_here = {
+            row.vial: row.sequence
+            for row in connection.execute(
+                select(carried.vial, carried.sequence).where(carried.vial.in_(vials))
+            )
+        }
 
     def handover(self, row: int, act: Act, *, void: bool) -> Handover | None:
         named = self._between(row, act)
-        if named is None:
+        # Up to when it came, the other site's own entries say who did what.
+        if named is None or row < self._came_here.get(act.subject, 0):
             return None
         gave, took, state = named
         return Handover(

@@ -1,8 +1,11 @@
 """What a vial's cells went through while frozen, from the readings of every freezer."""
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
 import msgspec
 
-from batches.bank import Bank, Carried, Lived, Status
+from batches.bank import Bank, Carried, Intake, Lived, Status
 from batches.cryo import Warmth, cumulated, together
 from batches.exposure import Exposure
 from batches.placement import Interval, Refused
@@ -29,7 +32,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     carried: tuple[Carried, ...] = ()
 
 
-Measured = dict[tuple[str, int, int], Exposure | None]
+Measured = dict[tuple[str, int, int], tuple[Exposure, ...]]
 """What was found of a device between two times, so that vials that stood together ask once."""
 
 
@@ -70,10 +73,9 @@ def frozen_life(
         unwatched += max(0, ended - began)
         for stay in lived:
             if stay.subject == each.id and stay.start < now:
-                exposure = probes.exposure(stay, now)
-                if exposure is not None:
-                    found.append(exposure)
-                    unwatched -= exposure.end - exposure.start
+                exposures = probes.exposures(stay, now)
+                found += exposures
+                unwatched -= sum(each.end - each.start for each in exposures)
     before = [carried[each].warmth for each in sorted(carried)]
     return Frozen(
         vial=vial,
@@ -111,52 +113,78 @@ class _Probes:
         self._setting = setting
         self._measured = measured
 
-    def exposure(self, stay: Lived, now: int) -> Exposure | None:
-        """Of the probe that was warm for longest; None when none could say anything."""
+    def exposures(self, stay: Lived, now: int) -> tuple[Exposure, ...]:
+        """Of each part of the stay, by the probe that was warm for longest.
+
+        None when no probe could say anything.
+        """
         end = now if stay.end is None else min(stay.end, now)
         key = stay.placement.device, stay.start, end
         if key not in self._measured:
-            self._measured[key] = self._survey(stay, Interval(stay.start, end))
+            self._measured[key] = tuple(self._survey(stay, Interval(stay.start, end)))
         return self._measured[key]
 
-    def _survey(self, stay: Lived, span: Interval) -> Exposure | None:
+    def _survey(self, stay: Lived, span: Interval) -> Iterator[Exposure]:
         device = stay.placement.device
         if not device:
-            return None
-        period, channels = self._channels(stay)
-        summaries = survey(
-            self._readings,
-            device,
-            span,
-            period=period,
-            channels=channels,
-            policies={},
-            earlier={},
-            sink=_unheeded,
-        )
-        exposures = [summary.exposure for summary in summaries]
-        return max(exposures, key=_warm, default=None)
+            return
+        usual = self._usual(stay)
+        intakes = [i for i in self._bank.intakes(device) if i.quantity == "temperature"]
+        for part in _parts(span, intakes):
+            periods = usual | {
+                i.channel: i.period for i in intakes if i.start <= part.start < _end(i)
+            }
+            exposures = [
+                summary.exposure
+                for period in sorted(set(periods.values()))
+                for summary in survey(
+                    self._readings,
+                    device,
+                    part,
+                    period=period,
+                    channels=[_temperature(key) for key in periods if periods[key] == period],
+                    policies={},
+                    earlier={},
+                    sink=_unheeded,
+                )
+            ]
+            if exposures:
+                yield max(exposures, key=_warm)
 
-    def _channels(self, stay: Lived) -> tuple[int, list[Channel]]:
+    def _usual(self, stay: Lived) -> dict[str, int]:
+        """The probes of the device, and how often they are read, but for what files say."""
         device = stay.placement.device
         for equipment in self._setting.equipment:
             if equipment.id == device:
-                temperatures = [c for c in equipment.channels if c.quantity == "temperature"]
-                return equipment.period, temperatures
+                return {
+                    channel.key: equipment.period
+                    for channel in equipment.channels
+                    if channel.quantity == "temperature"
+                }
         if stay.status is Status.TRANSIT:
-            return self._of_logger(device)
+            # A logger that only travels with vials is no device of the site.
+            return {}
         raise Refused(
             f"{stay.subject}: stood in {device}, which this site does not know; "
             "add the device to the site",
             row=stay.placement.row,
         )
 
-    def _of_logger(self, device: str) -> tuple[int, list[Channel]]:
-        """A logger that only travels with vials is no device of the site."""
-        logger = self._bank.logger(device)
-        if logger is None or logger.quantity != "temperature":
-            return 1, []
-        return logger.period, [Channel(key=logger.channel, quantity="temperature", unit="degC")]
+
+def _parts(span: Interval, intakes: Iterable[Intake]) -> Iterator[Interval]:
+    """``span``, cut where the readings of a file begin and end: they have their own period."""
+    cuts = {at for each in intakes for at in (each.start, _end(each))}
+    edges = sorted({span.start, span.end, *(at for at in cuts if span.start < at < span.end)})
+    return (Interval(start, end) for start, end in pairwise(edges))
+
+
+def _end(intake: Intake) -> int:
+    """Until when its last reading stands."""
+    return intake.end + intake.period
+
+
+def _temperature(key: str) -> Channel:
+    return Channel(key=key, quantity="temperature", unit="degC")
 
 
 def _warm(exposure: Exposure) -> tuple[int, ...]:

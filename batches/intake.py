@@ -88,7 +88,7 @@ def check(
         start=file.start,
         end=last,
     )
-    return file, Checked(origin=origin, period=file.period, gaps=tuple(gaps), empty=empty)
+    return file, Checked(origin=origin, period=int(file.period), gaps=tuple(gaps), empty=empty)
 
 
 def check_alone(origin: Origin, others: list[Origin]) -> None:

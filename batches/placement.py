@@ -112,14 +112,23 @@ def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
         )
 
 
-def check_stay(life: Life, stays: Iterable[Placement], *, start: int, end: int | None) -> None:
+def check_stay(
+    life: Life,
+    stays: Iterable[Placement],
+    *,
+    start: int,
+    end: int | None,
+    row: int | None = None,
+) -> None:
     """The interval is one it can have spent in a device, beside its other ``stays``.
+
+    ``row`` is the entry that it takes the place of.
 
     Raises:
         Refused: it ends before it starts, leaves its life, or overlaps another.
     """
     if end is not None and end <= start:
-        raise Refused(f"{life.id}: a stay must end after it starts")
+        raise Refused(f"{life.id}: a stay must end after it starts", row=row)
     if start < life.opened_at:
         raise Refused(f"{life.id}: a stay cannot start before the batch was opened", row=life.row)
     if life.closed_at is not None and (end is None or end > life.closed_at):

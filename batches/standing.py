@@ -109,7 +109,7 @@ def check_there(
     device, position, start, end = place
     columns = schema.stay.c
     mine = [s for s in stays(connection, columns.batch == life.id) if s.row != row]
-    check_stay(life, mine, start=start, end=end)
+    check_stay(life, mine, start=start, end=end, row=row)
     if not isinstance(life, Vial):
         return
     transit.check_apart(connection, life.id, start, end)

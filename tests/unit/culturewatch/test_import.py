@@ -15,10 +15,10 @@ from storage.lock import FolderLock
 from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out
 
-NOON = 1_772_362_800_000
-"""2026-03-01 12:00 in Vienna, an hour ahead of UTC."""
+NOON = 1_740_826_800_000
+"""2025-03-01 12:00 in Vienna, an hour ahead of UTC."""
 MINUTE = 60_000
-GOOD = "time;T\n2026-03-01 12:00;36,9\n2026-03-01 12:01;\n2026-03-01 12:02;37,1\n"
+GOOD = "time;T\n2025-03-01 12:00;36,9\n2025-03-01 12:01;\n2025-03-01 12:02;37,1\n"
 INTO_INC1 = "import old.csv --device inc1 --column T=temperature --by anna"
 IN_VIENNA = f"{INTO_INC1} --zone Europe/Vienna"
 
@@ -67,10 +67,10 @@ def test_a_file_is_taken_in_once_and_the_ledger_says_by_whom(here: Path) -> None
 
 
 def test_a_dry_run_checks_and_keeps_nothing(here: Path) -> None:
-    (here / "old.csv").write_text(GOOD + "2026-03-01 13:00;37\n2026-03-01 13:01;37\n")
+    (here / "old.csv").write_text(GOOD + "2025-03-01 13:00;37\n2025-03-01 13:01;37\n")
     code, said = typed(f"{IN_VIENNA} --dry-run")
     assert code == 0
-    assert said[1].startswith("  gap of 58m from 2026-03-01 12:02")
+    assert said[1].startswith("  gap of 58m from 2025-03-01 12:02")
     assert kept(here) == []
     assert not (here / "data" / "intake").exists()
 
@@ -80,11 +80,11 @@ def test_a_dry_run_checks_and_keeps_nothing(here: Path) -> None:
     [
         (GOOD, INTO_INC1, "have no offset; say with --zone"),
         ("time;T\n0;37\n60;37\n", IN_VIENNA, "seconds, not dates"),
-        ("time;T\n2026-03-01 12:01;37\n2026-03-01 12:00;37\n", IN_VIENNA, "old.csv:3: its time"),
+        ("time;T\n2025-03-01 12:01;37\n2025-03-01 12:00;37\n", IN_VIENNA, "old.csv:3: its time"),
         ("time;T\n2126-03-01 12:00;37\n2126-03-01 12:01;37\n", IN_VIENNA, "lies in the future"),
         ("time;T\n2025-10-26 02:30;37\n", f"{IN_VIENNA} --period 1m", "comes twice or never"),
         ("time;T\n2025-03-30 02:30;37\n", f"{IN_VIENNA} --period 1m", "comes twice or never"),
-        ("time;T\n2026-03-01 12:00;-300\n", f"{IN_VIENNA} --period 1m", "is no temperature"),
+        ("time;T\n2025-03-01 12:00;-300\n", f"{IN_VIENNA} --period 1m", "is no temperature"),
         (GOOD, f"{IN_VIENNA} --time-column when", "there is no column 'when'"),
         (GOOD, IN_VIENNA.replace("inc1", "inc9"), "is not a device of this site"),
         (GOOD, IN_VIENNA.replace("=temperature", "=warmth"), "has no channel 'warmth'"),
@@ -106,17 +106,17 @@ def test_what_cannot_be_trusted_is_refused_before_anything_is_kept(
 
 def test_a_time_of_which_something_is_known_is_refused(here: Path) -> None:
     assert typed(IN_VIENNA)[0] == 0
-    (here / "old.csv").write_text("time;T\n2026-03-01 12:02;36\n2026-03-01 12:03;36\n")
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:02;36\n2025-03-01 12:03;36\n")
     code, said = typed(IN_VIENNA)
     assert code == 1
-    assert "has readings of that time already, such as at 2026-03-01T11:02:00+00:00" in said[-1]
-    (here / "old.csv").write_text("time;T\n2026-03-01 12:03;36\n2026-03-01 12:04;36\n")
+    assert "has readings of that time already, such as at 2025-03-01T11:02:00+00:00" in said[-1]
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:03;36\n2025-03-01 12:04;36\n")
     assert typed(IN_VIENNA)[0] == 0
     assert len(kept(here)) == 5
 
 
 def test_units_are_settled_and_columns_may_be_numbered(here: Path) -> None:
-    (here / "old.csv").write_text("no,time,T [F]\n1,2026-03-01T11:00Z,98.6\n2,2026-03-01T11:01Z,\n")
+    (here / "old.csv").write_text("no,time,T [F]\n1,2025-03-01T11:00Z,98.6\n2,2025-03-01T11:01Z,\n")
     code, said = typed("import old.csv --device inc1 --column 3=temperature --unit degF --by anna")
     assert code == 0, said
     assert kept(here)[0].values[0] == pytest.approx(37.0)
@@ -146,3 +146,10 @@ def test_while_a_core_has_the_journal_it_waits_there(here: Path) -> None:
     assert "old.csv waits already" in said[-1]
     assert typed(IN_VIENNA)[0] == 0
     assert len(kept(here)) == 3
+
+
+def test_a_period_may_be_said(here: Path) -> None:
+    (here / "old.csv").write_text("time,T\n2025-03-01T11:00Z,37\n")
+    assert typed(INTO_INC1)[0] == 2
+    assert typed(f"{INTO_INC1} --period 5m")[0] == 0
+    assert len(kept(here)) == 1

@@ -90,3 +90,45 @@ def test_lost_refused_and_delivered_are_said_of_some_or_all() -> None:
     good(f"vial ship {V2} --to south --carrier K --shipper-id D --by anna")
     good("vial delivered SH-north-0002 --condition frozen --by ben")
     assert good(f"vial list --batch {B}") == [f"{V1}  P0  lose", f"{V2}  P0  transfer"]
+
+
+def test_two_sites_pass_a_vial_on_with_what_it_went_through(tmp_path: Path) -> None:
+    """By hand: frozen at 10:00, sent at 12:00; from 11:00 the tank was at -140 for half an hour."""
+    rows = [f"2025-03-01T{9 + n // 60:02}:{n % 60:02}Z," for n in range(240)]
+    warm = ["-140" if 120 <= n < 150 else "-190" for n in range(240)]
+    text = "\n".join(("time,T", *(row + value for row, value in zip(rows, warm, strict=True))))
+    (tmp_path / "north" / "tank.csv").write_text(text + "\n")
+    channel = "temperature_top"
+    good(f"import tank.csv --device ln2a --column T={channel} --by anna")
+    at = "--reason late --by anna --at 2025-03-01T"
+    good(f"batch open C-2026-0001 --product x {at}09:00Z")
+    good(f"batch passage C-2026-0001 {at}09:00Z")
+    good(f"vial freeze C-2026-0001 --in ln2a --rack R --box B --slots 9 {at}10:00Z")
+    vial = "C-2026-0001-V001"
+    good(f"vial ship {vial} --to south --carrier K --shipper-id D {at}12:00Z")
+    made = good("vial manifest SH-north-0001 --out sent.json --by anna")
+    sha256 = made[0].rpartition(" ")[2]
+    assert typed("vial manifest SH-north-0001 --out sent.json --by anna")[0] == 1
+
+    south = f"--site {tmp_path}/south/site.toml"
+    code, (said,) = typed(f"vial accept sent.json --sha256 {'0' * 64} --by eva {south}")
+    assert (code, "not what the other site told" in said) == (1, True)
+    came = good(f"vial accept sent.json --sha256 {sha256} --by eva {south}")
+    assert came[0] == "SH-north-0001: 1 vial on the way here from north"
+    assert came[1] == f"its SHA-256 is {sha256}"
+    assert re.fullmatch(r"the ledger of north stood at row \d+, [0-9a-f]{64}", came[2])
+    good(
+        f"vial receive SH-north-0001 --in ln2a --rack 1 --box 1 --slots 1 --condition frozen "
+        f"--reason late --by eva --at 2025-03-01T13:00Z {south}"
+    )
+    (tmp_path / "north" / "there.csv").write_text("time,T\n2025-03-01T13:00Z,-190\n")
+    good(f"import there.csv --period 1m --device ln2a --column T={channel} --by eva {south}")
+    found = json.loads(good(f"vial warmth {vial} --json {south}")[0])
+    assert [each["above_ms"] for each in found["warmth"]] == [30 * 60_000, 0]
+    assert found["carried"][0]["shipment"] == "SH-north-0001"
+    # On the way for an hour without a logger, and ever since but for the one minute that was read.
+    assert found["warmth"][0]["unknown_ms"] >= 60 * 60_000
+    told = [line.split("  ")[1] for line in good(f"vial custody {vial} {south}")]
+    assert [what for what in told if what.endswith(("freeze", "dispatch", "arrive"))] == [
+        *("north: freeze", "north: dispatch", "arrive")
+    ]
