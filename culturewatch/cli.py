@@ -19,9 +19,8 @@ from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
-from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_shipping import shipping_commands
-from culturewatch.cli_user import user_commands
+from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
 from devices import duration

@@ -16,7 +16,6 @@ from culturewatch.cli_ledger import (
     Reason,
     SiteOption,
     opened,
-    person,
     say,
 )
 from culturewatch.cli_vial import AsJson, VialId, as_json_text, now
@@ -123,7 +122,7 @@ def receive(
             places,
             state=condition,
             act=sign(by, at, reason),
-            checked_by=checked_by,
+            checked_by=sign.second(checked_by),
             logger=logger,
         )
         for vial, place in places.items():
@@ -243,9 +242,11 @@ def manifest(
     from batches import consignment  # noqa: PLC0415 # SQLAlchemy is slow to import
     from storage.journal import JournalError  # noqa: PLC0415
 
-    with opened(site) as (ledger, _), told(JournalError):
+    with opened(site) as (ledger, sign), told(JournalError):
+        maker = sign(by, "", "").by
+        ledger.authorise("export", shipment_id, maker)
         warmth = _warmth(load(site), ledger, shipment_id)
-        made = consignment.consign(shipment_id, ledger=ledger, warmth=warmth, by=person(by))
+        made = consignment.consign(shipment_id, ledger=ledger, warmth=warmth, by=maker)
         sha256 = consignment.write(made, out)
         say(f"{out}: {len(made.vials)} vials, SHA-256 {sha256}")
         say("tell the other site this SHA-256 by another way than the file takes")

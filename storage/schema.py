@@ -151,6 +151,7 @@ audit = Table(
     Column("outcome", String, nullable=False),
     Column("old", String),
     Column("new", String),
+)
 enrolment = Table(
     "enrolment",
     metadata,
