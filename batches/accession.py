@@ -44,6 +44,8 @@ class Accession:
             raise Refused(f"{came.shipment}: left from here; it is accepted where it goes")
         _check(came)
         with self._database.writing() as connection:
+            # Before keys are made for somebody who may not enter them.
+            self._clerk.entry("accession", came.shipment, act)
             self._check_new(connection, came)
             handles, enrolled = self._patients(connection, came, act)
             plain = _by_handle(came, handles)

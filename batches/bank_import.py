@@ -147,6 +147,8 @@ class _Entries:
         self._clerk = ledger.clerk
         self._known = known
         self._act = act
+        # Before keys are made for somebody who may not enter them.
+        self._entry("accession", self._name, known.rows[0], act.at)
         self._sealed = ledger.identities.enrol_all(known.new_patients) if known.new_patients else {}
         self._handles = known.handles | {t: handle for t, (handle, _) in self._sealed.items()}
 

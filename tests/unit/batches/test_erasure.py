@@ -10,6 +10,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from batches.authority import Denied
 from batches.bank import Bank
 from batches.batch import Signed
 from batches.identities import Identities, IdentityError, is_handle
@@ -19,6 +20,7 @@ from batches.placement import Refused
 from batches.vial import Place
 from storage.acts import Act, append, verify_chain
 from storage.database import Database
+from tests.unit.batches.staff import enlist
 
 TOKEN, OTHER = "PT-7F3K9M2Q", "PT-0A1B2C3D"
 B = "B-2026-0001"
@@ -242,4 +244,21 @@ def test_a_key_of_another_ledger_names_nobody(tmp_path: Path, ledger: Ledger, ba
     with pytest.raises(IdentityError, match="holds no key of 32 bytes"):
         bank.patient(B)
     assert bank.handle(B) == handle
+    assert verify_chain(ledger.url) is None
+
+
+@pytest.mark.usefixtures("grown")
+def test_who_may_not_erase_is_denied_and_the_denial_names_no_token(
+    tmp_path: Path, ledger: Ledger, lineage: Lineage, bank: Bank
+) -> None:
+    enlist(ledger, {"admin": ("admin",), "olga": ("operator",), "sven": ("supervisor",)})
+    with pytest.raises(Denied):
+        lineage.erase(TOKEN, act=Signed(by="olga", reason="asked"), stored=True)
+    with pytest.raises(Denied):
+        lineage.enrol(token="PT-12345678", act=Signed(by="nobody"))  # noqa: S106 # a patient's
+    assert bank.patient(B) == TOKEN
+    assert holding(tmp_path, TOKEN) == []
+    assert holding(tmp_path, "PT-12345678") == []
+    assert len(list((tmp_path / "data" / "secrets" / "patients").iterdir())) == 3
+    lineage.erase(TOKEN, act=Signed(by="sven", reason="asked"), stored=True)
     assert verify_chain(ledger.url) is None
