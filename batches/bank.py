@@ -1,12 +1,17 @@
 """The bank of cells: which vial is where, whose it is, and what it went through."""
 
-import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from collections.abc import Collection
+from enum import StrEnum
 
-from batches import kinship, standing
+import msgspec
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
+
+from batches import kinship, patients, standing, transit
+from batches.cryo import THRESHOLDS_C, Warmth
 from batches.kinship import Kin
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement
+from batches.transit import Journey
 from batches.vial import Vial, number_of
 from storage import schema
 
@@ -14,7 +19,8 @@ from storage import schema
 class Endangered(msgspec.Struct, frozen=True, kw_only=True):
     """What was in ``device`` during ``span`` (epoch ms, UTC): what an alarm then endangers.
 
-    ``patients`` are tokens; ``unknown`` are those whose patient the ledger does not know.
+    ``patients`` are tokens, or handles where those were erased; ``unknown`` are those whose
+    patient the ledger does not know.
     """
 
     device: str
@@ -32,16 +38,52 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
     batches: int
 
 
+class Status(StrEnum):
+    """What kind of a stay it is."""
+
+    PLACED = "in a device"
+    TRANSIT = "on the way"
+
+
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
     """A stay of a vial, or of what it comes from, as far as the vial went through it.
 
-    ``subject`` is whose stay it was, ``span`` the part up to the split; None: it goes on.
+    ``subject`` is whose stay it was; ``start`` and ``end`` are the part up to the split; None: it
+    goes on. On the way, ``placement`` names the logger as the device (or nothing) and the
+    shipment as the position.
     """
 
     subject: str
     placement: Placement
     start: int
     end: int | None
+    status: Status = Status.PLACED
+
+
+class Carried(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``vial`` had gone through when another site's ledger gave it to this one.
+
+    ``warmth`` is cumulated up to ``until`` (epoch ms, UTC), its parents included.
+    """
+
+    vial: str
+    shipment: str
+    until: int
+    warmth: tuple[Warmth, ...]
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """Readings of a channel that came from a logger's file, from ``start`` to ``end``.
+
+    One each ``period``; milliseconds and epoch milliseconds, UTC.
+    """
+
+    device: str
+    channel: str
+    quantity: str
+    period: int
+    start: int
+    end: int
 
 
 class Bank:
@@ -50,6 +92,7 @@ class Bank:
     def __init__(self, ledger: Ledger) -> None:
         """Read ``ledger``."""
         self._database = ledger.database
+        self._identities = ledger.identities
 
     def vial(self, vial: str) -> Vial:
         """What the ledger knows of ``vial``; ``Refused`` when it knows nothing."""
@@ -71,18 +114,31 @@ class Bank:
     def ancestors(self, subject: str) -> tuple[Kin, ...]:
         """Where ``subject`` comes from, up to the patient's token; nearest first."""
         with self._database.reading() as connection:
-            return kinship.ancestors(connection, [subject])
+            found = kinship.ancestors(connection, [subject])
+            return patients.named(connection, self._identities, found)
 
     def descendants(self, subject: str) -> tuple[Kin, ...]:
         """What came of ``subject`` (a token, biopsy, batch or vial); nearest first."""
         with self._database.reading() as connection:
-            return kinship.descendants(connection, [subject])
+            whose = patients.find(connection, self._identities, subject) or subject
+            found = kinship.descendants(connection, [whose])
+            return patients.named(connection, self._identities, found)
 
     def patient(self, subject: str) -> str | None:
-        """The token of the patient that ``subject`` comes from; None when it is not known."""
+        """The token of the patient that ``subject`` comes from; None when it is not known.
+
+        The handle where the token was erased. What is kept for good has ``handle`` instead.
+        """
         with self._database.reading() as connection:
-            found = kinship.patients(connection, [subject])[subject]
-            return next(iter(found)) if found else None
+            handle = _handle(connection, subject)
+            if handle is None:
+                return None
+            return patients.shown(connection, self._identities, [handle]).get(handle, handle)
+
+    def handle(self, subject: str) -> str | None:
+        """The handle of the patient that ``subject`` comes from; it outlives the token."""
+        with self._database.reading() as connection:
+            return _handle(connection, subject)
 
     def census(self) -> dict[str, Census]:
         """How many vials stand in each device now; one without any is not in it."""
@@ -109,15 +165,16 @@ class Bank:
         with self._database.reading() as connection:
             batches, vials = _present(connection, device, start, end)
             subjects = {stay.batch for stay in (*batches, *vials)}
-            patients = kinship.patients(connection, subjects)
-        tokens = {token for found in patients.values() for token in found}
-        unknown = sorted(subject for subject, found in patients.items() if not found)
+            owners = kinship.patients(connection, subjects)
+            handles = {handle for found in owners.values() for handle in found}
+            tokens = patients.shown(connection, self._identities, handles)
+        unknown = sorted(subject for subject, found in owners.items() if not found)
         return Endangered(
             device=device,
             span=Interval(start, end),
             batches=batches,
             vials=vials,
-            patients=tuple(sorted(tokens)),
+            patients=tuple(sorted(tokens.get(handle, handle) for handle in handles)),
             unknown=tuple(unknown),
         )
 
@@ -131,12 +188,79 @@ class Bank:
                 split = kin.at if last is None else min(kin.at, last)
                 until[kin.parent] = max(split, until.get(kin.parent) or split)
             lived = [
-                Lived(subject=subject, placement=stay, start=stay.start, end=_earlier(stay, last))
+                Lived(
+                    subject=subject,
+                    placement=stay,
+                    start=stay.start,
+                    end=_earlier(stay, last),
+                    status=status,
+                )
                 for subject, last in until.items()
-                for stay in standing.stays(connection, schema.stay.c.batch == subject)
+                for stay, status in _stays(connection, subject)
                 if last is None or stay.start < last
             ]
         return tuple(sorted(lived, key=lambda each: (each.start, each.placement.row)))
+
+    def carried(self, vials: Collection[str]) -> dict[str, Carried]:
+        """What those of ``vials`` that came from another site's ledger brought with them."""
+        column = schema.carried.c
+        found: dict[str, Carried] = {}
+        with self._database.reading() as connection:
+            for some in kinship.chunks(vials):
+                query = select(schema.carried).where(column.vial.in_(some))
+                for row in connection.execute(query).mappings():
+                    found[row["vial"]] = _carried(row)
+        return found
+
+    def intakes(self, device: str) -> tuple[Intake, ...]:
+        """What was taken in of ``device`` from files, in the order of entry."""
+        column = schema.intake.c
+        query = select(schema.intake).where(column.device == device).order_by(column.sequence)
+        with self._database.reading() as connection:
+            return tuple(
+                Intake(
+                    device=row["device"],
+                    channel=row["channel"],
+                    quantity=row["quantity"],
+                    period=row["period_ms"],
+                    start=row["start_at"],
+                    end=row["end_at"],
+                )
+                for row in connection.execute(query).mappings()
+            )
+
+
+def _carried(row: RowMapping) -> Carried:
+    spans = zip(THRESHOLDS_C, (row["above_150_ms"], row["above_135_ms"]), strict=True)
+    warmth = tuple(
+        Warmth(threshold=threshold, above_ms=above, unknown_ms=row["unknown_ms"])
+        for threshold, above in spans
+    )
+    return Carried(vial=row["vial"], shipment=row["shipment"], until=row["until_at"], warmth=warmth)
+
+
+def _stays(connection: Connection, subject: str) -> list[tuple[Placement, Status]]:
+    placed = standing.stays(connection, schema.stay.c.batch == subject)
+    travelled = transit.journeys(connection, schema.journey.c.vial == subject)
+    return [(stay, Status.PLACED) for stay in placed] + [
+        (_on_the_way(journey), Status.TRANSIT) for journey in travelled
+    ]
+
+
+def _on_the_way(journey: Journey) -> Placement:
+    return Placement(
+        row=journey.row,
+        batch=journey.vial,
+        device=journey.logger,
+        position=journey.shipment,
+        start=journey.start,
+        end=journey.end,
+        by=journey.gave,
+        entered=journey.entered,
+        reason=journey.reason,
+        departure=journey.arrival,
+        checked_by=journey.took,
+    )
 
 
 def _present(
@@ -147,6 +271,10 @@ def _present(
     found = standing.stays(connection, and_(stay.device == device, stay.start_at < end, goes_on))
     batches = tuple(each for each in found if number_of(each.batch) is None)
     return batches, tuple(each for each in found if number_of(each.batch) is not None)
+
+
+def _handle(connection: Connection, subject: str) -> str | None:
+    return next(iter(kinship.patients(connection, [subject])[subject]), None)
 
 
 def _of(batch: str) -> ColumnElement[bool]:

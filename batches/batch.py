@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-_ID = re.compile(r"[A-Z][A-Z0-9]{0,15}-\d{4}-\d{4,6}")
+_ID = re.compile(r"[A-Z][A-Z0-9]{0,15}-[0-9]{4}-[0-9]{4,6}")
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):

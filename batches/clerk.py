@@ -10,6 +10,7 @@ from batches.authority import duty
 from batches.batch import Batch, Signed, check_id
 from batches.gate import Gate
 from batches.placement import Life, Placement, Refused, check_times
+from batches.vial import names_a_token
 from storage import schema
 from storage.acts import Act, append
 from storage.chain import Scalar
@@ -200,8 +201,13 @@ def check_text(**texts: str) -> None:
     """What is entered can be shown and kept.
 
     Raises:
-        Refused: it holds characters that cannot.
+        Refused: it holds characters that cannot, or a patient's token.
     """
     for name, said in texts.items():
         if "\0" in said or not said.isprintable():
             raise Refused(f"{name}: {said!r} holds characters that cannot be shown or kept")
+        if names_a_token(said):
+            raise Refused(
+                f"{name}: names a patient's token, which could never be erased from there; "
+                "write the patient's handle"
+            )

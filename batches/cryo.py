@@ -41,3 +41,17 @@ def cumulated(frozen: Iterable[Exposure], *, unwatched_ms: int = 0) -> tuple[War
         Warmth(threshold=threshold, above_ms=ms, unknown_ms=unknown)
         for threshold, ms in above.items()
     )
+
+
+def together(parts: Iterable[tuple[Warmth, ...]]) -> tuple[Warmth, ...]:
+    """The sum of what several ledgers say, by threshold."""
+    above = dict.fromkeys(THRESHOLDS_C, 0)
+    unknown = dict.fromkeys(THRESHOLDS_C, 0)
+    for part in parts:
+        for each in part:
+            above[each.threshold] += each.above_ms
+            unknown[each.threshold] += each.unknown_ms
+    return tuple(
+        Warmth(threshold=threshold, above_ms=ms, unknown_ms=unknown[threshold])
+        for threshold, ms in above.items()
+    )

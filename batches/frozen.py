@@ -1,14 +1,17 @@
 """What a vial's cells went through while frozen, from the readings of every freezer."""
 
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
 import msgspec
 
-from batches.bank import Bank, Lived
+from batches.bank import Bank, Carried, Intake, Lived, Status
 from batches.calibration import Book
-from batches.cryo import Warmth, cumulated
+from batches.cryo import Warmth, cumulated, together
 from batches.exposure import Exposure
 from batches.placement import Interval, Refused
 from batches.setting import Setting
-from batches.survey import Readings, survey
+from batches.survey import Channel, Readings, survey
 from batches.vial import Vial, number_of
 from devices.scan import Scan
 
@@ -17,7 +20,9 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     """The frozen life of ``vial`` up to ``until`` (epoch ms, UTC).
 
     It is its own and that of the vials it comes from, until they were thawed. For ``unwatched_ms``
-    it was in no freezer, or in one without a temperature: that counts as unknown.
+    it was in no freezer, or in one without a temperature, or on the way without a logger: that
+    counts as unknown. ``carried`` is what other sites' ledgers say of it up to when they gave it
+    away; ``warmth`` has that in it.
     """
 
     vial: str
@@ -25,14 +30,35 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     stays: tuple[Exposure, ...]
     unwatched_ms: int
     warmth: tuple[Warmth, ...]
+    carried: tuple[Carried, ...] = ()
+
+
+Measured = dict[tuple[str, int, int], tuple[Exposure, ...]]
+"""What was found of a device between two times, so that vials that stood together ask once."""
 
 
 def frozen_life(
-    vial: str, *, bank: Bank, readings: Readings, setting: Setting, book: Book, now: int
+    vial: str,
+    *,
+    bank: Bank,
+    readings: Readings,
+    setting: Setting,
+    book: Book,
+    now: int,
+    measured: Measured | None = None,
 ) -> Frozen:
-    """Go once through the readings of every stay; ``book`` knows the sensors.
+    """Go once through the readings of every stay.
 
     Of several probes in a freezer the one that was warm for longest counts.
+
+    Args:
+        vial: its id.
+        bank: where its stays are.
+        readings: where the readings are.
+        setting: the devices of the site.
+        book: the sensors, and when they were in calibration.
+        now: up to when, epoch milliseconds, UTC.
+        measured: where to keep what was found, for other vials of the same stays.
 
     Raises:
         Refused: there is no such vial, or it was in a freezer that the site does not know.
@@ -40,56 +66,130 @@ def frozen_life(
         storage.waiting.JournalError: the journal cannot be read.
     """
     lived = bank.life(vial)
+    vials, carried = _vials(vial, bank)
+    probes = _Probes(bank, readings, setting, book, {} if measured is None else measured)
     found: list[Exposure] = []
     unwatched = 0
-    for each in _vials(vial, bank):
+    for each in vials:
+        began = carried[each.id].until if each.id in carried else each.frozen_at
         ended = now if each.ended_at is None else min(each.ended_at, now)
-        unwatched += max(0, ended - each.frozen_at)
+        unwatched += max(0, ended - began)
         for stay in lived:
             if stay.subject == each.id and stay.start < now:
-                measured = _measured(stay, readings, setting, book, now)
-                if measured is not None:
-                    found.append(measured)
-                    unwatched -= measured.end - measured.start
+                exposures = probes.exposures(stay, now)
+                found += exposures
+                unwatched -= sum(each.end - each.start for each in exposures)
+    before = [carried[each].warmth for each in sorted(carried)]
     return Frozen(
         vial=vial,
         until=now,
         stays=tuple(found),
         unwatched_ms=unwatched,
-        warmth=cumulated(found, unwatched_ms=unwatched),
+        warmth=together([cumulated(found, unwatched_ms=unwatched), *before]),
+        carried=tuple(carried[each] for each in sorted(carried)),
     )
 
 
-def _vials(vial: str, bank: Bank) -> tuple[Vial, ...]:
-    """``vial``, and every vial that it comes from."""
-    above = {kin.parent for kin in bank.ancestors(vial) if number_of(kin.parent) is not None}
-    return tuple(bank.vial(each) for each in (vial, *sorted(above)))
+def _vials(vial: str, bank: Bank) -> tuple[tuple[Vial, ...], dict[str, Carried]]:
+    """``vial``, and every vial that it comes from; what of them was carried here.
+
+    What came before a vial that was carried here is in what it carried.
+    """
+    kin = bank.ancestors(vial)
+    above = {each.parent for each in kin if number_of(each.parent) is not None}
+    carried = bank.carried((vial, *above))
+    for each in sorted(carried):
+        before = {k.parent for k in (kin if each == vial else bank.ancestors(each))}
+        above -= before
+        carried = {name: what for name, what in carried.items() if name not in before}
+    return tuple(bank.vial(each) for each in (vial, *sorted(above))), carried
 
 
-def _measured(
-    stay: Lived, readings: Readings, setting: Setting, book: Book, now: int
-) -> Exposure | None:
-    device = stay.placement.device
-    equipment = next((each for each in setting.equipment if each.id == device), None)
-    if equipment is None:
+class _Probes:
+    """The temperature of stays, as the probes of the devices say."""
+
+    def __init__(
+        self, bank: Bank, readings: Readings, setting: Setting, book: Book, measured: Measured
+    ) -> None:
+        self._bank = bank
+        self._readings = readings
+        self._setting = setting
+        self._book = book
+        self._measured = measured
+
+    def exposures(self, stay: Lived, now: int) -> tuple[Exposure, ...]:
+        """Of each part of the stay, by the probe that was warm for longest.
+
+        None when no probe could say anything.
+        """
+        end = now if stay.end is None else min(stay.end, now)
+        key = stay.placement.device, stay.start, end
+        if key not in self._measured:
+            self._measured[key] = tuple(self._survey(stay, Interval(stay.start, end)))
+        return self._measured[key]
+
+    def _survey(self, stay: Lived, span: Interval) -> Iterator[Exposure]:
+        device = stay.placement.device
+        if not device:
+            return
+        usual = self._usual(stay)
+        intakes = [i for i in self._bank.intakes(device) if i.quantity == "temperature"]
+        for part in _parts(span, intakes):
+            periods = usual | {
+                i.channel: i.period for i in intakes if i.start <= part.start < _end(i)
+            }
+            exposures = [
+                summary.exposure
+                for period in sorted(set(periods.values()))
+                for summary in survey(
+                    self._readings,
+                    device,
+                    part,
+                    period=period,
+                    channels=[_temperature(key) for key in periods if periods[key] == period],
+                    policies={},
+                    earlier={},
+                    book=self._book,
+                    sink=_unheeded,
+                )
+            ]
+            if exposures:
+                yield max(exposures, key=_warm)
+
+    def _usual(self, stay: Lived) -> dict[str, int]:
+        """The probes of the device, and how often they are read, but for what files say."""
+        device = stay.placement.device
+        for equipment in self._setting.equipment:
+            if equipment.id == device:
+                return {
+                    channel.key: equipment.period
+                    for channel in equipment.channels
+                    if channel.quantity == "temperature"
+                }
+        if stay.status is Status.TRANSIT:
+            # A logger that only travels with vials is no device of the site.
+            return {}
         raise Refused(
             f"{stay.subject}: stood in {device}, which this site does not know; "
             "add the device to the site",
             row=stay.placement.row,
         )
-    summaries = survey(
-        readings,
-        device,
-        Interval(stay.start, now if stay.end is None else min(stay.end, now)),
-        period=equipment.period,
-        channels=[each for each in equipment.channels if each.quantity == "temperature"],
-        policies={},
-        earlier={},
-        book=book,
-        sink=_unheeded,
-    )
-    exposures = [summary.exposure for summary in summaries]
-    return max(exposures, key=_warm, default=None)
+
+
+def _parts(span: Interval, intakes: Iterable[Intake]) -> Iterator[Interval]:
+    """``span``, cut where the readings of a file begin and end: they have their own period."""
+    cuts = {at for each in intakes for at in (each.start, _end(each))}
+    edges = sorted({span.start, span.end, *(at for at in cuts if span.start < at < span.end)})
+    return (Interval(start, end) for start, end in pairwise(edges))
+
+
+def _end(intake: Intake) -> int:
+    """Until when its last reading stands."""
+    return intake.end + intake.period
+
+
+def _temperature(key: str) -> Channel:
+    return Channel(key=key, quantity="temperature", unit="degC")
 
 
 def _warm(exposure: Exposure) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, select
@@ -9,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from batches.placement import Refused
 from storage import schema
 
+Id = TypeVar("Id", str, int)
 _CHUNK = 500
 """Ids in one question: SQLite takes a bounded number of them."""
 
@@ -33,14 +35,14 @@ Relation = Callable[[Connection, Collection[str]], Iterator[Kin]]
 
 def parents(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     """What each of ``ids`` comes from."""
-    for some in _chunks(ids):
+    for some in chunks(ids):
         yield from _descents(connection, schema.kinship.c.child.in_(some))
         yield from _freezings(connection, schema.aliquot.c.id.in_(some))
 
 
 def children(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     """What comes from each of ``ids``."""
-    for some in _chunks(ids):
+    for some in chunks(ids):
         yield from _descents(connection, schema.kinship.c.parent.in_(some))
         yield from _freezings(connection, schema.aliquot.c.batch.in_(some))
 
@@ -77,31 +79,31 @@ def descendants(connection: Connection, ids: Iterable[str]) -> tuple[Kin, ...]:
 
 
 def patients(connection: Connection, ids: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The tokens of the patients each of ``ids`` comes from; it should be one, and may be none."""
+    """The patients' handles each of ``ids`` comes from; it should be one, and may be none."""
     wanted = frozenset(ids)
     below: dict[str, list[str]] = defaultdict(list)
     children_ = set()
     for kin in ancestors(connection, wanted):
         below[kin.parent].append(kin.child)
         children_.add(kin.child)
-    tokens = _tokens(connection, below.keys() - children_)
+    handles = _handles(connection, below.keys() - children_)
     found: dict[str, set[str]] = defaultdict(set)
-    for token in tokens:
-        reached, waiting = {token}, [token]
+    for handle in handles:
+        reached, waiting = {handle}, [handle]
         while waiting:
             for child in below.get(waiting.pop(), ()):
                 if child not in reached:
                     reached.add(child)
                     waiting.append(child)
         for each in reached & wanted:
-            found[each].add(token)
+            found[each].add(handle)
     return {each: frozenset(found.get(each, ())) for each in wanted}
 
 
-def _tokens(connection: Connection, roots: Collection[str]) -> Iterator[str]:
-    token = schema.patient.c.token
-    for some in _chunks(roots):
-        yield from connection.execute(select(token).where(token.in_(some))).scalars()
+def _handles(connection: Connection, roots: Collection[str]) -> Iterator[str]:
+    handle = schema.pseudonym.c.handle
+    for some in chunks(roots):
+        yield from connection.execute(select(handle).where(handle.in_(some))).scalars()
 
 
 def _walk(
@@ -117,7 +119,8 @@ def _walk(
     return tuple(out)
 
 
-def _chunks(ids: Collection[str]) -> Iterator[list[str]]:
+def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
+    """``ids`` in parts that one question can name."""
     ordered = sorted(ids)
     for at in range(0, len(ordered), _CHUNK):
         yield ordered[at : at + _CHUNK]

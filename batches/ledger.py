@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -12,6 +13,7 @@ from batches.batch import Batch, Signed
 from batches.calibration import Book
 from batches.clerk import Clerk, check_text
 from batches.gate import Gate, Guarded
+from batches.identities import Identities
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
 from batches.shelf import Kept
@@ -19,7 +21,13 @@ from batches.trail import Note, Page, keep, page
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
-from storage.database import Database, upgrade
+from storage.database import Database, file_of, upgrade
+
+
+def keys_beside(url: str) -> Path | None:
+    """Where the keys of patients are when nothing else is said; None: the ledger is in no file."""
+    path = file_of(url) if url.startswith("sqlite") else None
+    return None if path is None else path.parent / "secrets" / "patients"
 
 
 def wall_clock_ms() -> int:
@@ -29,6 +37,7 @@ def wall_clock_ms() -> int:
 
 _RETRACTABLE = frozenset(
     {"place", "correct", "leave", "close", "passage", "thaw", "dispose", "check"}
+    | {"dispatch", "arrive", "transfer", "lose"}
 )
 
 
@@ -62,6 +71,7 @@ class Ledger:
         *,
         devices: Collection[str] | None = None,
         now: Callable[[], int] = wall_clock_ms,
+        keys: Path | None = None,
     ) -> None:
         """Open the ledger, creating or upgrading its tables.
 
@@ -69,6 +79,8 @@ class Ledger:
             url: ``sqlite:///path/ledger.db``.
             devices: the ids of the site's devices; None takes any.
             now: epoch milliseconds, UTC.
+            keys: the folder of patients' keys; None: beside the file of the ledger, or nowhere
+                for one that is on a server.
 
         Raises:
             DatabaseError: it cannot be opened.
@@ -77,6 +89,7 @@ class Ledger:
         self.url = url
         self.clerk = Clerk(devices, now, Gate())
         self.database: Database = Guarded(url, self.clerk.gate, now)
+        self.identities = Identities(keys or keys_beside(url))
 
     def authorise(self, act: str, subject: str, by: str, *, touched: Collection[str] = ()) -> None:
         """``by`` may do ``act`` on ``subject``, which is done elsewhere than in the ledger.
@@ -244,6 +257,8 @@ class Ledger:
             append(connection, self.clerk.correction("withdraw", old.subject, row, act))
             if old.kind == "leave":
                 standing.check_reopened(connection, row)
+            elif old.kind in {"dispatch", "arrive"}:
+                standing.check_on_the_way(connection, old.subject, old.kind, row)
 
     def amend(
         self, batch: str, *, act: Signed, product: str | None = None, protocol: str | None = None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from msgspec import structs
 from sqlalchemy import Connection, select
 
-from batches import kinship, standing
+from batches import kinship, patients, standing, transit
 from batches.batch import Batch, Signed
 from batches.clerk import check_new
 from batches.kinship import Kin
@@ -28,31 +28,69 @@ class Lineage:
         """Work on ``ledger``."""
         self._database = ledger.database
         self._clerk = ledger.clerk
+        self._identities = ledger.identities
 
     def enrol(self, *, act: Signed, token: str = "") -> str:
-        """Enter a patient by a token, a new one unless ``token`` is given; never by a name."""
+        """Enter a patient by a token, a new one unless ``token`` is given; never by a name.
+
+        The ledger gets a handle and a sealed text only; the key is kept outside of it.
+        """
         token = token or new_token()
-        if not is_token(token):
-            raise Refused(
-                f"{token!r} is no token; write PT- and 8 to 26 digits and capital letters (no I, "
-                "L, O, U), two digits at least, or none to have one made; never a name"
-            )
+        check_token(token)
         with self._database.writing() as connection:
-            if _is_patient(connection, token):
-                raise Refused(f"{token}: exists already")
-            append(connection, self._clerk.entry("enrol", token, act), "patient", {"token": token})
+            self._finish_erasures(connection)
+            known = patients.find(connection, self._identities, token)
+            if known is not None:
+                whose = "" if known == token else f", as {known}"
+                raise Refused(f"that token exists already{whose}")
+            # Before a key is made for somebody who may not be entered.
+            self._clerk.entry("enrol", "a patient", act)
+            handle, sealed = self._identities.enrol(token)
+            entry = self._clerk.entry("enrol", handle, act)
+            append(connection, entry, "enrolment", {"handle": handle, "sealed": sealed})
         return token
 
+    def erase(self, patient: str, *, act: Signed, stored: bool = False) -> str:
+        """Destroy the key of ``patient``, a token or handle, so that nobody can read the token.
+
+        The chain, and who comes from whom, stay as they are under the handle, which is returned.
+        ``stored`` says that cells of the patient may be left, nameless, in the bank.
+
+        Raises:
+            batches.identities.IdentityError: the erasure is entered but the key is still there;
+                this does it when it is called again.
+        """
+        if not act.reason.strip():
+            raise Refused("say why the patient is erased")
+        with self._database.writing() as connection:
+            handle = patients.handle_of(connection, self._identities, patient)
+            if patients.is_plain(connection, handle):
+                raise Refused(
+                    "this token was entered in plain text, before tokens were sealed: it is "
+                    "hashed into the chain and cannot be erased from this ledger"
+                )
+            if handle not in patients.erased(connection):
+                if not stored:
+                    _check_none_left(connection, handle)
+                append(connection, self._clerk.entry("erase", handle, act))
+        # First the entry, then the key: broken off in between, the next call goes on from here.
+        with self._database.writing() as connection:
+            self._finish_erasures(connection)
+        return handle
+
+    def _finish_erasures(self, connection: Connection) -> None:
+        for handle in patients.erased(connection):
+            self._identities.destroy(handle)
+
     def take(self, biopsy: str, patient: str, *, act: Signed) -> None:
-        """Enter that ``biopsy`` was taken from ``patient`` at ``act.at``."""
+        """Enter that ``biopsy`` was taken from ``patient`` (a token or handle) at ``act.at``."""
         act = self._clerk.dated(act)
         with self._database.writing() as connection:
             check_new(connection, biopsy)
-            if not _is_patient(connection, patient):
-                raise Refused(f"{patient!r} is not a patient of this ledger; enrol the token first")
+            handle = patients.handle_of(connection, self._identities, patient)
             entry = self._clerk.entry("biopsy", biopsy, act)
             append(connection, entry, "biopsy", {"id": biopsy, "taken_at": entry.at})
-            self._descend(connection, "biopsy", biopsy, patient, act)
+            self._descend(connection, "biopsy", biopsy, handle, act)
 
     def start(
         self, batch: str, biopsy: str, *, product: str, act: Signed, protocol: str = ""
@@ -191,6 +229,7 @@ class Lineage:
     def relink(self, row: int, parent: str, *, act: Signed) -> Kin:
         """Enter what entry ``row`` should have named as where something comes from."""
         with self._database.writing() as connection:
+            parent = patients.find(connection, self._identities, parent) or parent
             old = standing.act(connection, row)
             columns = schema.kinship.c
             query = select(columns.child, columns.since).where(columns.sequence == row)
@@ -208,7 +247,8 @@ class Lineage:
             append(connection, entry, "descent", detail)
             below = kinship.descendants(connection, [child])
             _one_patient(connection, [child, *(kin.child for kin in below)], child, known=False)
-            return next(kin for kin in kinship.parents(connection, [child]) if kin.parent == parent)
+            found_ = next(k for k in kinship.parents(connection, [child]) if k.parent == parent)
+            return patients.named(connection, self._identities, [found_])[0]
 
     def _open_from(
         self, connection: Connection, kind: str, batch: str, parents: list[Batch], act: Signed
@@ -259,6 +299,7 @@ class Lineage:
         )
 
     def _take_out(self, connection: Connection, subject: str, act: Signed) -> None:
+        transit.check_not_travelling(connection, subject, act.at or 0)
         for stay in standing.stays(connection, schema.stay.c.batch == subject):
             if stay.end is None:
                 self._clerk.leave(connection, stay, act)
@@ -283,29 +324,53 @@ def _one_patient(
     Raises:
         Refused: they come from several, or (with ``known``) of one it is not entered.
     """
-    patients = kinship.patients(connection, subjects)
-    tokens = {token for found in patients.values() for token in found}
-    nobody = sorted(subject for subject, found in patients.items() if not found)
-    if len(tokens) > 1:
-        raise Refused(f"{what}: would hold cells of {' and '.join(sorted(tokens))}; never mixed")
-    if known and nobody and tokens:
+    owners = kinship.patients(connection, subjects)
+    handles = {handle for found in owners.values() for handle in found}
+    nobody = sorted(subject for subject, found in owners.items() if not found)
+    if len(handles) > 1:
+        raise Refused(f"{what}: would hold cells of {' and '.join(sorted(handles))}; never mixed")
+    if known and nobody and handles:
         raise Refused(f"{what}: whose cells {', '.join(nobody)} holds is not entered; enter that")
+
+
+def check_token(token: str) -> None:
+    """``token`` is formed like one.
+
+    Raises:
+        Refused: it is not. It is not repeated: it may be a name.
+    """
+    if not is_token(token):
+        raise Refused(
+            "that is no token; write PT- and 8 to 26 digits and capital letters (no I, L, O, U), "
+            "two digits at least, or none to have one made; never a name"
+        )
+
+
+def _check_none_left(connection: Connection, handle: str) -> None:
+    """No vial or batch of the patient is kept any more.
+
+    Raises:
+        Refused: cells would be left that nobody can give back to the patient.
+    """
+    below = {kin.child for kin in kinship.descendants(connection, [handle])}
+    left = standing.unended(connection, below)
+    if left:
+        named = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")  # noqa: PLR2004
+        raise Refused(
+            f"{handle}: cells of this patient are still kept: {named}; dispose of them first, or "
+            "say that they may stay (--keep-cells)"
+        )
 
 
 def _check_parent(connection: Connection, child: str, parent: str, since: int) -> None:
     """A biopsy comes from a patient; what is grown, from a biopsy, batch or vial before it."""
     if _is_biopsy(connection, child):
-        if not _is_patient(connection, parent):
-            raise Refused(f"{parent!r} is not a patient of this ledger; enrol the token first")
+        if not patients.is_handle_here(connection, parent):
+            raise Refused("a biopsy comes from a patient of this ledger; enrol the token first")
     elif not _is_biopsy(connection, parent):
         life = standing.life(connection, parent)
         if life.opened_at > since:
             raise Refused(f"{parent} began after {child}", row=life.row)
-
-
-def _is_patient(connection: Connection, token: str) -> bool:
-    column = schema.patient.c.token
-    return connection.execute(select(column).where(column == token)).first() is not None
 
 
 def _is_biopsy(connection: Connection, biopsy: str) -> bool:

@@ -11,11 +11,13 @@ import csv
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from math import nan
 from pathlib import Path
 from typing import NamedTuple, TextIO
+
+from devices.units import Stored
 
 TIME, VALUE, DURATION = "time", "value", "duration_s"
 _DELIMITERS = (",", ";", "\t")
@@ -45,15 +47,32 @@ class Row(NamedTuple):
     lasts: int | None
 
 
+class Form(NamedTuple):
+    """How a file says it: the columns by heading (or number, from 1), and what numbers mean.
+
+    ``zone`` is that of times without an offset; None: they are UTC. ``stored`` turns a number
+    into the stored unit, in which it lies between ``least`` and ``most``.
+    """
+
+    time: str = TIME
+    value: str = VALUE
+    zone: tzinfo | None = None
+    stored: Stored = Stored("degC", 1.0)
+    least: float = _COLDEST
+    most: float = _HOTTEST
+    quantity: str = "temperature"
+
+
 class LoggerFile:
     """A file that was gone through once and found good.
 
     ``readings`` are counted without the ``doubled`` ones; ``start`` and ``end`` are
     milliseconds, since 1970 where ``dated``, else since what the file calls 0. ``period`` is the
-    usual time between two readings, or the one given.
+    usual time between two readings, or the one given. ``zoned`` says that each time has an
+    offset of its own, ``backward`` which row first goes back in time, if any.
     """
 
-    def __init__(self, path: Path, *, period: int | None = None) -> None:
+    def __init__(self, path: Path, *, period: int | None = None, form: Form | None = None) -> None:
         """Go through the file at ``path``; ``period`` in milliseconds.
 
         Raises:
@@ -64,7 +83,9 @@ class LoggerFile:
             what = "is a folder" if path.is_dir() else "there is no such file"
             raise LoggerFileError(f"{path}: {what}; name a CSV file")
         self._path = path
-        self.dated = False
+        self._how = Form() if form is None else form
+        self.dated = self.zoned = False
+        self.backward: int | None = None
         self.rows = self.doubled = 0
         self._order: Sequence[int] | None = None
         last, steps = self._scan()
@@ -92,6 +113,7 @@ class LoggerFile:
             if previous is None:
                 first = row
             elif row.at < previous.at:
+                self.backward = row.line
                 return self._scan_unordered()
             else:
                 self._step(previous, row, steps)
@@ -156,27 +178,23 @@ class LoggerFile:
         if not heading.strip():
             what = "begins with an empty row" if heading else "is empty"
             raise LoggerFileError(f"{self._path}:1: {what}; the first row names the columns")
-        form = _Form(self._path, heading)
+        form = _Form(self._path, heading, self._how)
         lines = csv.reader(file, delimiter=form.delimiter, strict=True)
         for cells in lines:
             if cells:
                 yield form.row(lines.line_num + 1, cells)
-        self.dated = form.dated
+        self.dated, self.zoned = form.dated, form.zoned
 
 
 class _Form:
     """How one file is written, and what its rows say."""
 
-    def __init__(self, path: Path, heading: str) -> None:
+    def __init__(self, path: Path, heading: str, how: Form) -> None:
         self._path = path
-        self.delimiter, names = _columns(heading)
-        for name in (TIME, VALUE):
-            if names.count(name) != 1:
-                what = "there is no column" if name not in names else "there are two columns"
-                found = ", ".join(_shown(each) for each in names)
-                raise LoggerFileError(f"{path}:1: {what} {name!r}; found: {found}")
+        self._how = how
+        self.delimiter, names = _columns(heading, (how.time, how.value))
         self._width = len(names)
-        self._time, self._value = names.index(TIME), names.index(VALUE)
+        self._time, self._value = (_place(path, each, names) for each in (how.time, how.value))
         self._duration = names.index(DURATION) if DURATION in names else None
         self._comma = self.delimiter != ","
         self._instant: Callable[[str], int | None] | None = None
@@ -187,6 +205,11 @@ class _Form:
     def dated(self) -> bool:
         """Whether times are dates; else seconds."""
         return self._instant == self._date
+
+    @property
+    def zoned(self) -> bool:
+        """Whether times have their offsets."""
+        return bool(self._aware)
 
     def row(self, line: int, cells: list[str]) -> Row:
         """What the row at ``line`` says."""
@@ -215,7 +238,10 @@ class _Form:
         at = self._instant(text)
         if at is None:
             kind = "a date and time, ISO 8601" if self.dated else "seconds"
-            raise self._wrong(line, f"time {_shown(text)} is not {kind}, like the rows above or 0")
+            twice = f", or comes twice or never in {self._how.zone}" if self._how.zone else ""
+            raise self._wrong(
+                line, f"time {_shown(text)} is not {kind}, like the rows above or 0{twice}"
+            )
         return at
 
     def _seconds(self, text: str) -> int | None:
@@ -234,17 +260,22 @@ class _Form:
             self._aware = aware
         if aware != self._aware:
             return None
-        return ((when if aware else when.replace(tzinfo=UTC)) - _EPOCH) // _MS
+        if not aware:
+            when = when.replace(tzinfo=self._how.zone or UTC)
+            if when.utcoffset() != when.replace(fold=1).utcoffset():
+                return None
+        return (when - _EPOCH) // _MS
 
     def _celsius(self, line: int, text: str) -> float | None:
         if not text or text.isspace():
             return None
-        value = self._number(text)
-        if value is None or not _COLDEST < value < _HOTTEST:
+        number, how = self._number(text), self._how
+        value = None if number is None else how.stored.convert(number)
+        if value is None or not how.least < value < how.most:
             raise self._wrong(
                 line,
-                f"value {_shown(text)} is no temperature in degC; leave it empty where nothing was "
-                "measured",
+                f"value {_shown(text)} is no {how.quantity} in {how.stored.unit}; leave it empty "
+                "where nothing was measured",
             )
         return value
 
@@ -270,14 +301,27 @@ class _Form:
         return LoggerFileError(f"{self._path}:{line}: {what}")
 
 
-def _columns(heading: str) -> tuple[str, list[str]]:
+def _columns(heading: str, wanted: tuple[str, str]) -> tuple[str, list[str]]:
     """The delimiter with which the heading has most of what is needed, and its columns."""
+    sought = {each.strip().lower() for each in wanted}
     found = []
     for delimiter in _DELIMITERS:
         cells = next(csv.reader([heading], delimiter=delimiter))
         names = [cell.strip().lower() for cell in cells]
         found.append((delimiter, names))
-    return max(found, key=lambda each: (TIME in each[1]) + (VALUE in each[1]) + len(each[1]) / 1e6)
+    return max(found, key=lambda each: len(sought & set(each[1])) + len(each[1]) / 1e6)
+
+
+def _place(path: Path, column: str, names: list[str]) -> int:
+    """Where a column stands that is called so, or is the one of this number."""
+    name = column.strip().lower()
+    if name not in names and name.isdecimal() and 1 <= int(name) <= len(names):
+        return int(name) - 1
+    if names.count(name) != 1:
+        what = "there is no column" if name not in names else "there are two columns"
+        found = ", ".join(_shown(each) for each in names)
+        raise LoggerFileError(f"{path}:1: {what} {name!r}; found: {found}")
+    return names.index(name)
 
 
 def _once(rows: Iterable[Row], path: Path) -> Iterator[Row]:

@@ -1,8 +1,12 @@
 """What stands in the ledger, corrections applied; read inside somebody's transaction."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, Connection, RowMapping, func, or_, select
 
+from batches import transit
 from batches.batch import Batch
+from batches.kinship import chunks
 from batches.placement import Life, Placement, Refused, check_stay
 from batches.vial import Vial, number_of
 from storage import schema
@@ -15,6 +19,12 @@ _STAYS = select(schema.stay).order_by(schema.stay.c.start_at, schema.stay.c.sequ
 def cultures(connection: Connection) -> tuple[Batch, ...]:
     """Every batch, in the order of opening."""
     return tuple(_batch(row) for row in connection.execute(_CULTURES).mappings())
+
+
+def cultures_of(connection: Connection, batches: Collection[str]) -> tuple[Batch, ...]:
+    """Those of ``batches``, few enough for one question, that the ledger knows."""
+    query = _CULTURES.where(schema.culture.c.id.in_(batches))
+    return tuple(_batch(row) for row in connection.execute(query).mappings())
 
 
 def find(connection: Connection, batch: str) -> Batch | None:
@@ -56,6 +66,19 @@ def vial(connection: Connection, vial: str) -> Vial:
     return found[0]
 
 
+def unended(connection: Connection, subjects: Collection[str]) -> tuple[str, ...]:
+    """Which of ``subjects`` are vials or batches that have not ended, by id."""
+    left: list[str] = []
+    vial, culture = schema.aliquot.c, schema.culture.c
+    for some in chunks(subjects):
+        for query in (
+            select(vial.id).where(vial.id.in_(some) & vial.ended_at.is_(None)),
+            select(culture.id).where(culture.id.in_(some) & culture.closed_at.is_(None)),
+        ):
+            left += connection.execute(query).scalars()
+    return tuple(sorted(left))
+
+
 def passage(connection: Connection, batch: str) -> int | None:
     """The passage that ``batch`` is in; None when that was never entered."""
     entered, by = schema.passage.c, schema.act.alias()
@@ -89,6 +112,7 @@ def check_there(
     check_stay(life, mine, start=start, end=end, corrects=row)
     if not isinstance(life, Vial):
         return
+    transit.check_apart(connection, life.id, start, end)
     overlapping = or_(columns.end_at.is_(None), columns.end_at > start)
     if end is not None:
         overlapping &= columns.start_at < end
@@ -165,6 +189,36 @@ def check_reopened(connection: Connection, departure: int) -> None:
     for each in stays(connection, schema.stay.c.sequence == row):
         place = each.device, each.position, each.start, each.end
         check_there(connection, life(connection, each.batch), place, row)
+
+
+def check_on_the_way(connection: Connection, vial: str, kind: str, row: int) -> None:
+    """A dispatch or arrival that is taken back leaves nothing that builds on it.
+
+    Raises:
+        Refused: the vial arrived, or was somewhere else after it did.
+    """
+    columns = schema.journey.c
+    if kind == "dispatch":
+        query = select(schema.arrival.c.sequence).where(schema.arrival.c.transit == row)
+        for arrival in connection.execute(query).scalars():
+            _not_superseded_by(connection, arrival, f"{vial}: arrived; take that back first")
+        return
+    reopened = select(schema.arrival.c.transit).where(schema.arrival.c.sequence == row)
+    for journey in transit.journeys(connection, columns.sequence.in_(reopened)):
+        found = life(connection, vial)
+        if found.closed_at is not None:
+            raise Refused(f"{vial}: has ended; take that back first", row=found.closure)
+        stay_ = schema.stay.c
+        lasting = or_(stay_.end_at.is_(None), stay_.end_at > journey.start)
+        for stay in stays(connection, (stay_.batch == vial) & lasting):
+            raise Refused(f"{vial}: is in {stay.device} since; take that back first", row=stay.row)
+
+
+def _not_superseded_by(connection: Connection, row: int, why: str) -> None:
+    """Entry ``row`` was corrected or taken back, else ``why`` is the reason to refuse."""
+    by = select(schema.act.c.sequence).where(schema.act.c.corrects == row)
+    if connection.execute(by).scalar() is None:
+        raise Refused(why, row=row)
 
 
 def _not_superseded(connection: Connection, row: int) -> None:

@@ -6,7 +6,7 @@ import secrets
 import msgspec
 
 _TOKEN = re.compile(r"PT-(?=(?:[A-Z]*[0-9]){2})[0-9A-HJKMNP-TV-Z]{8,26}")
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: without I, L, O and U, which are misread or spell words."""
 _LENGTH = 10
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,30}")
@@ -40,7 +40,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Vial(msgspec.Struct, frozen=True, kw_only=True):
     """A vial as the ledger knows it now. ``row`` is the entry that says so.
 
-    Times are epoch milliseconds, UTC. ``ended_how`` is ``thaw`` or ``dispose``.
+    Times are epoch milliseconds, UTC. ``ended_how`` is ``thaw``, ``dispose``, ``transfer`` (to
+    another site's ledger) or ``lose``.
     """
 
     row: int
@@ -85,9 +86,14 @@ def number_of(vial: str) -> int | None:
 
 def new_token() -> str:
     """A patient's token that says nothing about the patient."""
-    while not is_token(token := "PT-" + "".join(map(secrets.choice, [_ALPHABET] * _LENGTH))):
+    while not is_token(token := "PT-" + "".join(map(secrets.choice, [ALPHABET] * _LENGTH))):
         pass
     return token
+
+
+def names_a_token(text: str) -> bool:
+    """Whether a patient's token stands anywhere in ``text``."""
+    return _TOKEN.search(text) is not None
 
 
 def is_token(text: str) -> bool:

@@ -13,7 +13,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from batches.bank import Bank
+from batches.batch import Signed
+from batches.custody import Custody
 from batches.ledger import Ledger
+from batches.shipping import Shipping
+from batches.vial import Place
 from storage.acts import Act, Entry, append_all, verify_chain
 from storage.chain import Scalar
 from storage.database import Database
@@ -39,11 +43,11 @@ def _entry(kind: str, subject: str, table: str, detail: dict[str, Scalar]) -> En
     return Entry(act, table, detail)
 
 
-def entries() -> Iterator[Entry]:
-    """Everything that is entered."""
+def entries(sealed: dict[str, tuple[str, str]]) -> Iterator[Entry]:
+    """Everything that is entered; ``sealed`` are handle and sealed text of each token."""
     for patient in range(PATIENTS):
-        mine, biopsy = token(patient), f"BX-2026-{patient:06}"
-        yield _entry("enrol", mine, "patient", {"token": mine})
+        (mine, text), biopsy = sealed[token(patient)], f"BX-2026-{patient:06}"
+        yield _entry("enrol", mine, "enrolment", {"handle": mine, "sealed": text})
         yield _entry("biopsy", biopsy, "biopsy", {"id": biopsy, "taken_at": START})
         yield _descent("biopsy", biopsy, mine)
         parent = biopsy
@@ -96,6 +100,26 @@ def timed(ask: Callable[[], int], runs: int) -> tuple[int, float]:
     return count, slowest
 
 
+def moving(ledger: Ledger, bank: Bank) -> dict[str, float]:
+    """How long it takes to send a whole tank to another place, and to take it in there."""
+    now = START + 2 * HOUR
+    tank = [stay.batch for stay in bank.vials_in("ln2-7", now, now + 1)]
+    shipping, took = Shipping(ledger), {}
+    began = time.perf_counter()
+    sent = shipping.ship(
+        tank, origin="a", to="b", carrier="c", shipper="d", act=Signed(by="anna", at=now - 2)
+    )
+    took[f"{len(tank):,} vials sent"] = time.perf_counter() - began
+    places = {
+        vial: Place(device="ln2-99", rack="1", box=str(number // 100), slot=str(number % 100))
+        for number, vial in enumerate(tank)
+    }
+    began = time.perf_counter()
+    shipping.receive(sent.id, places, state="frozen", act=Signed(by="ben", at=now - 1))
+    took[f"{len(tank):,} vials taken in"] = time.perf_counter() - began
+    return took
+
+
 def main() -> None:
     """Fill a ledger, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,9 +128,10 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger(f"sqlite:///{Path(folder)}/ledger.db", now=lambda: START + 2 * HOUR)
+        sealed = ledger.identities.enrol_all([token(each) for each in range(PATIENTS)])
         began = time.perf_counter()
         with Database(ledger.url).writing() as connection:
-            append_all(connection, entries())
+            append_all(connection, entries(sealed))
         filled = time.perf_counter() - began
         bank = Bank(ledger)
         first, last = token(7), f"{batch_id(7, BATCHES_EACH - 1)}-V{VIALS_EACH:03}"
@@ -119,8 +144,10 @@ def main() -> None:
             "what an alarm on a tank endangers": lambda: len(bank.endangered("ln2-7", *span).vials),
             "vials in each tank now, counted": lambda: sum(c.vials for c in bank.census().values()),
             "batches at risk in all devices": lambda: len(ledger.all_at_risk()),
+            "who had a vial in hand": lambda: len(Custody(ledger).of(last)),
         }
         rows = {name: timed(ask, given.runs) for name, ask in questions.items()}
+        moved = moving(ledger, bank)
         checking = time.perf_counter()
         broken = verify_chain(ledger.url)
         checked = time.perf_counter() - checking
@@ -132,6 +159,8 @@ def main() -> None:
         print(
             f"{name:36} {count:8,} {seconds * 1000:6.0f} ms{'' if seconds < GOAL_S else '  OVER'}"
         )
+    for what, seconds in moved.items():
+        print(f"{what} in {seconds:.1f} s")
     acts = PATIENTS * (3 + BATCHES_EACH * (3 + 2 * VIALS_EACH))
     print(
         f"entered {acts:,} acts in {filled:.0f} s; chain verified in {checked:.0f} s: {not broken}"

@@ -16,11 +16,14 @@ from culturewatch.cli_correct import batch_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
+from culturewatch.cli_import import import_
+from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
 from culturewatch.cli_lineage import patient_commands
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
+from culturewatch.cli_shipping import shipping_commands
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
@@ -39,6 +42,8 @@ app.add_typer(user_commands, name="user")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")
+vial_commands.add_typer(shipping_commands)
+vial_commands.add_typer(label_commands)
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
 app.add_typer(sensor_commands, name="sensor")
@@ -46,6 +51,7 @@ app.add_typer(calibration_commands, name="calibration")
 app.add_typer(equipment_commands, name="equipment")
 app.add_typer(report_commands, name="report")
 app.command()(exposure)
+app.command("import")(import_)
 app.command()(record)
 app.command()(verify)
 app.command()(audit)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -250,13 +251,17 @@ class Signature:
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.paths import ledger_url  # noqa: PLC0415
+    from culturewatch.paths import ledger_url, patients  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(*FAULTS):
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
+        ledger = Ledger(
+            ledger_url(site.data),
+            devices=[device.id for device in site.devices],
+            keys=patients(site.data),
+        )
         yield ledger, Signature(site, Who(site, ledger))
 
 
@@ -281,6 +286,18 @@ def instant(site: Site, option: str, text: str) -> int | None:
             )
             raise SiteError([why])
     return round(when.timestamp() * 1000)
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    """The time zone called ``name``; None when nothing is said.
+
+    Raises:
+        typer.BadParameter: none is called so.
+    """
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError) as error:
+        raise typer.BadParameter(f"--zone {name}: no time zone is called so") from error
 
 
 def say(line: str) -> None:

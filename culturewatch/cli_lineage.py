@@ -58,6 +58,31 @@ def biopsy(
         say(f"{biopsy_id} was taken from {token}")
 
 
+@patient_commands.command()
+def erase(
+    patient: Annotated[str, typer.Argument(metavar="TOKEN", help="the patient's token or handle")],
+    *,
+    keep_cells: Annotated[
+        bool,
+        typer.Option("--keep-cells", help="although cells are kept that then belong to nobody"),
+    ] = False,
+    by: By = "",
+    at: At = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Destroy the key of a patient's token, for good; the chain and the genealogy stay."""
+    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+
+    with opened(site) as (ledger, sign):
+        handle = Lineage(ledger).erase(patient, act=sign(by, at, reason), stored=keep_cells)
+        say(f"{handle}: its token can no longer be read here")
+        say(
+            "backups hold the key until they are replaced, and labels, records, manifests and "
+            "other sites' ledgers may show the token: see to them"
+        )
+
+
 @batch_commands.command()
 def passage(
     batch: BatchId,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -19,6 +20,7 @@ from culturewatch.cli_ledger import (
     SiteOption,
     opened,
     say,
+    zone_named,
 )
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
@@ -147,13 +149,13 @@ def dispose(
 @vial_commands.command()
 def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show a vial and every stay its cells went through, its parents' up to the split."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank, Status  # noqa: PLC0415 # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, _):
         bank = Bank(ledger)
         found, patient, lived = bank.vial(vial), bank.patient(vial), bank.life(vial)
     if as_json:
-        say(_json({"vial": found, "patient": patient, "life": lived}))
+        say(as_json_text({"vial": found, "patient": patient, "life": lived}))
         return
     zone = load(site).zone
     ended = "" if found.ended_at is None else f", {found.ended_how} {moment(found.ended_at, zone)}"
@@ -161,8 +163,9 @@ def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SI
     say(f"frozen {moment(found.frozen_at, zone)} by {found.frozen_by}{ended}")
     for each in lived:
         until = "now" if each.end is None else moment(each.end, zone)
-        place = f"{each.placement.device} {each.placement.position}".rstrip()
-        say(f"  {moment(each.start, zone)} to {until}  {each.subject} in {place}")
+        place = f"{each.placement.device} {each.placement.position}".strip()
+        where = f"in {place}" if each.status is Status.PLACED else f"on the way, {place}"
+        say(f"  {moment(each.start, zone)} to {until}  {each.subject} {where}")
 
 
 @vial_commands.command()
@@ -184,10 +187,10 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
                 readings=readings,
                 setting=setting(loaded, rulebook(loaded)),
                 book=Instruments(ledger).book(),
-                now=_now(),
+                now=now(),
             )
     if as_json:
-        say(_json(found))
+        say(as_json_text(found))
         return
     for each in found.warmth:
         above, unknown = Duration(each.above_ms), Duration(each.unknown_ms)
@@ -210,7 +213,7 @@ def genealogy(
         bank = Bank(ledger)
         up, down = bank.ancestors(subject), bank.descendants(subject)
     if as_json:
-        say(_json({"ancestors": up, "descendants": down}))
+        say(as_json_text({"ancestors": up, "descendants": down}))
         return
     zone = load(site).zone
 
@@ -246,7 +249,7 @@ def list_(
         if batch:
             vials = bank.vials(batch)
             if as_json:
-                say(_json(vials))
+                say(as_json_text(vials))
             else:
                 for vial in vials:
                     say(f"{vial.id}  P{vial.passage}  {vial.ended_how or 'frozen'}")
@@ -256,10 +259,55 @@ def list_(
         start, end = _between(sign.instant("--from", from_), sign.instant("--to", to))
         stays = bank.vials_in(freezer, start, end)
         if as_json:
-            say(_json(stays))
+            say(as_json_text(stays))
         else:
             _print_stays(stays)
             say(f"{len(stays)} vials")
+
+
+@vial_commands.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="one row a vial; docs/bank-import.md")
+    ],
+    *,
+    zone: Annotated[
+        str, typer.Option("--zone", help="of times without an offset, such as Europe/Zurich")
+    ] = "",
+    product: Annotated[
+        str, typer.Option("--product", help="of batches for which the file says none")
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="check, and enter nothing")] = False,
+    as_json: AsJson = False,
+    by: By = "",
+    reason: Reason = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Enter an existing bank: all of it, or nothing and every mistake by row and column."""
+    from batches.bank_csv import BankFileError, Said  # noqa: PLC0415 # only here
+    from batches.bank_import import import_bank  # noqa: PLC0415
+
+    with opened(site) as (ledger, sign), told(BankFileError):
+        said = Said(
+            zone=zone_named(zone),
+            product=product,
+            devices=[device.id for device in load(site).devices],
+            now=ledger.clerk.now(),
+        )
+        act = sign(by, "", reason)
+        try:
+            found = import_bank(file, said, ledger=ledger, act=act, dry=dry_run)
+        except BankFileError as error:
+            if as_json:
+                say(as_json_text({"mistakes": error.mistakes}))
+            raise
+    if as_json:
+        say(as_json_text(found))
+        return
+    done = "were entered" if found.kept else "could be entered; nothing was"
+    say(
+        f"{found.vials} vials, {found.batches} new batches and {found.patients} new patients {done}"
+    )
 
 
 @vial_commands.command()
@@ -283,7 +331,7 @@ def endangered(
         )
         found = Bank(ledger).endangered(device, start, end)
     if as_json:
-        say(_json(found))
+        say(as_json_text(found))
         return
     zone = loaded.zone
     say(f"{device}, {moment(start, zone)} to {moment(end, zone)}")
@@ -307,7 +355,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
     with told(StoreError), AlarmReader(paths.alarms(site.data)) as alarms:
         channels = {channel for rule, channel in alarms.alarmed() if rule == what}
         devices = {device_of(channel) for channel in channels}
-        mine = [e for e in episodes(alarms, devices, _now() + 1) if e.rule == what]
+        mine = [e for e in episodes(alarms, devices, now() + 1) if e.rule == what]
     if not mine:
         known = ", ".join(sorted(device.id for device in site.devices))
         raise SiteError([f"{what!r} is no device and no rule with an alarm; devices: {known}"])
@@ -316,8 +364,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
 
 
 def _between(start: int | None, end: int | None) -> tuple[int, int]:
-    now = _now()
-    until = now if end is None else end
+    until = now() if end is None else end
     since = until if start is None else start
     if until < since:
         raise SiteError(["--to lies before --from"])
@@ -336,9 +383,11 @@ def _print_stays(stays: Sequence["Placement"]) -> None:
         say(f"{stay.batch}  {stay.device} {stay.position}".rstrip())
 
 
-def _json(value: object) -> str:
+def as_json_text(value: object) -> str:
+    """``value`` as one line of JSON."""
     return msgspec.json.encode(value).decode()
 
 
-def _now() -> int:
+def now() -> int:
+    """Epoch milliseconds, UTC."""
     return time.time_ns() // 1_000_000

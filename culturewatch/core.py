@@ -24,9 +24,11 @@ from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from storage import intake
 from storage.entry import Started, Stopped
 from storage.inbox import Inbox, drain
 from storage.influx import Forwarder
+from storage.intake import Intake
 from storage.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
             "batches at risk": at_risk.run,
             "calibrations": lambda: sensors.run(alarms.due_of, alarms.service.caught_up),
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
+            "intake": lambda: intake.watch(Intake(site.data), journal, on_trouble=troubles.say),
             "troubles": lambda: troubles.keep(store),
             "configuration": Configured(site, book, on_trouble=troubles.say).run,
         }

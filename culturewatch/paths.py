@@ -28,6 +28,11 @@ def bootstrap(data: Path) -> Path:
     return data / "secrets" / "bootstrap.json"
 
 
+def patients(data: Path) -> Path:
+    """The keys that patients' tokens are sealed with; destroying one erases its patient."""
+    return data / "secrets" / "patients"
+
+
 def alarms(data: Path) -> Path:
     """The alarm store."""
     return data / "alarms.db"

@@ -6,6 +6,7 @@ import time
 from functools import cached_property
 
 from alerts.token import KeyFileError, load_key
+from batches.identities import IdentityError
 from batches.ledger import Ledger
 from batches.lockout import Patience
 from batches.password import PasswordError, Passwords, Rules
@@ -19,7 +20,7 @@ from culturewatch.site import Site, SiteError
 from storage.database import DatabaseError
 
 FAULTS: tuple[type[Exception], ...] = (
-    *(Refused, DatabaseError, PasswordError, PersonError, KeyFileError),
+    *(Refused, DatabaseError, IdentityError, PasswordError, PersonError, KeyFileError),
 )
 """What may come of asking who somebody is, for ``culturewatch.faults.told``."""
 NOBODY_KNOWN = (

@@ -2,8 +2,9 @@
 
 ``act`` is the spine: who did what, when it was done, when it was entered, why, and the hash
 chain. What an act says beyond that stands in one row of a table of its own, under the same
-``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials) and
-``kinship`` are views: what holds once corrections and withdrawals are taken into account.
+``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials),
+``kinship``, ``pseudonym`` and ``journey`` (of a vial between places) are views: what holds once
+corrections and withdrawals are taken into account.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
@@ -151,6 +152,87 @@ audit = Table(
     Column("old", String),
     Column("new", String),
 )
+enrolment = Table(
+    "enrolment",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("handle", String, nullable=False),
+    Column("sealed", String, nullable=False),
+    Index("enrolment_handle", "handle"),
+)
+shipment = Table(
+    "shipment",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("id", String, nullable=False),
+    Column("origin", String, nullable=False),
+    Column("destination", String, nullable=False),
+    Column("carrier", String, nullable=False),
+    Column("shipper", String, nullable=False),
+    Index("shipment_id", "id"),
+)
+transit = Table(
+    "transit",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("shipment", String, nullable=False),
+    Column("vial", String, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("gave", String, nullable=False),
+    Column("logger", String, nullable=False),
+    Index("transit_vial", "vial"),
+    Index("transit_shipment", "shipment"),
+)
+arrival = Table(
+    "arrival",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("transit", LONG, ForeignKey("transit.sequence"), nullable=False),
+    Column("end_at", LONG, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("logger", String, nullable=False),
+    Index("arrival_transit", "transit"),
+)
+consignment = Table(
+    "consignment",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("shipment", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("head_sequence", LONG, nullable=False),
+    Column("head_hash", String(64), nullable=False),
+    Column("content", String, nullable=False),
+    Index("consignment_shipment", "shipment"),
+)
+carried = Table(
+    "carried",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("vial", String, nullable=False),
+    Column("shipment", String, nullable=False),
+    Column("until_at", LONG, nullable=False),
+    Column("above_150_ms", LONG, nullable=False),
+    Column("above_135_ms", LONG, nullable=False),
+    Column("unknown_ms", LONG, nullable=False),
+    Index("carried_vial", "vial"),
+)
+intake = Table(
+    "intake",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("device", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("quantity", String, nullable=False),
+    Column("file", String, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("readings", LONG, nullable=False),
+    Column("period_ms", LONG, nullable=False),
+    Column("start_at", LONG, nullable=False),
+    Column("end_at", LONG, nullable=False),
+    Index("intake_device", "device"),
+)
 sensor = Table(
     "sensor",
     metadata,
@@ -221,6 +303,7 @@ DETAILS = {
         *(batch, placement, departure, protocol, checking),
         *(patient, biopsy, passage, descent, vial),
         *(person, credential, audit),
+        *(enrolment, shipment, transit, arrival, consignment, carried, intake),
         *(sensor, installation, certificate, calibrating, conclusion, care),
     )
 }
@@ -283,4 +366,26 @@ kinship = Table(
     Column("kind", String),
     Column("done_by", String),
     Column("reason", String),
+)
+pseudonym = Table("pseudonym", views, Column("handle", String), Column("sealed", String))
+journey = Table(
+    "journey",
+    views,
+    Column("sequence", LONG),
+    Column("vial", String),
+    Column("shipment", String),
+    Column("start_at", LONG),
+    Column("end_at", LONG),
+    Column("outcome", String),
+    Column("state", String),
+    Column("logger", String),
+    Column("gave", String),
+    Column("destination", String),
+    Column("carrier", String),
+    Column("shipper", String),
+    Column("done_by", String),
+    Column("entered_at", LONG),
+    Column("reason", String),
+    Column("took", String),
+    Column("arrival", LONG),
 )

@@ -26,7 +26,7 @@ CLIENTS = (
         "influxdb_client",
     ),
     *("itsdangerous", "jinja2", "matplotlib", "paho", "pymodbus", "recurring_ical_events"),
-    "uvicorn",
+    *("barcode", "cryptography", "ppf", "typst", "uvicorn"),
 )
 
 

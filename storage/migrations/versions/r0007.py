@@ -6,7 +6,7 @@ from alembic import op
 from storage.migrations.tables import LONG, append_only, sequence
 
 revision = "r0007"
-down_revision = "r0004"
+down_revision = "r0006"
 
 TABLES = ("sensor", "installation", "certificate", "calibrating", "conclusion", "care")
 

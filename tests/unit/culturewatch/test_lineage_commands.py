@@ -154,3 +154,40 @@ def test_a_parent_is_corrected_with_a_reason() -> None:
         f"BX-2026-0001 comes from {other}"
     ]
     assert json.loads(good(f"vial show {V1} --json")[0])["patient"] == other
+
+
+@pytest.mark.usefixtures("grown")
+def test_a_patient_is_erased_and_its_cells_stay_findable(here: Path) -> None:
+    code, (said,) = typed(f"patient erase {PATIENT} --reason asked")
+    assert code == 1
+    assert "are still kept" in said
+    assert PATIENT not in said
+    erased = good(f"patient erase {PATIENT} --reason asked --keep-cells")
+    handle = erased[0].partition(":")[0]
+    assert "backups hold the key" in erased[1]
+    assert good(f"vial show {V1}")[0] == f"{V1}  P1  {handle}"
+    assert json.loads(good(f"vial genealogy {handle} --json")[0])["descendants"]
+    for path in (here / "data").rglob("*"):
+        assert path.is_dir() or PATIENT.encode() not in path.read_bytes(), path
+
+
+def test_a_bank_is_imported_whole_or_told_row_by_row(here: Path) -> None:
+    heading = "vial,patient,batch,passage,frozen,device,rack,box,slot"
+    row = f"B-2019-0001-V001,{PATIENT},B-2019-0001,2,2019-05-04 13:00,ln2a,1,1,1"
+    (here / "bank.csv").write_text(f"{heading}\n{row}\n{row.replace('V001', 'V002')}\n")
+    words = "vial import bank.csv --product Fibroblasts --zone Europe/Zurich"
+    code, said = typed(words)
+    assert (code, said) == (
+        1,
+        [
+            "culturewatch: bank.csv: row 3, slot: ln2a 1/1/1 is given to the vial of row 2 as well",
+            "culturewatch: bank.csv: 1 mistakes; nothing was entered",
+        ],
+    )
+    code, said = typed(f"{words} --json")
+    assert json.loads(said[0])["mistakes"][0]["column"] == "slot"
+    (here / "bank.csv").write_text(f"{heading}\n{row}\n")
+    came = "1 vials, 1 new batches and 1 new patients"
+    assert good(f"{words} --dry-run") == [f"{came} could be entered; nothing was"]
+    assert good(words) == [f"{came} were entered"]
+    assert good("vial list --in ln2a") == ["B-2019-0001-V001  ln2a 1/1/1", "1 vials"]

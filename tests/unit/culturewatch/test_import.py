@@ -1,0 +1,155 @@
+"""Loggers' files as people import them: what is asked, what is checked, and what is kept."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from culturewatch.cli import app
+from devices.scan import Scan, Source
+from storage.acts import verify_chain
+from storage.lock import FolderLock
+from storage.reader import JournalReader
+from tests.integration.laboratory import lay_out
+
+NOON = 1_740_826_800_000
+"""2025-03-01 12:00 in Vienna, an hour ahead of UTC."""
+MINUTE = 60_000
+GOOD = "time;T\n2025-03-01 12:00;36,9\n2025-03-01 12:01;\n2025-03-01 12:02;37,1\n"
+INTO_INC1 = "import old.csv --device inc1 --column T=temperature --by anna"
+IN_VIENNA = f"{INTO_INC1} --zone Europe/Vienna"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    lay_out(tmp_path)
+    (tmp_path / "old.csv").write_text(GOOD)
+    return tmp_path
+
+
+def typed(words: str) -> tuple[int, list[str]]:
+    done = CliRunner().invoke(app, words.split())
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output.splitlines()
+
+
+def kept(folder: Path, device: str = "inc1") -> list[Scan]:
+    if not (folder / "data" / "journal.db").exists():
+        return []
+    with JournalReader(folder / "data") as reader:
+        return list(reader.scans(device, 0, 1 << 60))
+
+
+def test_a_file_is_taken_in_once_and_the_ledger_says_by_whom(here: Path) -> None:
+    code, said = typed(IN_VIENNA)
+    assert code == 0, said
+    assert "3 readings of inc1.temperature" in said[0]
+    assert "1 say that nothing was measured" in said[0]
+    assert said[-1] == "3 readings are in the journal, marked as backfill"
+    scans = kept(here)
+    assert [(scan.at, scan.values) for scan in scans] == [
+        (NOON, (36.9,)),
+        (NOON + MINUTE, (None,)),
+        (NOON + 2 * MINUTE, (37.1,)),
+    ]
+    assert {scan.source for scan in scans} == {Source.BACKFILL}
+    assert typed(IN_VIENNA) == (0, [said[0], "all of it is in the journal already; nothing to do"])
+    assert len(kept(here)) == 3
+    with closing(sqlite3.connect(here / "data" / "ledger.db")) as ledger:
+        acts = ledger.execute("SELECT done_by, subject FROM act WHERE kind = 'intake'").fetchall()
+    assert acts == [("anna", "inc1")]
+    assert verify_chain(f"sqlite:///{here}/data/ledger.db") is None
+
+
+def test_a_dry_run_checks_and_keeps_nothing(here: Path) -> None:
+    (here / "old.csv").write_text(GOOD + "2025-03-01 13:00;37\n2025-03-01 13:01;37\n")
+    code, said = typed(f"{IN_VIENNA} --dry-run")
+    assert code == 0
+    assert said[1].startswith("  gap of 58m from 2025-03-01 12:02")
+    assert kept(here) == []
+    assert not (here / "data" / "intake").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        (GOOD, INTO_INC1, "have no offset; say with --zone"),
+        ("time;T\n0;37\n60;37\n", IN_VIENNA, "seconds, not dates"),
+        ("time;T\n2025-03-01 12:01;37\n2025-03-01 12:00;37\n", IN_VIENNA, "old.csv:3: its time"),
+        ("time;T\n2126-03-01 12:00;37\n2126-03-01 12:01;37\n", IN_VIENNA, "lies in the future"),
+        ("time;T\n2025-10-26 02:30;37\n", f"{IN_VIENNA} --period 1m", "comes twice or never"),
+        ("time;T\n2025-03-30 02:30;37\n", f"{IN_VIENNA} --period 1m", "comes twice or never"),
+        ("time;T\n2025-03-01 12:00;-300\n", f"{IN_VIENNA} --period 1m", "is no temperature"),
+        (GOOD, f"{IN_VIENNA} --time-column when", "there is no column 'when'"),
+        (GOOD, IN_VIENNA.replace("inc1", "inc9"), "is not a device of this site"),
+        (GOOD, IN_VIENNA.replace("=temperature", "=warmth"), "has no channel 'warmth'"),
+        (GOOD, f"{IN_VIENNA} --unit furlong", "not measured in 'furlong'"),
+        (GOOD, f"{IN_VIENNA}x", "no time zone is called so"),
+        (GOOD, IN_VIENNA.replace("T=", ""), "write HEADING=CHANNEL"),
+    ],
+)
+def test_what_cannot_be_trusted_is_refused_before_anything_is_kept(
+    here: Path, text: str, words: str, said: str
+) -> None:
+    (here / "old.csv").write_text(text)
+    code, lines = typed(words)
+    assert code != 0
+    assert said in " ".join(" ".join(lines).replace("│", " ").split())
+    assert kept(here) == []
+    assert not (here / "data" / "intake").exists()
+
+
+def test_a_time_of_which_something_is_known_is_refused(here: Path) -> None:
+    assert typed(IN_VIENNA)[0] == 0
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:02;36\n2025-03-01 12:03;36\n")
+    code, said = typed(IN_VIENNA)
+    assert code == 1
+    assert "has readings of that time already, such as at 2025-03-01T11:02:00+00:00" in said[-1]
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:03;36\n2025-03-01 12:04;36\n")
+    assert typed(IN_VIENNA)[0] == 0
+    assert len(kept(here)) == 5
+
+
+def test_units_are_settled_and_columns_may_be_numbered(here: Path) -> None:
+    (here / "old.csv").write_text("no,time,T [F]\n1,2025-03-01T11:00Z,98.6\n2,2025-03-01T11:01Z,\n")
+    code, said = typed("import old.csv --device inc1 --column 3=temperature --unit degF --by anna")
+    assert code == 0, said
+    assert kept(here)[0].values[0] == pytest.approx(37.0)
+
+
+def test_a_logger_that_travels_is_no_device_of_the_site(here: Path) -> None:
+    words = IN_VIENNA.replace("inc1", "dry7")
+    assert typed(words)[0] == 2
+    assert typed(f"{words} --travelling")[0] == 0
+    assert len(kept(here, "dry7")) == 3
+
+
+def test_while_a_core_has_the_journal_it_waits_there(here: Path) -> None:
+    core = FolderLock(here / "data")
+    core.take()
+    try:
+        code, said = typed(f"{IN_VIENNA} --wait 300ms")
+    finally:
+        core.release()
+    assert (code, said[-1]) == (1, "it waits beside the journal; the core goes on taking it in")
+    (waiting,) = (here / "data" / "intake").glob("*.waiting")
+    assert json.loads(waiting.read_text().splitlines()[0])["by"] == "anna"
+    overlapping = here / "other.csv"
+    overlapping.write_text(GOOD.replace("37,1", "37,2"))
+    code, said = typed(IN_VIENNA.replace("old.csv", "other.csv"))
+    assert code == 1
+    assert "old.csv waits already" in said[-1]
+    assert typed(IN_VIENNA)[0] == 0
+    assert len(kept(here)) == 3
+
+
+def test_a_period_may_be_said(here: Path) -> None:
+    (here / "old.csv").write_text("time,T\n2025-03-01T11:00Z,37\n")
+    assert typed(INTO_INC1)[0] == 2
+    assert typed(f"{INTO_INC1} --period 5m")[0] == 0
+    assert len(kept(here)) == 1
