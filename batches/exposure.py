@@ -149,17 +149,14 @@ class Meter:
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
 
-    def result(self, earlier: Sequence[Excursion] = ()) -> Exposure:
-        """The summary; nothing may be fed afterwards.
-
-        ``earlier`` are the excursions of stays before, for how often they are allowed.
-        """
+    def result(self) -> Exposure:
+        """The summary; nothing may be fed afterwards."""
         self._hold_until(None, None)
         self._know(self._end, self._end)
         self._watch.close()
         length, known, policy = self._end - self._start, self._known, self._policy
         given, out = policy.limits.given, self._watch.out_ms
-        judged = judge(policy, self._watch.found, self._gaps, earlier=earlier)
+        judged = judge(policy, self._watch.found, self._gaps)
         return Exposure(
             start=self._start,
             end=self._end,

@@ -12,19 +12,37 @@ from batches.survey import Summary
 from devices.duration import Duration
 
 
+class Stamps(msgspec.Struct, frozen=True, kw_only=True):
+    """How the live scans of a stay were stamped, in milliseconds.
+
+    ``soonest`` and ``latest`` are the least and the most by which the collector had a scan after
+    the time it bears (below zero: the device's clock was ahead); None without live scans.
+    ``unsure`` are values whose time is in doubt.
+    """
+
+    soonest: int | None = None
+    latest: int | None = None
+    unsure: int = 0
+
+
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
     """One stay, up to its end or to the making of the record, with what was measured.
 
-    ``step`` is the one of the protocol that judges it; ``unchecked`` when that demands a second
-    person, and nobody has seen to it.
+    Where what judges it changed meanwhile it is cut there, into two of one placement. ``protocol``
+    is the ``name@version`` that judges, ``step`` its step; without a protocol, ``rules`` is the
+    digest of the rulebook whose limits do (empty: those in force now). ``unchecked`` when the step
+    demands a second person, and nobody has seen to it. ``stamps`` tells of the times.
     """
 
     number: int
     placement: Placement
     span: Interval
+    protocol: str
     step: str
+    rules: str
     unchecked: bool
     channels: tuple[Summary, ...]
+    stamps: Stamps
 
 
 def complete(stays: Sequence[Stay]) -> bool:

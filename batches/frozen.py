@@ -79,7 +79,6 @@ def _measured(stay: Lived, readings: Readings, setting: Setting, now: int) -> Ex
         period=equipment.period,
         channels=[each for each in equipment.channels if each.quantity == "temperature"],
         policies={},
-        earlier={},
         sink=_unheeded,
     )
     exposures = [summary.exposure for summary in summaries]

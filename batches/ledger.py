@@ -11,9 +11,10 @@ from batches import kinship, roster, shelf, standing
 from batches.batch import Batch, Signed
 from batches.clerk import Clerk, check_text
 from batches.gate import Gate, Guarded
+from batches.kinship import Kin
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
-from batches.shelf import Kept
+from batches.shelf import Adopted, Kept
 from batches.trail import Note, Page, keep, page
 from storage import schema
 from storage.acts import Act, append, head
@@ -34,13 +35,17 @@ _RETRACTABLE = frozenset(
 class Dossier(Struct, frozen=True, kw_only=True):
     """What the ledger holds about one batch. ``acts`` are all its entries, as they came.
 
-    ``protocol`` is the version it was opened with, where the ledger has that.
+    ``protocols`` are what it was judged by from when on. ``parents`` lead up to the patient,
+    nearest first, ``children`` are what came of it directly.
     """
 
     batch: Batch
-    protocol: Kept | None
+    protocols: tuple[Adopted, ...]
     stays: tuple[Placement, ...]
     acts: tuple[Act, ...]
+    passage: int | None
+    parents: tuple[Kin, ...]
+    children: tuple[Kin, ...]
     head: Head
 
 
@@ -330,9 +335,12 @@ class Ledger:
         with self.database.reading() as connection:
             return Dossier(
                 batch=standing.known(connection, batch),
-                protocol=shelf.find(connection, standing.known(connection, batch).protocol),
+                protocols=shelf.adopted(connection, batch),
                 stays=standing.stays(connection, schema.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),
+                passage=standing.passage(connection, batch),
+                parents=kinship.ancestors(connection, [batch]),
+                children=tuple(kinship.children(connection, [batch])),
                 head=head(connection),
             )
 

@@ -1,30 +1,37 @@
 """The environmental record of one batch: everything that is said about it, in one value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
 from alerts.reader import AlarmReader
 from alerts.rule import Rule
+from alerts.transition import Transition, What
 from batches.batch import Batch
 from batches.episode import Episode, device_of, episodes
-from batches.excursion import Excursion
+from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
+from batches.in_force import InForce, Ran, RulesSince
+from batches.kinship import Kin
 from batches.ledger import Ledger
-from batches.placement import Interval, Placement, Refused, bench
-from batches.policy import Policy, Verdict
-from batches.protocol import Step
-from batches.setting import Equipment, Setting
-from batches.shelf import Kept
-from batches.survey import Part, Readings, limits_of, survey
-from devices.scan import Scan
+from batches.placement import Interval, bench
+from batches.policy import Verdict
+from batches.setting import Setting
+from batches.shelf import Adopted
+from batches.survey import Readings
 from storage.acts import Act
 from storage.chain import Head
+from storage.entry import ClockStep
 
-SCHEMA = "culturewatch.record/2"
-
-Visit = Callable[[int, Interval, Part, Scan], None]
-"""Is shown the number and time of a stay, and each scan that was read for it."""
+SCHEMA = "culturewatch.record/3"
+_ORDERED = frozenset(
+    {
+        *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
+        *(What.UNSUPPRESSED, What.OUT_OF_SERVICE, What.IN_SERVICE),
+    }
+)
+"""What was done to alarms beyond the occurrences of one."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,10 +45,13 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record. Times are epoch milliseconds, UTC; values are in stored units.
 
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
-    over all stays and limits. ``protocol`` is the version that judges; without one the limits are
-    those of the alarm rules. ``open_items`` are sentences for whoever judges the batch.
-    ``acts`` is the audit trail of the batch, corrections included. ``damaged`` are entries of
-    the journal, up to ``journal_last``, that could not be read.
+    over all stays and limits. ``protocols`` are the versions that judge, from when on; where there
+    is none, the limits are those of the alarm ``rules`` that were in force during the stay.
+    ``open_items`` are sentences for whoever judges the batch. ``parents`` lead up to the patient's
+    token, ``children`` are what came of the batch. ``acts`` is the audit trail of the batch,
+    corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
+    suppression), ``runs`` when the core began and ended, ``clock`` the steps of its clock.
+    ``damaged`` are entries of the journal, up to ``journal_last``, that could not be read.
     """
 
     schema: str
@@ -49,7 +59,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     made: Made
     setting: Setting
     batch: Batch
-    protocol: Kept | None
+    passage: int | None
+    parents: tuple[Kin, ...]
+    children: tuple[Kin, ...]
+    protocols: tuple[Adopted, ...]
+    rules: tuple[RulesSince, ...]
     span: Interval
     complete: bool
     verdict: Verdict
@@ -57,7 +71,10 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     stays: tuple[Stay, ...]
     bench: tuple[Interval, ...]
     alarms: tuple[Episode, ...]
+    orders: tuple[Transition, ...]
     acts: tuple[Act, ...]
+    runs: tuple[Ran, ...]
+    clock: tuple[ClockStep, ...]
     ledger_head: Head
     alarm_head: Head
     journal_last: int
@@ -78,6 +95,7 @@ def assemble(
     setting: Setting,
     made: Made,
     visit: Visit,
+    past: InForce | None = None,
 ) -> BatchRecord:
     """The record of ``batch`` as of ``made.at``, going once through its readings.
 
@@ -89,6 +107,7 @@ def assemble(
         setting: what is in force.
         made: by whom and when.
         visit: is shown every scan on the way.
+        past: what was in force before; None: what the setting says, all the time.
 
     Raises:
         Refused: the batch is unknown, or stood in a device that the site does not know.
@@ -100,35 +119,42 @@ def assemble(
     culture = entered.batch
     placements = tuple(p for p in entered.stays if p.start < made.at)
     last = readings.last
-    examiner = _Examiner(readings, setting, entered.protocol, made.at, visit)
-    stays = tuple(
-        examiner.stay(number, placement) for number, placement in enumerate(placements, start=1)
-    )
     until = made.at if culture.closed_at is None else culture.closed_at
+    span = Interval(culture.opened_at, until)
+    then = (past or InForce()).over(span)
+    bench_time = bench(culture, placements, made.at)
+    examiner = Examiner(readings, setting, entered.protocols, then, visit)
+    stays = examiner.stays(placements, now=made.at, bench=bench_time)
     devices = {stay.placement.device for stay in stays}
-    rules = tuple(rule for rule in setting.rules if device_of(rule.channel) in devices)
     alarm_head = alarms.head()
     raised = tuple(e for e in episodes(alarms, devices, made.at) if _touches(e, stays))
-    bench_time = bench(culture, placements, made.at)
     damaged = {str(seq): why for seq, why in sorted(readings.damaged.items())}
     return BatchRecord(
         schema=SCHEMA,
         id=record_id(batch, made),
         made=made,
-        setting=_relevant(setting, devices, rules),
+        setting=_relevant(setting, devices),
         batch=culture,
-        protocol=entered.protocol,
-        span=Interval(culture.opened_at, until),
+        passage=entered.passage,
+        parents=entered.parents,
+        children=entered.children,
+        protocols=entered.protocols,
+        rules=tuple(_of(devices, each) for each in then.rules),
+        span=span,
         complete=complete(stays),
         verdict=verdict(stays),
         open_items=(
-            *_unknown_protocol(culture, entered.protocol),
+            *_of_protocols(entered.protocols),
+            *_of_rules(then, entered.protocols),
             *open_items(culture, stays, bench_time, raised, damaged=len(damaged)),
         ),
         stays=stays,
         bench=bench_time,
         alarms=raised,
+        orders=tuple(_orders(alarms, stays)),
         acts=entered.acts,
+        runs=then.runs,
+        clock=then.clock,
         ledger_head=entered.head,
         alarm_head=alarm_head,
         journal_last=last,
@@ -136,68 +162,25 @@ def assemble(
     )
 
 
-class _Examiner:
-    """Measures stay after stay; excursions of earlier ones count for how often they may be."""
-
-    def __init__(
-        self, readings: Readings, setting: Setting, kept: Kept | None, now: int, visit: Visit
-    ) -> None:
-        self._readings = readings
-        self._setting = setting
-        self._protocol = None if kept is None else kept.protocol
-        self._now = now
-        self._visit = visit
-        self._earlier: dict[tuple[str, str], list[Excursion]] = {}
-
-    def stay(self, number: int, placement: Placement) -> Stay:
-        equipment = self._equipment(placement)
-        end = self._now if placement.end is None else min(placement.end, self._now)
-        span = Interval(placement.start, end)
-        step = self._protocol and self._protocol.step_in(placement.device)
-        named = step.id if step else ""
-        keys = [channel.key for channel in equipment.channels]
-        summaries = survey(
-            self._readings,
-            placement.device,
-            span,
-            period=equipment.period,
-            channels=equipment.channels,
-            policies={key: self._policy(step or None, placement.device, key) for key in keys},
-            earlier={key: self._earlier.get((named, key), []) for key in keys},
-            sink=lambda part, scan: self._visit(number, span, part, scan),
-        )
-        for key, summary in zip(keys, summaries, strict=True):
-            self._earlier.setdefault((named, key), []).extend(summary.exposure.excursions)
-        return Stay(
-            number=number,
-            placement=placement,
-            span=span,
-            step=named,
-            unchecked=bool(step and step.second_check and placement.checked_by is None),
-            channels=summaries,
-        )
-
-    def _equipment(self, placement: Placement) -> Equipment:
-        for each in self._setting.equipment:
-            if each.id == placement.device:
-                return each
-        raise Refused(
-            f"{placement.batch}: stood in {placement.device}, which this site does not know; "
-            "add the device to the site to make the record",
-            row=placement.row,
-        )
-
-    def _policy(self, step: Step | None, device: str, key: str) -> Policy:
-        if self._protocol is None:
-            return Policy(limits=limits_of(self._setting.rules, f"{device}.{key}"))
-        return Policy() if step is None else step.policy(key)
+def _of_protocols(adopted: Sequence[Adopted]) -> Iterable[str]:
+    for each in adopted:
+        if each.reference and each.kept is None:
+            what = "is not in the ledger; the limits are those of the alarm rules."
+            yield f"Protocol {each.reference} {what}"
+    for before, after in pairwise(adopted):
+        was, is_ = (each.reference or "none" for each in (before, after))
+        yield f"The protocol was changed from {was} to {is_} by {after.by}: {after.reason}."
 
 
-def _unknown_protocol(culture: Batch, kept: Kept | None) -> tuple[str, ...]:
-    if not culture.protocol or kept is not None:
-        return ()
-    what = "is not in the ledger; the limits are those of the alarm rules."
-    return (f"Protocol {culture.protocol} {what}",)
+def _of_rules(then: InForce, adopted: Sequence[Adopted]) -> Iterable[str]:
+    if all(each.kept is not None for each in adopted):
+        return
+    for each in then.rules:
+        if each.rules is None:
+            yield (
+                f"The alarm rules {each.digest[:12]} that ran then were not kept; "
+                "what the limits were is not known."
+            )
 
 
 def _touches(episode: Episode, stays: Sequence[Stay]) -> bool:
@@ -207,6 +190,29 @@ def _touches(episode: Episode, stays: Sequence[Stay]) -> bool:
     )
 
 
-def _relevant(setting: Setting, devices: set[str], rules: tuple[Rule, ...]) -> Setting:
+def _orders(alarms: AlarmReader, stays: Sequence[Stay]) -> Iterable[Transition]:
+    if not stays:
+        return
+    first, last = min(s.span.start for s in stays), max(s.span.end for s in stays)
+    for row in alarms.between(first, last):
+        entry = row.transition
+        device = device_of(entry.channel)
+        if entry.what in _ORDERED and any(
+            stay.placement.device == device and stay.span.start <= entry.at < stay.span.end
+            for stay in stays
+        ):
+            yield entry
+
+
+def _relevant(setting: Setting, devices: set[str]) -> Setting:
     equipment = tuple(e for e in setting.equipment if e.id in devices)
-    return msgspec.structs.replace(setting, equipment=equipment, rules=rules)
+    return msgspec.structs.replace(setting, equipment=equipment, rules=_on(devices, setting.rules))
+
+
+def _of(devices: set[str], each: RulesSince) -> RulesSince:
+    rules = None if each.rules is None else _on(devices, each.rules)
+    return msgspec.structs.replace(each, rules=rules)
+
+
+def _on(devices: set[str], rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if device_of(rule.channel) in devices)

@@ -8,7 +8,7 @@ import msgspec
 
 from alerts.rule import Rule
 from batches.cryo import THRESHOLDS_C
-from batches.excursion import Excursion, Limits
+from batches.excursion import Limits
 from batches.exposure import Exposure, Meter
 from batches.placement import Interval
 from batches.policy import Policy
@@ -81,12 +81,11 @@ def survey(
     period: int,
     channels: Sequence[Channel],
     policies: Mapping[str, Policy],
-    earlier: Mapping[str, Sequence[Excursion]],
     sink: Sink,
 ) -> tuple[Summary, ...]:
     """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
 
-    ``policies`` and the ``earlier`` excursions under them are found by the key of the channel.
+    ``policies`` are found by the key of the channel.
 
     Memory does not grow with the number of readings, but for one entry a gap and excursion.
     A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
@@ -117,7 +116,7 @@ def survey(
             quantity=each.quantity,
             unit=each.unit,
             name=each.name,
-            exposure=meters[each.key].result(earlier.get(each.key, ())),
+            exposure=meters[each.key].result(),
         )
         for each in channels
     )

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 
 from alerts.schema import StoreError
-from batches.export.folder import RecordError
+from batches.export.publish import RecordError
 from batches.placement import Refused
 from console.view import SiteView, Viewer
 from culturewatch import logs
@@ -187,7 +187,7 @@ def _print(summary: Summary, record: Path, console: Console) -> None:
             if summary.pages
             else "no page was sent",
         ),
-        ("batch record", f"{record / 'record.html'}"),
+        ("batch record", f"{record / 'record.pdf'}"),
     )
     for name, value in figures:
         table.add_row(name, value)

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from alerts.reader import AlarmReader
 from batches.batch import Signed
-from batches.export.folder import RecordError, make_record
+from batches.export.folder import make_record
+from batches.export.publish import RecordError
 from batches.export.timeaxis import marks
 from batches.export.trace import BUCKETS, NARROWEST, Trace, merged, visible
 from batches.ledger import Ledger
@@ -37,6 +38,10 @@ B = "B-2026-0001"
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 MONDAY = 1_767_596_400_000
+NAMES = (
+    *("readings.csv", "readings.parquet", "record.html", "record.json", "record.pdf"),
+    "verify_record.py",
+)
 
 
 class Journal(Readings, Protocol):
@@ -80,8 +85,8 @@ def read(folder: Path) -> BatchRecord:
     )
 
 
-def test_the_record_says_what_the_batch_went_through(make: Make) -> None:
-    record = read(make())
+def test_the_record_says_what_the_batch_went_through(written: Path) -> None:
+    record = read(written)
     first, second = record.stays
     assert [(s.placement.device, s.span.length) for s in record.stays] == [
         ("inc1", 4 * HOUR),
@@ -106,8 +111,8 @@ def test_the_record_says_what_the_batch_went_through(make: Make) -> None:
     assert (record.complete, record.verdict) == (False, Verdict.OUT)
 
 
-def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(make: Make) -> None:
-    record = read(make())
+def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(written: Path) -> None:
+    record = read(written)
     (alarm,) = record.alarms
     assert (alarm.rule, alarm.occurrence, alarm.acknowledged_by) == ("inc1-hot", 1, "anna")
     assert (alarm.cleared_at or 0) - alarm.set_at == 4 * MINUTE
@@ -125,8 +130,8 @@ def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(make: M
     assert record.alarm_head.sequence == 3
 
 
-def test_what_is_open_is_said_in_sentences(make: Make) -> None:
-    assert read(make()).open_items == (
+def test_what_is_open_is_said_in_sentences(written: Path) -> None:
+    assert read(written).open_items == (
         "In no device for 10m; its environment there is not measured.",
         "Stay 1 in inc1, temperature: 1 excursion, 5m out of limits.",
         "Stay 2 in inc2, temperature: 1 gap, 10m unknown.",
@@ -203,8 +208,8 @@ def test_tests_and_possible_repeats_are_shown_and_not_judged(make: Make, journal
     assert list(kept["quality"]) == ["good", "good", "in_calibration"]
 
 
-def test_the_table_has_one_row_a_reading(make: Make) -> None:
-    lines = (make() / "readings.csv").read_text().splitlines()
+def test_the_table_has_one_row_a_reading(written: Path) -> None:
+    lines = (written / "readings.csv").read_text().splitlines()
     assert lines[0] == "time,device,channel,quantity,unit,value,quality,source,stay,part"
     assert lines[1] == (
         "2026-01-05T06:59:00.000Z,inc1,temperature,temperature,degC,37.0,good,live,1,before"
@@ -218,34 +223,34 @@ def test_the_table_has_one_row_a_reading(make: Make) -> None:
     assert len(lines) == 1 + 3 * (240 + 230 + 4)
 
 
-def test_the_same_input_gives_the_same_bytes(make: Make, tmp_path: Path) -> None:
-    one, two = make(out=tmp_path / "one"), make(out=tmp_path / "two")
-    names = sorted(path.name for path in one.iterdir())
-    assert names == ["manifest.json", "readings.csv", "record.html", "record.json"]
-    for name in names:
-        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+def test_the_same_input_gives_the_same_bytes(make: Make, written: Path) -> None:
+    # Made from stores of their own, and in a process that has made others.
+    again = make()
+    assert sorted(path.name for path in again.iterdir()) == ["manifest.json", *NAMES]
+    for name in ("manifest.json", *NAMES):
+        assert (written / name).read_bytes() == (again / name).read_bytes(), name
 
 
-def test_a_matplotlibrc_changes_nothing(make: Make, tmp_path: Path) -> None:
-    first = make()
+def test_a_matplotlibrc_changes_nothing(make: Make, written: Path) -> None:
     with mpl.rc_context({"font.family": "serif", "lines.linestyle": ":", "grid.alpha": 0.3}):
-        second = make(out=tmp_path / "second")
-    assert (first / "record.html").read_bytes() == (second / "record.html").read_bytes()
+        second = make()
+    for name in ("record.html", "record.pdf"):
+        assert (written / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_the_manifest_has_the_hash_and_size_of_each_file(make: Make) -> None:
-    folder = make()
+def test_the_manifest_has_the_hash_and_size_of_each_file(written: Path) -> None:
+    folder = written
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     assert manifest["record"] == f"{B}/{MONDAY + 9 * HOUR}"
-    for name in ("readings.csv", "record.json", "record.html"):
+    for name in NAMES:
         data = (folder / name).read_bytes()
         listed = manifest["files"][name]
         assert listed["sha256"] == hashlib.sha256(data).hexdigest()
         assert listed["size"] == len(data)
 
 
-def test_the_page_answers_first_and_needs_nothing_else(make: Make) -> None:
-    page = (make() / "record.html").read_text()
+def test_the_page_answers_first_and_needs_nothing_else(written: Path) -> None:
+    page = (written / "record.html").read_text()
     for answer in (
         "Is it complete?",
         "Out of limits",
