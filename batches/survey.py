@@ -154,20 +154,29 @@ class _Feeder:
     def __init__(self, meters: dict[str, Meter]) -> None:
         self._meters = meters
         self._layout: Layout | None = None
-        self._columns: list[tuple[int, Meter]] = []
+        self._columns: list[tuple[int, Callable[..., None]]] = []
+        self._all_good = b""
 
     def __call__(self, scan: Scan) -> None:
         if scan.repeat:
             return
         if scan.layout is not self._layout:
-            self._layout = scan.layout
-            self._columns = [
-                (column, self._meters[key])
-                for column, key in enumerate(scan.layout.keys)
-                if key in self._meters
-            ]
-        backfilled = scan.source is Source.BACKFILL
-        tested = scan.source is Source.TEST
-        for column, meter in self._columns:
+            self._know(scan.layout)
+        at, values, source = scan.at, scan.values, scan.source
+        if scan.qualities == self._all_good and source is Source.LIVE:
+            for column, feed in self._columns:
+                feed(at, values[column])
+            return
+        backfilled, tested = source is Source.BACKFILL, source is Source.TEST
+        for column, feed in self._columns:
             judged = scan.qualities[column] == _GOOD and not tested
-            meter.feed(scan.at, scan.values[column] if judged else None, backfilled=backfilled)
+            feed(at, values[column] if judged else None, backfilled=backfilled)
+
+    def _know(self, layout: Layout) -> None:
+        self._layout = layout
+        self._all_good = bytes((_GOOD,)) * len(layout.keys)
+        self._columns = [
+            (column, self._meters[key].feed)
+            for column, key in enumerate(layout.keys)
+            if key in self._meters
+        ]

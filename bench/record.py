@@ -115,9 +115,9 @@ def setting(period_ms: int) -> Setting:
     )
 
 
-def make(folder: Path, days: int, period_ms: int) -> tuple[float, float]:
-    """Seconds and megabytes that the record took; in a process of its own."""
-    began = time.perf_counter()
+def make(folder: Path, days: int, period_ms: int) -> tuple[float, float, float]:
+    """Seconds by the clock, of the processor, and megabytes that the record took."""
+    began, worked = time.perf_counter(), time.process_time()
     with JournalReader(folder) as readings, AlarmReader(folder / "alarms.db") as alarms:
         make_record(
             BATCH,
@@ -129,7 +129,7 @@ def make(folder: Path, days: int, period_ms: int) -> tuple[float, float]:
             made=Made(by="bench", at=START + days * DAY),
         )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return time.perf_counter() - began, peak
+    return time.perf_counter() - began, time.process_time() - worked, peak
 
 
 def main() -> int:
@@ -146,10 +146,11 @@ def main() -> int:
         size = (folder / "journal.db").stat().st_size / 1e6
         print(f"journal of {asked.days} days: {time.perf_counter() - began:.1f} s, {size:.0f} MB")
         with multiprocessing.get_context("spawn").Pool(1) as worker:
-            took, peak = worker.apply(make, (folder, asked.days, period_ms))
+            took, worked, peak = worker.apply(make, (folder, asked.days, period_ms))
         for path in sorted((Path(base) / "record").iterdir()):
             print(f"  {path.name:18} {path.stat().st_size / 1e6:9.2f} MB")
-    print(f"record: {took:.1f} s (goal {GOAL_S:g}), {peak:.0f} MB (goal {GOAL_MB:g})")
+    print(f"record: {took:.1f} s (goal {GOAL_S:g}), of which {worked:.1f} s of the processor")
+    print(f"memory: {peak:.0f} MB (goal {GOAL_MB:g})")
     return int(took > GOAL_S or peak > GOAL_MB)
 
 

@@ -94,7 +94,8 @@ class JournalReader:
         found, also where it is damaged.
         """
         found = [self._of_layout(number, start, end) for number in self._numbers(device)]
-        for _, _, scan in merge(*found, key=lambda each: each[:2]):
+        one = len(found) == 1
+        for _, _, scan in found[0] if one else merge(*found, key=lambda each: each[:2]):
             yield scan
 
     def notes(self) -> list[Note]:

@@ -108,8 +108,9 @@ class _Visitor:
         self._progress = progress
         self._expected = expected
         self._done = 0
-        self._drawn: tuple[int, Layout] | None = None
-        self._lines: list[Trace] = []
+        self._stay = 0
+        self._layout: Layout | None = None
+        self._lines: list[Callable[[int, float], None]] = []
 
     def __call__(self, stay: int, span: Interval, part: Part, scan: Scan) -> None:
         self.table.add(stay, part, scan)
@@ -119,15 +120,17 @@ class _Visitor:
             self._progress(self._done, max(self._done, self._expected))
         if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
             return
-        if self._drawn is None or self._drawn[0] != stay or self._drawn[1] is not scan.layout:
-            self._drawn = (stay, scan.layout)
+        layout = scan.layout
+        if layout is not self._layout or stay != self._stay:
+            self._stay, self._layout = stay, layout
             self._lines = [
-                self.traces.setdefault((stay, channel), Trace(span))
-                for channel in scan.layout.channels
+                self.traces.setdefault((stay, channel), Trace(span)).add
+                for channel in layout.channels
             ]
-        for line, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
-            if value is not None and code == _GOOD:
-                line.add(scan.at, value)
+        at = scan.at
+        for draw_at, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
+            if code == _GOOD and value is not None:
+                draw_at(at, value)
 
     def finish(self) -> None:
         self.table.finish()

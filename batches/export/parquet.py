@@ -21,6 +21,7 @@ GROUP_ROWS = 100_000
 SOURCES = (*(source.name.lower() for source in sorted(Source)), "repeat")
 QUALITIES = tuple(quality.word for quality in sorted(Quality))
 PARTS = tuple(map(str, Part))
+_PART = {part: code for code, part in enumerate(Part)}
 Codes = npt.NDArray[np.signedinteger[Any]]
 Numbers = npt.NDArray[np.generic]
 _WORD = pa.dictionary(pa.int8(), pa.string())
@@ -81,7 +82,7 @@ class ReadingsColumns:
         self._qualities += scan.qualities
         self._sources.append(len(Source) if scan.repeat else scan.source)
         self._stays.append(stay)
-        self._parts.append(PARTS.index(part))
+        self._parts.append(_PART[part])
 
     def finish(self) -> None:
         """Write what is left, and the end of the file."""

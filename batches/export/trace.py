@@ -30,20 +30,26 @@ class Trace:
         self._span = span
         # Points in a row, as numbers: hundreds of stays have hundreds of thousands of them.
         self._cells = array("d")
-        self._bucket = -1
+        self._until = span.start
+        self._low = self._high = 0.0
 
     def add(self, at: int, value: float) -> None:
         """A good reading inside the span."""
-        bucket = (at - self._span.start) * BUCKETS // self._span.length
         cells = self._cells
-        if bucket != self._bucket:
-            self._bucket = bucket
+        if at >= self._until:
+            length = self._span.length
+            bucket = (at - self._span.start) * BUCKETS // length
+            # The first millisecond of the next bucket.
+            self._until = self._span.start - (-(bucket + 1) * length // BUCKETS)
+            self._low = self._high = value
             cells.extend((at, value, at, value, value, value))
             return
         cells[-4] = at
         cells[-3] = value
-        cells[-2] = min(cells[-2], value)
-        cells[-1] = max(cells[-1], value)
+        if value < self._low:
+            cells[-2] = self._low = value
+        elif value > self._high:
+            cells[-1] = self._high = value
 
     @property
     def points(self) -> tuple[Point, ...]:
