@@ -135,6 +135,7 @@ class _Visitor:
     def finish(self) -> None:
         self.table.finish()
         self._columns.finish()
+        self._progress(self._done, self._done)
 
 
 def _expected(batch: str, ledger: Ledger, setting: Setting, made: Made) -> int:
@@ -149,7 +150,7 @@ def _expected(batch: str, ledger: Ledger, setting: Setting, made: Made) -> int:
 
 def _write_pages(folder: Path, record: BatchRecord, traces: dict[tuple[int, str], Trace]) -> None:
     drawings = draw(record, traces)
-    (folder / PAGE).write_bytes(html.page(record, drawings.charts))
+    (folder / PAGE).write_bytes(html.page(record, drawings))
     pages = pdf(sheet(record, drawings), Glyphs(printable()), FONTS, at=record.made.at)
     (folder / PAPER).write_bytes(pages)
 

@@ -1,6 +1,5 @@
 """Lays a record out as one page of HTML that needs nothing else, for a screen or for paper."""
 
-from collections.abc import Mapping
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -8,16 +7,17 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from batches.export import wording
+from batches.export.drawings import Drawings
 from batches.record import BatchRecord
 
 SHOWN = 40
 """Longer lists of excursions, gaps and alarms are cut here; record.json has all of them."""
 
 
-def page(record: BatchRecord, drawn: Mapping[tuple[int, str], str]) -> bytes:
-    """The page. ``drawn`` has the SVG of charts, by stay number and channel id."""
+def page(record: BatchRecord, drawings: Drawings) -> bytes:
+    """The page, with the charts of ``drawings``."""
     zone = ZoneInfo(record.setting.time_zone)
-    charts = {key: Markup(svg) for key, svg in drawn.items()}  # noqa: S704 # drawn from numbers
+    charts = {key: Markup(svg) for key, svg in drawings.charts.items()}  # noqa: S704 # drawn from numbers
     environment = Environment(
         loader=PackageLoader("batches.export"),
         autoescape=True,
@@ -29,5 +29,6 @@ def page(record: BatchRecord, drawn: Mapping[tuple[int, str], str]) -> bytes:
     environment.filters["span"] = wording.span
     environment.filters["number"] = wording.number
     environment.filters["unit"] = wording.unit
-    text = environment.get_template("record.html.j2").render(r=record, charts=charts, shown=SHOWN)
+    template = environment.get_template("record.html.j2")
+    text = template.render(r=record, charts=charts, omitted=drawings.omitted, shown=SHOWN)
     return text.encode()

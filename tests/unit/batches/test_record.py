@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from alerts.reader import AlarmReader
 from batches.batch import Signed
+from batches.export import drawings
 from batches.export.folder import make_record
 from batches.export.publish import RecordError
 from batches.export.timeaxis import marks
@@ -302,15 +304,44 @@ def test_a_device_the_site_does_not_know_is_named(make: Make, setting: Setting) 
         make(setting=one)
 
 
-def test_a_disk_that_takes_no_more_leaves_nothing_behind(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(50_000, id="in readings.csv"),
+        pytest.param(118_000, id="in record.html"),
+        pytest.param(150_000, id="in record.pdf"),
+    ],
+)
+def test_a_disk_that_takes_no_more_leaves_nothing_behind(
+    make: Make, tmp_path: Path, most: int
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
     try:
         with pytest.raises(RecordError, match="nothing of it was kept"):
             make()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_it_tells_how_far_it_has_come(make: Make) -> None:
+    told: list[tuple[int, int]] = []
+    make(progress=lambda done, of: told.append((done, of)))
+    # 240 and 230 scans inside the stays, and one before and after each.
+    assert told[-1] == (474, 474)
+
+
+def test_of_too_many_charts_those_that_matter_are_drawn(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawings, "MOST", 2)
+    page = (make() / "record.html").read_text()
+    assert page.count("<svg") == 2
+    assert "4 further charts are not drawn" in page
+    # The excursion in inc1, and the gap where there are limits in inc2.
+    drawn = re.findall(r"<small>(inc\d\.\w+)</small></figcaption>", page)
+    assert drawn == ["inc1.temperature", "inc2.temperature"]
 
 
 def test_damaged_entries_of_the_journal_are_an_open_item(make: Make, journal: Journal) -> None:
