@@ -94,7 +94,7 @@ def _happened(each: Episode) -> str:
         What.RE_ALARM: "re-raised",
         What.UNACK: "given back",
     }
-    return ", ".join(f"{word} {counts[what]} times" for what, word in said.items() if counts[what])
+    return ", ".join(f"{word} ({counts[what]})" for what, word in said.items() if counts[what])
 
 
 def _pages(each: Episode, zone: ZoneInfo) -> Cell:
@@ -114,7 +114,8 @@ def _pages(each: Episode, zone: ZoneInfo) -> Cell:
 def _page(page: SentPage, zone: ZoneInfo) -> str:
     when = page.queued if page.handed is None else page.handed
     error = f": {page.error}" if page.error else ""
-    to = f"{page.notice} to {page.person} by {page.channel}"
+    what = str(page.notice).replace("_", " ")
+    to = f"{what} to {page.person} by {page.channel}"
     return f"{to}, {moment(zone, when)}, {page.state}{error}"
 
 

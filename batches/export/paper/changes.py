@@ -53,7 +53,7 @@ def _software(record: BatchRecord, zone: ZoneInfo) -> Iterator[Block]:
         for run in record.runs
     ]
     found += [
-        (each.since, each.why, each.digest[:16])
+        (each.since, f"alarm rules: {each.why}", each.digest[:16])
         for each in record.rules
         if each.since >= record.span.start
     ]

@@ -24,10 +24,11 @@ from batches.export.paper.sheet import (
 from batches.export.wording import NOTHING, counted, limits, moment, number, span, unit
 from batches.findings import Stay
 from batches.placement import Interval
-from batches.policy import Judged
+from batches.policy import Judged, Standing
 from batches.record import BatchRecord
 from batches.survey import Summary
 
+_STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
 _METHOD = (
     "Mean, SD and mean kinetic temperature (MKT, ΔH 83.144 kJ/mol) are weighted by time. A reading "
     "holds until the next one, for at most 1.5 periods; gaps carry no weight and are never counted "
@@ -182,7 +183,6 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     piece = ""
     if judged.whole is not None:
         piece = f"one piece of an excursion of {span(judged.whole.length)}, which a move cut"
-    allowed = judged.standing == "allowed"
     return (
         moment(zone, each.start),
         moment(zone, each.end),
@@ -190,7 +190,7 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
         each.side,
         number(each.worst),
         number(each.area, 1),
-        cell(str(judged.standing), piece, Tone.GOOD if allowed else Tone.BAD),
+        cell(str(judged.standing), piece, _STANDINGS.get(judged.standing, Tone.BAD)),
     )
 
 

@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from batches.export import manifest
 from batches.export import verify_record as program
+from batches.export.json import canonical
 from batches.verify import verify
 
 
@@ -127,6 +130,34 @@ def test_signatures_come_later_and_are_said_not_to_be_checked(
     assert code == 0
     assert "note   signatures.json: came after the manifest and is not checked here" in lines
     assert verify(record).sound
+
+
+def test_a_record_of_an_earlier_version_is_checked_as_well(
+    record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As records of schema 2 were: three files, and a manifest of the same shape.
+    for name in ("readings.parquet", "record.pdf", "verify_record.py"):
+        (record / name).unlink()
+    text = (record / "record.json").read_text()
+    (record / "record.json").write_text(
+        text.replace("culturewatch.record/3", "culturewatch.record/2")
+    )
+    listed = msgspec.json.decode((record / "manifest.json").read_bytes(), type=manifest.Manifest)
+    table = manifest.READINGS
+    old = msgspec.structs.replace(
+        listed,
+        record_schema="culturewatch.record/2",
+        files={
+            table: listed.files[table],
+            **{n: manifest.describe(record / n) for n in ("record.html", "record.json")},
+        },
+    )
+    (record / "manifest.json").write_bytes(canonical(old.sealed()))
+    assert verify(record).sound
+    assert told(record, capsys)[0] == 0
+    flip(record / "record.json", 99)
+    assert [fault.where for fault in verify(record).faults] == ["record.json"]
+    assert told(record, capsys)[0] == 1
 
 
 def test_a_name_that_was_added_cannot_speak_for_the_program(
