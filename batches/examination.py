@@ -16,6 +16,7 @@ from batches.protocol import Protocol, Step
 from batches.setting import Equipment, Setting
 from batches.shelf import Adopted
 from batches.survey import Part, Readings, limits_of, survey
+from batches.vial import batch_of
 from devices.quality import Quality
 from devices.scan import Scan, Source
 
@@ -70,9 +71,10 @@ class Examiner:
         """The time of ``placement`` up to ``now``, cut where what judges it changed."""
         end = now if placement.end is None else min(placement.end, now)
         starts = [placement.start]
-        starts += [a.since for a in self._protocols if placement.start < a.since < end]
+        adopted = self._adopted(placement)
+        starts += [a.since for a in adopted if placement.start < a.since < end]
         for start, until in zip(starts, [*starts[1:], end], strict=True):
-            protocol = self._protocol_at(start)
+            protocol = _protocol_at(adopted, start)
             span = Interval(start, until)
             if protocol is not None:
                 yield _Ruling(span, protocol)
@@ -81,10 +83,10 @@ class Examiner:
             for piece in self._past.cuts(placement.device, keys, span):
                 yield _Ruling(piece, None)
 
-    def _protocol_at(self, at: int) -> Protocol | None:
-        held = [each for each in self._protocols if each.since <= at] or self._protocols[:1]
-        kept = held[-1].kept if held else None
-        return None if kept is None else kept.protocol
+    def _adopted(self, placement: Placement) -> list[Adopted]:
+        """What judges it: the protocols of its batch, or of the one its vial was frozen from."""
+        batch = batch_of(placement.batch)
+        return [each for each in self._protocols if each.batch == batch]
 
     def _stay(self, number: int, placement: Placement, ruling: _Ruling) -> Stay:
         equipment, device = self._equipment(placement), placement.device
@@ -134,6 +136,12 @@ class Examiner:
             return Policy(limits=limits_of(self._setting.rules, channel))
         # Rules that nobody kept set no limits: what they were is not known.
         return Policy(limits=limits_of(then.rules or (), channel))
+
+
+def _protocol_at(adopted: Sequence[Adopted], at: int) -> Protocol | None:
+    held = [each for each in adopted if each.since <= at] or adopted[:1]
+    kept = held[-1].kept if held else None
+    return None if kept is None else kept.protocol
 
 
 class _Seen:

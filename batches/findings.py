@@ -9,6 +9,7 @@ from batches.episode import Episode
 from batches.placement import Interval, Placement
 from batches.policy import Verdict
 from batches.survey import Summary
+from batches.vial import Vial
 from devices.duration import Duration
 
 
@@ -68,12 +69,15 @@ def open_items(
     alarms: Iterable[Episode],
     *,
     damaged: int,
+    vial: Vial | None = None,
 ) -> Iterable[str]:
     """Sentences about what somebody must still look at before the record can be signed."""
-    if batch.is_open:
-        yield "The batch is still open; this record ends where it was made."
+    what = "batch" if vial is None else "vial"
+    if batch.is_open if vial is None else vial.ended_at is None:
+        still = "still open" if vial is None else "still kept"
+        yield f"The {what} is {still}; this record ends where it was made."
     if not stays:
-        yield "The batch was never placed in a device; nothing is known of its environment."
+        yield f"The {what} was never placed in a device; nothing is known of its environment."
     for gap in bench:
         yield f"In no device for {Duration(gap.length)}; its environment there is not measured."
     for stay in stays:

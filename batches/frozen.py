@@ -1,5 +1,7 @@
 """What a vial's cells went through while frozen, from the readings of every freezer."""
 
+from collections.abc import Iterable, Sequence
+
 import msgspec
 
 from batches.bank import Bank, Lived
@@ -55,6 +57,21 @@ def frozen_life(vial: str, *, bank: Bank, readings: Readings, setting: Setting, 
         unwatched_ms=unwatched,
         warmth=cumulated(found, unwatched_ms=unwatched),
     )
+
+
+def warmth(
+    vials: Sequence[Vial], stays: Iterable[tuple[str, Sequence[Exposure]]], now: int
+) -> tuple[Warmth, ...]:
+    """The same from stays that were measured already: whose each was, and its temperatures."""
+    found = [(subject, max(each, key=_warm, default=None)) for subject, each in stays]
+    names = {vial.id for vial in vials}
+    frozen = [each for subject, each in found if each is not None and subject in names]
+    lived = sum(
+        max(0, (now if vial.ended_at is None else min(vial.ended_at, now)) - vial.frozen_at)
+        for vial in vials
+    )
+    watched = sum(each.end - each.start for each in frozen)
+    return cumulated(frozen, unwatched_ms=lived - watched)
 
 
 def _vials(vial: str, bank: Bank) -> tuple[Vial, ...]:

@@ -16,6 +16,7 @@ from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
 from batches.shelf import Adopted, Kept
 from batches.trail import Note, Page, keep, page
+from batches.vial import Vial
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
@@ -33,13 +34,19 @@ _RETRACTABLE = frozenset(
 
 
 class Dossier(Struct, frozen=True, kw_only=True):
-    """What the ledger holds about one batch. ``acts`` are all its entries, as they came.
+    """What the ledger holds about a batch, or about a vial and what it comes from.
+
+    ``batch`` is the batch itself, or the one that ``vial`` was frozen from; it began at ``began``
+    and ended at ``ended``, epoch ms, UTC (None: it goes on). ``vials`` are ``vial`` and those it
+    comes from. ``acts`` are all entries about it, as they came.
 
     ``protocols`` are what it was judged by from when on. ``parents`` lead up to the patient,
     nearest first, ``children`` are what came of it directly.
     """
 
     batch: Batch
+    began: int
+    ended: int | None
     protocols: tuple[Adopted, ...]
     stays: tuple[Placement, ...]
     acts: tuple[Act, ...]
@@ -47,6 +54,8 @@ class Dossier(Struct, frozen=True, kw_only=True):
     parents: tuple[Kin, ...]
     children: tuple[Kin, ...]
     head: Head
+    vial: Vial | None = None
+    vials: tuple[Vial, ...] = ()
 
 
 class Ledger:
@@ -333,8 +342,11 @@ class Ledger:
     def dossier(self, batch: str) -> Dossier:
         """Everything about ``batch``, of one instant; ``Refused`` when it is unknown."""
         with self.database.reading() as connection:
+            culture = standing.known(connection, batch)
             return Dossier(
-                batch=standing.known(connection, batch),
+                batch=culture,
+                began=culture.opened_at,
+                ended=culture.closed_at,
                 protocols=shelf.adopted(connection, batch),
                 stays=standing.stays(connection, schema.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),

@@ -8,18 +8,22 @@ import msgspec
 from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from alerts.transition import Transition, What
+from batches.bank import Bank
 from batches.batch import Batch
+from batches.cryo import Warmth
 from batches.episode import Episode, device_of, episodes
 from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
+from batches.frozen import warmth
 from batches.in_force import InForce, Ran, RulesSince
 from batches.kinship import Kin
-from batches.ledger import Ledger
+from batches.ledger import Dossier, Ledger
 from batches.placement import Interval, bench
 from batches.policy import Verdict
 from batches.setting import Setting
 from batches.shelf import Adopted
 from batches.survey import Readings
+from batches.vial import Vial, number_of
 from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
@@ -44,6 +48,9 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record. Times are epoch milliseconds, UTC; values are in stored units.
 
+    Of a ``vial`` it holds every stay of what its cells come from up to the split, ``batch`` is
+    the one it was frozen from, and ``warmth`` how long it was too warm while frozen.
+
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
     over all stays and limits. ``protocols`` are the versions that judge, from when on; where there
     is none, the limits are those of the alarm ``rules`` that were in force during the stay.
@@ -59,6 +66,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     made: Made
     setting: Setting
     batch: Batch
+    vial: Vial | None
     passage: int | None
     parents: tuple[Kin, ...]
     children: tuple[Kin, ...]
@@ -70,6 +78,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     open_items: tuple[str, ...]
     stays: tuple[Stay, ...]
     bench: tuple[Interval, ...]
+    warmth: tuple[Warmth, ...]
     alarms: tuple[Episode, ...]
     orders: tuple[Transition, ...]
     acts: tuple[Act, ...]
@@ -79,6 +88,11 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     alarm_head: Head
     journal_last: int
     damaged: dict[str, str]
+
+    @property
+    def subject(self) -> str:
+        """The id of the vial or of the batch."""
+        return self.batch.id if self.vial is None else self.vial.id
 
 
 def record_id(batch: str, made: Made) -> str:
@@ -100,7 +114,7 @@ def assemble(
     """The record of ``batch`` as of ``made.at``, going once through its readings.
 
     Args:
-        batch: its id.
+        batch: its id, or that of a vial.
         ledger: where it is entered.
         readings: where the readings are kept.
         alarms: the alarm history and the pages.
@@ -115,14 +129,14 @@ def assemble(
         storage.waiting.JournalError: the journal cannot be read.
         alerts.schema.StoreError: the alarm history cannot be read.
     """
-    entered = ledger.dossier(batch)
+    entered = dossier(batch, ledger)
     culture = entered.batch
     placements = tuple(p for p in entered.stays if p.start < made.at)
     last = readings.last
-    until = made.at if culture.closed_at is None else culture.closed_at
-    span = Interval(culture.opened_at, until)
+    until = made.at if entered.ended is None else entered.ended
+    span = Interval(entered.began, until)
     then = (past or InForce()).over(span)
-    bench_time = bench(culture, placements, made.at)
+    bench_time = bench(span.start, span.end, placements)
     examiner = Examiner(readings, setting, entered.protocols, then, visit)
     stays = examiner.stays(placements, now=made.at, bench=bench_time)
     devices = {stay.placement.device for stay in stays}
@@ -135,6 +149,7 @@ def assemble(
         made=made,
         setting=_relevant(setting, devices),
         batch=culture,
+        vial=entered.vial,
         passage=entered.passage,
         parents=entered.parents,
         children=entered.children,
@@ -146,10 +161,13 @@ def assemble(
         open_items=(
             *_of_protocols(entered.protocols),
             *_of_rules(then, entered.protocols),
-            *open_items(culture, stays, bench_time, raised, damaged=len(damaged)),
+            *open_items(
+                culture, stays, bench_time, raised, damaged=len(damaged), vial=entered.vial
+            ),
         ),
         stays=stays,
         bench=bench_time,
+        warmth=_warmth(entered, stays, made.at),
         alarms=raised,
         orders=tuple(_orders(alarms, stays)),
         acts=entered.acts,
@@ -162,12 +180,39 @@ def assemble(
     )
 
 
+def dossier(subject: str, ledger: Ledger) -> Dossier:
+    """What the ledger holds about a batch or a vial.
+
+    Raises:
+        Refused: it holds nothing.
+        storage.database.DatabaseError: it cannot be read.
+    """
+    if number_of(subject) is None:
+        return ledger.dossier(subject)
+    return Bank(ledger).dossier(subject)
+
+
+def _warmth(entered: Dossier, stays: Sequence[Stay], now: int) -> tuple[Warmth, ...]:
+    if entered.vial is None:
+        return ()
+    measured = (
+        (
+            stay.placement.batch,
+            [s.exposure for s in stay.channels if s.quantity == "temperature"],
+        )
+        for stay in stays
+    )
+    return warmth(entered.vials, measured, now)
+
+
 def _of_protocols(adopted: Sequence[Adopted]) -> Iterable[str]:
     for each in adopted:
         if each.reference and each.kept is None:
             what = "is not in the ledger; the limits are those of the alarm rules."
             yield f"Protocol {each.reference} {what}"
     for before, after in pairwise(adopted):
+        if before.batch != after.batch:
+            continue
         was, is_ = (each.reference or "none" for each in (before, after))
         yield f"The protocol was changed from {was} to {is_} by {after.by}: {after.reason}."
 

@@ -29,11 +29,12 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Adopted(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``since`` (epoch ms, UTC) judges a batch, by entry ``row``: whose, and why.
+    """What ``since`` (epoch ms, UTC) judges ``batch``, by entry ``row``: whose, and why.
 
     ``reference`` is empty for no protocol; ``kept`` is None where the ledger has no such version.
     """
 
+    batch: str
     row: int
     since: int
     by: str
@@ -67,6 +68,7 @@ def adopted(connection: Connection, batch: str) -> tuple[Adopted, ...]:
         found = [] if first else [each for each in found if each.since < since]
         found.append(
             Adopted(
+                batch=batch,
                 row=row["sequence"],
                 since=since,
                 by=row["done_by"],

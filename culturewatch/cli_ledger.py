@@ -163,7 +163,7 @@ def record(
     by: By = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Write the environmental record of a batch into a folder."""
+    """Write the environmental record of a batch, or of a vial, into a folder."""
     from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
     from batches.export.publish import RecordError  # noqa: PLC0415
     from culturewatch.advance import shown  # noqa: PLC0415

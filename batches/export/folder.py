@@ -21,7 +21,7 @@ from batches.export.trace import Trace
 from batches.in_force import InForce
 from batches.ledger import Ledger
 from batches.placement import Interval
-from batches.record import BatchRecord, Made, assemble, record_id
+from batches.record import BatchRecord, Made, assemble, dossier, record_id
 from batches.setting import Setting
 from batches.survey import Part, Readings
 from devices.quality import Quality
@@ -51,7 +51,7 @@ def make_record(
     The same input gives the same bytes; where ``out`` holds them already, nothing changes.
 
     Args:
-        batch: its id.
+        batch: its id, or that of a vial.
         out: the folder to make; it may exist if it is empty or holds this very record.
         ledger: where the batch is entered.
         readings: where the readings are kept.
@@ -144,7 +144,7 @@ def _expected(batch: str, ledger: Ledger, setting: Setting, made: Made) -> int:
     return sum(
         max(0, (made.at if stay.end is None else min(stay.end, made.at)) - stay.start)
         // period.get(stay.device, 1_000)
-        for stay in ledger.stays(batch)
+        for stay in dossier(batch, ledger).stays
     )
 
 

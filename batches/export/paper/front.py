@@ -25,6 +25,7 @@ from batches.exposure import Exposure
 from batches.kinship import Kin
 from batches.policy import Verdict
 from batches.record import BatchRecord
+from batches.vial import Vial
 
 ON_FRONT = 8
 """Open items on page 1, which holds the signatures too; all of them follow."""
@@ -119,7 +120,7 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
     gaps = sum(len(exposure.gaps) for exposure in limited)
     never = sum(alarm.acknowledged_at is None for alarm in record.alarms)
     names = [each.reference for each in record.protocols if each.reference]
-    ended = "made, the batch is open" if record.batch.is_open else "closed"
+    ended = "when this record was made" if _goes_on(record) else "its end"
     start, end = moment(zone, record.span.start), moment(zone, record.span.end)
     rows = (
         ("Time", cell(f"{start} to {end} ({ended}), {span(record.span.length)}")),
@@ -131,6 +132,10 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
         ("Alarms", cell(f"{len(record.alarms):,}, of which {never:,} never acknowledged")),
     )
     return Facts(rows)
+
+
+def _goes_on(record: BatchRecord) -> bool:
+    return record.batch.is_open if record.vial is None else record.vial.ended_at is None
 
 
 def signing(signatures: Sequence[Signature], zone: ZoneInfo) -> tuple[Signing, ...]:
@@ -169,11 +174,14 @@ def open_items(record: BatchRecord, most: int) -> Iterable[Section]:
 def identity(record: BatchRecord, zone: ZoneInfo) -> Section:
     """Which batch, whose cells, where they came from and what came of them."""
     batch = record.batch
+    vial = record.vial
     closed = "not yet"
     if not batch.is_open:
         closed = _by(moment(zone, batch.closed_at), batch.closed_by or "", batch.closed_why or "")
     passage = NOTHING if record.passage is None else f"P{record.passage}"
+    own = () if vial is None else _vial(vial, zone)
     rows = (
+        *own,
         ("Batch", cell(batch.id)),
         ("Product", cell(batch.product)),
         ("Passage", cell(passage)),
@@ -188,6 +196,15 @@ def identity(record: BatchRecord, zone: ZoneInfo) -> Section:
         ("Software", cell(f"culturewatch {record.setting.software}")),
     )
     return Section("Identity and genealogy", (Facts(rows), *_kin(record, zone)))
+
+
+def _vial(vial: Vial, zone: ZoneInfo) -> tuple[tuple[str, Cell], ...]:
+    ended = "not yet"
+    if vial.ended_at is not None:
+        why = f"{vial.ended_how}: {vial.ended_why}" if vial.ended_why else vial.ended_how or ""
+        ended = _by(moment(zone, vial.ended_at), vial.ended_by or "", why)
+    frozen = _by(moment(zone, vial.frozen_at), vial.frozen_by, vial.reason)
+    return (("Vial", cell(vial.id)), ("Frozen", cell(frozen)), ("Ended", cell(ended)))
 
 
 def _patient(record: BatchRecord) -> Cell:

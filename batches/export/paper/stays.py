@@ -40,12 +40,12 @@ _METHOD = (
 def stays(record: BatchRecord, zone: ZoneInfo) -> Section:
     """One row a stay, and the time in no device."""
     if not record.stays:
-        return Section("Stays", (Text("The batch was never placed in a device."),))
+        return Section("Stays", (Text("It was never placed in a device."),))
     columns = [
         *((">No.", 1.0), ("Device, position", 3.6), ("From", 3.0), ("Until", 3.0)),
         *((">Length", 2.4), ("Judged by", 3.0), ("Entered by", 3.0), ("Second check", 2.6)),
     ]
-    rows = (_row(stay, zone) for stay in record.stays[:LISTED])
+    rows = (_row(stay, record.subject, zone) for stay in record.stays[:LISTED])
     blocks: list[Block] = [table(columns, rows, left_out(len(record.stays), LISTED, "stays"))]
     if record.bench:
         blocks += [
@@ -62,7 +62,7 @@ def stays(record: BatchRecord, zone: ZoneInfo) -> Section:
     return Section("Stays", tuple(blocks))
 
 
-def _row(stay: Stay, zone: ZoneInfo) -> tuple[Cell | str, ...]:
+def _row(stay: Stay, subject: str, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     placed = stay.placement
     until = moment(zone, stay.span.end)
     goes_on = "still there" if placed.end is None and stay.span.end != placed.end else ""
@@ -71,10 +71,11 @@ def _row(stay: Stay, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     checked = cell(placed.checked_by or NOTHING)
     if stay.unchecked:
         checked = cell("missing", "the step needs one", Tone.BAD)
+    whose = "" if placed.batch == subject else f"of {placed.batch}"
     judged = cell(stay.step or NOTHING, stay.protocol) if stay.protocol else cell("alarm rules")
     return (
         str(stay.number),
-        cell(placed.device, placed.position),
+        cell(placed.device, "\n".join(filter(None, (placed.position, whose)))),
         moment(zone, stay.span.start),
         cell(until, goes_on),
         span(stay.span.length),
@@ -102,6 +103,22 @@ def measured(record: BatchRecord, drawings: Drawings, zone: ZoneInfo) -> Iterato
         )
     blocks.append(Text(_METHOD, Tone.SOFT))
     yield Section("Measurements, excursions and gaps", tuple(blocks))
+
+
+def too_warm(record: BatchRecord) -> Iterator[Section]:
+    """Of a vial: how long it was above the limits of the cold chain, over its frozen life."""
+    if record.vial is None:
+        return
+    columns = [(">Above", 3), (">For", 4), (">Not known for", 4), ("", 7)]
+    rows = (
+        (f"{each.threshold:g} °C", span(each.above_ms), span(each.unknown_ms), "")
+        for each in record.warmth
+    )
+    text = (
+        "Cumulated over the frozen life of the vial and of the vials it comes from, until they "
+        "were thawed. Time in no freezer is not known. Of several probes the warmest counts."
+    )
+    yield Section("Time too warm while frozen", (Text(text, Tone.SOFT), table(columns, rows)))
 
 
 def _stay(stay: Stay, drawings: Drawings, zone: ZoneInfo) -> Iterable[Block]:

@@ -17,11 +17,12 @@ def sheet(record: BatchRecord, drawings: Drawings, signatures: Sequence[Signatur
     """The pages; places for signatures stay empty without ``signatures``."""
     zone = ZoneInfo(record.setting.time_zone)
     made = _EPOCH + timedelta(milliseconds=record.made.at)
+    kind = f"{'Batch' if record.vial is None else 'Vial'} environmental record"
     items, note = front.front_items(record)
     return Sheet(
-        title=f"Batch environmental record {record.batch.id}",
-        kind="Batch environmental record",
-        subject=record.batch.id,
+        title=f"{kind} {record.subject}",
+        kind=kind,
+        subject=record.subject,
         about=_short(record.batch.product, 180),
         site=_short(record.setting.site, 50),
         footer=f"Record {record.id} · made {made:%Y-%m-%d %H:%M:%S} UTC by {record.made.by}",
@@ -38,6 +39,7 @@ def sheet(record: BatchRecord, drawings: Drawings, signatures: Sequence[Signatur
             stays.stays(record, zone),
             limits.limits_in_force(record, zone),
             *stays.measured(record, drawings, zone),
+            *stays.too_warm(record),
             alarms.alarms(record, zone),
             equipment.sensors(record),
             equipment.clock(record, zone),

@@ -215,7 +215,7 @@ def test_any_text_can_be_set(record: BatchRecord, text: str) -> None:
 def test_a_batch_that_was_nowhere_has_its_pages(record: BatchRecord, tmp_path: Path) -> None:
     bare = msgspec.structs.replace(record, stays=(), bench=(), alarms=(), acts=(), protocols=())
     text = text_of(pages(sheet(bare, Drawings({}, 0))), tmp_path)
-    assert "The batch was never placed in a device." in text
+    assert "It was never placed in a device." in text
 
 
 def test_of_too_many_alarms_the_gravest_are_on_paper(record: BatchRecord) -> None:
