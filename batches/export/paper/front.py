@@ -186,8 +186,8 @@ def identity(record: BatchRecord, zone: ZoneInfo) -> Section:
         ("Product", cell(batch.product)),
         ("Passage", cell(passage)),
         ("Chain of identity", _patient(record)),
-        ("Opened", cell(_by(moment(zone, batch.opened_at), batch.opened_by, batch.reason))),
-        ("Closed", cell(closed)),
+        ("Batch opened", cell(_by(moment(zone, batch.opened_at), batch.opened_by, batch.reason))),
+        ("Batch closed", cell(closed)),
         ("Times", cell(f"shown in {record.setting.time_zone}; the files of this record hold UTC")),
         (
             "Record made",

@@ -50,9 +50,9 @@ def limits_in_force(record: BatchRecord, zone: ZoneInfo) -> Section:
 
 def _adopted(each: Adopted, zone: ZoneInfo) -> Iterator[Block]:
     if not each.reference:
-        yield Text("No protocol was named when the batch was opened.", Tone.SOFT)
+        yield Text(f"{each.batch}: no protocol was named when it was opened.", Tone.SOFT)
         return
-    yield Heading(f"Protocol {each.reference}")
+    yield Heading(f"{each.batch}: protocol {each.reference}")
     kept = each.kept
     why = f": {each.reason}" if each.reason else ""
     rows = [
