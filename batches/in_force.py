@@ -48,12 +48,10 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
 
     def over(self, span: Interval) -> "InForce":
         """What concerns ``span``: the rules that held in it, steps and runs within it."""
-        later = [each.since for each in self.rules[1:]]
+        first = self.at(span.start)
         return InForce(
             rules=tuple(
-                each
-                for each, until in zip(self.rules, [*later, None], strict=False)
-                if each.since < span.end and (until is None or until > span.start)
+                each for each in self.rules if each is first or span.start < each.since < span.end
             ),
             clock=tuple(s for s in self.clock if span.start <= s.at < span.end),
             runs=tuple(r for r in self.runs if span.start <= r.at < span.end),
@@ -63,13 +61,12 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
         """``span`` in pieces, cut where the limits on ``keys`` of ``device`` changed."""
         pieces: list[Interval] = []
         start, before = span.start, self._limits(self.at(span.start), device, keys)
-        for each in self.rules:
-            limits = self._limits(each, device, keys)
-            if span.start < each.since < span.end and limits != before:
-                pieces.append(Interval(start, each.since))
-                start = each.since
-            if each.since > span.start:
-                before = limits
+        # By the clock, which may have been set back between two of them.
+        for since in sorted({e.since for e in self.rules if span.start < e.since < span.end}):
+            limits = self._limits(self.at(since), device, keys)
+            if limits != before:
+                pieces.append(Interval(start, since))
+                start, before = since, limits
         return [*pieces, Interval(start, span.end)]
 
     def at(self, at: int) -> RulesSince | None:

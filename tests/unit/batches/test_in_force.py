@@ -140,6 +140,18 @@ def test_a_stay_is_cut_only_where_its_own_limits_changed() -> None:
     assert InForce().cuts("inc1", ["temperature"], span) == [span]
 
 
+def test_a_clock_that_was_set_back_between_two_starts_cuts_no_time_in_reverse() -> None:
+    found = in_force([started(3, "a"), started(1, "b"), started(4, "a")], [], book)
+    span = Interval(MONDAY, MONDAY + 5 * HOUR)
+    pieces = found.over(span).cuts("inc1", ["temperature"], span)
+    assert pieces[0].start == span.start
+    assert pieces[-1].end == span.end
+    assert all(piece.length > 0 for piece in pieces)
+    assert [one.end for one in pieces[:-1]] == [two.start for two in pieces[1:]]
+    # What was started last counts, from when its clock said.
+    assert [limits(found, hours)[0] for hours in (1.5, 3.5, 4.5)] == [38, 38, 39]
+
+
 def test_only_what_concerns_a_time_is_in_its_record() -> None:
     notes = [started(0, "a"), started(1, "b"), started(4, "a")]
     steps = [ClockStep(at=MONDAY + n * HOUR, step=-250) for n in range(5)]

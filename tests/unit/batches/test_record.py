@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,6 +32,7 @@ from batches.policy import Verdict
 from batches.record import BatchRecord, Made
 from batches.setting import Setting
 from batches.survey import Readings
+from batches.verify import verify
 from devices import duration
 from devices.duration import Duration
 from devices.quality import Quality
@@ -323,6 +325,41 @@ def test_a_disk_that_takes_no_more_leaves_nothing_behind(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_maker_that_is_killed_leaves_no_record_and_another_makes_it(
+    tmp_path: Path, journal: Journal, setting: Setting, made: Made
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; import conftest; conftest.write(Path(sys.argv[1]))"
+    )
+    path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
+    maker = subprocess.Popen(  # noqa: S603 # our own interpreter
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=Path(__file__).parents[3],
+    )
+    try:
+        until = time.monotonic() + 40
+        while not list(tmp_path.glob(".record-*.unfinished/readings.csv")):
+            assert maker.poll() is None
+            assert time.monotonic() < until
+    finally:
+        maker.kill()
+        maker.wait(10)
+    assert not (tmp_path / "record").exists()
+    with AlarmReader(tmp_path / "data" / "alarms.db") as alarms:
+        again = make_record(
+            B,
+            tmp_path / "record",
+            ledger=Ledger(f"sqlite:///{tmp_path}/data/ledger.db"),
+            readings=journal,
+            alarms=alarms,
+            setting=setting,
+            made=made,
+        )
+    assert verify(again).sound
 
 
 def test_it_tells_how_far_it_has_come(make: Make) -> None:
