@@ -6,14 +6,15 @@ from enum import StrEnum
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 
-from batches import kinship, patients, standing, transit
+from batches import kinship, patients, sensor_rows, shelf, standing, transit
 from batches.cryo import THRESHOLDS_C, Warmth
 from batches.kinship import Kin
-from batches.ledger import Ledger
+from batches.ledger import Dossier, Ledger
 from batches.placement import Interval, Placement
 from batches.transit import Journey
 from batches.vial import Vial, number_of
 from storage import schema
+from storage.acts import head
 
 
 class Endangered(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,25 +182,44 @@ class Bank:
     def life(self, vial: str) -> tuple[Lived, ...]:
         """Every stay the cells of ``vial`` went through: its own, and its parents' to the split."""
         with self._database.reading() as connection:
-            ended = standing.vial(connection, vial).ended_at
-            until: dict[str, int | None] = {vial: ended}
-            for kin in kinship.ancestors(connection, [vial]):
-                last = until.get(kin.child)
-                split = kin.at if last is None else min(kin.at, last)
-                until[kin.parent] = max(split, until.get(kin.parent) or split)
-            lived = [
-                Lived(
-                    subject=subject,
-                    placement=stay,
-                    start=stay.start,
-                    end=_earlier(stay, last),
-                    status=status,
-                )
-                for subject, last in until.items()
-                for stay, status in _stays(connection, subject)
-                if last is None or stay.start < last
-            ]
-        return tuple(sorted(lived, key=lambda each: (each.start, each.placement.row)))
+            return _lived(connection, standing.vial(connection, vial))
+
+    def dossier(self, vial: str) -> Dossier:
+        """Everything about ``vial`` and what it comes from, of one instant.
+
+        Stays of what it comes from end where it was split off. ``Refused`` when it is unknown.
+        """
+        with self._database.reading() as connection:
+            found = standing.vial(connection, vial)
+            lived, parents = _lived(connection, found), kinship.ancestors(connection, [vial])
+            above = dict.fromkeys([vial, *(kin.parent for kin in parents)])
+            cultures = [c for each in above if (c := standing.find(connection, each)) is not None]
+            acts = [a for each in above for a in standing.acts(connection, each)]
+            return Dossier(
+                batch=standing.known(connection, found.batch),
+                began=min(culture.opened_at for culture in cultures),
+                ended=found.ended_at,
+                protocols=tuple(
+                    adopted
+                    for culture in sorted(cultures, key=lambda each: each.opened_at)
+                    for adopted in shelf.adopted(connection, culture.id)
+                ),
+                stays=tuple(
+                    msgspec.structs.replace(each.placement, start=each.start, end=each.end)
+                    for each in lived
+                    if each.status is Status.PLACED
+                ),
+                acts=tuple(sorted(acts, key=lambda act: act.entered)),
+                book=sensor_rows.book(connection),
+                passage=found.passage,
+                parents=parents,
+                children=tuple(kinship.children(connection, [vial])),
+                head=head(connection),
+                vial=found,
+                vials=tuple(
+                    standing.vial(connection, each) for each in above if number_of(each) is not None
+                ),
+            )
 
     def carried(self, vials: Collection[str]) -> dict[str, Carried]:
         """What those of ``vials`` that came from another site's ledger brought with them."""
@@ -228,6 +248,27 @@ class Bank:
                 )
                 for row in connection.execute(query).mappings()
             )
+
+
+def _lived(connection: Connection, vial: Vial) -> tuple[Lived, ...]:
+    until: dict[str, int | None] = {vial.id: vial.ended_at}
+    for kin in kinship.ancestors(connection, [vial.id]):
+        last = until.get(kin.child)
+        split = kin.at if last is None else min(kin.at, last)
+        until[kin.parent] = max(split, until.get(kin.parent) or split)
+    lived = [
+        Lived(
+            subject=subject,
+            placement=stay,
+            start=stay.start,
+            end=_earlier(stay, last),
+            status=status,
+        )
+        for subject, last in until.items()
+        for stay, status in _stays(connection, subject)
+        if last is None or stay.start < last
+    ]
+    return tuple(sorted(lived, key=lambda each: (each.start, each.placement.row)))
 
 
 def _carried(row: RowMapping) -> Carried:

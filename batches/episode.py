@@ -1,5 +1,6 @@
 """One alarm from being set to being over, put together from the alarm history."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
@@ -71,7 +72,9 @@ def episodes(alarms: AlarmReader, devices: Collection[str], until: int) -> tuple
     rules = {rule for rule, channel in alarms.alarmed() if device_of(channel) in devices}
     if not rules:
         return ()
-    pages = [page for page in reversed(alarms.pages(limit=_ALL)) if page.rule in rules]
+    pages: dict[tuple[str, int], list[SentPage]] = defaultdict(list)
+    for page in reversed(alarms.pages(limit=_ALL)):
+        pages[page.rule, page.occurrence].append(page)
     found: list[Episode] = []
     for rule in sorted(rules):
         trails: dict[int, list[Transition]] = {}
@@ -80,8 +83,7 @@ def episodes(alarms: AlarmReader, devices: Collection[str], until: int) -> tuple
             if entry.occurrence is not None and entry.at < until:
                 trails.setdefault(entry.occurrence, []).append(entry)
         for occurrence, trail in trails.items():
-            about = [p for p in pages if (p.rule, p.occurrence) == (rule, occurrence)]
-            episode = _episode(trail, about)
+            episode = _episode(trail, pages[rule, occurrence])
             if episode is not None and episode.device in devices:
                 found.append(episode)
     return tuple(sorted(found, key=lambda e: (e.set_at, e.rule, e.occurrence)))

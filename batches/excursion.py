@@ -88,16 +88,23 @@ class Watch:
     """Collects the excursions of one channel; readings come in the order of time."""
 
     def __init__(self, limits: Limits) -> None:
-        """Watch ``limits``."""
-        self._low = -inf if limits.low is None else in_milli(limits.low)
-        self._high = inf if limits.high is None else in_milli(limits.high)
+        """Watch ``limits``; ``low`` and ``high`` are the edges in milli-units."""
+        self.low = -inf if limits.low is None else in_milli(limits.low)
+        self.high = inf if limits.high is None else in_milli(limits.high)
         self._running: _Outside | None = None
         self._lead: tuple[str, _Piece] | None = None
         self.found: list[Excursion] = []
         self.out_ms = 0
 
+    def minds(self, milli: int, ahead: int) -> bool:
+        """Whether a reading, and the line to the next one, has to be taken: most lie within."""
+        within = self.low <= milli <= self.high and self.low <= ahead <= self.high
+        if within:
+            self._lead = None
+        return not within
+
     def take(self, held: Held) -> None:
-        """The next reading."""
+        """The next reading that matters (``minds``)."""
         side, ahead = self._side(held.milli), self._side(held.next_milli)
         if side is not None:
             self._out(side, held)
@@ -124,13 +131,13 @@ class Watch:
         running.add_line(self._piece(side, held))
 
     def _side(self, milli: int) -> str | None:
-        if milli > self._high:
+        if milli > self.high:
             return HIGH
-        return LOW if milli < self._low else None
+        return LOW if milli < self.low else None
 
     def _excess(self, side: str, milli: int) -> int:
         # Whole, because a side that was left has a limit.
-        return int(milli - self._high if side == HIGH else self._low - milli)
+        return int(milli - self.high if side == HIGH else self.low - milli)
 
     def _piece(self, side: str, held: Held) -> "_Piece":
         return _beyond(held, self._excess(side, held.milli), self._excess(side, held.next_milli))

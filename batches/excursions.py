@@ -198,7 +198,6 @@ class _Search:
             period=device.period,
             channels=device.channels,
             policies=policies,
-            earlier={},
             book=self._book,
             sink=_unheeded,
         )

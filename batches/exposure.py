@@ -25,6 +25,9 @@ from batches.policy import Judged, Policy, Verdict, judge, verdict
 # order of samples and the splitting of intervals cannot change the last digit of a mean.
 _GRAIN = 2.0**60
 _UNMARKED = Marks()
+_MOST = 1e15
+_DISTINCT = 4_096
+"""Different values that are weighed before they are summed up."""
 
 
 class Above(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,12 +131,20 @@ class Meter:
         self._heat = KineticMean(delta_h) if kinetic else None
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
+        self._joined = 3 * period // 2
+        # A sample within both is in limits, and above nothing that is counted.
+        self._calm = False
+        self._may_be_calm = not (marks.apart or self._policy.guard_band)
+        self._coldest = min((edge for _, edge in self._above), default=inf)
+        self._calm_low = self._watch.low
+        self._calm_high = min(self._watch.high, self._coldest)
         self._at: int | None = None
         self._value: float | None = None
         self._milli = 0
         self._lasts: int | None = None
         self._received = self._good = self._backfilled = self._calibrating = 0
         self._known = self._weight = self._sum = self._squares = 0
+        self._weights: dict[float, int] = {}
         self._minimum, self._maximum = inf, -inf
         self._known_until = start
         self._gaps: list[Interval] = []
@@ -157,6 +168,9 @@ class Meter:
         Raises:
             ValueError: it is earlier than the one before, or not a finite number.
         """
+        if self._calm and value is not None and lasts is None and self._goes_on(at, value):
+            self._backfilled += backfilled
+            return
         if value is not None and not isfinite(value):
             raise ValueError(f"{value} at {at} is not a measurement")
         if self._at is not None and at < self._at:
@@ -173,18 +187,48 @@ class Meter:
             milli = 0 if value is None else in_milli(value)
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
+            self._calm = (
+                self._may_be_calm
+                and value is not None
+                and lasts is None
+                and at == self._known_until
+                and self._calm_low <= milli <= self._calm_high
+            )
 
-    def result(self, earlier: Sequence[Excursion] = ()) -> Exposure:
-        """The summary; nothing may be fed afterwards.
+    def _goes_on(self, at: int, value: float) -> bool:
+        """Take what nearly every sample is: the next one, in time, as good and as calm.
 
-        ``earlier`` are the excursions of stays before, for how often they are allowed.
+        It does what the long way does; False: take that.
         """
+        last = self._at or 0
+        length = at - last
+        milli = value * 1000
+        if not (0 < length <= self._joined and at < self._end and -_MOST < milli < _MOST):
+            return False
+        whole = round(milli)
+        if not self._calm_low <= whole <= self._calm_high:
+            return False
+        held = self._value or 0.0
+        weights = self._weights
+        weights[held] = weights.get(held, 0) + length
+        if len(weights) >= _DISTINCT:
+            self._fold()
+        self._known += length
+        self._known_until = self._at = at
+        self._value, self._milli = value, whole
+        self._received += 1
+        self._good += 1
+        return True
+
+    def result(self) -> Exposure:
+        """The summary; nothing may be fed afterwards."""
         self._hold_until(None, None)
         self._know(self._end, self._end)
+        self._fold()
         self._watch.close()
         length, known, policy = self._end - self._start, self._known, self._policy
         given, out, unsure = policy.limits.given, self._watch.out_ms, self._band.unsure_ms
-        judged = judge(policy, self._watch.found, self._gaps, earlier=earlier)
+        judged = judge(policy, self._watch.found, self._gaps)
         return Exposure(
             start=self._start,
             end=self._end,
@@ -229,14 +273,24 @@ class Meter:
         start, end = max(at, self._start), min(until, self._end)
         if start >= end:
             return
-        self._know(start, end)
+        if start == self._known_until:
+            self._known += end - start
+            self._known_until = end
+        else:
+            self._know(start, end)
         self._weigh(value, end - start if self._lasts is None else self._lasts)
-        ahead = next_milli if joined and next_milli is not None else self._milli
-        self._watch.take(Held(at, value, self._milli, start, end, until, ahead))
-        self._band.take(self._milli, start, end)
+        milli = self._milli
+        ahead = next_milli if joined and next_milli is not None else milli
+        if self._watch.minds(milli, ahead):
+            self._watch.take(Held(at, value, milli, start, end, until, ahead))
+        self._band.take(milli, start, end)
+        if milli > self._coldest:
+            self._count_above(milli, end - start)
+
+    def _count_above(self, milli: int, length: int) -> None:
         for n, (_, threshold) in enumerate(self._above):
-            if self._milli > threshold:
-                self._above_ms[n] += end - start
+            if milli > threshold:
+                self._above_ms[n] += length
 
     def _reach(self, at: int, following: int | None) -> tuple[int, bool]:
         """Until when the sample at ``at`` holds, and whether that is the next one."""
@@ -259,14 +313,26 @@ class Meter:
         return sum(max(0, end - start) for start, end in inside)
 
     def _weigh(self, value: float, weight: int) -> None:
-        grains = int(value * _GRAIN)
-        self._weight += weight
-        self._sum += grains * weight
-        self._squares += grains * grains * weight
-        self._minimum = min(self._minimum, value)
-        self._maximum = max(self._maximum, value)
-        if self._heat is not None:
-            self._heat.add(value, weight)
+        weights = self._weights
+        weights[value] = weights.get(value, 0) + weight
+        if len(weights) >= _DISTINCT:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Sum up what was weighed: a probe shows few different values, in a great many readings."""
+        weights = self._weights
+        if not weights:
+            return
+        for value, weight in weights.items():
+            grains = int(value * _GRAIN)
+            self._weight += weight
+            self._sum += grains * weight
+            self._squares += grains * grains * weight
+            if self._heat is not None:
+                self._heat.add(value, weight)
+        self._minimum = min(self._minimum, *weights)
+        self._maximum = max(self._maximum, *weights)
+        weights.clear()
 
     def _mean(self) -> float | None:
         if not self._weight:

@@ -9,22 +9,41 @@ from batches.episode import Episode
 from batches.placement import Interval, Placement
 from batches.policy import Verdict
 from batches.survey import Summary
+from batches.vial import Vial
 from devices.duration import Duration
+
+
+class Stamps(msgspec.Struct, frozen=True, kw_only=True):
+    """How the live scans of a stay were stamped, in milliseconds.
+
+    ``soonest`` and ``latest`` are the least and the most by which the collector had a scan after
+    the time it bears (below zero: the device's clock was ahead); None without live scans.
+    ``unsure`` are values whose time is in doubt.
+    """
+
+    soonest: int | None = None
+    latest: int | None = None
+    unsure: int = 0
 
 
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
     """One stay, up to its end or to the making of the record, with what was measured.
 
-    ``step`` is the one of the protocol that judges it; ``unchecked`` when that demands a second
-    person, and nobody has seen to it.
+    Where what judges it changed meanwhile it is cut there, into two of one placement. ``protocol``
+    is the ``name@version`` that judges, ``step`` its step; without a protocol, ``rules`` is the
+    digest of the rulebook whose limits do (empty: those in force now). ``unchecked`` when the step
+    demands a second person, and nobody has seen to it. ``stamps`` tells of the times.
     """
 
     number: int
     placement: Placement
     span: Interval
+    protocol: str
     step: str
+    rules: str
     unchecked: bool
     channels: tuple[Summary, ...]
+    stamps: Stamps
 
 
 def complete(stays: Sequence[Stay]) -> bool:
@@ -50,12 +69,15 @@ def open_items(
     alarms: Iterable[Episode],
     *,
     damaged: int,
+    vial: Vial | None = None,
 ) -> Iterable[str]:
     """Sentences about what somebody must still look at before the record can be signed."""
-    if batch.is_open:
-        yield "The batch is still open; this record ends where it was made."
+    what = "batch" if vial is None else "vial"
+    if batch.is_open if vial is None else vial.ended_at is None:
+        still = "still open" if vial is None else "still kept"
+        yield f"The {what} is {still}; this record ends where it was made."
     if not stays:
-        yield "The batch was never placed in a device; nothing is known of its environment."
+        yield f"The {what} was never placed in a device; nothing is known of its environment."
     for gap in bench:
         yield f"In no device for {Duration(gap.length)}; its environment there is not measured."
     for stay in stays:

@@ -1,6 +1,6 @@
 """What a vial's cells went through while frozen, from the readings of every freezer."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
@@ -90,6 +90,21 @@ def frozen_life(
     )
 
 
+def warmth(
+    vials: Sequence[Vial], stays: Iterable[tuple[str, Sequence[Exposure]]], now: int
+) -> tuple[Warmth, ...]:
+    """The same from stays that were measured already: whose each was, and its temperatures."""
+    found = [(subject, max(each, key=_warm, default=None)) for subject, each in stays]
+    names = {vial.id for vial in vials}
+    frozen = [each for subject, each in found if each is not None and subject in names]
+    lived = sum(
+        max(0, (now if vial.ended_at is None else min(vial.ended_at, now)) - vial.frozen_at)
+        for vial in vials
+    )
+    watched = sum(each.end - each.start for each in frozen)
+    return cumulated(frozen, unwatched_ms=lived - watched)
+
+
 def _vials(vial: str, bank: Bank) -> tuple[tuple[Vial, ...], dict[str, Carried]]:
     """``vial``, and every vial that it comes from; what of them was carried here.
 
@@ -148,7 +163,6 @@ class _Probes:
                     period=period,
                     channels=[_temperature(key) for key in periods if periods[key] == period],
                     policies={},
-                    earlier={},
                     book=self._book,
                     sink=_unheeded,
                 )

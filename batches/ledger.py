@@ -14,10 +14,12 @@ from batches.calibration import Book
 from batches.clerk import Clerk, check_text
 from batches.gate import Gate, Guarded
 from batches.identities import Identities
+from batches.kinship import Kin
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
-from batches.shelf import Kept
+from batches.shelf import Adopted, Kept
 from batches.trail import Note, Page, keep, page
+from batches.vial import Vial
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
@@ -42,19 +44,30 @@ _RETRACTABLE = frozenset(
 
 
 class Dossier(Struct, frozen=True, kw_only=True):
-    """What the ledger holds about one batch. ``acts`` are all its entries, as they came.
+    """What the ledger holds about a batch, or about a vial and what it comes from.
 
-    ``book`` is what it holds about sensors, of the same instant.
+    ``batch`` is the batch itself, or the one that ``vial`` was frozen from; it began at ``began``
+    and ended at ``ended``, epoch ms, UTC (None: it goes on). ``vials`` are ``vial`` and those it
+    comes from. ``acts`` are all entries about it, as they came.
 
-    ``protocol`` is the version it was opened with, where the ledger has that.
+    ``protocols`` are what it was judged by from when on. ``parents`` lead up to the patient,
+    nearest first, ``children`` are what came of it directly. ``book`` is what it holds about
+    sensors, of the same instant.
     """
 
     batch: Batch
-    protocol: Kept | None
+    began: int
+    ended: int | None
+    protocols: tuple[Adopted, ...]
     stays: tuple[Placement, ...]
     acts: tuple[Act, ...]
     book: Book
+    passage: int | None
+    parents: tuple[Kin, ...]
+    children: tuple[Kin, ...]
     head: Head
+    vial: Vial | None = None
+    vials: tuple[Vial, ...] = ()
 
 
 class Ledger:
@@ -354,12 +367,18 @@ class Ledger:
     def dossier(self, batch: str) -> Dossier:
         """Everything about ``batch``, of one instant; ``Refused`` when it is unknown."""
         with self.database.reading() as connection:
+            culture = standing.known(connection, batch)
             return Dossier(
-                batch=standing.known(connection, batch),
-                protocol=shelf.find(connection, standing.known(connection, batch).protocol),
+                batch=culture,
+                began=culture.opened_at,
+                ended=culture.closed_at,
+                protocols=shelf.adopted(connection, batch),
                 stays=standing.stays(connection, schema.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),
                 book=sensor_rows.book(connection),
+                passage=standing.passage(connection, batch),
+                parents=kinship.ancestors(connection, [batch]),
+                children=tuple(kinship.children(connection, [batch])),
                 head=head(connection),
             )
 

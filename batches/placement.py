@@ -5,8 +5,6 @@ from typing import Protocol
 
 import msgspec
 
-from batches.batch import Batch
-
 PROMPT_MS = 15 * 60_000
 """What was done longer ago than this when it is entered is backdated, and needs a reason."""
 AHEAD_MS = 60_000
@@ -77,10 +75,9 @@ class Interval(msgspec.Struct, frozen=True):
         return self.end - self.start
 
 
-def bench(batch: Batch, stays: Iterable[Placement], until: int) -> tuple[Interval, ...]:
-    """When the batch was in no device, between its opening and its closing (or ``until``)."""
-    at, out = batch.opened_at, []
-    last = until if batch.closed_at is None else batch.closed_at
+def bench(began: int, last: int, stays: Iterable[Placement]) -> tuple[Interval, ...]:
+    """When what lived from ``began`` to ``last`` was in no device."""
+    at, out = began, []
     for stay in sorted(stays, key=lambda stay: stay.start):
         if stay.start > at:
             out.append(Interval(at, min(stay.start, last)))

@@ -12,6 +12,7 @@ An excursion policy has three numbers: how far, how long and how often (Vaisala'
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -65,40 +66,59 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     guard_band: bool = False
 
 
+class Whole(NamedTuple):
+    """An excursion from its first piece to its last: when, and the value furthest out."""
+
+    start: int
+    end: int
+    worst: float
+
+
+class Edges(NamedTuple):
+    """Where gaps begin and end."""
+
+    starts: frozenset[int]
+    ends: frozenset[int]
+
+    @classmethod
+    def of(cls, gaps: Sequence[Interval]) -> "Edges":
+        """Those of ``gaps``."""
+        return cls(frozenset(gap.start for gap in gaps), frozenset(gap.end for gap in gaps))
+
+
 class Judged(msgspec.Struct, frozen=True):
-    """An excursion and what it is."""
+    """An excursion and what it is; ``whole`` where a move cut it, and this is one piece of it."""
 
     excursion: Excursion
     standing: Standing
+    whole: Interval | None = None
 
 
 def judge(
-    policy: Policy,
-    excursions: Sequence[Excursion],
-    gaps: Sequence[Interval],
-    *,
-    earlier: Sequence[Excursion] = (),
+    policy: Policy, excursions: Sequence[Excursion], gaps: Sequence[Interval]
 ) -> tuple[Judged, ...]:
-    """Each of ``excursions``, with what it is.
+    """Each of ``excursions`` (in the order of time), with what it is.
 
-    Args:
-        policy: what is allowed.
-        excursions: in the order of time.
-        gaps: the times of which nothing is known.
-        earlier: excursions of stays before, under the same policy: they count for how often.
+    ``gaps`` are the times of which nothing is known. For a culture that was moved, excursions of
+    all its stays count together: ``batches.joined``.
     """
+    begun = [each.start for each in excursions]
+    edges = Edges.of(gaps)
+    return tuple(
+        Judged(each, standing(policy, Whole(each.start, each.end, each.worst), begun, edges))
+        for each in excursions
+    )
+
+
+def standing(policy: Policy, whole: Whole, begun: Sequence[int], gaps: Edges) -> Standing:
+    """What an excursion is; ``begun`` is when each of its kind began, in the order of time."""
     allowed = policy.allowed
     if allowed is None:
-        return tuple(Judged(each, Standing.NOT_ALLOWED) for each in excursions)
-    begun = sorted(each.start for each in (*earlier, *excursions))
-    ends, starts = {gap.end for gap in gaps}, {gap.start for gap in gaps}
-    found = []
-    for each in excursions:
-        standing = _standing(allowed, each, begun)
-        if standing is Standing.ALLOWED and (each.start in ends or each.end in starts):
-            standing = Standing.UNSURE
-        found.append(Judged(each, standing))
-    return tuple(found)
+        return Standing.NOT_ALLOWED
+    found = _standing(allowed, whole, begun)
+    if found is Standing.ALLOWED and (whole.start in gaps.ends or whole.end in gaps.starts):
+        return Standing.UNSURE
+    return found
 
 
 def verdict(
@@ -118,10 +138,10 @@ def verdict(
     return Verdict.IN if covered and sure and known_ms > 0 else Verdict.UNKNOWN
 
 
-def _standing(allowed: Allowed, each: Excursion, begun: list[int]) -> Standing:
+def _standing(allowed: Allowed, each: Whole, begun: Sequence[int]) -> Standing:
     if _beyond(allowed, each.worst):
         return Standing.TOO_FAR
-    if each.length > allowed.longest:
+    if each.end - each.start > allowed.longest:
         return Standing.TOO_LONG
     if allowed.times is not None and allowed.per is not None:
         within = bisect_left(begun, each.start + 1) - bisect_left(

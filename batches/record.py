@@ -1,33 +1,43 @@
 """The environmental record of one batch: everything that is said about it, in one value."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from alerts.reader import AlarmReader
 from alerts.rule import Rule
+from alerts.transition import Transition, What
+from batches.bank import Bank
 from batches.batch import Batch
 from batches.calibrated import Calibrations, calibration_items, calibrations
-from batches.calibration import Book
+from batches.cryo import Warmth
 from batches.episode import Episode, device_of, episodes
-from batches.excursion import Excursion
+from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
-from batches.ledger import Ledger
-from batches.placement import Interval, Placement, Refused, bench
-from batches.policy import Policy, Verdict
-from batches.protocol import Step
-from batches.setting import Equipment, Setting
-from batches.shelf import Kept
-from batches.survey import Part, Readings, limits_of, survey
-from devices.scan import Scan
+from batches.frozen import warmth
+from batches.in_force import InForce, Ran, RulesSince
+from batches.kinship import Kin
+from batches.ledger import Dossier, Ledger
+from batches.placement import Interval, bench
+from batches.policy import Verdict
+from batches.setting import Setting
+from batches.shelf import Adopted
+from batches.survey import Readings
+from batches.vial import Vial, number_of
 from storage.acts import Act
 from storage.chain import Head
+from storage.entry import ClockStep
 
 SCHEMA = "culturewatch.record/3"
-
-Visit = Callable[[int, Interval, Part, Scan], None]
-"""Is shown the number and time of a stay, and each scan that was read for it."""
+_ORDERED = frozenset(
+    {
+        *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
+        *(What.UNSUPPRESSED, What.OUT_OF_SERVICE, What.IN_SERVICE),
+    }
+)
+"""What was done to alarms beyond the occurrences of one."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,11 +50,17 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record. Times are epoch milliseconds, UTC; values are in stored units.
 
+    Of a ``vial`` it holds every stay of what its cells come from up to the split, ``batch`` is
+    the one it was frozen from, and ``warmth`` how long it was too warm while frozen.
+
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
-    over all stays and limits. ``protocol`` is the version that judges; without one the limits are
-    those of the alarm rules. ``open_items`` are sentences for whoever judges the batch.
-    ``acts`` is the audit trail of the batch, corrections included. ``damaged`` are entries of
-    the journal, up to ``journal_last``, that could not be read.
+    over all stays and limits. ``protocols`` are the versions that judge, from when on; where there
+    is none, the limits are those of the alarm ``rules`` that were in force during the stay.
+    ``open_items`` are sentences for whoever judges the batch. ``parents`` lead up to the patient's
+    token, ``children`` are what came of the batch. ``acts`` is the audit trail of the batch,
+    corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
+    suppression), ``runs`` when the core began and ended, ``clock`` the steps of its clock.
+    ``damaged`` are entries of the journal, up to ``journal_last``, that could not be read.
     """
 
     schema: str
@@ -52,20 +68,34 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     made: Made
     setting: Setting
     batch: Batch
-    protocol: Kept | None
+    vial: Vial | None
+    passage: int | None
+    parents: tuple[Kin, ...]
+    children: tuple[Kin, ...]
+    protocols: tuple[Adopted, ...]
+    rules: tuple[RulesSince, ...]
     span: Interval
     complete: bool
     verdict: Verdict
     open_items: tuple[str, ...]
     stays: tuple[Stay, ...]
     bench: tuple[Interval, ...]
+    warmth: tuple[Warmth, ...]
     alarms: tuple[Episode, ...]
     calibrations: Calibrations
+    orders: tuple[Transition, ...]
     acts: tuple[Act, ...]
+    runs: tuple[Ran, ...]
+    clock: tuple[ClockStep, ...]
     ledger_head: Head
     alarm_head: Head
     journal_last: int
     damaged: dict[str, str]
+
+    @property
+    def subject(self) -> str:
+        """The id of the vial or of the batch."""
+        return self.batch.id if self.vial is None else self.vial.id
 
 
 def record_id(batch: str, made: Made) -> str:
@@ -82,17 +112,19 @@ def assemble(
     setting: Setting,
     made: Made,
     visit: Visit,
+    past: InForce | None = None,
 ) -> BatchRecord:
     """The record of ``batch`` as of ``made.at``, going once through its readings.
 
     Args:
-        batch: its id.
+        batch: its id, or that of a vial.
         ledger: where it is entered.
         readings: where the readings are kept.
         alarms: the alarm history and the pages.
         setting: what is in force.
         made: by whom and when.
         visit: is shown every scan on the way.
+        past: what was in force before; None: what the setting says, all the time.
 
     Raises:
         Refused: the batch is unknown, or stood in a device that the site does not know.
@@ -100,44 +132,53 @@ def assemble(
         storage.waiting.JournalError: the journal cannot be read.
         alerts.schema.StoreError: the alarm history cannot be read.
     """
-    entered = ledger.dossier(batch)
+    entered = dossier(batch, ledger)
     culture = entered.batch
     placements = tuple(p for p in entered.stays if p.start < made.at)
     last = readings.last
-    examiner = _Examiner(
-        readings, setting, entered.protocol, book=entered.book, now=made.at, visit=visit
-    )
-    stays = tuple(
-        examiner.stay(number, placement) for number, placement in enumerate(placements, start=1)
-    )
-    until = made.at if culture.closed_at is None else culture.closed_at
+    until = made.at if entered.ended is None else entered.ended
+    span = Interval(entered.began, until)
+    then = (past or InForce()).over(span)
+    bench_time = bench(span.start, span.end, placements)
+    examiner = Examiner(readings, setting, entered.protocols, then, visit, book=entered.book)
+    stays = examiner.stays(placements, now=made.at, bench=bench_time)
     devices = {stay.placement.device for stay in stays}
-    rules = tuple(rule for rule in setting.rules if device_of(rule.channel) in devices)
     alarm_head = alarms.head()
     raised = tuple(e for e in episodes(alarms, devices, made.at) if _touches(e, stays))
-    bench_time = bench(culture, placements, made.at)
     sensors = calibrations(entered.book, stays)
     damaged = {str(seq): why for seq, why in sorted(readings.damaged.items())}
     return BatchRecord(
         schema=SCHEMA,
         id=record_id(batch, made),
         made=made,
-        setting=_relevant(setting, devices, rules),
+        setting=_relevant(setting, devices),
         batch=culture,
-        protocol=entered.protocol,
-        span=Interval(culture.opened_at, until),
+        vial=entered.vial,
+        passage=entered.passage,
+        parents=entered.parents,
+        children=entered.children,
+        protocols=entered.protocols,
+        rules=tuple(_of(devices, each) for each in then.rules),
+        span=span,
         complete=complete(stays),
         verdict=verdict(stays),
         open_items=(
-            *_unknown_protocol(culture, entered.protocol),
-            *open_items(culture, stays, bench_time, raised, damaged=len(damaged)),
+            *_of_protocols(entered.protocols),
+            *_of_rules(then, entered.protocols),
+            *open_items(
+                culture, stays, bench_time, raised, damaged=len(damaged), vial=entered.vial
+            ),
             *calibration_items(sensors, ZoneInfo(setting.time_zone)),
         ),
         stays=stays,
         bench=bench_time,
+        warmth=_warmth(entered, stays, made.at),
         alarms=raised,
         calibrations=sensors,
+        orders=tuple(_orders(alarms, stays)),
         acts=entered.acts,
+        runs=then.runs,
+        clock=then.clock,
         ledger_head=entered.head,
         alarm_head=alarm_head,
         journal_last=last,
@@ -145,77 +186,52 @@ def assemble(
     )
 
 
-class _Examiner:
-    """Measures stay after stay; excursions of earlier ones count for how often they may be."""
+def dossier(subject: str, ledger: Ledger) -> Dossier:
+    """What the ledger holds about a batch or a vial.
 
-    def __init__(
-        self,
-        readings: Readings,
-        setting: Setting,
-        kept: Kept | None,
-        *,
-        book: Book,
-        now: int,
-        visit: Visit,
-    ) -> None:
-        self._readings = readings
-        self._setting = setting
-        self._protocol = None if kept is None else kept.protocol
-        self._book = book
-        self._now = now
-        self._visit = visit
-        self._earlier: dict[tuple[str, str], list[Excursion]] = {}
-
-    def stay(self, number: int, placement: Placement) -> Stay:
-        equipment = self._equipment(placement)
-        end = self._now if placement.end is None else min(placement.end, self._now)
-        span = Interval(placement.start, end)
-        step = self._protocol and self._protocol.step_in(placement.device)
-        named = step.id if step else ""
-        keys = [channel.key for channel in equipment.channels]
-        summaries = survey(
-            self._readings,
-            placement.device,
-            span,
-            period=equipment.period,
-            channels=equipment.channels,
-            policies={key: self._policy(step or None, placement.device, key) for key in keys},
-            earlier={key: self._earlier.get((named, key), []) for key in keys},
-            book=self._book,
-            sink=lambda part, scan: self._visit(number, span, part, scan),
-        )
-        for key, summary in zip(keys, summaries, strict=True):
-            self._earlier.setdefault((named, key), []).extend(summary.exposure.excursions)
-        return Stay(
-            number=number,
-            placement=placement,
-            span=span,
-            step=named,
-            unchecked=bool(step and step.second_check and placement.checked_by is None),
-            channels=summaries,
-        )
-
-    def _equipment(self, placement: Placement) -> Equipment:
-        for each in self._setting.equipment:
-            if each.id == placement.device:
-                return each
-        raise Refused(
-            f"{placement.batch}: stood in {placement.device}, which this site does not know; "
-            "add the device to the site to make the record",
-            row=placement.row,
-        )
-
-    def _policy(self, step: Step | None, device: str, key: str) -> Policy:
-        if self._protocol is None:
-            return Policy(limits=limits_of(self._setting.rules, f"{device}.{key}"))
-        return Policy() if step is None else step.policy(key)
+    Raises:
+        Refused: it holds nothing.
+        storage.database.DatabaseError: it cannot be read.
+    """
+    if number_of(subject) is None:
+        return ledger.dossier(subject)
+    return Bank(ledger).dossier(subject)
 
 
-def _unknown_protocol(culture: Batch, kept: Kept | None) -> tuple[str, ...]:
-    if not culture.protocol or kept is not None:
+def _warmth(entered: Dossier, stays: Sequence[Stay], now: int) -> tuple[Warmth, ...]:
+    if entered.vial is None:
         return ()
-    what = "is not in the ledger; the limits are those of the alarm rules."
-    return (f"Protocol {culture.protocol} {what}",)
+    measured = (
+        (
+            stay.placement.batch,
+            [s.exposure for s in stay.channels if s.quantity == "temperature"],
+        )
+        for stay in stays
+    )
+    return warmth(entered.vials, measured, now)
+
+
+def _of_protocols(adopted: Sequence[Adopted]) -> Iterable[str]:
+    for each in adopted:
+        if each.reference and each.kept is None:
+            what = "is not in the ledger; the limits are those of the alarm rules."
+            yield f"Protocol {each.reference} {what}"
+    for before, after in pairwise(adopted):
+        if before.batch != after.batch:
+            continue
+        was, is_ = (each.reference or "none" for each in (before, after))
+        yield f"The protocol was changed from {was} to {is_} by {after.by}: {after.reason}."
+
+
+def _of_rules(then: InForce, adopted: Sequence[Adopted]) -> Iterable[str]:
+    if all(each.kept is not None for each in adopted):
+        return
+    for each in then.rules:
+        if each.rules is None:
+            yield (
+                f"The alarm rules {each.digest[:12]} that ran then were not kept; "
+                "what the limits were is not known."
+            )
 
 
 def _touches(episode: Episode, stays: Sequence[Stay]) -> bool:
@@ -225,6 +241,29 @@ def _touches(episode: Episode, stays: Sequence[Stay]) -> bool:
     )
 
 
-def _relevant(setting: Setting, devices: set[str], rules: tuple[Rule, ...]) -> Setting:
+def _orders(alarms: AlarmReader, stays: Sequence[Stay]) -> Iterable[Transition]:
+    if not stays:
+        return
+    first, last = min(s.span.start for s in stays), max(s.span.end for s in stays)
+    for row in alarms.between(first, last):
+        entry = row.transition
+        device = device_of(entry.channel)
+        if entry.what in _ORDERED and any(
+            stay.placement.device == device and stay.span.start <= entry.at < stay.span.end
+            for stay in stays
+        ):
+            yield entry
+
+
+def _relevant(setting: Setting, devices: set[str]) -> Setting:
     equipment = tuple(e for e in setting.equipment if e.id in devices)
-    return msgspec.structs.replace(setting, equipment=equipment, rules=rules)
+    return msgspec.structs.replace(setting, equipment=equipment, rules=_on(devices, setting.rules))
+
+
+def _of(devices: set[str], each: RulesSince) -> RulesSince:
+    rules = None if each.rules is None else _on(devices, each.rules)
+    return msgspec.structs.replace(each, rules=rules)
+
+
+def _on(devices: set[str], rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(rule for rule in rules if device_of(rule.channel) in devices)

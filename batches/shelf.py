@@ -28,6 +28,59 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol
 
 
+class Adopted(msgspec.Struct, frozen=True, kw_only=True):
+    """What ``since`` (epoch ms, UTC) judges ``batch``, by entry ``row``: whose, and why.
+
+    ``reference`` is empty for no protocol; ``kept`` is None where the ledger has no such version.
+    """
+
+    batch: str
+    row: int
+    since: int
+    by: str
+    entered: int
+    reason: str
+    reference: str
+    kept: Kept | None
+
+
+def adopted(connection: Connection, batch: str) -> tuple[Adopted, ...]:
+    """Which protocol judged ``batch`` from when on.
+
+    An amendment that names another version holds from the time it says it was made at. One that
+    names a protocol where there was none says what was left out, and holds from the opening.
+    """
+    act = schema.act.c
+    query = (
+        select(schema.batch, act.done_by, act.done_at, act.entered_at, act.reason)
+        .join(schema.act, schema.act.c.sequence == schema.batch.c.sequence)
+        .where(schema.batch.c.id == batch)
+        .order_by(schema.batch.c.sequence)
+    )
+    found: list[Adopted] = []
+    for row in connection.execute(query).mappings():
+        reference, opened = row["protocol"], row["opened_at"]
+        if found and found[-1].reference == reference:
+            continue
+        first = not found or not found[-1].reference
+        since = opened if first else max(opened, row["done_at"])
+        # What was said to hold from an earlier time takes the place of what was said before.
+        found = [] if first else [each for each in found if each.since < since]
+        found.append(
+            Adopted(
+                batch=batch,
+                row=row["sequence"],
+                since=since,
+                by=row["done_by"],
+                entered=row["entered_at"],
+                reason=row["reason"],
+                reference=reference,
+                kept=find(connection, reference) if reference else None,
+            )
+        )
+    return tuple(found)
+
+
 def kept(connection: Connection) -> tuple[Kept, ...]:
     """All of them, in the order of entry."""
     return tuple(_kept(row) for row in connection.execute(_KEPT).mappings())

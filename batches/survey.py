@@ -9,7 +9,7 @@ import msgspec
 from alerts.rule import Rule
 from batches.calibration import Book
 from batches.cryo import THRESHOLDS_C
-from batches.excursion import Excursion, Limits
+from batches.excursion import Limits
 from batches.exposure import Exposure, Meter
 from batches.placement import Interval
 from batches.policy import Policy
@@ -83,14 +83,13 @@ def survey(
     period: int,
     channels: Sequence[Channel],
     policies: Mapping[str, Policy],
-    earlier: Mapping[str, Sequence[Excursion]],
     book: Book,
     sink: Sink,
 ) -> tuple[Summary, ...]:
     """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
 
-    ``policies`` and the ``earlier`` excursions under them are found by the key of the channel;
-    ``book`` knows which of its readings were taken in calibration, and how uncertain they are.
+    ``policies`` are found by the key of the channel; ``book`` knows which of its readings were
+    taken in calibration, and how uncertain they are.
 
     Memory does not grow with the number of readings, but for one entry a gap and excursion.
     A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
@@ -124,7 +123,7 @@ def survey(
             quantity=each.quantity,
             unit=each.unit,
             name=each.name,
-            exposure=meters[each.key].result(earlier.get(each.key, ())),
+            exposure=meters[each.key].result(),
         )
         for each in channels
     )
@@ -162,26 +161,35 @@ class _Feeder:
     def __init__(self, meters: dict[str, Meter]) -> None:
         self._meters = meters
         self._layout: Layout | None = None
-        self._columns: list[tuple[int, Meter]] = []
+        self._columns: list[tuple[int, Callable[..., None]]] = []
+        self._all_good = b""
 
     def __call__(self, scan: Scan) -> None:
         if scan.repeat:
             return
         if scan.layout is not self._layout:
-            self._layout = scan.layout
-            self._columns = [
-                (column, self._meters[key])
-                for column, key in enumerate(scan.layout.keys)
-                if key in self._meters
-            ]
-        backfilled = scan.source is Source.BACKFILL
-        tested = scan.source is Source.TEST
-        for column, meter in self._columns:
+            self._know(scan.layout)
+        at, values, source = scan.at, scan.values, scan.source
+        if scan.qualities == self._all_good and source is Source.LIVE:
+            for column, feed in self._columns:
+                feed(at, values[column])
+            return
+        backfilled, tested = source is Source.BACKFILL, source is Source.TEST
+        for column, feed in self._columns:
             quality = scan.qualities[column]
             judged = quality == _GOOD and not tested
-            meter.feed(
-                scan.at,
-                scan.values[column] if judged else None,
+            feed(
+                at,
+                values[column] if judged else None,
                 backfilled=backfilled,
                 calibrating=quality == _IN_CALIBRATION,
             )
+
+    def _know(self, layout: Layout) -> None:
+        self._layout = layout
+        self._all_good = bytes((_GOOD,)) * len(layout.keys)
+        self._columns = [
+            (column, self._meters[key].feed)
+            for column, key in enumerate(layout.keys)
+            if key in self._meters
+        ]

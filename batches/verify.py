@@ -110,7 +110,7 @@ def _both(first: Findings, second: Findings) -> Findings:
 
 def _is_data(path: Path) -> bool:
     # A record whose manifest was taken away is still a record, whatever was put in beside it.
-    record = (manifest.NAME, manifest.READINGS, manifest.RECORD, manifest.PAGE)
+    record = (manifest.NAME, manifest.READINGS, manifest.RECORD, manifest.PAGE, manifest.PAPER)
     return _any_of(_DATA, path) and not _any_of(record, path)
 
 
@@ -133,7 +133,9 @@ def _record(folder: Path) -> Findings:
         yield Fault(where=str(folder), what=f"cannot be listed: {error.strerror}")
         return
     for name in present:
-        if name != manifest.NAME and name not in listed.files:
+        if name in manifest.BESIDE:
+            yield f"{name}: came after the manifest and is not checked by it"
+        elif name != manifest.NAME and name not in listed.files:
             yield Fault(where=_shown(name), what="is not part of the record; it was added")
 
 

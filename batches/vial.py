@@ -84,6 +84,12 @@ def number_of(vial: str) -> int | None:
     return int(found[2]) if found else None
 
 
+def batch_of(subject: str) -> str:
+    """The batch that the vial called ``subject`` was frozen from; a batch is its own."""
+    found = _VIAL.fullmatch(subject)
+    return found[1] if found else subject
+
+
 def new_token() -> str:
     """A patient's token that says nothing about the patient."""
     while not is_token(token := "PT-" + "".join(map(secrets.choice, [ALPHABET] * _LENGTH))):

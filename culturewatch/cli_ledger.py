@@ -164,9 +164,10 @@ def record(
     by: By = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Write the environmental record of a batch into a folder."""
+    """Write the environmental record of a batch, or of a vial, into a folder."""
     from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
     from batches.export.publish import RecordError  # noqa: PLC0415
+    from culturewatch.advance import shown  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.make_record import write_record  # noqa: PLC0415
     from culturewatch.who import FAULTS, acting  # noqa: PLC0415
@@ -175,9 +176,10 @@ def record(
     with told(StoreError, RecordError, JournalError, *FAULTS):
         loaded = load(site)
         maker = acting(loaded, by, "export", batch)
-        made = write_record(loaded, batch, out, by=maker)
+        with shown("scans read") as advance:
+            made = write_record(loaded, batch, out, by=maker, progress=advance)
         exported(loaded, maker, batch, made)
-        say(f"{made}: the record of {batch}; open {made / 'record.html'}")
+        say(f"{made}: the record of {batch}; open {made / 'record.pdf'}")
 
 
 def verify(

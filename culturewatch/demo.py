@@ -187,7 +187,7 @@ def _print(summary: Summary, record: Path, console: Console) -> None:
             if summary.pages
             else "no page was sent",
         ),
-        ("batch record", f"{record / 'record.html'}"),
+        ("batch record", f"{record / 'record.pdf'}"),
     )
     for name, value in figures:
         table.add_row(name, value)

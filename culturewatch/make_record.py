@@ -1,10 +1,14 @@
 """Writes the record of a batch from a site's data."""
 
 import time
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
+from alerts.configuration import kept
 from alerts.reader import AlarmReader
 from batches.export.folder import make_record
+from batches.in_force import in_force
 from batches.ledger import Ledger
 from batches.record import Made
 from culturewatch import paths
@@ -13,7 +17,14 @@ from culturewatch.site import Site
 from storage.reader import JournalReader
 
 
-def write_record(site: Site, batch: str, out: Path, *, by: str) -> Path:
+def write_record(
+    site: Site,
+    batch: str,
+    out: Path,
+    *,
+    by: str,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> Path:
     """Write the record of ``batch`` as of now into ``out``; returns that folder.
 
     Raises:
@@ -29,4 +40,6 @@ def write_record(site: Site, batch: str, out: Path, *, by: str) -> Path:
             alarms=alarms,
             setting=setting(site, rulebook(site)),
             made=Made(by=by, at=time.time_ns() // 1_000_000),
+            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
+            progress=progress,
         )

@@ -14,6 +14,8 @@ NOTE = 0
 """Stands where a scan has the number of its layout."""
 
 _SOURCE, _REPEAT, _MARKED = 0b0011, 0b0100, 0b1000
+_FLAGS = 8
+_SOURCES = tuple(sorted(Source))
 _PLACE = Struct("<qqq")
 _TIME = Struct("<q")
 _encode = msgspec.msgpack.Encoder().encode
@@ -73,18 +75,19 @@ def unpacked(layout: Layout | None, at: int, packed: bytes) -> Entry:
 def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
     count = len(layout.keys)
     values: tuple[float | None, ...]
-    received, flags = _HEAD.unpack_from(packed)
+    flags = packed[_FLAGS] if len(packed) >= _HEAD.size else _MARKED
     if flags & _MARKED:
+        received, flags = _HEAD.unpack_from(packed)
         split = len(packed) - count
         qualities = packed[split:]
         known = iter(_values((split - _HEAD.size) // 8).unpack(packed[:split])[2:])
         values = tuple(None if code in VALUELESS_CODES else next(known, None) for code in qualities)
     else:
-        qualities = bytes(count)
-        values = _values(count).unpack(packed)[2:]
-    return Scan(
-        layout, at, received, values, qualities, Source(flags & _SOURCE), bool(flags & _REPEAT)
-    )
+        received, _, *numbers = _values(count).unpack(packed)
+        qualities, values = bytes(count), tuple(numbers)
+    code = flags & _SOURCE
+    source = _SOURCES[code] if code < len(_SOURCES) else Source(code)
+    return Scan(layout, at, received, values, qualities, source, bool(flags & _REPEAT))
 
 
 def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:
@@ -94,10 +97,13 @@ def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:
 
 def is_sound(seq: object, layout: object, at: object, crc: object, packed: object) -> bool:
     """Whether a row matches its checksum. Damage may have changed types too."""
-    match seq, layout, at, packed:
-        case int(), int(), int(), bytes():
-            return checksum(seq, layout, at, packed) == crc
-    return False
+    return (
+        isinstance(seq, int)
+        and isinstance(layout, int)
+        and isinstance(at, int)
+        and isinstance(packed, bytes)
+        and crc32(packed, crc32(_PLACE.pack(seq, layout, at))) == crc
+    )
 
 
 def layout_body(layout: Layout) -> bytes:

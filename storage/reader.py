@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 from devices.scan import Layout, Scan
 from storage import readonly
-from storage.entry import Entry
+from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
 from storage.waiting import JournalError, Logged
@@ -19,6 +19,7 @@ _AT_ONCE_WITHOUT_INDEX = 50_000
 _ROW = "SELECT seq, layout, at, crc, body FROM entry "
 _SPAN = "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?"
 Row = tuple[int, int, int, int, bytes]
+_ALL_TIME = 1 << 62
 
 
 class Quarantined(NamedTuple):
@@ -93,8 +94,18 @@ class JournalReader:
         found, also where it is damaged.
         """
         found = [self._of_layout(number, start, end) for number in self._numbers(device)]
-        for _, _, scan in merge(*found, key=lambda each: each[:2]):
+        one = len(found) == 1
+        for _, _, scan in found[0] if one else merge(*found, key=lambda each: each[:2]):
             yield scan
+
+    def notes(self) -> list[Note]:
+        """Everything that stands beside scans but ticks, in the order of entry."""
+        beside = (
+            (seq, entry)
+            for seq, entry in self._whole_of(NOTE, -_ALL_TIME, _ALL_TIME)
+            if not isinstance(entry, Scan | Tick)
+        )
+        return [note for _, note in sorted(beside, key=lambda each: each[0])]
 
     def latest(self, device: str) -> Scan | None:
         """The scan of a device with the highest ``at``."""
@@ -133,6 +144,11 @@ class JournalReader:
         return [Quarantined(*row) for row in rows]
 
     def _of_layout(self, number: int, start: int, end: int) -> Iterator[tuple[int, int, Scan]]:
+        for seq, entry in self._whole_of(number, start, end):
+            if isinstance(entry, Scan):
+                yield entry.at, seq, entry
+
+    def _whole_of(self, number: int, start: int, end: int) -> Iterator[Logged]:
         at, seq = start, 0
         if self._trusts_index is None:
             self._trusts_index = not self.index_fault()
@@ -142,9 +158,7 @@ class JournalReader:
         # Page by page: one long read would keep the writer from tidying its write-ahead log.
         while rows := self._rows(query, number, at, seq, end, limit):
             seq, at = rows[-1][0], rows[-1][2]
-            for number_, entry in self._whole(rows):
-                if isinstance(entry, Scan):
-                    yield entry.at, number_, entry
+            yield from self._whole(rows)
 
     def _newest(self, number: int) -> tuple[int, int, Scan] | None:
         offset = 0

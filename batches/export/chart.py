@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
 
 from batches.export.timeaxis import marks
 from batches.export.trace import Point, Trace, merged, visible
@@ -32,6 +34,15 @@ _STYLE: dict[Any, object] = {  # its keys are a type of matplotlib's that has no
     "axes.linewidth": 0.6,
     "hatch.linewidth": 0.5,
 }
+
+
+FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+"""Packaged with matplotlib, of a free licence: the face of the charts and of the pages."""
+
+
+def printable() -> frozenset[int]:
+    """The code points of which that face has pictures."""
+    return frozenset(FT2Font(str(FONTS / "DejaVuSans.ttf")).get_charmap())
 
 
 def chart(summary: Summary, trace: Trace, zone: ZoneInfo) -> str:

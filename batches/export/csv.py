@@ -2,7 +2,8 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import lru_cache
+from operator import mul
 from typing import BinaryIO
 from zlib import crc32
 
@@ -10,7 +11,7 @@ import msgspec
 
 from batches.survey import Part
 from devices.quality import Quality
-from devices.scan import Scan, Source
+from devices.scan import Layout, Scan, Source
 from devices.units import STORED_UNIT
 
 COLUMNS = (
@@ -27,10 +28,15 @@ COLUMNS = (
 )
 """``time`` is UTC; ``part`` says ``before`` or ``after`` where a reading lies next to the stay."""
 CHUNK_ROWS = 1_000
+_NUMBERS = 4_096
+"""Spellings that are remembered: a probe shows few different values."""
 PRIME = (1 << 61) - 1
+_DAY, _MINUTE = 86_400_000, 60_000
+_CLOCK = tuple(f"{n // 60:02}:{n % 60:02}" for n in range(24 * 60))
+_SECONDS = tuple(f"{n:02}" for n in range(60))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = tuple(quality.word for quality in sorted(Quality))
-_SOURCES = tuple(source.name.lower() for source in sorted(Source))
+_SOURCES = (*(source.name.lower() for source in sorted(Source)), "repeat")
 
 
 class Chunk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,21 +79,26 @@ class ReadingsTable:
         self._rows: list[str] = []
         self._offset = 0
         self._first = 0
+        self._layout: Layout | None = None
+        self._heads: tuple[str, ...] = ()
+        self._numbers: dict[float | None, str] = {}
         self.chunks: list[Chunk] = []
         self._rows.append(",".join(COLUMNS) + "\n")
 
     def add(self, stay: int, part: Part, scan: Scan) -> None:
         """One row a channel of ``scan``, which belongs to stay number ``stay``."""
-        head = f"{iso(scan.at)},{_cell(scan.device)},"
-        tail = f",{'repeat' if scan.repeat else _SOURCES[scan.source]},{stay},{part}\n"
         layout = scan.layout
-        for key, quantity, value, code in zip(
-            layout.keys, layout.quantities, scan.values, scan.qualities, strict=True
-        ):
-            shown = "" if value is None else repr(value)
-            unit = STORED_UNIT[quantity]
-            self._rows.append(f"{head}{_cell(key)},{quantity},{unit},{shown},{_WORDS[code]}{tail}")
-        while len(self._rows) >= CHUNK_ROWS:
+        if layout is not self._layout:
+            self._layout, self._heads = layout, _heads(layout)
+        begin = iso(scan.at)
+        end = _tail(len(Source) if scan.repeat else scan.source, stay, part)
+        words, rows, numbers = _WORDS, self._rows, self._numbers
+        for head, value, code in zip(self._heads, scan.values, scan.qualities, strict=True):
+            shown = numbers.get(value)
+            if shown is None:
+                shown = self._number(value)
+            rows.append(f"{begin}{head}{shown},{words[code]}{end}")
+        while len(rows) >= CHUNK_ROWS:
             self._flush(CHUNK_ROWS)
 
     def finish(self) -> None:
@@ -95,8 +106,18 @@ class ReadingsTable:
         if self._rows:
             self._flush(len(self._rows))
 
+    def _number(self, value: float | None) -> str:
+        # -0.0 is equal to 0.0 and spelled otherwise.
+        shown = "" if value is None else repr(value)
+        if value == 0:
+            return shown
+        if len(self._numbers) >= _NUMBERS:
+            self._numbers.clear()
+        self._numbers[value] = shown
+        return shown
+
     def _flush(self, count: int) -> None:
-        rows = [row.encode() for row in self._rows[:count]]
+        rows = list(map(str.encode, self._rows[:count]))
         del self._rows[:count]
         data = b"".join(rows)
         self._file.write(data)
@@ -117,12 +138,24 @@ class ReadingsTable:
 
 
 def _sums(rows: list[bytes]) -> tuple[int, int]:
-    marks = [crc32(row) for row in rows]
-    moments = sum(place * mark for place, mark in enumerate(marks, start=1))
+    marks = list(map(crc32, rows))
+    moments = sum(map(mul, marks, range(1, len(marks) + 1)))
     return sum(marks) % PRIME, moments % PRIME
 
 
-@cache
+def _heads(layout: Layout) -> tuple[str, ...]:
+    """What stands between time and value, for each channel."""
+    return tuple(
+        f",{_cell(layout.device)},{_cell(key)},{quantity},{STORED_UNIT[quantity]},"
+        for key, quantity in zip(layout.keys, layout.quantities, strict=True)
+    )
+
+
+@lru_cache(maxsize=64)
+def _tail(source: int, stay: int, part: Part) -> str:
+    return f",{_SOURCES[source]},{stay},{part}\n"
+
+
 def _cell(text: str) -> str:
     if any(sign in text for sign in ',"\r\n'):
         return '"' + text.replace('"', '""') + '"'
@@ -131,6 +164,12 @@ def _cell(text: str) -> str:
 
 def iso(at: int) -> str:
     """Epoch milliseconds as ISO 8601, UTC, with milliseconds: ``2026-01-31T08:00:00.000Z``."""
-    # Whole milliseconds are added: a float of seconds would not hit each of them.
-    moment = _EPOCH + timedelta(milliseconds=at)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # Whole milliseconds are counted: a float of seconds would not hit each of them.
+    day, rest = divmod(at, _DAY)
+    minute, rest = divmod(rest, _MINUTE)
+    return f"{_date(day)}T{_CLOCK[minute]}:{_SECONDS[rest // 1000]}.{rest % 1000:03}Z"
+
+
+@lru_cache(maxsize=8)
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).date().isoformat()

@@ -1,27 +1,37 @@
-"""Makes the folder of a record: readings.csv, record.json, record.html and manifest.json.
+"""Makes the folder of a record: tables of readings, pages, record.json and manifest.json."""
 
-The folder appears whole or not at all, and a different record is never written over.
-"""
-
+from collections.abc import Callable
+from contextlib import closing
+from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
 
 from alerts.reader import AlarmReader
 from batches.export import html, manifest
+from batches.export.chart import FONTS, printable
 from batches.export.csv import Chunk, ReadingsTable
+from batches.export.drawings import draw
+from batches.export.glyphs import Glyphs
 from batches.export.json import canonical
-from batches.export.manifest import PAGE, READINGS, RECORD, Manifest, describe
+from batches.export.manifest import COLUMNS, PAGE, PAPER, READINGS, RECORD, VERIFIER, Manifest
+from batches.export.paper.whole import sheet
+from batches.export.parquet import ReadingsColumns
+from batches.export.pdf import pdf
 from batches.export.publish import check_free, published
 from batches.export.trace import Trace
+from batches.in_force import InForce
 from batches.ledger import Ledger
 from batches.placement import Interval
-from batches.record import BatchRecord, Made, assemble, record_id
+from batches.record import BatchRecord, Made, assemble, dossier, record_id
 from batches.setting import Setting
 from batches.survey import Part, Readings
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
+Progress = Callable[[int, int], None]
+"""Is told how many scans of how many, as far as that can be known, are done."""
 _GOOD = int(Quality.GOOD)
+_TOLD_EVERY = 2_000
+"""Scans."""
 
 
 def make_record(
@@ -33,31 +43,41 @@ def make_record(
     alarms: AlarmReader,
     setting: Setting,
     made: Made,
+    past: InForce | None = None,
+    progress: Progress = lambda _done, _of: None,
 ) -> Path:
     """Write the record of ``batch`` into the folder ``out``, and return that.
 
     The same input gives the same bytes; where ``out`` holds them already, nothing changes.
 
     Args:
-        batch: its id.
+        batch: its id, or that of a vial.
         out: the folder to make; it may exist if it is empty or holds this very record.
         ledger: where the batch is entered.
         readings: where the readings are kept.
         alarms: the alarm history and the pages.
         setting: what is in force at the site.
         made: by whom and when; part of the record.
+        past: what was in force before; None: what the setting says, all the time.
+        progress: how far it has come.
 
     Raises:
         Refused: the batch is unknown, or stood in a device that the site does not know.
-        RecordError: the folder cannot be written, or holds something else.
+        batches.export.publish.RecordError: the folder cannot be written, or holds something else.
         storage.database.DatabaseError: the ledger cannot be read.
         storage.waiting.JournalError: the journal cannot be read.
         alerts.schema.StoreError: the alarm history cannot be read.
     """
     check_free(out, record_id(batch, made))
     with published(out) as folder:
-        with (folder / READINGS).open("wb") as file:
-            visitor = _Visitor(file)
+        with (
+            (folder / READINGS).open("wb") as rows,
+            (folder / COLUMNS).open("wb") as file,
+            closing(ReadingsColumns(file)) as columns,
+        ):
+            visitor = _Visitor(
+                ReadingsTable(rows), columns, progress, _expected(batch, ledger, setting, made)
+            )
             record = assemble(
                 batch,
                 ledger=ledger,
@@ -65,52 +85,87 @@ def make_record(
                 alarms=alarms,
                 setting=setting,
                 made=made,
+                past=past,
                 visit=visitor,
             )
-            visitor.table.finish()
+            visitor.finish()
         (folder / RECORD).write_bytes(canonical(record))
-        (folder / PAGE).write_bytes(html.page(record, visitor.traces))
+        _write_pages(folder, record, visitor.traces)
+        (folder / VERIFIER).write_bytes((files("batches.export") / VERIFIER).read_bytes())
         _write_manifest(folder, record, tuple(visitor.table.chunks))
     return out
 
 
 class _Visitor:
-    """Writes each scan into the table, and draws its good values into the charts."""
+    """Writes each scan into the tables, and draws its good values into the charts."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self.table = ReadingsTable(file)
+    def __init__(
+        self, table: ReadingsTable, columns: ReadingsColumns, progress: Progress, expected: int
+    ) -> None:
+        self.table = table
         self.traces: dict[tuple[int, str], Trace] = {}
-        self._drawn: tuple[int, Layout] | None = None
-        self._lines: list[Trace] = []
+        self._columns = columns
+        self._progress = progress
+        self._expected = expected
+        self._done = 0
+        self._stay = 0
+        self._layout: Layout | None = None
+        self._lines: list[Callable[[int, float], None]] = []
 
     def __call__(self, stay: int, span: Interval, part: Part, scan: Scan) -> None:
         self.table.add(stay, part, scan)
+        self._columns.add(stay, part, scan)
+        self._done += 1
+        if self._done % _TOLD_EVERY == 0:
+            self._progress(self._done, max(self._done, self._expected))
         if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
             return
-        if self._drawn is None or self._drawn[0] != stay or self._drawn[1] is not scan.layout:
-            self._drawn = (stay, scan.layout)
+        layout = scan.layout
+        if layout is not self._layout or stay != self._stay:
+            self._stay, self._layout = stay, layout
             self._lines = [
-                self.traces.setdefault((stay, channel), Trace(span))
-                for channel in scan.layout.channels
+                self.traces.setdefault((stay, channel), Trace(span)).add
+                for channel in layout.channels
             ]
-        for line, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
-            if value is not None and code == _GOOD:
-                line.add(scan.at, value)
+        at = scan.at
+        for draw_at, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
+            if code == _GOOD and value is not None:
+                draw_at(at, value)
+
+    def finish(self) -> None:
+        self.table.finish()
+        self._columns.finish()
+        self._progress(self._done, self._done)
+
+
+def _expected(batch: str, ledger: Ledger, setting: Setting, made: Made) -> int:
+    """About how many scans there will be."""
+    period = {each.id: each.period for each in setting.equipment}
+    return sum(
+        max(0, (made.at if stay.end is None else min(stay.end, made.at)) - stay.start)
+        // period.get(stay.device, 1_000)
+        for stay in dossier(batch, ledger).stays
+    )
+
+
+def _write_pages(folder: Path, record: BatchRecord, traces: dict[tuple[int, str], Trace]) -> None:
+    drawings = draw(record, traces)
+    (folder / PAGE).write_bytes(html.page(record, drawings))
+    pages = pdf(sheet(record, drawings), Glyphs(printable()), FONTS, at=record.made.at)
+    (folder / PAPER).write_bytes(pages)
 
 
 def _write_manifest(folder: Path, record: BatchRecord, chunks: tuple[Chunk, ...]) -> None:
-    files = {
-        READINGS: describe(folder / READINGS, chunks),
-        RECORD: describe(folder / RECORD),
-        PAGE: describe(folder / PAGE),
-    }
-    listed = Manifest(
+    listed = {name: manifest.describe(folder / name) for name in (PAGE, PAPER, RECORD, VERIFIER)}
+    listed[READINGS] = manifest.describe(folder / READINGS, chunks)
+    listed[COLUMNS] = manifest.describe(folder / COLUMNS)
+    whole = Manifest(
         schema=manifest.SCHEMA,
         record=record.id,
         record_schema=record.schema,
         batch=record.batch.id,
-        files=files,
+        files=listed,
         ledger_head=record.ledger_head,
         alarm_head=record.alarm_head,
     )
-    (folder / manifest.NAME).write_bytes(canonical(listed.sealed()))
+    (folder / manifest.NAME).write_bytes(canonical(whole.sealed()))

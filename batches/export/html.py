@@ -1,41 +1,30 @@
 """Lays a record out as one page of HTML that needs nothing else, for a screen or for paper."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from batches.export.chart import chart
-from batches.export.trace import Trace
+from batches.export import wording
+from batches.export.drawings import Drawings
 from batches.record import BatchRecord
-from devices.duration import Duration
 
 SHOWN = 40
 """Longer lists of excursions, gaps and alarms are cut here; record.json has all of them."""
-NOTHING = "\N{EN DASH}"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def page(record: BatchRecord, traces: Mapping[tuple[int, str], Trace]) -> bytes:
-    """The page. ``traces`` has the line of each chart, by stay number and channel id."""
+def page(record: BatchRecord, drawings: Drawings) -> bytes:
+    """The page, with the charts of ``drawings``."""
     zone = ZoneInfo(record.setting.time_zone)
-    charts = {
-        (stay.number, summary.channel): Markup(  # noqa: S704 # drawn here, from numbers
-            chart(summary, traces[stay.number, summary.channel], zone)
-        )
-        for stay in record.stays
-        for summary in stay.channels
-        if (stay.number, summary.channel) in traces
-    }
+    charts = {key: Markup(svg) for key, svg in drawings.charts.items()}  # noqa: S704 # drawn from numbers
     environment = pages()
-    environment.filters["time"] = partial(_local, zone)
-    environment.filters["span"] = lambda ms: str(Duration(ms))
-    environment.filters["number"] = _number
-    environment.filters["unit"] = lambda unit: {"degC": "°C", "1": ""}.get(unit, unit)
-    text = environment.get_template("record.html.j2").render(r=record, charts=charts, shown=SHOWN)
+    environment.filters["time"] = partial(wording.local, zone)
+    environment.filters["span"] = wording.span
+    environment.filters["number"] = wording.number
+    environment.filters["unit"] = wording.unit
+    template = environment.get_template("record.html.j2")
+    text = template.render(r=record, charts=charts, omitted=drawings.omitted, shown=SHOWN)
     return text.encode()
 
 
@@ -48,14 +37,3 @@ def pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _local(zone: ZoneInfo, at: int | None) -> str:
-    if at is None:
-        return NOTHING
-    moment = (_EPOCH + timedelta(milliseconds=at)).astimezone(zone)
-    return f"{moment:%Y-%m-%d %H:%M:%S %Z}"
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return NOTHING if value is None else f"{value:.{digits}f}"

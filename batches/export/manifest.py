@@ -10,7 +10,10 @@ from batches.export.json import canonical
 from storage.chain import Head
 
 NAME = "manifest.json"
-READINGS, RECORD, PAGE = "readings.csv", "record.json", "record.html"
+READINGS, COLUMNS = "readings.csv", "readings.parquet"
+RECORD, PAGE, PAPER, VERIFIER = "record.json", "record.html", "record.pdf", "verify_record.py"
+BESIDE = ("record-signed.pdf", "signatures.json")
+"""May come to lie beside the manifest, which was there before them and cannot list them."""
 SCHEMA = "culturewatch.manifest/1"
 _BLOCK = 1 << 20
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from batches.export import manifest
+from batches.export.pdf import LayoutError
 
 
 class RecordError(Exception):
@@ -48,9 +49,10 @@ def published(out: Path) -> Iterator[Path]:
             _publish(folder, out)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    except OSError as error:
+    except (OSError, LayoutError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or error
         raise RecordError(
-            f"{out}: the record cannot be written: {error.strerror or error}; "
+            f"{out}: the record cannot be written: {why}; "
             "nothing of it was kept, so free space or name another folder and make it again"
         ) from error
 

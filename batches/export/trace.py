@@ -1,5 +1,7 @@
 """The line of a chart, thinned while the readings go by: no spike is lost, memory is bounded."""
 
+from array import array
+
 import msgspec
 
 from batches.placement import Interval
@@ -7,6 +9,7 @@ from batches.placement import Interval
 BUCKETS = 600
 NARROWEST = 3
 """Buckets that a range takes up on a chart at least: a minute of a month must be seen."""
+_FIELDS = 6
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -25,25 +28,37 @@ class Trace:
 
     def __init__(self, span: Interval) -> None:
         self._span = span
-        self._points: list[Point] = []
-        self._bucket = -1
+        # Points in a row, as numbers: hundreds of stays have hundreds of thousands of them.
+        self._cells = array("d")
+        self._until = span.start
+        self._low = self._high = 0.0
 
     def add(self, at: int, value: float) -> None:
         """A good reading inside the span."""
-        bucket = (at - self._span.start) * BUCKETS // self._span.length
-        if bucket != self._bucket:
-            self._bucket = bucket
-            self._points.append(Point(at, value, at, value, value, value))
+        cells = self._cells
+        if at >= self._until:
+            length = self._span.length
+            bucket = (at - self._span.start) * BUCKETS // length
+            # The first millisecond of the next bucket.
+            self._until = self._span.start - (-(bucket + 1) * length // BUCKETS)
+            self._low = self._high = value
+            cells.extend((at, value, at, value, value, value))
             return
-        seen = self._points[-1]
-        self._points[-1] = Point(
-            seen.first_at, seen.first, at, value, min(seen.low, value), max(seen.high, value)
-        )
+        cells[-4] = at
+        cells[-3] = value
+        if value < self._low:
+            cells[-2] = self._low = value
+        elif value > self._high:
+            cells[-1] = self._high = value
 
     @property
     def points(self) -> tuple[Point, ...]:
         """The points so far."""
-        return tuple(self._points)
+        rows = zip(*[iter(self._cells)] * _FIELDS, strict=True)
+        return tuple(
+            Point(int(first_at), first, int(last_at), last, low, high)
+            for first_at, first, last_at, last, low, high in rows
+        )
 
 
 def merged(ranges: list[Interval], span: Interval) -> list[Interval]:

@@ -44,7 +44,7 @@ from tests.integration.laboratory import (
 
 GONE = bytes((Quality.NO_ANSWER,))
 FAULTY = bytes((Quality.SENSOR_FAULT,))
-HEAVY = ("pandas", "pyarrow", "matplotlib", "fastapi", "nicegui", "numpy", "starlette")
+HEAVY = ("typst", "pandas", "pyarrow", "matplotlib", "fastapi", "nicegui", "numpy", "starlette")
 
 
 @pytest.fixture

@@ -15,18 +15,9 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *(
-        "aiomqtt",
-        "aiosmtplib",
-        "amqtt",
-        "apprise",
-        "argon2",
-        "httpx",
-        "icalendar",
-        "influxdb_client",
-    ),
-    *("itsdangerous", "jinja2", "matplotlib", "paho", "pymodbus", "recurring_ical_events"),
-    *("barcode", "cryptography", "ppf", "typst", "uvicorn"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography", "httpx"),
+    *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
+    *("pyarrow", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
 )
 
 

@@ -12,6 +12,7 @@ from alerts.rule import Rule
 from alerts.schema import open_store
 from alerts.transition import Transition, What
 from batches.batch import Signed
+from batches.export.folder import make_record
 from batches.ledger import Ledger
 from batches.record import Made
 from batches.setting import Equipment, Setting
@@ -89,6 +90,10 @@ def ledger(tmp_path: Path, clock: Clock, empty_ledger: Path) -> Ledger:
 @pytest.fixture
 def lived(ledger: Ledger, clock: Clock) -> Ledger:
     """B-2026-0001: inc1 from 8 to 12, on the bench for 10 minutes, inc2 until 16, closed."""
+    return live(ledger, clock)
+
+
+def live(ledger: Ledger, clock: Clock) -> Ledger:
     anna = Signed(by="anna")
     ledger.open_batch("B-2026-0001", product="fibroblasts <P2>", act=anna)
     ledger.place("B-2026-0001", "inc1", position="shelf 2", act=anna)
@@ -105,6 +110,10 @@ def lived(ledger: Ledger, clock: Clock) -> Ledger:
 @pytest.fixture
 def journal() -> Journal:
     """A reading a minute; inc1 is at 38.5 °C from 9:00 to 9:05, inc2 silent from 13:00 to 13:10."""
+    return day()
+
+
+def day() -> Journal:
     kept = Journal()
     for device in ("inc1", "inc2"):
         kept.kept[device] = [_scan(device, minute) for minute in range(-5, 9 * 60)]
@@ -122,6 +131,10 @@ def _scan(device: str, minute: int) -> Scan:
 
 @pytest.fixture
 def setting() -> Setting:
+    return site()
+
+
+def site() -> Setting:
     channels = (
         Channel(key="temperature", quantity="temperature", unit="degC"),
         Channel(key="carbon_dioxide", quantity="carbon_dioxide", unit="%", name="CO2"),
@@ -168,7 +181,11 @@ def setting() -> Setting:
 @pytest.fixture
 def alarms(tmp_path: Path) -> Iterator[AlarmReader]:
     """inc1-hot was set at 9:02, acknowledged at 9:04 by anna, cleared at 9:06."""
-    path = tmp_path / "data" / "alarms.db"
+    with alarmed(tmp_path / "data" / "alarms.db") as reader:
+        yield reader
+
+
+def alarmed(path: Path) -> AlarmReader:
     store = open_store(path)
     nine = MONDAY + HOUR
     facts = {
@@ -183,10 +200,29 @@ def alarms(tmp_path: Path) -> Iterator[AlarmReader]:
         entry = Transition(at=nine + minute * MINUTE, what=what, by=by, **facts)  # type: ignore[arg-type] # facts of mixed types
         history.append(store, seq, entry)
     store.close()
-    with AlarmReader(path) as reader:
-        yield reader
+    return AlarmReader(path)
 
 
 @pytest.fixture
 def made() -> Made:
     return Made(by="quality", at=MONDAY + 9 * HOUR)
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The record of all that, made once; who changes it takes a copy."""
+    return write(tmp_path_factory.mktemp("written"))
+
+
+def write(base: Path) -> Path:
+    clock = Clock()
+    with alarmed(base / "data" / "alarms.db") as alarms:
+        return make_record(
+            "B-2026-0001",
+            base / "record",
+            ledger=live(Ledger(f"sqlite:///{base}/data/ledger.db", now=clock), clock),
+            readings=day(),
+            alarms=alarms,
+            setting=site(),
+            made=Made(by="quality", at=MONDAY + 9 * HOUR),
+        )

@@ -3,18 +3,26 @@
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import pytest
 
+from alerts.reader import AlarmReader
 from batches.bank import Bank
 from batches.batch import Signed
 from batches.calibration import Book
 from batches.cryo import Warmth
+from batches.export.folder import make_record
 from batches.frozen import frozen_life
 from batches.ledger import Ledger
 from batches.lineage import Lineage
 from batches.placement import Refused
+from batches.policy import Verdict
+from batches.protocol import ChannelLimit, Step
+from batches.protocol import Protocol as Protocol_
+from batches.record import Made, assemble
 from batches.setting import Equipment, Setting
 from batches.survey import Channel, Readings
+from batches.verify import verify
 from batches.vial import Place
 from devices.quality import Quality
 from devices.scan import Layout, Scan
@@ -33,6 +41,8 @@ class Clock(Protocol):
 
 
 class Journal(Readings, Protocol):
+    kept: dict[str, list[Scan]]
+
     def add(self, scan: Scan) -> None: ...
 
 
@@ -69,19 +79,16 @@ def freezer(setting: Setting) -> Setting:
     )
 
 
-def test_time_above_the_limits_is_cumulated_over_two_freezings(
-    tmp_path: Path,
-    clock: Clock,
-    journal: Journal,
-    freezer: Setting,
-) -> None:
+@pytest.fixture
+def twice(tmp_path: Path, clock: Clock, journal: Journal) -> Ledger:
+    """Frozen from 0 to 4, grown in no freezer until 6, frozen again; out from 9 to 9:30."""
+    journal.kept.clear()
     ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
     lineage = Lineage(ledger)
     lineage.enrol(token=PATIENT, act=ANNA)
     lineage.take("BX-2026-0001", PATIENT, act=ANNA)
     lineage.start("B-2026-0001", "BX-2026-0001", product="x", act=ANNA)
     slot = Place(device="ln2a", rack="R", box="B", slot="1")
-    # Frozen from 0 to 4, grown in no freezer until 6, frozen again; out of it from 9 to 9:30.
     lineage.freeze("B-2026-0001", [slot], act=ANNA)
     clock.at(4)
     lineage.thaw(FIRST, into="B-2026-0002", act=ANNA)
@@ -93,9 +100,15 @@ def test_time_above_the_limits_is_cumulated_over_two_freezings(
     lineage.store(SECOND, slot, act=ANNA)
     for minute in range(10 * 60):
         journal.add(reading(minute))
+    return ledger
+
+
+def test_time_above_the_limits_is_cumulated_over_two_freezings(
+    twice: Ledger, journal: Journal, freezer: Setting
+) -> None:
     found = frozen_life(
         SECOND,
-        bank=Bank(ledger),
+        bank=Bank(twice),
         readings=journal,
         setting=freezer,
         book=Book(),
@@ -108,6 +121,73 @@ def test_time_above_the_limits_is_cumulated_over_two_freezings(
     )
     assert [each.end - each.start for each in found.stays] == [3 * HOUR, HOUR // 2, 4 * HOUR]
     assert found.unwatched_ms == HOUR // 2
+
+
+def test_the_record_of_a_vial_holds_what_its_cells_went_through(
+    twice: Ledger,
+    journal: Journal,
+    freezer: Setting,
+    alarms: AlarmReader,
+    tmp_path: Path,
+) -> None:
+    folder = make_record(
+        SECOND,
+        tmp_path / "record",
+        ledger=twice,
+        readings=journal,
+        alarms=alarms,
+        setting=freezer,
+        made=Made(by="quality", at=MONDAY + 10 * HOUR),
+    )
+    record = msgspec.json.decode((folder / "record.json").read_bytes())
+    assert record["id"] == f"{SECOND}/{MONDAY + 10 * HOUR}"
+    assert (record["vial"]["id"], record["batch"]["id"]) == (SECOND, "B-2026-0002")
+    # Its own stays, and that of the vial it comes from until that was thawed.
+    stays = [(s["placement"]["batch"], s["span"]) for s in record["stays"]]
+    assert [(whose, (s["end"] - s["start"]) / HOUR) for whose, s in stays] == [
+        (FIRST, 4),
+        (SECOND, 3),
+        (SECOND, 0.5),
+    ]
+    assert record["span"] == {"start": MONDAY, "end": MONDAY + 10 * HOUR}
+    assert [(b["end"] - b["start"]) / HOUR for b in record["bench"]] == [2, 0.5]
+    assert record["warmth"] == [
+        {"threshold": -150.0, "above_ms": 2 * HOUR, "unknown_ms": HOUR // 2},
+        {"threshold": -135.0, "above_ms": HOUR, "unknown_ms": HOUR // 2},
+    ]
+    assert [kin["parent"] for kin in record["parents"]] == [
+        *("B-2026-0002", FIRST, "B-2026-0001", "BX-2026-0001", PATIENT),
+    ]
+    assert record["open_items"][0] == (
+        "The vial is still kept; this record ends where it was made."
+    )
+    page = (folder / "record.html").read_text()
+    assert f"<h1>{SECOND}</h1>" in page
+    assert verify(folder).sound
+
+
+def test_each_batch_a_vial_comes_from_is_judged_by_its_own_protocol(
+    twice: Ledger, journal: Journal, freezer: Setting, alarms: AlarmReader
+) -> None:
+    step = Step(id="bank", devices=("ln2*",), limit=(ChannelLimit(channel="vapour", high=-120.0),))
+    for version, batch in (("1", "B-2026-0001"), ("2", "B-2026-0002")):
+        twice.keep(Protocol_(name="bank", version=version, step=(step,)), act=ANNA)
+        named = Signed(by="anna", reason="was left out")
+        twice.amend(batch, protocol=f"bank@{version}", act=named)
+    record = assemble(
+        SECOND,
+        ledger=twice,
+        readings=journal,
+        alarms=alarms,
+        setting=freezer,
+        made=Made(by="quality", at=MONDAY + 10 * HOUR),
+        visit=lambda *_: None,
+    )
+    assert [stay.protocol for stay in record.stays] == ["bank@1", "bank@2", "bank@2"]
+    # -100 in the ninth hour, the third of the second vial.
+    verdicts = [stay.channels[0].exposure.verdict for stay in record.stays]
+    assert verdicts == [Verdict.IN, Verdict.OUT, Verdict.IN]
+    assert not any("protocol was changed" in item for item in record.open_items)
 
 
 def test_a_freezer_that_the_site_does_not_know_is_refused(

@@ -72,14 +72,15 @@ def test_a_move_ends_one_stay_and_begins_the_next_at_the_same_instant(opened: Le
 
 def test_time_on_the_bench_is_a_gap_between_stays(lived: Ledger, clock: Clock) -> None:
     start = clock.now - 9 * HOUR
-    gaps = bench(lived.batch(B), lived.stays(B), clock.now)
+    batch = lived.batch(B)
+    gaps = bench(batch.opened_at, batch.closed_at or 0, lived.stays(B))
     assert gaps == (Interval(start + 4 * HOUR, start + 4 * HOUR + HOUR // 6),)
 
 
 def test_a_batch_never_placed_was_on_the_bench_all_along(opened: Ledger, clock: Clock) -> None:
     start = clock.now
     clock.at(1)
-    assert bench(opened.batch(B), (), clock.now) == (Interval(start, start + HOUR),)
+    assert bench(opened.batch(B).opened_at, clock.now, ()) == (Interval(start, start + HOUR),)
 
 
 def test_both_questions_are_exact_at_the_edges(lived: Ledger, clock: Clock) -> None:

@@ -49,7 +49,6 @@ def test_only_one_excursion_may_begin_within_24_h(again: int, standing: Standing
     first, second = warm(0, MIN), warm(again, MIN)
     judged = judge(FRIDGE, [first, second], [])
     assert [j.standing for j in judged] == [Standing.ALLOWED, standing]
-    assert [j.standing for j in judge(FRIDGE, [second], [], earlier=[first])] == [standing]
 
 
 def test_beside_a_gap_nobody_knows_how_long_it_was() -> None:

@@ -23,6 +23,7 @@ B = "B-2026-0001"
 ANNA, BEN = Signed(by="anna"), Signed(by="ben")
 MINUTE = 60_000
 MONDAY = 1_767_596_400_000
+HOUR = 60 * MINUTE
 GOOD = """
 name = "fibroblast"
 version = "3"
@@ -134,7 +135,8 @@ def test_a_batch_is_opened_with_a_version_that_is_kept(ledger: Ledger, edited: E
         with pytest.raises(Refused, match="known: fibroblast@3"):
             ledger.open_batch(B, product="x", protocol=name, act=ANNA)
     ledger.open_batch(B, product="x", protocol="fibroblast@3", act=ANNA)
-    assert ledger.dossier(B).protocol == kept
+    (adopted,) = ledger.dossier(B).protocols
+    assert (adopted.reference, adopted.kept) == ("fibroblast@3", kept)
     assert verify_chain(ledger.url) is None
 
 
@@ -242,10 +244,7 @@ def judged(ledger: Ledger, clock: Clock, making: dict[str, Any]) -> Callable[[Pa
         ledger.move(B, "inc2", checked_by="ben", act=ANNA)
         clock.at(9)
 
-        def visit(_: int, __: Interval, ___: Part, ____: Scan) -> None:
-            return
-
-        return assemble(B, ledger=ledger, visit=visit, **making)
+        return assemble(B, ledger=ledger, visit=unseen, **making)
 
     return judged
 
@@ -254,8 +253,8 @@ def test_the_version_of_the_batch_judges_its_stays(
     judged: Callable[[Path], BatchRecord], edited: Edit
 ) -> None:
     record = judged(edited("3", "3"))
-    assert record.protocol is not None
-    assert record.protocol.protocol.reference == "fibroblast@3"
+    assert [each.reference for each in record.protocols] == ["fibroblast@3"]
+    assert [stay.protocol for stay in record.stays] == ["fibroblast@3"] * 2
     first, second = record.stays
     # 38.5 degC for the 5 minutes that are allowed; silent for 10 of 300 minutes, 96.66 % known.
     assert [j.standing for j in first.channels[0].exposure.judged] == [Standing.ALLOWED]
@@ -316,22 +315,89 @@ def test_the_page_names_the_version_and_its_digest(
     assert kept.digest in page
 
 
-def test_how_often_is_counted_over_all_stays_of_a_step(
+@pytest.fixture
+def moved(
+    ledger: Ledger, clock: Clock, edited: Edit, making: dict[str, Any]
+) -> Callable[..., BatchRecord]:
+    """inc1 is at 38.5 degC from 9:00 to 9:05; at 9:02 the batch leaves it for another shelf."""
+
+    def moved(old: str, new: str, *, bench_s: int = 0) -> BatchRecord:
+        path = edited("second_check = true\n", "")
+        path.write_text(path.read_text().replace(old, new))
+        protocol = load(path)
+        ledger.keep(protocol, act=ANNA)
+        ledger.open_batch(B, product="x", protocol=protocol.reference, act=ANNA)
+        ledger.place(B, "inc1", act=ANNA)
+        clock.at(1 + 2 / 60)
+        ledger.remove(B, act=ANNA)
+        clock.at(1 + 2 / 60 + bench_s / 3600)
+        ledger.place(B, "inc1", position="shelf 2", act=ANNA)
+        clock.at(9)
+        return assemble(B, ledger=ledger, visit=unseen, **making)
+
+    return moved
+
+
+def unseen(_: int, __: Interval, ___: Part, ____: Scan) -> None:
+    return
+
+
+def standings(record: BatchRecord) -> list[list[Standing]]:
+    return [[j.standing for j in s.channels[0].exposure.judged] for s in record.stays]
+
+
+def test_an_excursion_that_a_move_cuts_counts_once(moved: Callable[..., BatchRecord]) -> None:
+    # One in 24 h is allowed, of 5 minutes: its two pieces are that one.
+    record = moved("", "")
+    assert standings(record) == [[Standing.ALLOWED], [Standing.ALLOWED]]
+    first, second = (s.channels[0].exposure.judged[0] for s in record.stays)
+    whole = Interval(MONDAY + HOUR, MONDAY + HOUR + 5 * MINUTE)
+    assert first.whole == second.whole == whole
+    assert (first.excursion.length, second.excursion.length) == (2 * MINUTE, 3 * MINUTE)
+    assert record.verdict is Verdict.IN
+
+
+def test_its_pieces_are_as_long_as_it_was_in_all(moved: Callable[..., BatchRecord]) -> None:
+    record = moved('longest = "5m"', 'longest = "4m"')
+    assert standings(record) == [[Standing.TOO_LONG], [Standing.TOO_LONG]]
+
+
+def test_out_of_limits_and_then_on_the_bench_nobody_knows_for_how_long(
+    moved: Callable[..., BatchRecord],
+) -> None:
+    record = moved("", "", bench_s=60)
+    # Two excursions now, which is one too many; and the first one may have gone on.
+    assert standings(record) == [[Standing.UNSURE], [Standing.TOO_OFTEN]]
+    assert record.verdict is Verdict.OUT
+
+
+def test_a_protocol_named_later_holds_from_when_it_says(
     ledger: Ledger, clock: Clock, edited: Edit, making: dict[str, Any]
 ) -> None:
-    protocol = load(edited("second_check = true\n", ""))
-    ledger.keep(protocol, act=ANNA)
-    ledger.open_batch(B, product="x", protocol=protocol.reference, act=ANNA)
+    strict = edited("second_check = true\n", "")
+    ledger.keep(load(strict), act=ANNA)
+    strict.write_text(strict.read_text().replace('version = "3"', 'version = "4"'))
+    strict.write_text(strict.read_text().replace('longest = "5m"', 'longest = "4m"'))
+    ledger.keep(load(strict), act=ANNA)
+    ledger.open_batch(B, product="x", protocol="fibroblast@3", act=ANNA)
     ledger.place(B, "inc1", act=ANNA)
-    # inc1 is at 38.5 degC from 9:00 to 9:05; at 9:02 the batch goes to another shelf of it.
-    clock.at(1 + 2 / 60)
-    ledger.move(B, "inc1", position="shelf 2", act=ANNA)
+    clock.at(4)
+    ledger.amend(B, protocol="fibroblast@4", act=Signed(by="quality", reason="stricter"))
     clock.at(9)
-
-    def visit(_: int, __: Interval, ___: Part, ____: Scan) -> None:
-        return
-
-    record = assemble(B, ledger=ledger, visit=visit, **making)
-    standings = [[j.standing for j in s.channels[0].exposure.judged] for s in record.stays]
-    assert standings == [[Standing.ALLOWED], [Standing.TOO_OFTEN]]
-    assert record.verdict is Verdict.OUT
+    record = assemble(B, ledger=ledger, visit=unseen, **making)
+    # One stay, judged in two parts; the excursion was under the version of then.
+    assert [(s.protocol, s.span.length // HOUR) for s in record.stays] == [
+        ("fibroblast@3", 4),
+        ("fibroblast@4", 5),
+    ]
+    assert record.stays[0].placement == record.stays[1].placement
+    assert standings(record) == [[Standing.ALLOWED], []]
+    assert record.open_items[0] == (
+        "The protocol was changed from fibroblast@3 to fibroblast@4 by quality: stricter."
+    )
+    dated = Signed(by="quality", at=MONDAY, reason="it was wrong from the beginning")
+    ledger.amend(B, protocol="fibroblast@3", act=Signed(by="quality", reason="back"))
+    ledger.amend(B, protocol="fibroblast@4", act=dated)
+    again = assemble(B, ledger=ledger, visit=unseen, **making)
+    assert [s.protocol for s in again.stays] == ["fibroblast@4"]
+    assert standings(again) == [[Standing.TOO_LONG]]

@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import re
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from alerts.reader import AlarmReader
 from batches.batch import Signed
+from batches.export import drawings
 from batches.export.folder import make_record
 from batches.export.publish import RecordError
 from batches.export.timeaxis import marks
@@ -29,6 +32,7 @@ from batches.policy import Verdict
 from batches.record import BatchRecord, Made
 from batches.setting import Setting
 from batches.survey import Readings
+from batches.verify import verify
 from devices import duration
 from devices.duration import Duration
 from devices.quality import Quality
@@ -38,6 +42,10 @@ B = "B-2026-0001"
 MINUTE = 60_000
 HOUR = 60 * MINUTE
 MONDAY = 1_767_596_400_000
+NAMES = (
+    *("readings.csv", "readings.parquet", "record.html", "record.json", "record.pdf"),
+    "verify_record.py",
+)
 
 
 class Journal(Readings, Protocol):
@@ -81,8 +89,8 @@ def read(folder: Path) -> BatchRecord:
     )
 
 
-def test_the_record_says_what_the_batch_went_through(make: Make) -> None:
-    record = read(make())
+def test_the_record_says_what_the_batch_went_through(written: Path) -> None:
+    record = read(written)
     first, second = record.stays
     assert [(s.placement.device, s.span.length) for s in record.stays] == [
         ("inc1", 4 * HOUR),
@@ -107,8 +115,8 @@ def test_the_record_says_what_the_batch_went_through(make: Make) -> None:
     assert (record.complete, record.verdict) == (False, Verdict.OUT)
 
 
-def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(make: Make) -> None:
-    record = read(make())
+def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(written: Path) -> None:
+    record = read(written)
     (alarm,) = record.alarms
     assert (alarm.rule, alarm.occurrence, alarm.acknowledged_by) == ("inc1-hot", 1, "anna")
     assert (alarm.cleared_at or 0) - alarm.set_at == 4 * MINUTE
@@ -126,8 +134,8 @@ def test_the_record_tells_of_alarms_rules_devices_and_everything_entered(make: M
     assert record.alarm_head.sequence == 3
 
 
-def test_what_is_open_is_said_in_sentences(make: Make) -> None:
-    assert read(make()).open_items == (
+def test_what_is_open_is_said_in_sentences(written: Path) -> None:
+    assert read(written).open_items == (
         "In no device for 10m; its environment there is not measured.",
         "Stay 1 in inc1, temperature: 1 excursion, 5m out of limits.",
         "Stay 2 in inc2, temperature: 1 gap, 10m unknown.",
@@ -212,8 +220,8 @@ def test_tests_and_possible_repeats_are_shown_and_not_judged(make: Make, journal
     assert list(kept["quality"]) == ["good", "good", "in_calibration"]
 
 
-def test_the_table_has_one_row_a_reading(make: Make) -> None:
-    lines = (make() / "readings.csv").read_text().splitlines()
+def test_the_table_has_one_row_a_reading(written: Path) -> None:
+    lines = (written / "readings.csv").read_text().splitlines()
     assert lines[0] == "time,device,channel,quantity,unit,value,quality,source,stay,part"
     assert lines[1] == (
         "2026-01-05T06:59:00.000Z,inc1,temperature,temperature,degC,37.0,good,live,1,before"
@@ -227,34 +235,34 @@ def test_the_table_has_one_row_a_reading(make: Make) -> None:
     assert len(lines) == 1 + 3 * (240 + 230 + 4)
 
 
-def test_the_same_input_gives_the_same_bytes(make: Make, tmp_path: Path) -> None:
-    one, two = make(out=tmp_path / "one"), make(out=tmp_path / "two")
-    names = sorted(path.name for path in one.iterdir())
-    assert names == ["manifest.json", "readings.csv", "record.html", "record.json"]
-    for name in names:
-        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+def test_the_same_input_gives_the_same_bytes(make: Make, written: Path) -> None:
+    # Made from stores of their own, and in a process that has made others.
+    again = make()
+    assert sorted(path.name for path in again.iterdir()) == ["manifest.json", *NAMES]
+    for name in ("manifest.json", *NAMES):
+        assert (written / name).read_bytes() == (again / name).read_bytes(), name
 
 
-def test_a_matplotlibrc_changes_nothing(make: Make, tmp_path: Path) -> None:
-    first = make()
+def test_a_matplotlibrc_changes_nothing(make: Make, written: Path) -> None:
     with mpl.rc_context({"font.family": "serif", "lines.linestyle": ":", "grid.alpha": 0.3}):
-        second = make(out=tmp_path / "second")
-    assert (first / "record.html").read_bytes() == (second / "record.html").read_bytes()
+        second = make()
+    for name in ("record.html", "record.pdf"):
+        assert (written / name).read_bytes() == (second / name).read_bytes()
 
 
-def test_the_manifest_has_the_hash_and_size_of_each_file(make: Make) -> None:
-    folder = make()
+def test_the_manifest_has_the_hash_and_size_of_each_file(written: Path) -> None:
+    folder = written
     manifest = msgspec.json.decode((folder / "manifest.json").read_bytes())
     assert manifest["record"] == f"{B}/{MONDAY + 9 * HOUR}"
-    for name in ("readings.csv", "record.json", "record.html"):
+    for name in NAMES:
         data = (folder / name).read_bytes()
         listed = manifest["files"][name]
         assert listed["sha256"] == hashlib.sha256(data).hexdigest()
         assert listed["size"] == len(data)
 
 
-def test_the_page_answers_first_and_needs_nothing_else(make: Make) -> None:
-    page = (make() / "record.html").read_text()
+def test_the_page_answers_first_and_needs_nothing_else(written: Path) -> None:
+    page = (written / "record.html").read_text()
     for answer in (
         "Is it complete?",
         "Out of limits",
@@ -306,15 +314,79 @@ def test_a_device_the_site_does_not_know_is_named(make: Make, setting: Setting) 
         make(setting=one)
 
 
-def test_a_disk_that_takes_no_more_leaves_nothing_behind(make: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "most",
+    [
+        pytest.param(50_000, id="in readings.csv"),
+        pytest.param(118_000, id="in record.html"),
+        pytest.param(150_000, id="in record.pdf"),
+    ],
+)
+def test_a_disk_that_takes_no_more_leaves_nothing_behind(
+    make: Make, tmp_path: Path, most: int
+) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
     try:
         with pytest.raises(RecordError, match="nothing of it was kept"):
             make()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_maker_that_is_killed_leaves_no_record_and_another_makes_it(
+    tmp_path: Path, journal: Journal, setting: Setting, made: Made
+) -> None:
+    code = (
+        "import sys; from pathlib import Path; import conftest; conftest.write(Path(sys.argv[1]))"
+    )
+    path = f"{Path(__file__).parent}:{os.environ.get('PYTHONPATH', '')}"
+    maker = subprocess.Popen(  # noqa: S603 # our own interpreter
+        [sys.executable, "-c", code, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path},
+        cwd=Path(__file__).parents[3],
+    )
+    try:
+        until = time.monotonic() + 40
+        while not list(tmp_path.glob(".record-*.unfinished/readings.csv")):
+            assert maker.poll() is None
+            assert time.monotonic() < until
+    finally:
+        maker.kill()
+        maker.wait(10)
+    assert not (tmp_path / "record").exists()
+    with AlarmReader(tmp_path / "data" / "alarms.db") as alarms:
+        again = make_record(
+            B,
+            tmp_path / "record",
+            ledger=Ledger(f"sqlite:///{tmp_path}/data/ledger.db"),
+            readings=journal,
+            alarms=alarms,
+            setting=setting,
+            made=made,
+        )
+    assert verify(again).sound
+
+
+def test_it_tells_how_far_it_has_come(make: Make) -> None:
+    told: list[tuple[int, int]] = []
+    make(progress=lambda done, of: told.append((done, of)))
+    # 240 and 230 scans inside the stays, and one before and after each.
+    assert told[-1] == (474, 474)
+
+
+def test_of_too_many_charts_those_that_matter_are_drawn(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawings, "MOST", 2)
+    page = (make() / "record.html").read_text()
+    assert page.count("<svg") == 2
+    assert "4 further charts are not drawn" in page
+    # The excursion in inc1, and the gap where there are limits in inc2.
+    drawn = re.findall(r"<small>(inc\d\.\w+)</small></figcaption>", page)
+    assert drawn == ["inc1.temperature", "inc2.temperature"]
 
 
 def test_damaged_entries_of_the_journal_are_an_open_item(make: Make, journal: Journal) -> None:

@@ -17,38 +17,23 @@ from alerts.reader import AlarmReader
 from batches.batch import Signed
 from batches.export import manifest
 from batches.export.csv import CHUNK_ROWS
-from batches.export.folder import make_record
 from batches.export.json import canonical
 from batches.ledger import Ledger
-from batches.record import Made
-from batches.setting import Setting
-from batches.survey import Readings
 from batches.verify import Fault, Report, verify
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 
 NOBODY = 65_534
-FILES = ("readings.csv", "record.html", "record.json")
+FILES = (
+    *("readings.csv", "readings.parquet", "record.html", "record.json", "record.pdf"),
+    "verify_record.py",
+)
 
 
 @pytest.fixture
-def record(
-    lived: Ledger,
-    journal: Readings,
-    alarms: AlarmReader,
-    setting: Setting,
-    tmp_path: Path,
-) -> Path:
-    made = Made(by="quality", at=1_767_596_400_000 + 9 * 3_600_000)
-    return make_record(
-        "B-2026-0001",
-        tmp_path / "record",
-        ledger=lived,
-        readings=journal,
-        alarms=alarms,
-        setting=setting,
-        made=made,
-    )
+def record(written: Path, tmp_path: Path) -> Path:
+    """A copy of the record, to be changed."""
+    return Path(shutil.copytree(written, tmp_path / "record"))
 
 
 @pytest.fixture
@@ -74,7 +59,7 @@ def flip(path: Path, place: int, mask: int = 1) -> None:
 def test_a_sound_record_verifies_and_says_what_was_checked(record: Path) -> None:
     report = verify(record)
     assert report.sound
-    assert len(report.checked) == 4
+    assert len(report.checked) == 7
     assert report.checked[1].startswith("readings.csv: ")
 
 
@@ -182,6 +167,7 @@ def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(record: Path,
     assert "is not a file of this folder" in fault.what
 
 
+@pytest.mark.usefixtures("lived")
 def test_a_record_without_its_manifest_is_not_taken_for_a_folder_of_data(
     record: Path, tmp_path: Path
 ) -> None:
@@ -226,6 +212,7 @@ def test_a_folder_that_is_neither_is_said_to_be_none(tmp_path: Path) -> None:
     assert not verify(tmp_path / "nowhere").sound
 
 
+@pytest.mark.usefixtures("lived", "alarms")
 def test_a_record_agrees_with_the_data_it_was_made_from(record: Path, tmp_path: Path) -> None:
     report = verify(record, data=tmp_path / "data")
     assert report.sound
@@ -235,6 +222,7 @@ def test_a_record_agrees_with_the_data_it_was_made_from(record: Path, tmp_path: 
     )
 
 
+@pytest.mark.usefixtures("alarms")
 def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
     record: Path, lived: Ledger, tmp_path: Path
 ) -> None:
@@ -249,10 +237,8 @@ def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
     assert "table act, row 6, hash: the chain was rewritten" in fault.what
 
 
-def test_data_are_verified_each_in_its_own_way(
-    record: Path, alarms: AlarmReader, tmp_path: Path
-) -> None:
-    assert record.exists()
+@pytest.mark.usefixtures("lived")
+def test_data_are_verified_each_in_its_own_way(alarms: AlarmReader, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     alarms.close()
     report = verify(folder)
@@ -281,10 +267,10 @@ async def _journal(folder: Path) -> None:
         pass
 
 
+@pytest.mark.usefixtures("lived")
 def test_data_that_may_only_be_read_are_verified_like_others(
-    record: Path, alarms: AlarmReader, shelf: Path, tmp_path: Path
+    alarms: AlarmReader, shelf: Path, tmp_path: Path
 ) -> None:
-    assert record.exists()
     alarms.close()
     asyncio.run(_journal(tmp_path / "data"))
     for name in ("ledger.db", "alarms.db", "journal.db"):

@@ -1,0 +1,242 @@
+"""The first page: complete? in limits? what is open? who signed? Then whose cells these are."""
+
+from collections.abc import Iterable, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from batches.export.paper.sheet import (
+    Answer,
+    Block,
+    Cell,
+    Facts,
+    Heading,
+    Section,
+    Signing,
+    Text,
+    Tone,
+    cell,
+    clipped,
+    left_out,
+    table,
+)
+from batches.export.wording import NOTHING, counted, moment, span
+from batches.exposure import Exposure
+from batches.kinship import Kin
+from batches.policy import Verdict
+from batches.record import BatchRecord
+from batches.vial import Vial
+
+ON_FRONT = 8
+"""Open items on page 1, which holds the signatures too; all of them follow."""
+_FRONT_WORDS = 160
+TONES = {Verdict.IN: Tone.GOOD, Verdict.OUT: Tone.BAD, Verdict.UNKNOWN: Tone.UNSURE}
+_STEPS = (
+    ("Prepared", "I made this record, and it is of this batch."),
+    ("Reviewed", "I reviewed it with its open items, alarms and changes."),
+    ("Approved", "I approve it for the batch record."),
+)
+
+
+class Signature(msgspec.Struct, frozen=True, kw_only=True):
+    """Who signed a record as ``step`` (prepared, reviewed, approved), when, and what it means.
+
+    ``at`` is epoch milliseconds, UTC.
+    """
+
+    step: str
+    name: str
+    meaning: str
+    at: int
+
+
+def answers(record: BatchRecord, signatures: Sequence[Signature]) -> tuple[Answer, ...]:
+    """The four of page 1."""
+    return (
+        _complete(record),
+        _in_limits(record),
+        _open(record),
+        _signed(signatures),
+    )
+
+
+def _complete(record: BatchRecord) -> Answer:
+    if record.complete:
+        said = "every limited channel was measured throughout every stay"
+        return Answer("Complete?", "Yes", said, Tone.GOOD)
+    limited = _limited(record)
+    said = "nothing that was measured has limits"
+    if limited:
+        unknown = sum(exposure.unknown_ms for exposure in limited)
+        said = f"channels with limits went unmeasured for {span(unknown)} in all"
+    return Answer("Complete?", "No", said, Tone.UNSURE)
+
+
+def _limited(record: BatchRecord) -> list[Exposure]:
+    found = [s.exposure for stay in record.stays for s in stay.channels]
+    return [exposure for exposure in found if exposure.limits.given]
+
+
+def _in_limits(record: BatchRecord) -> Answer:
+    excursions = sum(len(s.exposure.judged) for stay in record.stays for s in stay.channels)
+    match record.verdict:
+        case Verdict.IN:
+            said = "throughout every stay"
+            if excursions:
+                said = f"{counted(excursions, 'excursion')}, allowed by the protocol"
+            return Answer("In limits?", "In limits", said, Tone.GOOD)
+        case Verdict.OUT:
+            said = f"at some time: {counted(excursions, 'excursion')}"
+            return Answer("In limits?", "Out of limits", said, Tone.BAD)
+        case _:
+            said = "nothing is known to be out, but a gap is never in limits"
+            return Answer("In limits?", "Unknown", said, Tone.UNSURE)
+
+
+def _open(record: BatchRecord) -> Answer:
+    count = len(record.open_items)
+    said = "to be judged before release"
+    tone = Tone.UNSURE if count else Tone.GOOD
+    answer = counted(count, "item") if count else "Nothing"
+    return Answer("Open?", answer, said, tone)
+
+
+def _signed(signatures: Sequence[Signature]) -> Answer:
+    steps = {each.step.casefold() for each in signatures}
+    missing = [step for step, _ in _STEPS if step.casefold() not in steps]
+    if not missing:
+        return Answer("Signed?", "Approved", "prepared, reviewed and approved", Tone.GOOD)
+    answer = "In part" if signatures else "Not yet"
+    return Answer("Signed?", answer, f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
+
+
+def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
+    """What a reader wants to know before anything else."""
+    limited = _limited(record)
+    devices = dict.fromkeys(stay.placement.device for stay in record.stays)
+    out = sum(exposure.out_ms or 0 for exposure in limited)
+    unknown = sum(exposure.unknown_ms for exposure in limited)
+    excursions = sum(len(exposure.judged) for exposure in limited)
+    gaps = sum(len(exposure.gaps) for exposure in limited)
+    never = sum(alarm.acknowledged_at is None for alarm in record.alarms)
+    names = [each.reference for each in record.protocols if each.reference]
+    ended = "when this record was made" if _goes_on(record) else "its end"
+    start, end = moment(zone, record.span.start), moment(zone, record.span.end)
+    rows = (
+        ("Time", cell(f"{start} to {end} ({ended}), {span(record.span.length)}")),
+        ("Stays", cell(f"{len(record.stays):,} in {', '.join(devices) or 'no device'}")),
+        ("Judged by", cell(", then ".join(names) or "the limits of the alarm rules in force then")),
+        ("Out of limits", cell(f"{span(out)} in {counted(excursions, 'excursion')}")),
+        ("Not known", cell(f"{span(unknown)} in {counted(gaps, 'gap')} of channels with limits")),
+        ("In no device", cell(span(sum(each.length for each in record.bench)))),
+        ("Alarms", cell(f"{len(record.alarms):,}, of which {never:,} never acknowledged")),
+    )
+    return Facts(rows)
+
+
+def _goes_on(record: BatchRecord) -> bool:
+    return record.batch.is_open if record.vial is None else record.vial.ended_at is None
+
+
+def signing(signatures: Sequence[Signature], zone: ZoneInfo) -> tuple[Signing, ...]:
+    """The places for signatures, in the order in which they are given."""
+    given = {each.step.casefold(): each for each in signatures}
+    return tuple(
+        Signing(step, meaning)
+        if (found := given.get(step.casefold())) is None
+        else Signing(step, found.meaning, found.name, moment(zone, found.at))
+        for step, meaning in _STEPS
+    )
+
+
+def front_items(record: BatchRecord) -> tuple[tuple[str, ...], str]:
+    """The open items for page 1, and where the others are."""
+    items = record.open_items
+    if len(items) <= ON_FRONT and all(len(item) <= _FRONT_WORDS for item in items):
+        return items, ""
+    shown = tuple(
+        item if len(item) <= _FRONT_WORDS else f"{item[:_FRONT_WORDS]} …"
+        for item in items[:ON_FRONT]
+    )
+    return shown, f"{len(items)} in all: see “Open items”."
+
+
+def open_items(record: BatchRecord, most: int) -> Iterable[Section]:
+    """All open items, where page 1 has not room for them."""
+    if not front_items(record)[1]:
+        return
+    items = record.open_items
+    rows = [(str(n), clipped(item)) for n, item in enumerate(items[:most], start=1)]
+    note = left_out(len(items), most, "open items")
+    yield Section("Open items", (table([(">No.", 1), ("What is to be judged", 17)], rows, note),))
+
+
+def identity(record: BatchRecord, zone: ZoneInfo) -> Section:
+    """Which batch, whose cells, where they came from and what came of them."""
+    batch = record.batch
+    vial = record.vial
+    closed = "not yet"
+    if not batch.is_open:
+        closed = _by(moment(zone, batch.closed_at), batch.closed_by or "", batch.closed_why or "")
+    passage = NOTHING if record.passage is None else f"P{record.passage}"
+    own = () if vial is None else _vial(vial, zone)
+    rows = (
+        *own,
+        ("Batch", cell(batch.id)),
+        ("Product", cell(batch.product)),
+        ("Passage", cell(passage)),
+        ("Chain of identity", _patient(record)),
+        ("Batch opened", cell(_by(moment(zone, batch.opened_at), batch.opened_by, batch.reason))),
+        ("Batch closed", cell(closed)),
+        ("Times", cell(f"shown in {record.setting.time_zone}; the files of this record hold UTC")),
+        (
+            "Record made",
+            cell(f"{moment(zone, record.made.at)} by {record.made.by}"),
+        ),
+        ("Software", cell(f"culturewatch {record.setting.software}")),
+    )
+    return Section("Identity and genealogy", (Facts(rows), *_kin(record, zone)))
+
+
+def _vial(vial: Vial, zone: ZoneInfo) -> tuple[tuple[str, Cell], ...]:
+    ended = "not yet"
+    if vial.ended_at is not None:
+        why = f"{vial.ended_how}: {vial.ended_why}" if vial.ended_why else vial.ended_how or ""
+        ended = _by(moment(zone, vial.ended_at), vial.ended_by or "", why)
+    frozen = _by(moment(zone, vial.frozen_at), vial.frozen_by, vial.reason)
+    return (("Vial", cell(vial.id)), ("Frozen", cell(frozen)), ("Ended", cell(ended)))
+
+
+def _patient(record: BatchRecord) -> Cell:
+    parents = {kin.parent for kin in record.parents}
+    children = {kin.child for kin in record.parents}
+    roots = sorted(parents - children)
+    if not roots:
+        return cell(
+            "not entered: whose cells these are is not known to the ledger", "", Tone.UNSURE
+        )
+    return cell(", ".join(roots))
+
+
+def _kin(record: BatchRecord, zone: ZoneInfo) -> Iterable[Block]:
+    columns = [("What", 5), ("Came from", 5), ("How", 3), ("When", 5), ("By", 4)]
+    yield Heading("Comes from")
+    if record.parents:
+        yield table(columns, (_kin_row(kin, zone) for kin in record.parents))
+    else:
+        yield Text("Nothing is entered.", Tone.SOFT)
+    yield Heading("Came of it")
+    if record.children:
+        most = 60
+        rows = (_kin_row(kin, zone) for kin in record.children[:most])
+        yield table(columns, rows, left_out(len(record.children), most, "descendants"))
+    else:
+        yield Text("Nothing is entered.", Tone.SOFT)
+
+
+def _kin_row(kin: Kin, zone: ZoneInfo) -> tuple[str, ...]:
+    return kin.child, kin.parent, kin.kind, moment(zone, kin.at), kin.by
+
+
+def _by(when: str, who: str, why: str) -> str:
+    return f"{when} by {who}" + (f" ({why})" if why else "")

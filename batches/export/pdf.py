@@ -1,0 +1,67 @@
+"""Sets a record as PDF/A: pages that look the same in thirty years, and the same bytes each time.
+
+What people entered reaches the typesetter as data; no character of it is ever a command. Fonts are
+those packaged with matplotlib, so that words and charts are of one face and nothing depends on
+what a machine has installed.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import typst
+
+from batches.export.glyphs import Glyphs
+from batches.export.paper.sheet import Sheet
+
+STANDARD: Final = "a-2a"
+_TEMPLATE = files("batches.export") / "templates" / "record.typ"
+_UNTOUCHED = frozenset({"svg", "kind", "tone"})
+
+
+class LayoutError(Exception):
+    """The pages cannot be set; the text says what the typesetter says."""
+
+
+def pdf(sheet: Sheet, glyphs: Glyphs, fonts: Path, *, at: int) -> bytes:
+    """The file.
+
+    Args:
+        sheet: the pages.
+        glyphs: what can be printed of what people entered.
+        fonts: the folder of the fonts that ``glyphs`` is of.
+        at: the time of its making, epoch milliseconds.
+
+    Raises:
+        LayoutError: the typesetter refuses.
+    """
+    shown = _shown(msgspec.to_builtins(sheet), glyphs)
+    try:
+        pages: bytes = typst.compile(
+            _TEMPLATE.read_bytes(),
+            font_paths=typst.Fonts(include_system_fonts=False, font_paths=[fonts]),
+            ignore_system_fonts=True,
+            format="pdf",
+            sys_inputs={"sheet": msgspec.json.encode(shown).decode()},
+            pdf_standards=[STANDARD],
+            timestamp=at // 1000,
+        )
+    except typst.TypstError as error:
+        raise LayoutError(f"the pages cannot be set: {error.message}") from error
+    return pages
+
+
+def _shown(value: object, glyphs: Glyphs) -> object:
+    match value:
+        case str():
+            return glyphs.shown(value)
+        case dict():
+            return {
+                key: each if key in _UNTOUCHED else _shown(each, glyphs)
+                for key, each in value.items()
+            }
+        case list() | tuple():
+            return [_shown(each, glyphs) for each in value]
+        case _:
+            return value

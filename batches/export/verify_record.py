@@ -1,0 +1,195 @@
+"""Check the hashes of a record folder with Python alone (3.8 or newer): no network, no server.
+
+    python3 verify_record.py [FOLDER]
+
+Without FOLDER, the one in which this program lies. Exit 0: every byte is as it was written.
+Exit 1: something was changed; the lines with WRONG say what and where. Exit 2: wrong use.
+
+A program that comes together with the files it checks proves only that they fit together. Compare
+the SHA-256 of manifest.json, which it prints, with one that you have from somewhere else, such as
+a signature; or take this program from a copy of culturewatch that you trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from zlib import crc32
+
+MANIFEST = "manifest.json"
+SCHEMA = "culturewatch.manifest/1"
+BESIDE = ("record-signed.pdf", "signatures.json")
+PRIME = (1 << 61) - 1
+BLOCK = 1 << 20
+CHUNKS_NAMED = 10
+SOUND, CHANGED, WRONG_USE = 0, 1, 2
+_SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"\n\}\n\Z')
+
+
+class DamagedError(Exception):
+    """The manifest is not what was written; nothing can be checked by it."""
+
+
+def main(arguments: list[str]) -> int:
+    """Check the folder that ``arguments`` name; the exit code."""
+    if len(arguments) > 1 or arguments[:1] in (["-h"], ["--help"]):
+        sys.stdout.write(__doc__ or "")
+        return WRONG_USE
+    folder = Path(arguments[0]) if arguments else Path(__file__).resolve().parent
+    if not folder.is_dir():
+        sys.stdout.write(f"{_shown(str(folder))}: is no folder\n")
+        return WRONG_USE
+    wrong = False
+    for mark, sentence in check(folder):
+        wrong = wrong or mark == "WRONG"
+        sys.stdout.write(f"{mark:6} {_shown(sentence)}\n")
+    whole = "NOT as it was written" if wrong else "nothing was changed"
+    sys.stdout.write(f"{_shown(str(folder))}: {whole}\n")
+    return CHANGED if wrong else SOUND
+
+
+def check(folder: Path) -> Iterator[tuple[str, str]]:
+    """What is found in ``folder``, as it is found: a mark and a sentence."""
+    try:
+        listed, digest = _manifest(folder / MANIFEST)
+    except DamagedError as error:
+        yield "WRONG", f"{MANIFEST}: {error}"
+        return
+    yield "ok", f"{MANIFEST} of record {listed['record']} matches its seal; SHA-256 {digest}"
+    files = listed["files"]
+    for name in sorted(files):
+        yield from _file(folder, name, files[name])
+    for name in sorted(path.name for path in folder.iterdir()):
+        if name in BESIDE:
+            yield "note", f"{name}: came after the manifest and is not checked here"
+        elif name != MANIFEST and name not in files:
+            yield "WRONG", f"{name}: is not part of the record; it was added"
+
+
+def _manifest(path: Path) -> tuple[dict[str, Any], str]:
+    """What the manifest says, and its SHA-256; its seal covers all of it but the seal itself."""
+    if not _lies_there(path):
+        raise DamagedError("is missing; without it nothing can be checked")
+    if not _is_plain(path):
+        raise DamagedError("is not a file of this folder")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DamagedError(f"cannot be read: {error.strerror}") from error
+    found = _SEAL.search(data)
+    if found is None:
+        raise DamagedError("was changed: its seal is not where it was written")
+    unsealed = data[: found.start(1)] + data[found.end(1) :]
+    if hashlib.sha256(unsealed).hexdigest().encode() != found.group(1):
+        raise DamagedError("was changed: it does not match its own seal")
+    try:
+        listed = json.loads(data.decode("utf-8"))
+        schema = listed["schema"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"is damaged: {error}") from error
+    if schema != SCHEMA:
+        raise DamagedError(f"is of schema {schema!r}; this program knows {SCHEMA!r}")
+    return listed, hashlib.sha256(data).hexdigest()
+
+
+def _file(folder: Path, name: str, listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    path = folder / name
+    if path.name != name or not name.isprintable():
+        yield "WRONG", f"{name!r}: is not a file of this folder"
+        return
+    if not _lies_there(path):
+        yield "WRONG", f"{name}: is missing"
+        return
+    if not _is_plain(path):
+        yield "WRONG", f"{name}: is not a file of this folder"
+        return
+    try:
+        with path.open("rb") as file:
+            yield from _bytes(file, name, listed)
+    except OSError as error:
+        yield "WRONG", f"{name}: cannot be read: {error.strerror}"
+
+
+def _bytes(file: BinaryIO, name: str, listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    whole, size = hashlib.sha256(), 0
+    while True:
+        block = file.read(BLOCK)
+        if not block:
+            break
+        whole.update(block)
+        size += len(block)
+    expected, actual = listed["sha256"], whole.hexdigest()
+    if actual == expected and size == listed["size"]:
+        yield "ok", f"{name}: {size} bytes, SHA-256 {actual}"
+        return
+    what = "was changed"
+    if size != listed["size"]:
+        what = f"was changed: it has {size} bytes instead of {listed['size']}"
+    yield "WRONG", f"{name}: {what} (expected {expected}, found {actual})"
+    file.seek(0)
+    for where in _chunks(file, listed["chunks"], shifted=size != listed["size"]):
+        yield "WRONG", f"{name}: {where}"
+
+
+def _chunks(file: BinaryIO, chunks: list[dict[str, Any]], *, shifted: bool) -> Iterator[str]:
+    """Which rows of a table changed; only the first place when bytes were put in or taken out."""
+    named = 0
+    for chunk in chunks:
+        data = file.read(chunk["size"])
+        if len(data) == chunk["size"] and hashlib.sha256(data).hexdigest() == chunk["sha256"]:
+            continue
+        last = chunk["first"] + chunk["rows"] - 1
+        if shifted:
+            yield f"differs from somewhere in rows {chunk['first']} to {last} on"
+            return
+        row = _changed_row(chunk, data.splitlines(keepends=True))
+        if row is None:
+            yield f"differs somewhere in rows {chunk['first']} to {last}"
+        else:
+            yield "the heading was changed" if row == 0 else f"row {row} was changed"
+        named += 1
+        if named == CHUNKS_NAMED:
+            return
+
+
+def _changed_row(chunk: dict[str, Any], rows: list[bytes]) -> int | None:
+    """The number of the one row that changed; None when it was not just one.
+
+    ``checks`` is the sum of the rows' CRC-32, ``moments`` that of each times its place in the
+    chunk (from 1), both modulo ``PRIME``: of one changed row the quotient of the two differences
+    is the place.
+    """
+    if len(rows) != chunk["rows"]:
+        return None
+    marks = [crc32(row) for row in rows]
+    change = (sum(marks) - chunk["checks"]) % PRIME
+    if not change:
+        return None
+    moments = sum(place * mark for place, mark in enumerate(marks, start=1))
+    place = (moments - chunk["moments"]) * pow(change, -1, PRIME) % PRIME
+    return int(chunk["first"] + place - 1) if 1 <= place <= chunk["rows"] else None
+
+
+def _lies_there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file lies there itself: no link to another, and no pipe, which never ends."""
+    return path.is_file() and not path.is_symlink()
+
+
+def _shown(text: str) -> str:
+    """``text`` as one line that no terminal obeys and every output can hold."""
+    plain = text if text.isprintable() else ascii(text)
+    encoding = sys.stdout.encoding or "ascii"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
