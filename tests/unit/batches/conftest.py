@@ -81,7 +81,7 @@ def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: Clock, empty_ledger: Path) -> Ledger:
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data").mkdir(exist_ok=True)
     shutil.copyfile(empty_ledger, tmp_path / "data" / "ledger.db")
     url = f"sqlite:///{tmp_path}/data/ledger.db"
     return Ledger(url, devices=["inc1", "inc2"], now=clock)

@@ -156,7 +156,7 @@ def test_the_record_of_a_vial_holds_what_its_cells_went_through(
         {"threshold": -135.0, "above_ms": HOUR, "unknown_ms": HOUR // 2},
     ]
     assert [kin["parent"] for kin in record["parents"]] == [
-        *("B-2026-0002", FIRST, "B-2026-0001", "BX-2026-0001", PATIENT),
+        *("B-2026-0002", FIRST, "B-2026-0001", "BX-2026-0001", Bank(twice).handle(SECOND)),
     ]
     assert record["open_items"][0] == (
         "The vial is still kept; this record ends where it was made."

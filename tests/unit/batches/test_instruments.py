@@ -371,7 +371,8 @@ def test_a_protocol_with_a_guard_band_judges_by_the_uncertainty_of_the_sensor(
         step = Step(id="c", devices=("inc2",), guard_band=guard_band, limit=(limit,))
         kept = Rules(name="p", version=version, step=(step,))
         lived.keep(kept, act=ANNA)
-        lived.amend(B, protocol=kept.reference, act=Signed(by="q", reason="trial"))
+        # Said to hold from the opening on: what is amended later judges later stays only.
+        lived.amend(B, protocol=kept.reference, act=Signed(by="q", at=MONDAY, reason="trial"))
         exposure = record().stays[1].channels[0].exposure
         assert exposure.unsure_ms == (220 * MINUTE if guard_band else 0)
         return exposure.verdict
