@@ -71,7 +71,12 @@ def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> Jour
         floor.close()
         raise
     try:
-        told = [story, _skip(file, floor, salvaged=bool(story)), _sift_newest(file)]
+        told = [
+            story,
+            _alteration(file),
+            _skip(file, floor, salvaged=bool(story)),
+            _sift_newest(file),
+        ]
     except (sqlite3.Error, OSError):
         file.close()
         raise
@@ -79,6 +84,17 @@ def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> Jour
         say(f"{path}: {' '.join(filter(None, told))}")
     path.with_name(_STORY).unlink(missing_ok=True)
     return file
+
+
+def _alteration(file: JournalFile) -> str:
+    """What to say of rows that somebody else changed or took out."""
+    if file.altered is None:
+        return ""
+    behind, upto = file.altered
+    return (
+        f"Entries {behind + 1} to {upto} are not what was written: one was changed or taken out "
+        "by something else than this program; culturewatch verify says more, a backup has them."
+    )
 
 
 def _sift_newest(file: JournalFile) -> str:
@@ -188,7 +204,7 @@ def _skip(file: JournalFile, floor: Floor, *, salvaged: bool) -> str:
         return ""
     before = file.last
     file.start_after(max(floor.reserved, before + BLOCK))
-    floor.reached(file.last)
+    floor.reached(file.last, file.running_hash)
     if before >= newest:
         return f"It goes on with entry {file.last + 1}."
     return (

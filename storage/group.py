@@ -1,11 +1,14 @@
 """What becomes of a group of waiting things: stored, known already, at odds, put aside."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from devices.scan import Layout, Scan
+from storage.links import Row
 from storage.pack import NOTE, checksum, layout_body
 from storage.rows import insert
 from storage.waiting import (
@@ -18,11 +21,13 @@ from storage.waiting import (
     MessageKey,
     Oddity,
     Outcome,
+    Removal,
     Waiting,
     oddity,
 )
 
 _FOR_GOOD = 1 << 62
+_ENTRY = 5
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
 
@@ -43,10 +48,12 @@ class Group:
         self._known = layouts
         self._newest_layout = newest_layout
         self._now = now
-        self._entries: list[object] = []
+        self._entries: list[Any] = []
         self._seen: list[object] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
+        self._removals: list[Removal] = []
+        self.removed = 0
         self._cursors: dict[str, int] = {}
         self._outcomes: list[tuple[Callable[[Outcome], None], Outcome]] = []
         self._done: list[Callable[[], None]] = []
@@ -67,6 +74,8 @@ class Group:
                     self._done.append(item.done)
                 case Broken():
                     self._broken.append(item)
+                case Removal():
+                    self._removals.append(item)
 
     def _judge(self, fact: Fact, seen: Seen) -> None:
         outcome = Outcome.STORED
@@ -115,14 +124,50 @@ class Group:
             packed = layout_body(layout)
             crc = checksum(number, NOTE, NOTE, packed)
             db.execute("INSERT INTO layout VALUES (?, ?, ?)", (number, crc, packed))
-        insert(db, "entry", 5, self._entries)
+        insert(db, "entry", _ENTRY, self._entries)
         insert(db, "seen", 4, self._seen)
         for odd in self._odd:
             put_aside(db, odd, self._now)
         for broken in self._broken:
             _take_out(db, broken, self._now)
+        for removal in self._removals:
+            self._remove(db, removal)
         for cursor in self._cursors.items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+
+    def rows(self) -> Iterator[Row]:
+        """The new entries as the journal's chain takes them."""
+        at = self._entries
+        for n in range(0, len(at), _ENTRY):
+            yield at[n], at[n + 1], at[n + 2], at[n + 4]
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether damaged rows are moved to quarantine."""
+        return bool(self._broken)
+
+    @property
+    def removes(self) -> bool:
+        """Whether rows that the archive has are removed."""
+        return bool(self._removals)
+
+    def _remove(self, db: sqlite3.Connection, removal: Removal) -> None:
+        """Remove some, up to a link at most: the chain of what stays is checked from there."""
+        link = db.execute("SELECT max(seq) FROM link WHERE seq <= ?", (removal.upto,)).fetchone()[0]
+        found = db.execute(
+            "SELECT max(seq), count(*) FROM "
+            "(SELECT seq FROM entry WHERE seq <= ? ORDER BY seq LIMIT ?)",
+            (link or 0, removal.at_most),
+        )
+        upto, count = found.fetchone()
+        if count:
+            db.execute("DELETE FROM entry WHERE seq <= ?", (upto,))
+            db.execute(
+                "INSERT INTO removed VALUES (1, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto",
+                (upto,),
+            )
+            self.removed = upto
+        self._done.append(partial(removal.done, count))
 
     def committed(self) -> Committed:
         """What is true once the transaction is on disk."""
@@ -135,6 +180,7 @@ class Group:
             duplicates=self._counts[Outcome.DUPLICATE],
             conflicts=self._counts[Outcome.CONFLICT],
             quarantined=len(self._odd) + len(self._broken),
+            free_bytes=0,
         )
 
 

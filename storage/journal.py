@@ -29,6 +29,7 @@ from storage.waiting import (
     Logged,
     MessageKey,
     Outcome,
+    Removal,
     Waiting,
     oddity,
 )
@@ -86,6 +87,7 @@ class Journal:
         self._pending_bytes = 0
         self._promises: set[asyncio.Future[Outcome]] = set()
         self._cursors: dict[str, int] = {}
+        self._free_bytes = 0
         self._counts = Counts()
         self._start_s = 0.0
         self._trouble = ""
@@ -225,6 +227,27 @@ class Journal:
         self._add(CursorMove(name, seq, lambda: _keep(promise, Outcome.STORED), time.monotonic()))
         await promise
 
+    async def remove(self, upto: int, *, at_most: int = 5_000) -> int:
+        """Remove entries up to ``upto`` that the archive has; how many went, from the oldest on.
+
+        Only whole links of the chain go, and never the newest entry, whatever ``upto`` says.
+        Whoever calls this has seen that the archive can be read and that no consumer lags behind.
+
+        Raises:
+            JournalFullError: too much waits for the disk.
+            JournalError: the journal is closed, or was before this was on disk.
+        """
+        gone: list[int] = []
+        promise = self._promise()
+
+        def done(count: int) -> None:
+            gone.append(count)
+            _keep(promise, Outcome.STORED)
+
+        self._add(Removal(min(upto, self.last - 1), at_most, done, time.monotonic()))
+        await promise
+        return gone[0]
+
     def follow(
         self, after: int, *, limit: int = 2_000, wait: bool = True
     ) -> AsyncGenerator[list[Logged], None]:
@@ -296,6 +319,7 @@ class Journal:
         for _ in range(taken):
             self._pending_bytes -= self._pending.popleft().weight
         self._cursors.update(answer.cursors)
+        self._free_bytes = answer.free_bytes
         self._count(answer)
         self._tail.grow(answer.logged, answer.last)
         self._answer(iter(answer.outcomes), iter(answer.done))
@@ -347,10 +371,10 @@ class Journal:
                 promise.set_exception(JournalError(f"{self._path}: closed before it was written"))
 
     def _room(self) -> tuple[int, int]:
-        """Bytes that the journal takes, and bytes free on its disk."""
+        """Bytes that the journal takes, and bytes that it may still take on its disk."""
         files = (self._path, self._path.with_name(f"{NAME}-wal"))
-        used = sum(file.stat().st_size for file in files if file.exists())
-        return used, shutil.disk_usage(self._path.parent).free
+        used = sum(file.stat().st_size for file in files if file.exists()) - self._free_bytes
+        return max(0, used), shutil.disk_usage(self._path.parent).free + self._free_bytes
 
 
 def _keep(promise: asyncio.Future[Outcome], outcome: Outcome) -> None:

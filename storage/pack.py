@@ -13,7 +13,8 @@ from storage.entry import Entry, Note
 NOTE = 0
 """Stands where a scan has the number of its layout."""
 
-_SOURCE, _REPEAT, _MARKED = 0b0011, 0b0100, 0b1000
+SOURCE, REPEAT, MARKED = 0b0011, 0b0100, 0b1000
+"""The bits of the flag byte: where a scan came from, whether it may be a repeat, has marks."""
 _PLACE = Struct("<qqq")
 _TIME = Struct("<q")
 _encode = msgspec.msgpack.Encoder().encode
@@ -48,12 +49,12 @@ def body(entry: Entry) -> bytes:
         _TIME.pack(entry.at)
         if not isinstance(entry, Scan):
             return _encode(entry)
-        flags = entry.source | (_REPEAT if entry.repeat else 0)
+        flags = entry.source | (REPEAT if entry.repeat else 0)
         values, qualities = entry.values, entry.qualities
         if qualities.count(0) == len(qualities):
             return _values(len(values)).pack(entry.received, flags, *values)
         known = [value for value in values if value is not None]
-        return _values(len(known)).pack(entry.received, flags | _MARKED, *known) + qualities
+        return _values(len(known)).pack(entry.received, flags | MARKED, *known) + qualities
     except (struct.error, OverflowError) as error:
         raise ValueError(f"an entry of {entry.at} does not fit: {error}") from error
 
@@ -74,7 +75,7 @@ def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
     count = len(layout.keys)
     values: tuple[float | None, ...]
     received, flags = _HEAD.unpack_from(packed)
-    if flags & _MARKED:
+    if flags & MARKED:
         split = len(packed) - count
         qualities = packed[split:]
         known = iter(_values((split - _HEAD.size) // 8).unpack(packed[:split])[2:])
@@ -83,8 +84,13 @@ def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
         qualities = bytes(count)
         values = _values(count).unpack(packed)[2:]
     return Scan(
-        layout, at, received, values, qualities, Source(flags & _SOURCE), bool(flags & _REPEAT)
+        layout, at, received, values, qualities, Source(flags & SOURCE), bool(flags & REPEAT)
     )
+
+
+def placed(seq: int, layout: int, at: int) -> bytes:
+    """Where a row stands, as bytes."""
+    return _PLACE.pack(seq, layout, at)
 
 
 def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:

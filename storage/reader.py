@@ -11,6 +11,7 @@ from devices.scan import Layout, Scan
 from storage import readonly
 from storage.entry import Entry
 from storage.journalfile import LAST, NAME, read_layouts
+from storage.links import REMOVED, Link
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
 from storage.waiting import JournalError, Logged
 
@@ -19,6 +20,9 @@ _AT_ONCE_WITHOUT_INDEX = 50_000
 _ROW = "SELECT seq, layout, at, crc, body FROM entry "
 _SPAN = "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?"
 Row = tuple[int, int, int, int, bytes]
+"""Number, layout, time, checksum and body."""
+Placed = tuple[int, int, Scan]
+"""Time and number of a scan, and the scan."""
 
 
 class Quarantined(NamedTuple):
@@ -92,9 +96,49 @@ class JournalReader:
         The first call examines the index, which takes some seconds a gigabyte: all of them are
         found, also where it is damaged.
         """
-        found = [self._of_layout(number, start, end) for number in self._numbers(device)]
-        for _, _, scan in merge(*found, key=lambda each: each[:2]):
+        for _, _, scan in self.placed(device, start, end):
             yield scan
+
+    def placed(self, device: str, start: int, end: int, *, after: int = 0) -> Iterator[Placed]:
+        """As ``scans``, with time and number of each; only those with numbers above ``after``."""
+        found = [self._of_layout(number, start, end, after) for number in self._numbers(device)]
+        return merge(*found, key=lambda each: each[:2])
+
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """Up to ``limit`` rows above ``after`` as they stand there, sound or not."""
+        return self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+
+    def numbered_layouts(self) -> dict[int, Layout]:
+        """Every layout by the number that rows have it by."""
+        return dict(self._all_layouts())
+
+    def links(self, after: int) -> list[Link]:
+        """The links of the journal's chain above ``after``; none in a file of an older version."""
+        if not self._has("link"):
+            return []
+        return [
+            Link(*row)
+            for row in self._rows("SELECT seq, hash FROM link WHERE seq > ? ORDER BY seq", after)
+        ]
+
+    @property
+    def removed(self) -> int:
+        """Up to which number entries were taken out because the archive has them."""
+        return int(self._rows(REMOVED)[0][0]) if self._has("removed") else 0
+
+    def skipped(self) -> list[tuple[int, int]]:
+        """Numbers that were never given out, from and to."""
+        found = self._rows("SELECT before + 1, seq FROM start WHERE seq > before ORDER BY seq")
+        return [(first, last) for first, last in found]
+
+    def taken_out(self) -> set[int]:
+        """Numbers of entries that were damaged and are in quarantine."""
+        found = self._rows("SELECT origin FROM quarantine WHERE origin LIKE 'journal entry %'")
+        return {int(word) for (origin,) in found if (word := origin.split()[-1]).isdecimal()}
+
+    def _has(self, table: str) -> bool:
+        names = self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return (table,) in names
 
     def latest(self, device: str) -> Scan | None:
         """The scan of a device with the highest ``at``."""
@@ -132,7 +176,7 @@ class JournalReader:
         )
         return [Quarantined(*row) for row in rows]
 
-    def _of_layout(self, number: int, start: int, end: int) -> Iterator[tuple[int, int, Scan]]:
+    def _of_layout(self, number: int, start: int, end: int, after: int) -> Iterator[Placed]:
         at, seq = start, 0
         if self._trusts_index is None:
             self._trusts_index = not self.index_fault()
@@ -142,7 +186,7 @@ class JournalReader:
         # Page by page: one long read would keep the writer from tidying its write-ahead log.
         while rows := self._rows(query, number, at, seq, end, limit):
             seq, at = rows[-1][0], rows[-1][2]
-            for number_, entry in self._whole(rows):
+            for number_, entry in self._whole([row for row in rows if row[0] > after]):
                 if isinstance(entry, Scan):
                     yield entry.at, number_, entry
 
