@@ -6,7 +6,9 @@ journal (``storage.floor``), which is written with each commit.
 """
 
 import hashlib
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
 from storage.pack import placed
@@ -26,6 +28,8 @@ REMOVED = "SELECT coalesce((SELECT upto FROM removed), 0)"
 
 Row = tuple[int, int, int, bytes]
 """Number, layout, time and body of an entry."""
+WholeRow = tuple[int, int, int, int, bytes]
+"""The same with its checksum before the body."""
 
 
 class Link(NamedTuple):
@@ -67,3 +71,54 @@ class Running:
         other.since, other.seq, other.count = self.since, self.seq, self.count
         other._sha = self._sha.copy()  # its own kind
         return other
+
+
+class Followed:
+    """Holds rows against the links of the chain, and remembers between which it does not hold."""
+
+    def __init__(self, links: Sequence[Link], *, noted: Iterable[Link] = ()) -> None:
+        """Begin at the first link; ``noted`` are heads of the chain that were kept elsewhere."""
+        self.altered: list[tuple[int, int]] = []
+        self.seq = links[0].seq if links else 0
+        self._running = Running(links[0]) if links else None
+        later = [*((link, True) for link in links[1:]), *((link, False) for link in noted)]
+        self._ahead = deque(sorted(each for each in later if each[0].seq >= self.seq))
+
+    @property
+    def link(self) -> Link | None:
+        """The head of the chain at the newest row; None where nothing was chained yet."""
+        return None if self._running is None else self._running.link
+
+    def take(self, rows: Sequence[WholeRow]) -> None:
+        """The next rows, as they stand in the journal."""
+        while rows and self._ahead and self._ahead[0][0].seq < rows[-1][0]:
+            count = bisect_right(rows, self._ahead[0][0].seq, key=lambda row: row[0])
+            self._go(rows[:count])
+            self._compare(*self._ahead.popleft())
+            rows = rows[count:]
+        self._go(rows)
+
+    def reach(self, upto: int) -> None:
+        """No row up to this number follows: compare the links up to it."""
+        while self._ahead and self._ahead[0][0].seq <= upto:
+            self._compare(*self._ahead.popleft())
+
+    def _go(self, rows: Sequence[WholeRow]) -> None:
+        if rows:
+            self.seq = rows[-1][0]
+        if self._running is not None:
+            chained = ((seq, layout, at, body) for seq, layout, at, _, body in rows)
+            self._running.take(row for row in chained if is_bytes(row[3]))
+
+    def _compare(self, link: Link, resets: bool) -> None:  # noqa: FBT001 # what the queue holds
+        if self._running is None:
+            return
+        if self._running.link.hash != link.hash:
+            self.altered.append((self._running.since.seq, link.seq))
+        if resets:
+            self._running = Running(link)
+
+
+def is_bytes(packed: object) -> bool:
+    """Whether damage has left a body what it was."""
+    return isinstance(packed, bytes)

@@ -85,7 +85,7 @@ class JournalReader:
         Damaged rows are left out; an empty list says that there is nothing more.
         """
         while rows := self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit):
-            if whole := list(self._whole(rows)):
+            if whole := list(self.sound(rows)):
                 return whole
             after = rows[-1][0]
         return []
@@ -186,7 +186,7 @@ class JournalReader:
         # Page by page: one long read would keep the writer from tidying its write-ahead log.
         while rows := self._rows(query, number, at, seq, end, limit):
             seq, at = rows[-1][0], rows[-1][2]
-            for number_, entry in self._whole([row for row in rows if row[0] > after]):
+            for number_, entry in self.sound([row for row in rows if row[0] > after]):
                 if isinstance(entry, Scan):
                     yield entry.at, number_, entry
 
@@ -195,7 +195,7 @@ class JournalReader:
         while rows := self._rows(
             _ROW + "WHERE layout = ? ORDER BY at DESC, seq DESC LIMIT 1 OFFSET ?", number, offset
         ):
-            for seq, entry in self._whole(rows):
+            for seq, entry in self.sound(rows):
                 if isinstance(entry, Scan):
                     return entry.at, seq, entry
             offset += 1
@@ -216,7 +216,8 @@ class JournalReader:
         except (sqlite3.Error, DamagedError) as error:
             raise self._failure(error) from error
 
-    def _whole(self, rows: list[Row]) -> Iterator[Logged]:
+    def sound(self, rows: list[Row]) -> Iterator[Logged]:
+        """The entries of ``rows``; those that are damaged go to ``damaged``."""
         for row in rows:
             try:
                 yield row[0], self._entry(row)

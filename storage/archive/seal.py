@@ -74,7 +74,8 @@ class Seal(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     of ``altered`` the chain of the journal did not hold when it was sealed. ``contents`` is the
     SHA-256 over its entries as they stood in the journal (``storage.links``), in the order of
     the log; ``journal`` is the head of the journal's chain at ``last``, ``alarms`` and ``ledger``
-    the heads of theirs at the time, ``previous`` the SHA-256 of the seal before. ``at`` is when it was sealed, epoch ms.
+    the heads of theirs at the time, ``previous`` the SHA-256 of the seal before. ``at`` is
+    when it was sealed, epoch ms.
     """
 
     format: int

@@ -34,7 +34,7 @@ from storage.archive.seal import (
     seals,
 )
 from storage.chain import Head
-from storage.links import Link, Running
+from storage.links import Followed, Link, is_bytes
 from storage.pack import NOTE
 from storage.reader import JournalReader, Row
 
@@ -107,7 +107,7 @@ class Sealer:
         path = self._free_path(day.cut.name)
         entries = path.with_name(path.name + ENTRIES)
         layouts = day.journal.numbered_layouts()
-        chain = _Chain(day.journal, day.after)
+        chain = _chain(day.journal, day.after)
         draft = Draft(entries.with_name(entries.name + PART), layouts)
         try:
             numbers = self._fill(draft, chain, day)
@@ -139,7 +139,7 @@ class Sealer:
             parts=parts,
             groups=groups,
             runs=tuple(draft.runs),
-            journal=chain.head,
+            journal=None if chain.link is None else Head(chain.link.seq, chain.link.hash.hex()),
             alarms=heads.alarms,
             ledger=heads.ledger,
             previous=head(before),
@@ -148,13 +148,14 @@ class Sealer:
         )
         return self._put(path.with_name(path.name + SEAL), seal)
 
-    def _fill(self, draft: Draft, chain: "_Chain", day: "_Day") -> "_Numbers":
+    def _fill(self, draft: Draft, chain: Followed, day: "_Day") -> "_Numbers":
         numbers = _Numbers()
         for some in day.rows():
             draft.add(some)
             chain.take(some)
             numbers.take(some)
             self._progress(some[-1][0] - day.after, day.upto - day.after)
+        chain.reach(numbers.last)
         return numbers
 
     def _see_that_it_is_whole(
@@ -227,53 +228,17 @@ class _Numbers:
             self.last = row[0]
 
 
-class _Chain:
-    """Follows the journal's chain over the rows that are sealed; says where it does not hold."""
-
-    def __init__(self, journal: JournalReader, after: int) -> None:
-        links = journal.links(-1)
-        before = [link for link in links if link.seq <= after]
-        self._running = Running(before[-1]) if before else None
-        self._ahead = [link for link in links if link.seq > after]
-        self.altered: list[tuple[int, int]] = []
-        while self._running is not None and self._running.seq < after:
-            rows = [row for row in journal.rows(self._running.seq, _AT_ONCE) if row[0] <= after]
-            if not rows:
-                break
-            self._running.take(_chained(rows))
-
-    def take(self, rows: list[Row]) -> None:
-        for link in self._due(rows[-1][0]):
-            these = [row for row in rows if row[0] <= link.seq]
-            rows = rows[len(these) :]
-            if self._running is not None:
-                self._running.take(_chained(these))
-                if self._running.link.hash != link.hash:
-                    self.altered.append((self._running.since.seq, link.seq))
-            self._running = Running(link)
-        if self._running is not None:
-            self._running.take(_chained(rows))
-
-    def _due(self, upto: int) -> list[Link]:
-        due = [link for link in self._ahead if link.seq <= upto]
-        self._ahead = self._ahead[len(due) :]
-        return due
-
-    @property
-    def head(self) -> Head | None:
-        if self._running is None:
-            return None
-        link = self._running.link
-        return Head(link.seq, link.hash.hex())
+def _chain(journal: JournalReader, after: int) -> Followed:
+    """The journal's chain, followed up to ``after``."""
+    links = journal.links(-1)
+    chain = Followed([link for link in links if link.seq >= _last_link(links, after)])
+    while rows := [row for row in journal.rows(chain.seq, _AT_ONCE) if row[0] <= after]:
+        chain.take(rows)
+    return chain
 
 
-def _chained(rows: list[Row]) -> list[tuple[int, int, int, bytes]]:
-    return [(row[0], row[1], row[2], row[4]) for row in rows if is_bytes(row[4])]
-
-
-def is_bytes(packed: object) -> bool:
-    """Whether damage has left a body what it was."""
-    return isinstance(packed, bytes)
+def _last_link(links: list[Link], after: int) -> int:
+    return max((link.seq for link in links if link.seq <= after), default=after)
 
 
 def came(row: Row) -> int:

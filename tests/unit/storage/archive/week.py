@@ -16,6 +16,8 @@ from storage.journal import Journal
 MONDAY = 20_718 * DAY_MS
 """2026-09-22, 00:00 UTC."""
 MINUTE = 60_000
+GROUP = 200
+"""So many entries and no more are one commit, so that links of the chain come where they do."""
 INCUBATOR = Layout("inc1", ("temperature", "co2"), ("temperature", "co2"))
 FREEZER = Layout("ln1", ("level",), ("level",))
 WIDER = Layout("ln1", ("level", "lid"), ("level", "state"))
@@ -90,9 +92,11 @@ def store(folder: Path, log: Sequence[Entry]) -> None:
 
 async def _store(folder: Path, log: Sequence[Entry]) -> None:
     async with Journal(folder) as journal:
-        for entry in log[:-1]:
-            journal.append(entry)
-        await journal.put(log[-1])
+        for n, entry in enumerate(log, 1):
+            if n % GROUP and n < len(log):
+                journal.append(entry)
+            else:
+                await journal.put(entry)
 
 
 def seal(folder: Path, day: float) -> list[Sealed]:
