@@ -181,6 +181,7 @@ class Group:
             conflicts=self._counts[Outcome.CONFLICT],
             quarantined=len(self._odd) + len(self._broken),
             free_bytes=0,
+            removed=self.removed,
         )
 
 

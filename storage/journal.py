@@ -87,7 +87,7 @@ class Journal:
         self._pending_bytes = 0
         self._promises: set[asyncio.Future[Outcome]] = set()
         self._cursors: dict[str, int] = {}
-        self._free_bytes = 0
+        self._free_bytes = self._removed = 0
         self._counts = Counts()
         self._start_s = 0.0
         self._trouble = ""
@@ -106,6 +106,7 @@ class Journal:
         file = await asyncio.to_thread(self._open_first)
         self._tail.last = file.last
         self._cursors = dict(file.cursors)
+        self._free_bytes, self._removed = file.free_bytes, file.removed
         self._start_s = time.monotonic() - began
         hearing = Hearing(
             committed=lambda answer, taken: self._tell(self._committed, answer, taken),
@@ -156,6 +157,11 @@ class Journal:
     def last(self) -> int:
         """The newest number on disk."""
         return self._tail.last
+
+    @property
+    def removed(self) -> int:
+        """Up to which number entries are in the archive alone."""
+        return self._removed
 
     @property
     def stats(self) -> JournalStats:
@@ -265,6 +271,10 @@ class Journal:
         if self._writer is not None:
             self._writer.suspect()
 
+    def put_damaged_aside(self, damaged: dict[int, str]) -> None:
+        """Move damaged entries into quarantine, if they are still there; why, by number."""
+        self._report_damaged(damaged)
+
     def _report_damaged(self, damaged: dict[int, str]) -> None:
         for seq, reason in damaged.items():
             self._add(Broken(seq, reason, time.monotonic()))
@@ -319,7 +329,7 @@ class Journal:
         for _ in range(taken):
             self._pending_bytes -= self._pending.popleft().weight
         self._cursors.update(answer.cursors)
-        self._free_bytes = answer.free_bytes
+        self._free_bytes, self._removed = answer.free_bytes, answer.removed
         self._count(answer)
         self._tail.grow(answer.logged, answer.last)
         self._answer(iter(answer.outcomes), iter(answer.done))

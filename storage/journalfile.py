@@ -93,7 +93,7 @@ class JournalFile:
         self.cursors: dict[str, int] = dict(run("SELECT name, seq FROM cursor"))
         self._identities = [_identity(file) for file in self._files]
         self.removed: int = run(links.REMOVED).fetchone()[0]
-        self._free_bytes = self._count_free()
+        self.free_bytes = self._count_free()
         self._resume()
 
     def _resume(self) -> None:
@@ -192,7 +192,7 @@ class JournalFile:
             group.write(self._db)
             self._prune()
             running = self._chain(group)
-            answer = group.committed()._replace(free_bytes=self._free_bytes)
+            answer = group.committed()._replace(free_bytes=self.free_bytes, removed=self.removed)
             if group.logged:
                 self.unsure = answer
         self._see_that_it_is_there()
@@ -219,7 +219,7 @@ class JournalFile:
         self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", kept)
         if group.removes:
             self.removed = max(self.removed, group.removed)
-            self._free_bytes = self._count_free()
+            self.free_bytes = self._count_free()
         return running
 
     def _see_that_it_is_there(self) -> None:

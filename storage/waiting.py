@@ -126,7 +126,7 @@ Waiting = Fact | Oddity | CursorMove | Broken | Removal
 class Committed(NamedTuple):
     """What one commit brought: new entries, and the words owed to those who wait for them.
 
-    ``free_bytes`` of the file are empty pages.
+    ``free_bytes`` of the file are empty pages; entries up to ``removed`` are in the archive alone.
     """
 
     last: int
@@ -138,6 +138,7 @@ class Committed(NamedTuple):
     conflicts: int
     quarantined: int
     free_bytes: int
+    removed: int
 
 
 def oddity(

@@ -226,3 +226,38 @@ def read_table(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]
         name: column.to_pylist() if pa.types.is_string(column.type) else column.to_numpy()
         for name, column in zip(table.column_names, table.columns, strict=True)
     }
+
+
+class RowsWriter:
+    """A table for other programs, as rows come; the columns are those of an export."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        """Create ``path``.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        kinds = {"value": pa.float64(), "repeat": pa.bool_(), "time_ms": pa.int64()}
+        self._schema = pa.schema([(name, kinds.get(name, pa.string())) for name in names])
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def write(self, rows: Sequence[Sequence[object]]) -> None:
+        """Write some rows.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._schema)
+        arrays = [
+            pa.array(column, field.type)
+            for column, field in zip(columns, self._schema, strict=True)
+        ]
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        """Write what Parquet puts at the end.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._writer.close()

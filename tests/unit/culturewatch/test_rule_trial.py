@@ -14,9 +14,9 @@ from culturewatch.parts import rulebook
 from culturewatch.rule_trial import proposed_rules, seek
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
+from storage.archive.log import LogReader
 from storage.entry import Command, Entry, Started
 from storage.journal import Journal
-from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out  # a test's own
 from tests.integration.test_cli import typed  # a test's own
 
@@ -130,7 +130,7 @@ async def test_edits_by_command_belong_to_the_rules_in_force(site: Site) -> None
 async def judged(site: Site) -> None:
     """The alarm store as a core leaves it."""
     engine, caused, seq = Engine(rulebook(site)), list[Caused](), 0
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         while entries := journal.entries(seq):
             for number, entry in entries:
                 seq = number
@@ -143,7 +143,7 @@ async def judged(site: Site) -> None:
 
 async def test_entries_before_a_time_are_passed_over_by_halving(site: Site) -> None:
     await filled(site)
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         # The start is entry 1, the first sample 2: one a minute from there.
         assert seek(journal, NOON) == 0
         assert seek(journal, NOON + 1) == 2
