@@ -104,6 +104,14 @@ class JournalReader:
         found = [self._of_layout(number, start, end, after) for number in self._numbers(device)]
         return merge(*found, key=lambda each: each[:2])
 
+    def days(self, *, after: int) -> set[tuple[str, int]]:
+        """Devices and days (UTC, since 1970) of the scans with numbers above ``after``."""
+        layouts = self._all_layouts()
+        found = self._rows(
+            "SELECT DISTINCT layout, at / 86400000 FROM entry WHERE seq > ? AND layout > 0", after
+        )
+        return {(layouts[number].device, day) for number, day in found if number in layouts}
+
     def rows(self, after: int, limit: int) -> list[Row]:
         """Up to ``limit`` rows above ``after`` as they stand there, sound or not."""
         return self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from devices.scan import Layout, Scan, Source
 from storage.entry import Entry
 from storage.pack import MARKED, NOTE, REPEAT, SOURCE, DamagedError, body, is_sound, unpacked
-from storage.reader import Row
+from storage.reader import Placed, Row
 
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -218,3 +218,43 @@ def _scan(found: Columns, n: int, layout: Layout, head: tuple[int, int, Source, 
         values = tuple(None if value != value else value for value in values)  # noqa: PLR0124 # NaN
     at, received, source, repeat = head
     return Scan(layout, at, received, values, qualities, source, repeat)
+
+
+def of_scans(placed: Sequence[Placed]) -> list[tuple[Layout, Columns]]:
+    """Scans of one device as columns, a piece for each layout."""
+    by_layout: dict[Layout, list[Placed]] = {}
+    for each in placed:
+        by_layout.setdefault(each[2].layout, []).append(each)
+    return [(layout, _columns_of(layout, those)) for layout, those in by_layout.items()]
+
+
+def _columns_of(layout: Layout, placed: Sequence[Placed]) -> Columns:
+    scans = [scan for _, _, scan in placed]
+    count = len(scans)
+    return Columns(
+        seq=np.array([seq for _, seq, _ in placed], np.int64),
+        layout=np.zeros(count, np.int64),
+        at=np.array([scan.at for scan in scans], np.int64),
+        received=np.array([scan.received for scan in scans], np.int64),
+        source=np.array([scan.source for scan in scans], np.int64),
+        repeat=np.array([scan.repeat for scan in scans], np.bool_),
+        values=np.array([scan.values for scan in scans], np.float64).reshape(
+            count, len(layout.keys)
+        ),
+        qualities=[scan.qualities if any(scan.qualities) else None for scan in scans],
+        notes=[None] * count,
+    )
+
+
+def by_time(pieces: Sequence[tuple[Layout, Columns]]) -> list[tuple[Layout, Columns]]:
+    """One piece for each layout, each in the order of time and number."""
+    by_layout: dict[Layout, list[Columns]] = {}
+    for layout, piece in pieces:
+        by_layout.setdefault(layout, []).append(piece)
+    made = []
+    for layout, those in by_layout.items():
+        found = joined(those, len(layout.keys)) if len(those) > 1 else those[0]
+        order = np.lexsort((found.seq, found.at))
+        steady = bool((order[1:] > order[:-1]).all())
+        made.append((layout, found if steady else found.take(order)))
+    return made

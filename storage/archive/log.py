@@ -21,6 +21,7 @@ from storage.reader import JournalReader, Placed
 from storage.waiting import Logged
 
 if TYPE_CHECKING:
+    from storage.archive.columns import Columns
     from storage.archive.shelf import Shelf
 
 _AT_ONCE = 2_000
@@ -134,6 +135,34 @@ class LogReader:
         ]
         for _, _, scan in _merged(sources):
             yield scan
+
+    def columns(self, device: str, start: int, end: int) -> "list[tuple[Layout, Columns]]":
+        """What ``scans`` gives, as columns in the order of time, a piece for each layout.
+
+        All of it is in memory at once.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+            ArchiveError: a segment cannot be read.
+        """
+        from storage.archive.columns import by_time, of_scans  # noqa: PLC0415 # numpy
+
+        standing = self._standing()
+        found: list[tuple[Layout, Columns]] = []
+        for segment in standing.usable:
+            if segment.start >= end or segment.end < start:
+                continue
+            sealed = self.seal_of(segment)
+            for run in self._runs(segment, device, start, end):
+                layout = sealed.seal.layouts[run.layout]
+                rows = self._shelf().rows(sealed.entries, run, layout, start, end)
+                found.append((layout, rows))
+        late = list(self._unsealed(standing, device, start, end))
+        return by_time([*found, *of_scans(late)])
+
+    def unsealed_days(self) -> set[tuple[str, int]]:
+        """Devices and days (UTC, since 1970) of which the journal has scans that are not sealed."""
+        return self.journal.days(after=self._standing().whole)
 
     def entries(self, after: int, limit: int = _AT_ONCE) -> list[Logged]:
         """Up to ``limit`` entries with higher numbers than ``after``, in order.

@@ -12,8 +12,9 @@ from storage.archive.columns import Columns, joined
 from storage.archive.parquet import EntriesReader
 from storage.archive.seal import Part, Run, Sealed
 
-_OPEN = 8
-_GROUPS = 8
+_OPEN = 64
+_CACHED_VALUES = 12_000_000
+"""So many values are kept, about 100 MB: a month of row groups that devices share."""
 
 
 class Shelf:
@@ -23,6 +24,7 @@ class Shelf:
         """Hold nothing yet."""
         self._files: OrderedDict[Path, EntriesReader] = OrderedDict()
         self._groups: OrderedDict[tuple[Path, int, int], Columns] = OrderedDict()
+        self._cached = 0
         self._part: tuple[tuple[Path, int], Columns] | None = None
 
     def __enter__(self) -> Self:
@@ -42,6 +44,7 @@ class Shelf:
             file.close()
         self._files.clear()
         self._groups.clear()
+        self._cached = 0
         self._part = None
 
     def rows(self, path: Path, run: Run, layout: Layout, start: int, end: int) -> Columns:
@@ -72,8 +75,9 @@ class Shelf:
         key = (path, number, width)
         if key not in self._groups:
             self._groups[key] = self._file(path).group(number, width=width)
-            if len(self._groups) > _GROUPS:
-                self._groups.popitem(last=False)
+            self._cached += self._groups[key].values.size
+            while self._cached > _CACHED_VALUES and len(self._groups) > 1:
+                self._cached -= self._groups.popitem(last=False)[1].values.size
         self._groups.move_to_end(key)
         return self._groups[key]
 

@@ -54,7 +54,7 @@ class Samples(NamedTuple):
 
 def buckets_of(found: Columns, layouts: Mapping[int, Layout]) -> list[Buckets]:
     """The buckets of the scans in ``found``, which are sorted by layout and time."""
-    made = []
+    made: list[Buckets] = []
     begins = np.flatnonzero(np.diff(found.layout, prepend=-1)).tolist()
     for begin, end in zip(begins, [*begins[1:], len(found.layout)], strict=True):
         layout = layouts.get(int(found.layout[begin]))
@@ -86,11 +86,11 @@ def samples_of(found: Columns, width: int, columns: Sequence[int] | None = None)
     )
 
 
-def summed(samples: Samples, quantities: Sequence[str]) -> Table:
-    """A bucket for each day and channel of ``samples``."""
+def summed(samples: Samples, quantities: Sequence[str], *, longest: int | None = None) -> Table:
+    """A bucket for each day and channel of ``samples``, and where a gap is over ``longest`` ms."""
     if len(samples.at) > 1 and not (np.diff(samples.at) > 0).all():
         alone = [
-            _summed(_one_an_instant(samples, n), quantities[n : n + 1])
+            _summed(_one_an_instant(samples, n), quantities[n : n + 1], longest)
             for n in range(len(quantities))
         ]
         table = {
@@ -98,8 +98,8 @@ def summed(samples: Samples, quantities: Sequence[str]) -> Table:
             for name, column in alone[0].items()
             if column.ndim > 1
         } | {"day": alone[0]["day"]}
-        return table | _counted(samples)
-    return _summed(samples, quantities) | _counted(samples)
+        return table | _counted(samples, longest)
+    return _summed(samples, quantities, longest) | _counted(samples, longest)
 
 
 def _one_an_instant(samples: Samples, channel: int) -> Samples:
@@ -117,15 +117,18 @@ def _one_an_instant(samples: Samples, channel: int) -> Samples:
     )
 
 
-def _days(at: Integers) -> tuple[Integers, Places]:
+def _days(at: Integers, longest: int | None) -> tuple[Integers, Places]:
     day = at // DAY_MS
-    begins = np.flatnonzero(np.diff(day, prepend=day[0] - 1))
+    changes = np.diff(day, prepend=day[0] - 1) != 0
+    if longest is not None:
+        changes |= np.diff(at, prepend=at[0]) > longest
+    begins = np.flatnonzero(changes)
     return day[begins], begins
 
 
-def _counted(samples: Samples) -> Table:
+def _counted(samples: Samples, longest: int | None) -> Table:
     """Counts of every sample, also of those that share an instant."""
-    _, begins = _days(samples.at)
+    _, begins = _days(samples.at, longest)
     channels = samples.good.shape[1]
     received = np.diff(np.append(begins, len(samples.at)))
     backfilled = np.add.reduceat(samples.backfilled.astype(np.int64), begins)
@@ -144,9 +147,9 @@ def _counted(samples: Samples) -> Table:
     return table
 
 
-def _summed(samples: Samples, quantities: Sequence[str]) -> Table:
+def _summed(samples: Samples, quantities: Sequence[str], longest: int | None) -> Table:
     at, values, good = samples.at, samples.values, samples.good
-    day, begins = _days(at)
+    day, begins = _days(at, longest)
     ends = np.append(begins[1:], len(at)) - 1
     # The last sample of a bucket holds for nothing in it.
     held = np.diff(at, append=at[-1])
@@ -169,10 +172,11 @@ def _summed(samples: Samples, quantities: Sequence[str]) -> Table:
         "maximum": np.maximum.reduceat(np.where(weighed, values, -np.inf), begins, axis=0),
         "fits": np.maximum.reduceat(magnitude, begins, axis=0) < _LARGEST,
     }
-    return table | _limbs(values, weight, begins) | _heat(values, weight, begins, quantities)
+    return table | limbs(values, weight, begins) | heat(values, weight, begins, quantities)
 
 
-def _limbs(values: Floats, weight: Integers, begins: Places) -> Table:
+def limbs(values: Floats, weight: Integers, begins: Places) -> Table:
+    """Values times weights, summed as whole numbers in three limbs."""
     rest = np.abs(values) * float(1 << HIGH_BITS)
     # What does not fit is never used: "fits" says so.
     rest[rest >= _LARGEST * float(1 << HIGH_BITS)] = 0.0
@@ -185,7 +189,7 @@ def _limbs(values: Floats, weight: Integers, begins: Places) -> Table:
     return table
 
 
-def _heat(values: Floats, weight: Integers, begins: Places, quantities: Sequence[str]) -> Table:
+def heat(values: Floats, weight: Integers, begins: Places, quantities: Sequence[str]) -> Table:
     """The mean kinetic temperature in parts: sum(w exp(x - peak)), x = -theta / T; the peak."""
     days = len(begins)
     peak, total = np.full((days, values.shape[1]), -np.inf), np.zeros((days, values.shape[1]))

@@ -1,0 +1,315 @@
+"""Stays summed up from what the archive has added up already, exactly as ``batches.exposure`` does.
+
+A day that is sealed comes as a bucket (``storage.archive.sums``); the edges of a stay, days that
+are not sealed, days with late readings and days with gaps are summed up from their readings.
+Whatever cannot be summed up so is left to ``batches.survey``, reading by reading.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from math import inf, log
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from batches.kinetic import DEFAULT_THETA
+from devices.scan import Layout
+from storage.archive import parquet, sums
+from storage.archive.columns import Columns
+from storage.archive.days import DAY_MS
+from storage.archive.log import LogReader
+from storage.archive.sums import Samples, Table
+
+_REACH = 2
+_ZERO_C = 273.15
+_GRAIN = 2.0**60
+_NAMES = (
+    *("received", "backfilled", "judged", "first_at", "last_at", "last_good", "last_value"),
+    *("longest", "known_ms", "minimum", "maximum", "fits", "high", "middle", "low"),
+    *("heat_peak", "heat"),
+)
+
+
+class Stay(NamedTuple):
+    """Where a culture was: ``[start, end)`` in epoch ms, read every ``period`` ms."""
+
+    device: str
+    start: int
+    end: int
+    period: int
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel over a stay; the fields are those of ``batches.exposure.Exposure``."""
+
+    expected: int
+    received: int
+    good: int
+    rejected: int
+    backfilled: int
+    known_ms: int
+    unknown_ms: int
+    minimum: float | None
+    mean: float | None
+    maximum: float | None
+    kinetic: float | None
+
+
+class NotSummable(Exception):  # noqa: N818 # it asks for another way, and is no fault
+    """The stay must be summed up reading by reading."""
+
+
+class Summing:
+    """Sums up many stays; the days of the archive are loaded once for all of them."""
+
+    def __init__(self, readings: LogReader, stays: Sequence[Stay]) -> None:
+        """Load what the archive has added up for ``stays``."""
+        self._readings = readings
+        self._unsealed: dict[str, set[int]] = defaultdict(set)
+        for device, day in readings.unsealed_days():
+            self._unsealed[device].add(day)
+        self._days = _Days(readings, stays)
+
+    def totals(self, stay: Stay, layout: Layout) -> dict[str, Total]:
+        """Every channel of ``layout`` over ``stay``, by key.
+
+        Raises:
+            NotSummable: sum it up with ``batches.survey``.
+            storage.waiting.JournalError: the journal cannot be read.
+            storage.archive.seal.ArchiveError: a segment cannot be read.
+        """
+        pieces = [piece for piece in self._pieces(stay, layout) if piece is not None]
+        table = _stacked(pieces, len(layout.keys))
+        if not table["fits"].all():
+            raise NotSummable
+        return _totals(stay, layout, table, self._neighbours(stay, layout))
+
+    def _pieces(self, stay: Stay, layout: Layout) -> Iterator[Table | None]:
+        """What adds up to the stay, in the order of time."""
+        first, last = -(-stay.start // DAY_MS), stay.end // DAY_MS
+        if first >= last:
+            yield self._read(stay, layout, stay.start, stay.end)
+            return
+        yield self._read(stay, layout, stay.start, first * DAY_MS)
+        days = self._days.of(layout)
+        at = first
+        for day in sorted(self._unusable(days, stay, first, last)):
+            yield days.between(at, day)
+            yield self._read(stay, layout, day * DAY_MS, (day + 1) * DAY_MS)
+            at = day + 1
+        yield days.between(at, last)
+        yield self._read(stay, layout, last * DAY_MS, stay.end)
+
+    def _unusable(self, days: "_Device", stay: Stay, first: int, last: int) -> set[int]:
+        """Days that must be read: late readings, gaps, or not all of it is sealed."""
+        late = {day for day in self._unsealed[stay.device] if first <= day < last}
+        return late | days.unusable(first, last, 3 * stay.period // 2)
+
+    def _read(self, stay: Stay, layout: Layout, start: int, end: int) -> Table | None:
+        if start >= end:
+            return None
+        rows = _of(layout, self._readings.columns(stay.device, start, end))
+        samples = sums.samples_of(rows, len(layout.keys)) if rows is not None else None
+        if samples is None or not len(samples.at):
+            return None
+        return sums.summed(samples, layout.quantities, longest=3 * stay.period // 2)
+
+    def _neighbours(self, stay: Stay, layout: Layout) -> "_Neighbours":
+        reach = _REACH * stay.period
+        before = _of(layout, self._readings.columns(stay.device, stay.start - reach, stay.start))
+        after = _of(layout, self._readings.columns(stay.device, stay.end, stay.end + reach))
+        return _Neighbours(
+            None if before is None else _one(before.slice(len(before.at) - 1, len(before.at))),
+            None if after is None else _one(after.slice(0, 1)),
+        )
+
+
+class _Neighbours(NamedTuple):
+    """The last scan before a stay and the first one after it, where they are near."""
+
+    before: Samples | None
+    after: Samples | None
+
+
+def _one(rows: Columns) -> Samples | None:
+    samples = sums.samples_of(rows, rows.values.shape[1])
+    return samples if len(samples.at) else None
+
+
+def _of(layout: Layout, pieces: Sequence[tuple[Layout, Columns]]) -> Columns | None:
+    """The rows, if all are of this layout."""
+    pieces = [(each, rows) for each, rows in pieces if len(rows.at)]
+    if any(each != layout for each, _ in pieces):
+        raise NotSummable
+    return pieces[0][1] if pieces else None
+
+
+class _Device:
+    """The buckets of one device, in the order of time; arrays are (buckets, channels)."""
+
+    def __init__(self, table: Table, day: npt.NDArray[np.int64]) -> None:
+        self._table = table
+        self._day = day
+        # Where one begins before another has ended, late readings lie between.
+        met = table["first_at"][1:, 0] <= table["last_at"][:-1, 0]
+        self._met = np.concatenate([[False], met]) | np.concatenate([met, [False]])
+
+    def unusable(self, first: int, last: int, longest: int) -> set[int]:
+        begin, end = np.searchsorted(self._day, (first, last)).tolist()
+        gaps = self._table["longest"][begin:end, 0] > longest
+        return set(self._day[begin:end][gaps | self._met[begin:end]].tolist())
+
+    def between(self, first: int, last: int) -> Table | None:
+        """The days from ``first`` to before ``last``."""
+        begin, end = np.searchsorted(self._day, (first, last)).tolist()
+        if begin >= end:
+            return None
+        return {name: column[begin:end] for name, column in self._table.items()}
+
+
+class _Days:
+    """The buckets of the archive, found by device."""
+
+    def __init__(self, readings: LogReader, stays: Sequence[Stay]) -> None:
+        wanted = {stay.device for stay in stays}
+        start = min((stay.start for stay in stays), default=0)
+        end = max((stay.end for stay in stays), default=0)
+        self._places: dict[str, list[tuple[Table, int, int]]] = defaultdict(list)
+        self._made: dict[Layout, _Device] = {}
+        for segment in readings.segments():
+            if segment.start < end and segment.end >= start:
+                self._load(parquet.read_table(readings.seal_of(segment).sums), wanted)
+
+    def _load(self, table: Table, wanted: set[str]) -> None:
+        at = 0
+        for device, rows in groupby(table["device"]):
+            count = sum(1 for _ in rows)
+            if device in wanted:
+                self._places[device].append((table, at, at + count))
+            at += count
+
+    def of(self, layout: Layout) -> _Device:
+        """The buckets of a device.
+
+        Raises:
+            NotSummable: it had another layout for a while.
+        """
+        if layout not in self._made:
+            self._made[layout] = self._make(layout)
+        return self._made[layout]
+
+    def _make(self, layout: Layout) -> _Device:
+        width = len(layout.keys)
+        parts: list[Table] = []
+        for table, begin, end in self._places.get(layout.device, ()):
+            if tuple(table["key"][begin:end]) != layout.keys * ((end - begin) // width):
+                raise NotSummable
+            parts.append(
+                {name: table[name][begin:end].reshape(-1, width) for name in (*_NAMES, "day")}
+            )
+        found = _stacked(parts, width, (*_NAMES, "day"))
+        return _Device(found, found.pop("day")[:, 0].astype(np.int64))
+
+
+def _stacked(found: Sequence[Table], width: int, names: Sequence[str] = _NAMES) -> Table:
+    """Buckets one after the other, in the order of time."""
+    if not found:
+        return {name: np.zeros((0, width)) for name in names}
+    table: Table = {name: np.concatenate([each[name] for each in found]) for name in names}
+    order = np.argsort(table["first_at"][:, 0], kind="stable")
+    if (order[1:] < order[:-1]).any():
+        table = {name: column[order] for name, column in table.items()}
+    return table
+
+
+class _Holds(NamedTuple):
+    """The last samples of elements, and for how long each holds in the stay (0: not at all)."""
+
+    values: npt.NDArray[np.float64]
+    weight: npt.NDArray[np.int64]
+
+
+def _holds(stay: Stay, table: Table, near: _Neighbours) -> _Holds:
+    """What lies between elements, before the first and after the last."""
+    # Of a stay without any reading the columns are empty and of no kind.
+    first, last = table["first_at"].astype(np.int64), table["last_at"].astype(np.int64)
+    good, values = table["last_good"].astype(bool), table["last_value"]
+    width = last.shape[1]
+    if near.before is not None:
+        last = np.concatenate([np.full((1, width), near.before.at[-1]), last])
+        good = np.concatenate([near.before.good[-1:], good])
+        values = np.concatenate([near.before.values[-1:], values])
+        first = np.concatenate([np.full((1, width), near.before.at[-1]), first])
+    if not len(last):
+        return _Holds(np.zeros((0, width)), np.zeros((0, width), np.int64))
+    beyond = np.iinfo(np.int64).max if near.after is None else int(near.after.at[0])
+    following = np.concatenate([first[1:], np.full((1, width), beyond)])
+    # "2 * gap <= 3 * period", written so that it does not overflow where nothing follows.
+    joined = following - last <= 3 * stay.period // 2
+    until = np.where(joined, following, last + stay.period)
+    weight = np.minimum(until, stay.end) - np.maximum(last, stay.start)
+    return _Holds(np.where(good, values, 0.0), np.where(good & (weight > 0), weight, 0))
+
+
+def _totals(stay: Stay, layout: Layout, table: Table, near: _Neighbours) -> dict[str, Total]:
+    holds = _holds(stay, table, near)
+    held = len(holds.weight)
+    start = np.zeros(1, np.intp)
+    parts = sums.limbs(holds.values, holds.weight, start) if held else None
+    warm = sums.heat(holds.values, holds.weight, start, layout.quantities) if held else None
+    length = stay.end - stay.start
+    made = {}
+    for n, key in enumerate(layout.keys):
+        known = int(table["known_ms"][:, n].sum()) + int(holds.weight[:, n].sum())
+        weighed = holds.values[:, n][holds.weight[:, n] > 0]
+        low = min(table["minimum"][:, n].min(initial=inf), weighed.min(initial=inf))
+        high = max(table["maximum"][:, n].max(initial=-inf), weighed.max(initial=-inf))
+        received, good = int(table["received"][:, n].sum()), int(table["judged"][:, n].sum())
+        made[key] = Total(
+            expected=length // stay.period,
+            received=received,
+            good=good,
+            rejected=received - good,
+            backfilled=int(table["backfilled"][:, n].sum()),
+            known_ms=known,
+            unknown_ms=length - known,
+            minimum=float(low) if known else None,
+            mean=_mean(_sum(table, n) + (_sum(parts, n) if parts else 0), known, (low, high)),
+            maximum=float(high) if known else None,
+            kinetic=_kinetic(table, warm, n, known)
+            if layout.quantities[n] == "temperature"
+            else None,
+        )
+    return made
+
+
+def _sum(table: Table, n: int) -> int:
+    """Values times milliseconds, in 2^-60 units."""
+    high, middle, low = (
+        sum(map(int, table[name][:, n].tolist())) for name in ("high", "middle", "low")
+    )
+    return (high << 2 * sums.LIMB_BITS) + (middle << sums.LIMB_BITS) + low
+
+
+def _mean(total: int, known: int, edges: tuple[float, float]) -> float | None:
+    if not known:
+        return None
+    return float(min(max(total / known / _GRAIN, edges[0]), edges[1]))
+
+
+def _kinetic(table: Table, warm: Table | None, n: int, known: int) -> float | None:
+    if not known:
+        return None
+    peaks = [
+        *table["heat_peak"][:, n].tolist(),
+        *(warm["heat_peak"][:, n].tolist() if warm else ()),
+    ]
+    parts = [*table["heat"][:, n].tolist(), *(warm["heat"][:, n].tolist() if warm else ())]
+    peak = max(peaks)
+    if not np.isfinite(peak):
+        raise NotSummable
+    total = float(np.dot(parts, np.exp(np.array(peaks) - peak)))
+    return float(DEFAULT_THETA / -(peak + log(total / known)) - _ZERO_C)
