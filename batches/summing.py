@@ -81,61 +81,93 @@ class Summing:
             storage.waiting.JournalError: the journal cannot be read.
             storage.archive.seal.ArchiveError: a segment cannot be read.
         """
-        pieces = [piece for piece in self._pieces(stay, layout) if piece is not None]
+        near = self._near(stay, layout)
+        pieces = [piece for piece in self._pieces(stay, layout, near) if piece is not None]
         table = _stacked(pieces, len(layout.keys))
         if not table["fits"].all():
             raise NotSummable
-        return _totals(stay, layout, table, self._neighbours(stay, layout))
+        return _totals(stay, layout, table, near)
 
-    def _pieces(self, stay: Stay, layout: Layout) -> Iterator[Table | None]:
-        """What adds up to the stay, in the order of time."""
-        first, last = -(-stay.start // DAY_MS), stay.end // DAY_MS
+    def _near(self, stay: Stay, layout: Layout) -> "_Near":
+        """The readings at both edges, and those next to the stay."""
+        reach = _REACH * stay.period
+        first, last = _days_inside(stay)
         if first >= last:
-            yield self._read(stay, layout, stay.start, stay.end)
+            rows = self._rows(stay, layout, stay.start - reach, stay.end + reach)
+            return _Near(stay, rows, rows)
+        return _Near(
+            stay,
+            self._rows(stay, layout, stay.start - reach, first * DAY_MS),
+            self._rows(stay, layout, last * DAY_MS, stay.end + reach),
+        )
+
+    def _pieces(self, stay: Stay, layout: Layout, near: "_Near") -> Iterator[Table | None]:
+        """What adds up to the stay, in the order of time."""
+        first, last = _days_inside(stay)
+        if first >= last:
+            yield _added(stay, layout, near.head)
             return
-        yield self._read(stay, layout, stay.start, first * DAY_MS)
+        yield _added(stay, layout, near.head)
         days = self._days.of(layout)
         at = first
         for day in sorted(self._unusable(days, stay, first, last)):
             yield days.between(at, day)
-            yield self._read(stay, layout, day * DAY_MS, (day + 1) * DAY_MS)
+            rows = self._rows(stay, layout, day * DAY_MS, (day + 1) * DAY_MS)
+            yield _added(stay, layout, rows)
             at = day + 1
         yield days.between(at, last)
-        yield self._read(stay, layout, last * DAY_MS, stay.end)
+        yield _added(stay, layout, near.tail)
 
     def _unusable(self, days: "_Device", stay: Stay, first: int, last: int) -> set[int]:
         """Days that must be read: late readings, gaps, or not all of it is sealed."""
         late = {day for day in self._unsealed[stay.device] if first <= day < last}
         return late | days.unusable(first, last, 3 * stay.period // 2)
 
-    def _read(self, stay: Stay, layout: Layout, start: int, end: int) -> Table | None:
-        if start >= end:
-            return None
-        rows = _of(layout, self._readings.columns(stay.device, start, end))
-        samples = sums.samples_of(rows, len(layout.keys)) if rows is not None else None
-        if samples is None or not len(samples.at):
-            return None
-        return sums.summed(samples, layout.quantities, longest=3 * stay.period // 2)
-
-    def _neighbours(self, stay: Stay, layout: Layout) -> "_Neighbours":
-        reach = _REACH * stay.period
-        before = _of(layout, self._readings.columns(stay.device, stay.start - reach, stay.start))
-        after = _of(layout, self._readings.columns(stay.device, stay.end, stay.end + reach))
-        return _Neighbours(
-            None if before is None else _one(before.slice(len(before.at) - 1, len(before.at))),
-            None if after is None else _one(after.slice(0, 1)),
-        )
+    def _rows(self, stay: Stay, layout: Layout, start: int, end: int) -> Columns | None:
+        late = self._unsealed[stay.device]
+        unsealed = any(start < (day + 1) * DAY_MS and day * DAY_MS < end for day in late)
+        found = self._readings.columns(stay.device, start, end, unsealed=unsealed)
+        return _of(layout, found)
 
 
-class _Neighbours(NamedTuple):
-    """The last scan before a stay and the first one after it, where they are near."""
-
-    before: Samples | None
-    after: Samples | None
+def _days_inside(stay: Stay) -> tuple[int, int]:
+    """The first whole day of a stay, and the one after its last."""
+    return -(-stay.start // DAY_MS), stay.end // DAY_MS
 
 
-def _one(rows: Columns) -> Samples | None:
-    samples = sums.samples_of(rows, rows.values.shape[1])
+def _added(stay: Stay, layout: Layout, rows: Columns | None) -> Table | None:
+    """Readings as a bucket, or as several where there are gaps."""
+    if rows is None:
+        return None
+    samples = sums.samples_of(rows, len(layout.keys))
+    if not len(samples.at):
+        return None
+    return sums.summed(samples, layout.quantities, longest=3 * stay.period // 2)
+
+
+class _Near:
+    """What was read at the edges: what is inside, the last scan before and the first after."""
+
+    def __init__(self, stay: Stay, head: Columns | None, tail: Columns | None) -> None:
+        self.before = None if head is None else _one(head, _place(head, stay.start) - 1)
+        self.after = None if tail is None else _one(tail, _place(tail, stay.end))
+        self.head = None if head is None else _inside(head, stay)
+        self.tail = None if tail is None else _inside(tail, stay)
+
+
+def _place(rows: Columns, at: int) -> int:
+    return int(np.searchsorted(rows.at, at))
+
+
+def _inside(rows: Columns, stay: Stay) -> Columns:
+    return rows.slice(_place(rows, stay.start), _place(rows, stay.end))
+
+
+def _one(rows: Columns, place: int) -> Samples | None:
+    """One scan, where there is such and it is no repeat."""
+    if not 0 <= place < len(rows.at):
+        return None
+    samples = sums.samples_of(rows.slice(place, place + 1), rows.values.shape[1])
     return samples if len(samples.at) else None
 
 
@@ -232,7 +264,7 @@ class _Holds(NamedTuple):
     weight: npt.NDArray[np.int64]
 
 
-def _holds(stay: Stay, table: Table, near: _Neighbours) -> _Holds:
+def _holds(stay: Stay, table: Table, near: _Near) -> _Holds:
     """What lies between elements, before the first and after the last."""
     # Of a stay without any reading the columns are empty and of no kind.
     first, last = table["first_at"].astype(np.int64), table["last_at"].astype(np.int64)
@@ -254,7 +286,7 @@ def _holds(stay: Stay, table: Table, near: _Neighbours) -> _Holds:
     return _Holds(np.where(good, values, 0.0), np.where(good & (weight > 0), weight, 0))
 
 
-def _totals(stay: Stay, layout: Layout, table: Table, near: _Neighbours) -> dict[str, Total]:
+def _totals(stay: Stay, layout: Layout, table: Table, near: _Near) -> dict[str, Total]:
     holds = _holds(stay, table, near)
     held = len(holds.weight)
     start = np.zeros(1, np.intp)

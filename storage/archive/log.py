@@ -136,10 +136,12 @@ class LogReader:
         for _, _, scan in _merged(sources):
             yield scan
 
-    def columns(self, device: str, start: int, end: int) -> "list[tuple[Layout, Columns]]":
+    def columns(
+        self, device: str, start: int, end: int, *, unsealed: bool = True
+    ) -> "list[tuple[Layout, Columns]]":
         """What ``scans`` gives, as columns in the order of time, a piece for each layout.
 
-        All of it is in memory at once.
+        All of it is in memory at once. Without ``unsealed`` the journal is not asked.
 
         Raises:
             storage.waiting.JournalError: the journal cannot be read.
@@ -157,8 +159,8 @@ class LogReader:
                 layout = sealed.seal.layouts[run.layout]
                 rows = self._shelf().rows(sealed.entries, run, layout, start, end)
                 found.append((layout, rows))
-        late = list(self._unsealed(standing, device, start, end))
-        return by_time([*found, *of_scans(late)])
+        late = self._unsealed(standing, device, start, end) if unsealed else ()
+        return by_time([*found, *of_scans(list(late))])
 
     def unsealed_days(self) -> set[tuple[str, int]]:
         """Devices and days (UTC, since 1970) of which the journal has scans that are not sealed."""

@@ -71,7 +71,8 @@ def samples_of(found: Columns, width: int, columns: Sequence[int] | None = None)
     kept = np.flatnonzero(~found.repeat)
     values = found.values[kept][:, list(range(width) if columns is None else columns)]
     codes = np.zeros(values.shape, np.uint8)
-    for row, n in enumerate(kept.tolist()):
+    marked = found.qualities.count(None) < len(found.qualities)
+    for row, n in enumerate(kept.tolist() if marked else ()):
         if (marks := found.qualities[n]) is not None:
             whole = np.frombuffer(marks, np.uint8)
             codes[row] = whole if columns is None else whole[list(columns)]
@@ -90,7 +91,7 @@ def summed(samples: Samples, quantities: Sequence[str], *, longest: int | None =
     """A bucket for each day and channel of ``samples``, and where a gap is over ``longest`` ms."""
     if len(samples.at) > 1 and not (np.diff(samples.at) > 0).all():
         alone = [
-            _summed(_one_an_instant(samples, n), quantities[n : n + 1], longest)
+            _summed(channel_of(samples, n), quantities[n : n + 1], longest)
             for n in range(len(quantities))
         ]
         table = {
@@ -102,8 +103,8 @@ def summed(samples: Samples, quantities: Sequence[str], *, longest: int | None =
     return _summed(samples, quantities, longest) | _counted(samples, longest)
 
 
-def _one_an_instant(samples: Samples, channel: int) -> Samples:
-    """Of the samples of one instant the first good one, or else one that is not."""
+def channel_of(samples: Samples, channel: int) -> Samples:
+    """One channel; of the samples of one instant the first good one, or else one that is not."""
     good = samples.good[:, channel]
     order = np.lexsort((np.arange(len(good)), ~good, samples.at))
     at = samples.at[order]

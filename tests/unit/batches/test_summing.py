@@ -9,9 +9,12 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import asdict
 
+from batches.beyond import excursions
+from batches.excursion import Limits
 from batches.exposure import Exposure
 from batches.kinetic import DEFAULT_THETA
 from batches.placement import Interval
+from batches.policy import Policy
 from batches.summing import Stay, Summing, Total
 from batches.survey import Channel, survey
 from devices.quality import Quality
@@ -31,6 +34,7 @@ CHANNELS = [
     Channel(key="co2", quantity="co2", unit="%"),
 ]
 DAYS = 4
+LIMITS = {"temperature": Limits(low=-120.0, high=20.5), "co2": Limits(high=30.0)}
 
 
 def at(hours: float) -> int:
@@ -76,7 +80,7 @@ def one_by_one(log: LogReader, stay: Stay) -> dict[str, Exposure]:
         Interval(stay.start, stay.end),
         period=stay.period,
         channels=CHANNELS,
-        policies={},
+        policies={key: Policy(limits=each) for key, each in LIMITS.items()},
         earlier={},
         sink=lambda _part, _scan: None,
     )
@@ -124,8 +128,10 @@ def test_a_stay_comes_to_the_same_by_sums_and_by_readings(
         for stay in stays:
             exact = one_by_one(log, stay)
             found = summing.totals(stay, LAYOUT)
+            beyond = excursions(log, stay, LAYOUT, LIMITS)
             for key in LAYOUT.keys:
                 compare(found[key], exact[key])
+                assert beyond[key] == exact[key].excursions
 
 
 def test_the_kinetic_mean_is_that_of_the_record() -> None:
