@@ -2,9 +2,9 @@
 
 Builds some weeks of a large site by the program's own writers of segments (one-minute scans of
 ``--devices`` incubators with four channels, and doors that open), verifies them, sums up
-``--stays`` stays of 30 days from what was added up at sealing, and looks for excursions in all their readings.
-Last, ``--seconds`` of 1,000 channels at 1 Hz are put into a journal and sealed. Data are made, not
-measured: values have the resolution of such devices.
+``--stays`` stays of 30 days from what was added up at sealing, and looks for excursions in all
+their readings. Last, ``--seconds`` of 1,000 channels at 1 Hz are put into a journal and sealed.
+Data are made, not measured: values have the resolution of such devices.
 """
 
 import argparse

@@ -53,6 +53,8 @@ class Sealing:
         self._well_s = time.monotonic()
         self._aside = 0
         self._freed = 0
+        self.rested = asyncio.Event()
+        """Set once all was done that was to be done at the start."""
         self._trouble = ""
 
     @property
@@ -69,6 +71,7 @@ class Sealing:
             until_s = time.monotonic() + (seconds_to_midnight(_now_ms()) if sealed else AGAIN_S)
             while True:
                 await self._free()
+                self.rested.set()
                 left_s = until_s - time.monotonic()
                 if left_s <= 0:
                     break

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage.archive.shelf import Shelf
 
 _AT_ONCE = 2_000
-_SEALS = 8
+_SEALS = 64
 
 
 class Segment(NamedTuple):
