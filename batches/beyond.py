@@ -75,18 +75,18 @@ def _of_channel(whole: Samples, channel: int, stay: Stay, limits: Limits) -> tup
     least, most = np.minimum(steps.milli, steps.ahead), np.maximum(steps.milli, steps.ahead)
     told = good & (steps.end > steps.start) & ((least < low) | (most > high))
     watch = Watch(limits)
-    for n in np.flatnonzero(told).tolist():
-        watch.take(
-            Held(
-                at=int(at[n]),
-                value=float(samples.values[n, 0]),
-                milli=int(steps.milli[n]),
-                start=int(steps.start[n]),
-                end=int(steps.end[n]),
-                next_at=int(steps.until[n]),
-                next_milli=int(steps.ahead[n]),
-            )
-        )
+    where = np.flatnonzero(told)
+    fields = (
+        at,
+        samples.values[:, 0],
+        steps.milli,
+        steps.start,
+        steps.end,
+        steps.until,
+        steps.ahead,
+    )
+    for held in zip(*(field[where].tolist() for field in fields), strict=True):
+        watch.take(Held(*held))
     watch.close()
     return tuple(watch.found)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from devices.scan import Layout, Scan
+from devices.scan import Layout, Scan, Source
+from storage.entry import Entry
 from storage.links import Row
 from storage.pack import NOTE, checksum, layout_body
 from storage.rows import insert
@@ -30,6 +31,8 @@ _FOR_GOOD = 1 << 62
 _ENTRY = 5
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
+Firsts = dict[tuple[Layout, int], Scan]
+"""The first scan of a device for an instant, by its layout and time."""
 
 
 class Group:
@@ -59,12 +62,16 @@ class Group:
         self._done: list[Callable[[], None]] = []
         self._counts = dict.fromkeys(Outcome, 0)
 
-    def sort_out(self, batch: Iterable[Waiting], seen: Seen) -> None:
-        """Decide on each in order; ``seen`` holds what was stored under their keys before."""
+    def sort_out(self, batch: Iterable[Waiting], seen: Seen, firsts: Firsts) -> None:
+        """Decide on each in order.
+
+        ``seen`` holds what was stored under their keys before, ``firsts`` what was stored for the
+        instants of what is filled in later.
+        """
         for item in batch:
             match item:
                 case Fact():
-                    self._judge(item, seen)
+                    self._judge(item, seen, firsts)
                 case Oddity():
                     self._odd.append(item)
                     if item.done is not None:
@@ -77,9 +84,9 @@ class Group:
                 case Removal():
                     self._removals.append(item)
 
-    def _judge(self, fact: Fact, seen: Seen) -> None:
-        outcome = Outcome.STORED
-        if (key := fact.key) is not None:
+    def _judge(self, fact: Fact, seen: Seen, firsts: Firsts) -> None:
+        outcome = self._fill_in(fact.entry, firsts)
+        if outcome is Outcome.STORED and (key := fact.key) is not None:
             earlier = seen.get(key[:2])
             if earlier is None:
                 seen[key[:2]] = key.digest
@@ -94,6 +101,21 @@ class Group:
         self._counts[outcome] += 1
         if fact.done is not None:
             self._outcomes.append((fact.done, outcome))
+
+    def _fill_in(self, entry: Entry, firsts: Firsts) -> Outcome:
+        """What becomes of a scan that is filled in later: the first value of an instant stands."""
+        if not isinstance(entry, Scan) or entry.source is not Source.BACKFILL:
+            return Outcome.STORED
+        first = firsts.setdefault((entry.layout, entry.at), entry)
+        if first is entry:
+            return Outcome.STORED
+        pairs = list(zip(first.values, entry.values, strict=True))
+        if any(one is not None and other is not None and one != other for one, other in pairs):
+            self._odd.append(_at_odds(first, entry))
+            return Outcome.CONFLICT
+        # A value where none was known is news.
+        news = any(one is None and other is not None for one, other in pairs)
+        return Outcome.STORED if news else Outcome.DUPLICATE
 
     def _log(self, fact: Fact) -> None:
         entry = fact.entry
@@ -205,6 +227,22 @@ def _take_out(db: sqlite3.Connection, broken: Broken, now: int) -> None:
         raw = row[0] if isinstance(row[0], bytes) else repr(row[0]).encode()
         put_aside(db, oddity(f"journal entry {broken.seq}", broken.reason, raw), now)
         db.execute("DELETE FROM entry WHERE seq = ?", where)
+
+
+def _at_odds(first: Scan, other: Scan) -> Oddity:
+    differing = [
+        f"{channel} {one!r}, now {value!r}"
+        for channel, one, value in zip(
+            first.layout.channels, first.values, other.values, strict=True
+        )
+        if one is not None and value is not None and one != value
+    ]
+    return oddity(
+        first.device,
+        f"for the instant {first.at} another value stands already: {'; '.join(differing)}; kept "
+        "here as it was read, not stored",
+        msgspec.json.encode(other),
+    )
 
 
 def _conflict(fact: Fact, key: MessageKey, earlier: bytes) -> Oddity:

@@ -2,15 +2,15 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from devices.scan import Layout
+from devices.scan import Layout, Scan, Source
 from storage import links, spare
 from storage.floor import Floor
-from storage.group import Group, Seen
+from storage.group import Firsts, Group, Seen
 from storage.links import BEGINNING, Link, Running
-from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of
+from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of, unpacked
 from storage.rows import slices
 from storage.transaction import Transaction
 from storage.waiting import Committed, Fact, Waiting
@@ -188,7 +188,7 @@ class JournalFile:
         self._floor.reserve(self.last + len(batch))
         group = Group(self.last, self.layouts, self._newest_layout, time.time_ns() // 1_000_000)
         with Transaction(self._db):
-            group.sort_out(batch, self._already_seen(batch))
+            group.sort_out(batch, self._already_seen(batch), self._firsts(batch))
             group.write(self._db)
             self._prune()
             running = self._chain(group)
@@ -245,6 +245,28 @@ class JournalFile:
                 )
             }
         return found
+
+    def _firsts(self, batch: Sequence[Waiting]) -> Firsts:
+        """What was stored first for the instants of scans that are filled in later."""
+        scans = [i.entry for i in batch if isinstance(i, Fact) and isinstance(i.entry, Scan)]
+        late = [scan for scan in scans if scan.source is Source.BACKFILL]
+        found: Firsts = {}
+        for scan in late:
+            for first in self._of_instant(scan.layout, scan.at):
+                found.setdefault((scan.layout, scan.at), first)
+        for scan in scans if late else ():
+            if scan.source is Source.LIVE and not scan.repeat:
+                found.setdefault((scan.layout, scan.at), scan)
+        return found
+
+    def _of_instant(self, layout: Layout, at: int) -> Iterator[Scan]:
+        query = (
+            "SELECT seq, layout, at, crc, body FROM entry WHERE layout = ? AND at = ? ORDER BY seq"
+        )
+        for row in self._db.execute(query, (self.layouts.get(layout, NOTE), at)):
+            scan = unpacked(layout, at, row[4]) if is_sound(*row) and row[1] != NOTE else None
+            if isinstance(scan, Scan) and scan.source is not Source.TEST and not scan.repeat:
+                yield scan
 
     def _prune(self) -> None:
         now = time.monotonic()

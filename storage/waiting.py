@@ -41,7 +41,7 @@ class Outcome(Enum):
 
     STORED = "stored"
     DUPLICATE = "the same message was stored before"
-    CONFLICT = "another payload was stored under the same topic and mark; put in quarantine"
+    CONFLICT = "another was stored under the same mark or for the same instant; put in quarantine"
 
 
 class Fact(msgspec.Struct, frozen=True):

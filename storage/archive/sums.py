@@ -66,21 +66,21 @@ def buckets_of(found: Columns, layouts: Mapping[int, Layout]) -> list[Buckets]:
     return made
 
 
-def samples_of(found: Columns, width: int, columns: Sequence[int] | None = None) -> Samples:
-    """Rows of one layout as samples of its channels, or of those in ``columns``."""
-    kept = np.flatnonzero(~found.repeat)
-    values = found.values[kept][:, list(range(width) if columns is None else columns)]
+def samples_of(found: Columns, width: int) -> Samples:
+    """Rows of one layout as samples of its channels."""
+    kept = np.flatnonzero(~found.repeat) if found.repeat.any() else np.arange(len(found.at))
+    values = found.values[kept, :width]
     codes = np.zeros(values.shape, np.uint8)
     marked = found.qualities.count(None) < len(found.qualities)
     for row, n in enumerate(kept.tolist() if marked else ()):
         if (marks := found.qualities[n]) is not None:
-            whole = np.frombuffer(marks, np.uint8)
-            codes[row] = whole if columns is None else whole[list(columns)]
+            codes[row] = np.frombuffer(marks, np.uint8)
     tested = found.source[kept] == Source.TEST
     good = (codes == Quality.GOOD) & ~tested[:, None]
+    values[~good] = 0.0
     return Samples(
         at=found.at[kept],
-        values=np.where(good, values, 0.0),
+        values=values,
         good=good,
         backfilled=found.source[kept] == Source.BACKFILL,
         codes=codes,
@@ -106,6 +106,14 @@ def summed(samples: Samples, quantities: Sequence[str], *, longest: int | None =
 def channel_of(samples: Samples, channel: int) -> Samples:
     """One channel; of the samples of one instant the first good one, or else one that is not."""
     good = samples.good[:, channel]
+    if len(good) < 2 or (np.diff(samples.at) > 0).all():  # noqa: PLR2004 # a pair
+        return Samples(
+            samples.at,
+            samples.values[:, channel : channel + 1],
+            samples.good[:, channel : channel + 1],
+            samples.backfilled,
+            samples.codes[:, channel : channel + 1],
+        )
     order = np.lexsort((np.arange(len(good)), ~good, samples.at))
     at = samples.at[order]
     kept = order[np.flatnonzero(np.diff(at, prepend=at[0] - 1))]
