@@ -26,11 +26,12 @@ from storage.archive.sums import Samples, Table
 _REACH = 2
 _ZERO_C = 273.15
 _GRAIN = 2.0**60
-_NAMES = (
-    *("received", "backfilled", "judged", "first_at", "last_at", "last_good", "last_value"),
-    *("longest", "known_ms", "minimum", "maximum", "fits", "high", "middle", "low"),
-    *("heat_peak", "heat"),
+_WHOLE = (
+    *("received", "backfilled", "judged", "first_at", "last_at", "last_good", "longest"),
+    *("known_ms", "fits", "high", "middle", "low", "day"),
 )
+_BROKEN = ("last_value", "minimum", "maximum", "heat_peak", "heat")
+_NAMES = (*_WHOLE[:-1], *_BROKEN)
 
 
 class Stay(NamedTuple):
@@ -209,19 +210,22 @@ class _Days:
         wanted = {stay.device for stay in stays}
         start = min((stay.start for stay in stays), default=0)
         end = max((stay.end for stay in stays), default=0)
-        self._places: dict[str, list[tuple[Table, int, int]]] = defaultdict(list)
+        self._places: dict[str, list[_Place]] = defaultdict(list)
         self._made: dict[Layout, _Device] = {}
         for segment in readings.segments():
             if segment.start < end and segment.end >= start:
                 self._load(parquet.read_table(readings.seal_of(segment).sums), wanted)
 
     def _load(self, table: Table, wanted: set[str]) -> None:
+        whole = np.stack([table[name].astype(np.int64) for name in _WHOLE])
+        broken = np.stack([table[name] for name in _BROKEN])
         at = 0
         for device, rows in groupby(table["device"]):
-            count = sum(1 for _ in rows)
+            end = at + sum(1 for _ in rows)
             if device in wanted:
-                self._places[device].append((table, at, at + count))
-            at += count
+                place = _Place(table["key"][at:end], whole[:, at:end], broken[:, at:end])
+                self._places[device].append(place)
+            at = end
 
     def of(self, layout: Layout) -> _Device:
         """The buckets of a device.
@@ -235,22 +239,36 @@ class _Days:
 
     def _make(self, layout: Layout) -> _Device:
         width = len(layout.keys)
-        parts: list[Table] = []
-        for table, begin, end in self._places.get(layout.device, ()):
-            if tuple(table["key"][begin:end]) != layout.keys * ((end - begin) // width):
-                raise NotSummable
-            parts.append(
-                {name: table[name][begin:end].reshape(-1, width) for name in (*_NAMES, "day")}
-            )
-        found = _stacked(parts, width, (*_NAMES, "day"))
-        return _Device(found, found.pop("day")[:, 0].astype(np.int64))
+        places = self._places.get(layout.device, [])
+        if any(tuple(p.keys) != layout.keys * (len(p.keys) // width) for p in places):
+            raise NotSummable
+        whole = np.concatenate([_NO_INTEGERS, *(place.whole for place in places)], axis=1)
+        broken = np.concatenate([_NO_FLOATS, *(place.broken for place in places)], axis=1)
+        whole = whole.reshape(len(_WHOLE), -1, width)
+        broken = broken.reshape(len(_BROKEN), -1, width)
+        order = np.argsort(whole[_WHOLE.index("first_at"), :, 0], kind="stable")
+        table: Table = dict(zip(_WHOLE, whole[:, order], strict=True))
+        table |= dict(zip(_BROKEN, broken[:, order], strict=True))
+        return _Device(table, table.pop("day")[:, 0])
 
 
-def _stacked(found: Sequence[Table], width: int, names: Sequence[str] = _NAMES) -> Table:
+class _Place(NamedTuple):
+    """Rows of one device in the sums of a segment: keys, and columns of both kinds."""
+
+    keys: list[str]
+    whole: npt.NDArray[np.int64]
+    broken: npt.NDArray[np.float64]
+
+
+_NO_INTEGERS = np.zeros((len(_WHOLE), 0), np.int64)
+_NO_FLOATS = np.zeros((len(_BROKEN), 0))
+
+
+def _stacked(found: Sequence[Table], width: int) -> Table:
     """Buckets one after the other, in the order of time."""
     if not found:
-        return {name: np.zeros((0, width)) for name in names}
-    table: Table = {name: np.concatenate([each[name] for each in found]) for name in names}
+        return {name: np.zeros((0, width)) for name in _NAMES}
+    table: Table = {name: np.concatenate([each[name] for each in found]) for name in _NAMES}
     order = np.argsort(table["first_at"][:, 0], kind="stable")
     if (order[1:] < order[:-1]).any():
         table = {name: column[order] for name, column in table.items()}

@@ -13,7 +13,7 @@ from storage.archive.days import DAY_MS, GRACE_MS
 from storage.archive.patrol import set_aside
 from storage.archive.retention import Keep, may_go
 from storage.archive.seal import ArchiveError, Sealed, seals
-from storage.journal import Journal
+from storage.journal import Journal, JournalFullError
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,11 @@ class Sealing:
                     f"{sealed.entries}: is not what was sealed; the journal keeps its entries"
                 )
                 return
-            await self._remove(sealed)
+            try:
+                await self._remove(sealed)
+            except JournalFullError:
+                # Readings that wait for the disk come first; the next look does it.
+                return
 
     async def _remove(self, sealed: Sealed) -> None:
         if sealed.seal.damaged:

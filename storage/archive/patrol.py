@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from storage.archive.check import is_whole
 from storage.archive.days import DAY_MS
-from storage.archive.seal import Sealed, folder_of, seals
+from storage.archive.seal import Sealed, describe, folder_of, seals
 
 ROUND_DAYS = 30
 """Every segment is read as a whole once in so many days; its size is looked at each day."""
@@ -25,7 +24,7 @@ def patrol(data: Path, now: int) -> list[str]:
     for n, sealed in enumerate(seals(data, unreadable=told.append)):
         if not sealed.entries.exists():
             told.append(f"{sealed.entries}: is not there; put it back from a backup")
-        elif _is_damaged(sealed, thorough=n % ROUND_DAYS == now // DAY_MS % ROUND_DAYS):
+        elif _is_damaged(sealed, thorough=_is_due(n, now)):
             aside = sealed.entries.with_name(f"{sealed.entries.name}{ASIDE}{now}")
             sealed.entries.rename(aside)
             told.append(
@@ -35,10 +34,14 @@ def patrol(data: Path, now: int) -> list[str]:
     return told
 
 
+def _is_due(number: int, now: int) -> bool:
+    return number % ROUND_DAYS == now // DAY_MS % ROUND_DAYS
+
+
 def _is_damaged(sealed: Sealed, *, thorough: bool) -> bool:
     if sealed.entries.stat().st_size != sealed.seal.file.size:
         return True
-    return thorough and not is_whole(sealed)
+    return thorough and describe(sealed.entries) != sealed.seal.file
 
 
 def set_aside(data: Path) -> int:

@@ -13,8 +13,8 @@ from storage.archive.parquet import EntriesReader
 from storage.archive.seal import Part, Run, Sealed
 
 _OPEN = 64
-_CACHED_VALUES = 12_000_000
-"""So many values are kept, about 100 MB: a month of row groups that devices share."""
+_CACHED_VALUES = 4_000_000
+"""So many values are kept, about 100 MB with all else: a month of row groups that devices share."""
 
 
 class Shelf:

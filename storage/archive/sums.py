@@ -146,6 +146,9 @@ def _counted(samples: Samples, longest: int | None) -> Table:
         "received": np.broadcast_to(received[:, None], wide),
         "backfilled": np.broadcast_to(backfilled[:, None], wide),
     }
+    if longest is not None:
+        # Only what is sealed is asked for its qualities.
+        return table
     any_marked = samples.codes.any()
     for quality in Quality:
         if any_marked:

@@ -1,5 +1,6 @@
 """``culturewatch alarm replay`` on a folder of data, as people type it."""
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -15,6 +16,7 @@ from culturewatch.rule_trial import proposed_rules, seek
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
 from storage.archive.log import LogReader
+from storage.archive.sealer import Heads, Sealer
 from storage.entry import Command, Entry, Started
 from storage.journal import Journal
 from tests.integration.laboratory import lay_out  # a test's own
@@ -218,3 +220,15 @@ def test_the_default_rules_in_force_are_part_of_what_is_tried(site: Site, tmp_pa
     limits = {rule.id: rule.limit for rule in book.rules}
     assert limits["inc1-temperature-high"] == 38.0
     assert limits["inc1-temperature-low"] == 36.5
+
+
+async def test_a_trial_across_the_seal_says_what_it_said_before(site: Site) -> None:
+    await filled(site)
+    words = ("alarm", "replay", "--rules", proposal(site, "limit = 38.0", "limit = 38.5"))
+    before = typed(*words)
+    sealer = Sealer(site.data, heads=lambda: Heads(None, None), software="test")
+    sealed = await asyncio.to_thread(sealer.seal, NOON + DAYS * 86_400_000)
+    async with Journal(site.data) as journal:
+        assert await journal.remove(sealed[-1].seal.last)
+    assert before[0] == 0
+    assert typed(*words) == before
