@@ -179,6 +179,20 @@ def seals(data: Path, *, unreadable: Callable[[str], None] | None = None) -> lis
     return sorted(found, key=lambda each: each.seal.first)
 
 
+def last_sealed(data: Path) -> int:
+    """The number of the last entry that is sealed, by the newest seal; 0 where there is none.
+
+    Raises:
+        ArchiveError: that seal cannot be read.
+    """
+    paths = present(data)
+    if not paths:
+        return 0
+    # Days are no order where a clock was set, times of files are none after a restore.
+    newest = {paths[-1], max(paths, key=lambda path: path.stat().st_mtime_ns)}
+    return max(read(path).seal.last for path in newest)
+
+
 def head(sealed: list[Sealed]) -> str:
     """What the next seal names as the one before."""
     return sealed[-1].sha256 if sealed else GENESIS

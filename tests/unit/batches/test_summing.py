@@ -97,6 +97,7 @@ def compare(found: Total, exact: Exposure) -> None:
             assert value == expected, name
 
 
+@pytest.mark.long
 @given(
     st.integers(0, 1 << 32),
     st.lists(
@@ -107,7 +108,7 @@ def compare(found: Total, exact: Exposure) -> None:
     st.sampled_from([PERIOD, PERIOD // 2, 3 * PERIOD]),
 )
 @settings(
-    max_examples=8,
+    max_examples=40,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
@@ -132,6 +133,18 @@ def test_a_stay_comes_to_the_same_by_sums_and_by_readings(
             for key in LAYOUT.keys:
                 compare(found[key], exact[key])
                 assert beyond[key] == exact[key].excursions
+
+
+def test_some_stays_come_to_the_same_as_well(tmp_path: Path) -> None:
+    asyncio.run(store(tmp_path, readings(7)))
+    Sealer(tmp_path, heads=lambda: Heads(None, None), software="test").seal(at(24 * (DAYS - 1) + 1))
+    stays = [Stay("inc1", at(3.25), at(90.5), PERIOD), Stay("inc1", at(24), at(72), PERIOD)]
+    with LogReader(tmp_path) as log:
+        summing = Summing(log, stays)
+        for stay in stays:
+            exact, found = one_by_one(log, stay), summing.totals(stay, LAYOUT)
+            for key in LAYOUT.keys:
+                compare(found[key], exact[key])
 
 
 def test_the_kinetic_mean_is_that_of_the_record() -> None:

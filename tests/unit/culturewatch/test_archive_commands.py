@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import shutil
 import time
 from pathlib import Path
 
@@ -40,11 +41,19 @@ endpoint = "one"
 """
 
 
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of data of three days."""
+    folder = tmp_path_factory.mktemp("stored")
+    store(folder, LOG)
+    return folder
+
+
 @pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "site.toml").write_text(SITE)
-    store(tmp_path / "data", LOG)
+    shutil.copytree(stored, tmp_path / "data")
     return load(tmp_path / "site.toml")
 
 

@@ -1,6 +1,7 @@
 """What is changed in the journal or the archive is found and named; what is whole is not blamed."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -10,6 +11,7 @@ import pytest
 
 from storage import consistency
 from storage.archive import check as archive
+from storage.archive.log import LogReader
 from storage.archive.seal import present
 from storage.consistency import Wrong
 from storage.entry import Entry
@@ -20,12 +22,19 @@ from tests.unit.storage.archive.week import MINUTE, entries, remove, seal, store
 LOG = entries(3, step=6 * MINUTE)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two days sealed, the journal freed of what it may be."""
-    store(tmp_path, LOG)
-    assert remove(tmp_path, seal(tmp_path, 2.5)[-1].seal.last) == 1_000
-    return tmp_path
+    folder = tmp_path_factory.mktemp("whole")
+    store(folder, LOG)
+    assert remove(folder, seal(folder, 2.5)[-1].seal.last) == 1_000
+    return folder
+
+
+@pytest.fixture
+def folder(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copytree(whole, tmp_path / "data"))
 
 
 def wrong(folder: Path) -> list[Wrong]:
@@ -162,3 +171,15 @@ def test_each_harm_to_the_archive_is_named(
     harm(folder)
     found = wrong(folder)
     assert [each.where for each in found if what in each.what] == [where]
+
+
+def test_a_journal_that_was_lost_goes_on_above_what_is_sealed(folder: Path) -> None:
+    for file in folder.glob("journal.*"):
+        file.unlink()
+    [line] = again(folder, LOG[-1])
+    assert "are gone from it" in line
+    with LogReader(folder) as log:
+        assert log.entries(1_320) == list(enumerate(LOG[1_320:1_325], 1_321))
+        [(seq, entry)] = log.entries(1_325)
+    assert seq > 1_325
+    assert entry == LOG[-1]

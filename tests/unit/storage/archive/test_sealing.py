@@ -59,7 +59,7 @@ def as_rows(log: list[Entry]) -> tuple[list[Row], dict[int, Layout]]:
 
 
 @given(st.lists(ENTRIES, max_size=12))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_an_entry_says_comes_out_of_a_segment_to_the_last_bit(log: list[Entry]) -> None:
     rows, layouts = as_rows(log)
     width = max((len(layout.keys) for layout in layouts.values()), default=0)
@@ -70,8 +70,9 @@ def test_whatever_an_entry_says_comes_out_of_a_segment_to_the_last_bit(log: list
     ]
 
 
+@pytest.mark.long
 @given(st.lists(ENTRIES, min_size=1, max_size=8))
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_and_out_of_its_file(tmp_path_factory: pytest.TempPathFactory, log: list[Entry]) -> None:
     rows, layouts = as_rows(log)
     path = tmp_path_factory.mktemp("file") / "x.parquet"
