@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from batches.calibration import Book
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
-from batches.summing import NotSummable, Stay
+from batches.summing import NO_CALIBRATION, NotSummable, Stay, refuse_calibration
 from devices.scan import Layout
 from storage.archive import sums
 from storage.archive.columns import Columns
@@ -24,15 +25,21 @@ Integers = npt.NDArray[np.int64]
 
 
 def excursions(
-    readings: LogReader, stay: Stay, layout: Layout, limits: Mapping[str, Limits]
+    readings: LogReader,
+    stay: Stay,
+    layout: Layout,
+    limits: Mapping[str, Limits],
+    book: Book = NO_CALIBRATION,
 ) -> dict[str, tuple[Excursion, ...]]:
     """The excursions of the channels of ``limits`` over ``stay``, in the order of time.
 
     Raises:
-        NotSummable: the device had another layout for a while; go reading by reading.
+        NotSummable: the device had another layout, or was in calibration, for a while; go reading
+            by reading.
         storage.waiting.JournalError: the journal cannot be read.
         storage.archive.seal.ArchiveError: a segment cannot be read.
     """
+    refuse_calibration(stay, layout, book)
     reach = _REACH * stay.period
     found = readings.columns(stay.device, stay.start - reach, stay.end + reach)
     if any(each != layout for each, _ in found):

@@ -15,7 +15,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from batches.calibration import Book
 from batches.kinetic import DEFAULT_THETA
+from batches.placement import Interval
 from devices.scan import Layout
 from storage.archive import parquet, sums
 from storage.archive.columns import Columns
@@ -23,6 +25,7 @@ from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader
 from storage.archive.sums import Samples, Table
 
+NO_CALIBRATION = Book()
 _REACH = 2
 _ZERO_C = 273.15
 _GRAIN = 2.0**60
@@ -74,14 +77,17 @@ class Summing:
             self._unsealed[device].add(day)
         self._days = _Days(readings, stays)
 
-    def totals(self, stay: Stay, layout: Layout) -> dict[str, Total]:
+    def totals(self, stay: Stay, layout: Layout, book: Book = NO_CALIBRATION) -> dict[str, Total]:
         """Every channel of ``layout`` over ``stay``, by key.
+
+        Readings that ``book`` says were taken in calibration are for ``batches.survey``.
 
         Raises:
             NotSummable: sum it up with ``batches.survey``.
             storage.waiting.JournalError: the journal cannot be read.
             storage.archive.seal.ArchiveError: a segment cannot be read.
         """
+        refuse_calibration(stay, layout, book)
         near = self._near(stay, layout)
         pieces = [piece for piece in self._pieces(stay, layout, near) if piece is not None]
         table = _stacked(pieces, len(layout.keys))
@@ -129,6 +135,18 @@ class Summing:
         unsealed = any(start < (day + 1) * DAY_MS and day * DAY_MS < end for day in late)
         found = self._readings.columns(stay.device, start, end, unsealed=unsealed)
         return _of(layout, found)
+
+
+def refuse_calibration(stay: Stay, layout: Layout, book: Book) -> None:
+    """See that no reading of a stay was taken in calibration.
+
+    Raises:
+        NotSummable: one was; it must not be judged, and the sums do not know it.
+    """
+    reach = _REACH * stay.period
+    around = Interval(stay.start - reach, stay.end + reach)
+    if any(book.apart(channel, around) for channel in layout.channels):
+        raise NotSummable
 
 
 def _days_inside(stay: Stay) -> tuple[int, int]:

@@ -48,8 +48,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def data(journal: Kept, tmp_path: Path) -> Path:
     """The readings of the batch in a journal, in the order in which they came."""
     scans = sorted((s for kept in journal.kept.values() for s in kept), key=lambda s: s.received)
-    asyncio.run(stored(tmp_path / "data", scans))
-    return tmp_path / "data"
+    asyncio.run(stored(tmp_path / "journal", scans))
+    return tmp_path / "journal"
 
 
 def test_a_record_is_the_same_on_both_sides_of_the_seal(

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from batches.beyond import excursions
+from batches.calibration import Book
 from batches.excursion import Limits
 from batches.exposure import Exposure
 from batches.kinetic import DEFAULT_THETA
 from batches.placement import Interval
 from batches.policy import Policy
-from batches.summing import Stay, Summing, Total
+from batches.summing import NotSummable, Stay, Summing, Total
 from batches.survey import Channel, survey
 from devices.quality import Quality
 from devices.scan import VALUELESS_CODES, Layout, Scan, Source
@@ -24,6 +25,7 @@ from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader
 from storage.archive.sealer import Heads, Sealer
 from storage.journal import Journal
+from tests.unit.batches.test_calibration import calibrating, installed  # a test's own
 
 MONDAY = 20_718 * DAY_MS
 HOUR = 3_600_000
@@ -82,6 +84,7 @@ def one_by_one(log: LogReader, stay: Stay) -> dict[str, Exposure]:
         channels=CHANNELS,
         policies={key: Policy(limits=each) for key, each in LIMITS.items()},
         earlier={},
+        book=Book(),
         sink=lambda _part, _scan: None,
     )
     return {each.channel.removeprefix("inc1."): each.exposure for each in found}
@@ -145,6 +148,21 @@ def test_some_stays_come_to_the_same_as_well(tmp_path: Path) -> None:
             exact, found = one_by_one(log, stay), summing.totals(stay, LAYOUT)
             for key in LAYOUT.keys:
                 compare(found[key], exact[key])
+
+
+def test_readings_in_calibration_are_not_summed_up_here(tmp_path: Path) -> None:
+    asyncio.run(store(tmp_path, readings(7)))
+    book = Book(
+        installations=(installed("S1", at(0), None),), periods=(calibrating("S1", at(30), at(31)),)
+    )
+    with LogReader(tmp_path) as log:
+        summing = Summing(log, [])
+        for start, end in ((3, 40), (30.5, 50)):
+            with pytest.raises(NotSummable):
+                summing.totals(Stay("inc1", at(start), at(end), PERIOD), LAYOUT, book)
+            with pytest.raises(NotSummable):
+                excursions(log, Stay("inc1", at(start), at(end), PERIOD), LAYOUT, LIMITS, book)
+        assert summing.totals(Stay("inc1", at(40), at(50), PERIOD), LAYOUT, book)
 
 
 def test_the_kinetic_mean_is_that_of_the_record() -> None:
