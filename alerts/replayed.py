@@ -11,8 +11,8 @@ import msgspec
 from alerts.configuration import kept
 from alerts.replay import Difference, Row, difference
 from alerts.schema import StoreError, open_read_only
+from storage.archive.log import LogReader
 from storage.entry import Entry
-from storage.reader import JournalReader
 
 ALARMS = "alarms.db"
 
@@ -46,7 +46,7 @@ def replay(
     """
     path = folder / ALARMS
     with closing(open_read_only(path, copy=True)) as store:
-        with JournalReader(folder, copy=True) as journal:
+        with LogReader(folder, copy=True) as journal:
             cursor, rows = _extent(store, path)
             counted = _Counted(journal, cursor, progress)
             found = difference(counted, _rows(store, path), cache(partial(kept, folder)))
@@ -57,7 +57,7 @@ class _Counted:
     """The entries of a journal up to ``cursor``, counted as they are read."""
 
     def __init__(
-        self, journal: JournalReader, cursor: int, progress: Callable[[int, int], None]
+        self, journal: LogReader, cursor: int, progress: Callable[[int, int], None]
     ) -> None:
         self.done = 0
         self._journal = journal

@@ -23,7 +23,7 @@ _REACH = 2
 
 
 class Readings(Protocol):
-    """Where the readings are kept; ``storage.reader.JournalReader`` is one."""
+    """Where the readings are kept; ``storage.archive.log.LogReader`` is one."""
 
     @property
     def damaged(self) -> Mapping[int, str]:

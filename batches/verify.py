@@ -16,8 +16,10 @@ from batches import certificates, sensor_rows
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
-from storage import acts, database
+from storage import acts, consistency, database
+from storage.archive import check as archive
 from storage.chain import Broken, Head
+from storage.consistency import Wrong
 from storage.database import Database, DatabaseError
 from storage.journalfile import NAME as JOURNAL
 from storage.reader import JournalReader
@@ -61,8 +63,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.checked) and not self.faults
 
 
+Progress = Callable[[int, int], None]
+
+
 def verify(
-    path: Path, *, data: Path | None = None, replay: Callable[[int, int], None] | None = None
+    path: Path,
+    *,
+    data: Path | None = None,
+    replay: Progress | None = None,
+    progress: Progress = lambda _done, _all: None,
 ) -> Report:
     """Check a record folder, or a folder of data, reading every byte once.
 
@@ -72,10 +81,11 @@ def verify(
             must still pass through the heads that the record noted.
         replay: for a folder of data, judge its journal again from the first entry and see that
             the alarm history is what it gives; called with how many entries of how many are done.
+        progress: told how many bytes of how many of the archive are read.
     """
     if _is_data(path):
         absent = tuple(name for name in _DATA if not (path / name).exists())
-        found = _data(path, None)
+        found = _data(path, None, progress)
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
@@ -198,17 +208,22 @@ def _anchored(folder: Path, data: Path) -> Findings:
     for name in (database.NAME, ALARMS):
         if not (data / name).exists():
             yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
-    yield from _data(data, listed)
+    yield from _data(data, listed, lambda _done, _all: None)
 
 
-def _data(folder: Path, anchors: Manifest | None) -> Findings:
+def _data(folder: Path, anchors: Manifest | None, progress: Progress) -> Findings:
+    sealed = archive.check(folder, progress=progress)
+    newest = sealed.sealed[-1].seal if sealed.sealed else None
     if (folder / database.NAME).exists():
-        yield from _ledger(folder / database.NAME, anchors.ledger_head if anchors else None)
+        noted = (anchors.ledger_head if anchors else None, newest.ledger if newest else None)
+        yield from _ledger(folder / database.NAME, noted)
         yield from _certificates(folder)
     if (folder / ALARMS).exists():
-        yield from _alarms(folder / ALARMS, anchors.alarm_head if anchors else None)
+        noted = (anchors.alarm_head if anchors else None, newest.alarms if newest else None)
+        yield from _alarms(folder / ALARMS, noted)
+    yield from map(_as_finding, sealed.found)
     if (folder / JOURNAL).exists():
-        yield from _journal(folder)
+        yield from _journal(folder, sealed)
     if anchors is None:
         yield from _configurations(folder / configuration.FOLDER)
 
@@ -229,12 +244,18 @@ def _configurations(folder: Path) -> Findings:
         yield f"{folder.name}: each version of the rules that ran ({len(kept)}) has its own hash"
 
 
-def _ledger(path: Path, anchor: Head | None) -> Findings:
+Noted = tuple[Head | None, ...]
+"""Heads of a chain that were kept elsewhere."""
+
+
+def _ledger(path: Path, noted: Noted) -> Findings:
+    url = f"sqlite:///{path.absolute()}"
     try:
-        broken = acts.verify_chain(f"sqlite:///{path.absolute()}", anchor)
+        found = [acts.verify_chain(url, anchor) for anchor in _distinct(noted)]
     except DatabaseError as error:
         yield Fault(where=path.name, what=str(error))
         return
+    broken = next(filter(None, found), None)
     yield _broken(path, broken) or f"{path.name}: the chain of the ledger holds"
 
 
@@ -259,14 +280,20 @@ def _certificates(folder: Path) -> Findings:
         yield f"{kept}: {len(wanted)} files are what the ledger names by their SHA-256"
 
 
-def _alarms(path: Path, anchor: Head | None) -> Findings:
+def _alarms(path: Path, noted: Noted) -> Findings:
     try:
         with closing(open_read_only(path, copy=True)) as store:
-            broken = history.verify(store, until=anchor)
+            found = [history.verify(store, until=anchor) for anchor in _distinct(noted)]
     except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
         return
+    broken = next(filter(None, found), None)
     yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+
+
+def _distinct(noted: Noted) -> list[Head | None]:
+    """Each head once; one check is made also without any."""
+    return [head for head in dict.fromkeys(noted) if head is not None] or [None]
 
 
 def _replayed(folder: Path, progress: Callable[[int, int], None]) -> Findings:
@@ -284,22 +311,26 @@ def _replayed(folder: Path, progress: Callable[[int, int], None]) -> Findings:
     )
 
 
-def _journal(folder: Path) -> Findings:
+def _journal(folder: Path, sealed: archive.Checked) -> Findings:
     try:
         with JournalReader(folder, copy=True) as journal:
-            count, after = 0, 0
-            while entries := journal.entries(after):
-                count, after = count + len(entries), entries[-1][0]
-            damaged, index_fault = dict(journal.damaged), journal.index_fault()
+            removed = journal.removed
+        if removed > sealed.last:
+            what = (
+                f"was freed of entries up to {removed}, the archive ends with {sealed.last}: seals "
+                "are gone; put them back from a backup"
+            )
+            yield Fault(where=JOURNAL, what=what)
+        yield from map(_as_finding, consistency.check(folder, noted=sealed.noted))
     except JournalError as error:
         yield Fault(where=JOURNAL, what=str(error))
-        return
-    for seq, why in damaged.items():
-        yield Fault(where=JOURNAL, what=f"entry {seq}: {why}")
-    if index_fault:
-        what = f"its index is damaged, so that records may lack readings: {index_fault}"
-        yield Fault(where=JOURNAL, what=what)
-    yield f"{JOURNAL}: {count} entries match their checksums"
+
+
+def _as_finding(found: str | Wrong) -> str | Fault:
+    if isinstance(found, str):
+        return _shown(found)
+    where, what, expected, actual = found
+    return Fault(where=_shown(where), what=_shown(what), expected=expected, actual=actual)
 
 
 def _broken(path: Path, broken: Broken | None) -> Fault | None:

@@ -19,15 +19,23 @@ def shown(what: str) -> Iterator[Callable[[int, int], None]]:
         BarColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
+    bar = Progress(
         *columns,
         console=Console(file=sys.stderr),
         transient=True,
         disable=not sys.stderr.isatty(),
-    ) as bar:
-        task = bar.add_task(what, total=None, visible=False)
+    )
+    task = bar.add_task(what, total=None)
 
-        def advance(done: int, of: int) -> None:
-            bar.update(task, completed=done, total=of, visible=True)
+    def advance(done: int, of: int) -> None:
+        bar.update(task, completed=done, total=of)
+        # The next piece of the work may have a bar of its own.
+        if done < of:
+            bar.start()
+        else:
+            bar.stop()
 
+    try:
         yield advance
+    finally:
+        bar.stop()

@@ -10,6 +10,7 @@ import typer
 
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
+from culturewatch.cli_archive import export, influx_commands, seal
 from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_correct import batch_commands
@@ -50,6 +51,9 @@ app.add_typer(sensor_commands, name="sensor")
 app.add_typer(calibration_commands, name="calibration")
 app.add_typer(equipment_commands, name="equipment")
 app.add_typer(report_commands, name="report")
+app.add_typer(influx_commands, name="influx")
+app.command()(seal)
+app.command()(export)
 app.command()(exposure)
 app.command("import")(import_)
 app.command()(record)

@@ -153,14 +153,14 @@ def excursions(
     from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
     from culturewatch.who import acting  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
-    from storage.reader import JournalReader  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(RecordError, StoreError, JournalError):
         loaded = load(site)
         maker = acting(loaded, by, "export", device or "excursions")
         with (
-            JournalReader(loaded.data) as readings,
+            LogReader(loaded.data) as readings,
             AlarmReader(paths.alarms(loaded.data)) as alarms,
         ):
             found = excursion_report(

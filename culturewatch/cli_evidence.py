@@ -110,11 +110,11 @@ def kpi(
 
 def _period(site: Site, from_: str, to: str) -> tuple[int, int]:
     from culturewatch.rule_trial import extent  # noqa: PLC0415
-    from storage.reader import JournalReader  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
 
     now = round(datetime.now(UTC).timestamp() * 1000)
     asked, end = instant(site, "--from", from_), instant(site, "--to", to) or now
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         first, _ = extent(journal)
     start = max(end - MONTH_MS if asked is None else asked, first)
     if start >= end:

@@ -213,8 +213,8 @@ def verify(
     from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
     from culturewatch.advance import shown  # noqa: PLC0415
 
-    with told(), shown("entries replayed") as advance:
-        report = check(path, data=data, replay=advance if replay else None)
+    with told(), shown("bytes of the archive read") as read, shown("entries replayed") as advance:
+        report = check(path, data=data, replay=advance if replay else None, progress=read)
     if as_json:
         say(msgspec.json.encode(report).decode())
     else:

@@ -175,12 +175,12 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
     from batches.frozen import frozen_life  # noqa: PLC0415
     from batches.instruments import Instruments  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
-    from storage.reader import JournalReader  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(JournalError):
         loaded = load(site)
-        with JournalReader(loaded.data) as readings:
+        with LogReader(loaded.data) as readings:
             found = frozen_life(
                 vial,
                 bank=Bank(ledger),

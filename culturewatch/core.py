@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -22,12 +23,14 @@ from culturewatch.collecting import Collecting
 from culturewatch.configured import Configured
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
+from culturewatch.processes import run_once
+from culturewatch.sealing import Sealing
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from storage import intake
 from storage.entry import Started, Stopped
 from storage.inbox import Inbox, drain
-from storage.influx import Forwarder
+from storage.influx import CURSOR, Forwarder
 from storage.intake import Intake
 from storage.journal import Journal
 
@@ -122,6 +125,18 @@ class Core:
         self._forwarder = (
             None if influx is None else Forwarder(influx, journal, site=site.file.site.id)
         )
+        self._sealing = Sealing(
+            site,
+            journal,
+            worker=lambda: run_once(["seal", str(site.path)]),
+            consumed=self._consumed,
+            on_trouble=troubles.say,
+        )
+
+    def _consumed(self) -> int:
+        """Up to which entry everybody has read who follows the journal."""
+        forwarded = self._alarms.service.cursor if self._forwarder is None else self._forwarder.seen
+        return min(self._alarms.service.cursor, forwarded)
 
     def _heart_of(self, site: Site) -> Heart | None:
         beat = site.file.beat
@@ -151,9 +166,20 @@ class Core:
     async def announce(self) -> None:
         """Put the start into the log, and keep what it runs with."""
         await asyncio.to_thread(configuration.keep, self._site.data, self._book)
+        await self._tell_what_only_the_archive_has()
         await self._journal.put(
             Started(at=self._started, version=VERSION, configuration=self._book.digest)
         )
+
+    async def _tell_what_only_the_archive_has(self) -> None:
+        if self._forwarder is None:
+            return
+        forwarded = await self._journal.cursor(CURSOR)
+        if forwarded < self._journal.removed:
+            self._troubles.say(
+                f"InfluxDB has entries up to {forwarded}, and those up to {self._journal.removed} "
+                "are in the archive alone: culturewatch influx rebuild sends them"
+            )
 
     def parts(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """What is to be run, by name."""
@@ -170,6 +196,7 @@ class Core:
             "rota": self._alarms.duty.run,
             "rota calendars": self._alarms.calendars.run,
             "status": self._say_how_it_is,
+            "sealing": self._sealing.run,
             "own state": lambda: own_state.watch(
                 self._own_state, collecting.deliver, collecting.clock.now
             ),
@@ -206,6 +233,7 @@ class Core:
     async def _own_state(self) -> OwnState:
         journal = self._journal.stats
         forwarding = None if self._forwarder is None else self._forwarder.status
+        disk = await asyncio.to_thread(shutil.disk_usage, self._site.data)
         return OwnState(
             journal=journal,
             forwarding=forwarding,
@@ -215,6 +243,9 @@ class Core:
             clock_unsure=self._collecting.clock.is_unsure,
             drills_unproven=0 if self._alarms.drills is None else self._alarms.drills.unproven,
             rota_faults=self._alarms.duty.faults,
+            disk_used=1 - disk.free / disk.total,
+            seal_wait_s=self._sealing.status.since_s,
+            damaged_segments=self._sealing.status.aside,
         )
 
     async def _say_how_it_is(self) -> None:

@@ -14,7 +14,7 @@ from culturewatch import paths
 from culturewatch.site import Site
 from devices.quality import Quality
 from devices.scan import Scan
-from storage.reader import JournalReader
+from storage.archive.log import LogReader
 
 _NO_ANSWER = bytes((Quality.NO_ANSWER,))
 _AT_ONCE = 2_000
@@ -104,7 +104,7 @@ def percentile(ordered: Sequence[int], percent: float) -> int | None:
 
 def _read_log(data: Path) -> _Log:
     log, after = _Log(), 0
-    with JournalReader(data) as journal:
+    with LogReader(data) as journal:
         while entries := journal.entries(after, _AT_ONCE):
             for seq, entry in entries:
                 log.without_holes &= seq == after + 1

@@ -14,7 +14,7 @@ from batches.record import Made
 from culturewatch import paths
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
-from storage.reader import JournalReader
+from storage.archive.log import LogReader
 
 
 def write_record(
@@ -31,7 +31,7 @@ def write_record(
         culturewatch.site.SiteError: the rules cannot be used.
         as ``batches.export.folder.make_record``.
     """
-    with JournalReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
+    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
         return make_record(
             batch,
             out,

@@ -22,6 +22,10 @@ _CHANNELS = (
     ("clock_unsure", "state", 1.0, (0.0, 1.0)),
     ("drills_unproven", "count", 1.0, None),
     ("rota_faults", "count", 1.0, None),
+    ("disk_fill", "share", 0.1, (0.0, 100.0)),
+    ("seal_wait", "duration", 1.0, None),
+    ("archive_damaged", "count", 1.0, None),
+    ("conflicts", "count", 1.0, None),
 )
 LAYOUT = Layout(
     DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
@@ -35,7 +39,8 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     ``lost`` readings that the journal could not take. ``page_wait_ms`` is the age of the oldest
     page that no provider has taken. ``drills_unproven`` are channels on which somebody has not
     answered a drill in time, ``rota_faults`` gaps and strangers in the coming days; None before
-    anybody looked.
+    anybody looked. ``disk_used`` is 0 … 1 of the disk that the data are on,
+    ``seal_wait_s`` how long ago sealing last went well, ``damaged_segments`` stand aside.
     """
 
     journal: JournalStats
@@ -46,6 +51,9 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     clock_unsure: bool
     drills_unproven: int | None = 0
     rota_faults: int | None = 0
+    disk_used: float
+    seal_wait_s: float
+    damaged_segments: int
 
 
 def channel_specs() -> tuple[ChannelSpec, ...]:
@@ -77,6 +85,10 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
         float(state.clock_unsure),
         state.drills_unproven,
         state.rota_faults,
+        100 * state.disk_used,
+        state.seal_wait_s,
+        float(state.damaged_segments),
+        float(max(0, state.journal.conflicts - (before.journal.conflicts if before else 0))),
     )
     qualities = bytes(Quality.GOOD if value is not None else Quality.STALE for value in values)
     return Scan(LAYOUT, at, at, values, qualities)

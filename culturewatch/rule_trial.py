@@ -15,8 +15,8 @@ from culturewatch import paths
 from culturewatch.parts import channel_specs, default_rules, rulebook
 from culturewatch.site import Site, SiteError
 from devices.scan import Scan
+from storage.archive.log import LogReader
 from storage.entry import Command, Entry
-from storage.reader import JournalReader
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +50,7 @@ def compare(
     """
     in_force, tried = rulebook(site), proposed_rules(site, proposed)
     done: dict[str, int] = {}
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         first, last = extent(journal)
         start = first if start is None else start
         end = last + 1 if end is None else min(end, last + 1)
@@ -94,7 +94,7 @@ def proposed_rules(site: Site, path: Path) -> Rulebook:
         raise SiteError(str(error).splitlines()) from error
 
 
-def seek(journal: JournalReader, at: int) -> int:
+def seek(journal: LogReader, at: int) -> int:
     """A sequence number before all entries that came at ``at`` (epoch ms) or later.
 
     By halving, as times rise with the numbers but where the clock was set; 0 for the beginning.
@@ -115,7 +115,7 @@ def came(entry: Entry) -> int:
     return entry.received if isinstance(entry, Scan) else entry.at
 
 
-def extent(journal: JournalReader) -> tuple[int, int]:
+def extent(journal: LogReader) -> tuple[int, int]:
     """When the first and the last entry came, epoch ms.
 
     Raises:
@@ -148,7 +148,7 @@ def _done(done: dict[str, int], at: int) -> Iterator[Entry]:
 
 
 def _entries(
-    journal: JournalReader, after: int, end: int, progress: Callable[[int, int], None]
+    journal: LogReader, after: int, end: int, progress: Callable[[int, int], None]
 ) -> Iterator[Entry]:
     begun, last = after, journal.last
     while found := journal.entries(after):

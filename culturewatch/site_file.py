@@ -165,6 +165,12 @@ class RotaTable(Part, frozen=True, kw_only=True):
     manager: str = ""
 
 
+class Archive(Part, frozen=True, kw_only=True):
+    """``[archive]``: how long the journal keeps what is sealed; the archive keeps it for good."""
+
+    journal_keep: Duration = Duration(35 * 86_400_000)
+
+
 class DrillTable(Part, frozen=True, kw_only=True):
     """``[drill]``: every person answers one on every channel each ``overdue``.
 
@@ -224,6 +230,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     annunciator: tuple[Annunciator, ...] = ()
     console: Console = Console()
     access: AccessTable = AccessTable()
+    archive: Archive = Archive()
 
 
 class DevicesFile(Part, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from storage.archive.seal import ArchiveError, last_sealed
 from storage.floor import BLOCK, Floor
 from storage.journalfile import LAST, NAME, PAGE_BYTES, VERSION, JournalFile, read_layouts
 from storage.pack import DamagedError
@@ -71,7 +72,12 @@ def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> Jour
         floor.close()
         raise
     try:
-        told = [story, _skip(file, floor, salvaged=bool(story)), _sift_newest(file)]
+        told = [
+            story,
+            _alteration(file),
+            _skip(file, floor, salvaged=bool(story), sealed=_sealed(path.parent)),
+            _sift_newest(file),
+        ]
     except (sqlite3.Error, OSError):
         file.close()
         raise
@@ -79,6 +85,17 @@ def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> Jour
         say(f"{path}: {' '.join(filter(None, told))}")
     path.with_name(_STORY).unlink(missing_ok=True)
     return file
+
+
+def _alteration(file: JournalFile) -> str:
+    """What to say of rows that somebody else changed or took out."""
+    if file.altered is None:
+        return ""
+    behind, upto = file.altered
+    return (
+        f"Entries {behind + 1} to {upto} are not what was written: one was changed or taken out "
+        "by something else than this program; culturewatch verify says more, a backup has them."
+    )
 
 
 def _sift_newest(file: JournalFile) -> str:
@@ -181,14 +198,23 @@ def _is_in_one_file(db: sqlite3.Connection) -> bool:
     return not busy
 
 
-def _skip(file: JournalFile, floor: Floor, *, salvaged: bool) -> str:
+def _sealed(folder: Path) -> int:
+    """Up to which number entries are in the archive: an old journal that was put back is behind."""
+    try:
+        return last_sealed(folder)
+    except ArchiveError:
+        # Sealing tells of it; no reading waits for that.
+        return 0
+
+
+def _skip(file: JournalFile, floor: Floor, *, salvaged: bool, sealed: int) -> str:
     """Number on above everything that may have been given out; what to say about it."""
-    newest = floor.newest
+    newest = max(floor.newest, sealed)
     if not salvaged and file.last >= newest:
         return ""
     before = file.last
-    file.start_after(max(floor.reserved, before + BLOCK))
-    floor.reached(file.last)
+    file.start_after(max(floor.reserved, newest, before + BLOCK))
+    floor.reached(file.last, file.running_hash)
     if before >= newest:
         return f"It goes on with entry {file.last + 1}."
     return (

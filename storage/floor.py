@@ -6,11 +6,15 @@ from types import TracebackType
 from typing import Self
 from zlib import crc32
 
+NAME = "journal.floor"
 BLOCK = 100_000
+_CHECK = 9
 
 
 class Floor:
     """A line of text: the newest number on disk, and the highest that may have been given out.
+
+    With the first stands the hash that runs over the journal up to it (``storage.links``).
 
     The second is forced to disk before any number of its block is used, so it holds after a
     power failure. The first is written after each commit and not forced: it is exact after
@@ -23,9 +27,9 @@ class Floor:
         Raises:
             OSError: it cannot be written.
         """
-        self._path = folder / "journal.floor"
+        self._path = folder / NAME
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
-        self.newest, self.reserved = _read(os.pread(self._file, 200, 0))
+        self.newest, self.reserved, self.hash = _read(os.pread(self._file, 200, 0))
 
     def __enter__(self) -> Self:
         return self
@@ -49,27 +53,39 @@ class Floor:
             OSError: the file cannot be written.
         """
         if seq > self.reserved:
-            self._write(self.newest, seq + BLOCK)
+            self._write(self.newest, seq + BLOCK, self.hash)
             os.fsync(self._file)
 
-    def reached(self, seq: int) -> None:
-        """Remember that ``seq`` is on disk.
+    def reached(self, seq: int, running: bytes) -> None:
+        """Remember that ``seq`` is on disk, and the hash over the journal up to it.
 
         Raises:
             OSError: the file cannot be written.
         """
         if seq != self.newest:
-            self._write(seq, self.reserved)
+            self._write(seq, self.reserved, running)
 
-    def _write(self, newest: int, reserved: int) -> None:
-        text = f"{newest:020d} {reserved:020d} "
+    def _write(self, newest: int, reserved: int, running: bytes) -> None:
+        text = f"{newest:020d} {reserved:020d} {running.hex()} "
         os.pwrite(self._file, f"{text}{crc32(text.encode()):08x}\n".encode(), 0)
-        self.newest, self.reserved = newest, reserved
+        self.newest, self.reserved, self.hash = newest, reserved, running
 
 
-def _read(line: bytes) -> tuple[int, int]:
-    text, check = line[:42], line[42:50]
-    if len(line) == 51 and check == f"{crc32(text):08x}".encode():  # noqa: PLR2004 # as written
-        newest, reserved = text.split()
-        return int(newest), int(reserved)
-    return 0, 0
+def read(folder: Path) -> tuple[int, bytes]:
+    """The newest number and the hash up to it; 0 and nothing where no sound line says so.
+
+    Raises:
+        OSError: the file is there and cannot be read.
+    """
+    path = folder / NAME
+    newest, _, running = _read(path.read_bytes()) if path.exists() else (0, 0, b"")
+    return newest, running
+
+
+def _read(line: bytes) -> tuple[int, int, bytes]:
+    text, check = line[:-_CHECK], line[-_CHECK:]
+    if check != f"{crc32(text):08x}\n".encode():
+        return 0, 0, b""
+    # Files of the first versions have no hash.
+    newest, reserved, *running = text.split()
+    return int(newest), int(reserved), bytes.fromhex("".join(map(bytes.decode, running)))

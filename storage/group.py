@@ -1,11 +1,15 @@
 """What becomes of a group of waiting things: stored, known already, at odds, put aside."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
 
 import msgspec
 
-from devices.scan import Layout, Scan
+from devices.scan import Layout, Scan, Source
+from storage.entry import Entry
+from storage.links import Row
 from storage.pack import NOTE, checksum, layout_body
 from storage.rows import insert
 from storage.waiting import (
@@ -18,13 +22,17 @@ from storage.waiting import (
     MessageKey,
     Oddity,
     Outcome,
+    Removal,
     Waiting,
     oddity,
 )
 
 _FOR_GOOD = 1 << 62
+_ENTRY = 5
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
+Firsts = dict[tuple[Layout, int], Scan]
+"""The first scan of a device for an instant, by its layout and time."""
 
 
 class Group:
@@ -43,21 +51,27 @@ class Group:
         self._known = layouts
         self._newest_layout = newest_layout
         self._now = now
-        self._entries: list[object] = []
+        self._entries: list[Any] = []
         self._seen: list[object] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
+        self._removals: list[Removal] = []
+        self.removed = 0
         self._cursors: dict[str, int] = {}
         self._outcomes: list[tuple[Callable[[Outcome], None], Outcome]] = []
         self._done: list[Callable[[], None]] = []
         self._counts = dict.fromkeys(Outcome, 0)
 
-    def sort_out(self, batch: Iterable[Waiting], seen: Seen) -> None:
-        """Decide on each in order; ``seen`` holds what was stored under their keys before."""
+    def sort_out(self, batch: Iterable[Waiting], seen: Seen, firsts: Firsts) -> None:
+        """Decide on each in order.
+
+        ``seen`` holds what was stored under their keys before, ``firsts`` what was stored for the
+        instants of what is filled in later.
+        """
         for item in batch:
             match item:
                 case Fact():
-                    self._judge(item, seen)
+                    self._judge(item, seen, firsts)
                 case Oddity():
                     self._odd.append(item)
                     if item.done is not None:
@@ -67,10 +81,12 @@ class Group:
                     self._done.append(item.done)
                 case Broken():
                     self._broken.append(item)
+                case Removal():
+                    self._removals.append(item)
 
-    def _judge(self, fact: Fact, seen: Seen) -> None:
-        outcome = Outcome.STORED
-        if (key := fact.key) is not None:
+    def _judge(self, fact: Fact, seen: Seen, firsts: Firsts) -> None:
+        outcome = self._fill_in(fact.entry, firsts)
+        if outcome is Outcome.STORED and (key := fact.key) is not None:
             earlier = seen.get(key[:2])
             if earlier is None:
                 seen[key[:2]] = key.digest
@@ -85,6 +101,21 @@ class Group:
         self._counts[outcome] += 1
         if fact.done is not None:
             self._outcomes.append((fact.done, outcome))
+
+    def _fill_in(self, entry: Entry, firsts: Firsts) -> Outcome:
+        """What becomes of a scan that is filled in later: the first value of an instant stands."""
+        if not isinstance(entry, Scan) or entry.source is not Source.BACKFILL:
+            return Outcome.STORED
+        first = firsts.setdefault((entry.layout, entry.at), entry)
+        if first is entry:
+            return Outcome.STORED
+        pairs = list(zip(first.values, entry.values, strict=True))
+        if any(one is not None and other is not None and one != other for one, other in pairs):
+            self._odd.append(_at_odds(first, entry))
+            return Outcome.CONFLICT
+        # A value where none was known is news.
+        news = any(one is None and other is not None for one, other in pairs)
+        return Outcome.STORED if news else Outcome.DUPLICATE
 
     def _log(self, fact: Fact) -> None:
         entry = fact.entry
@@ -115,14 +146,50 @@ class Group:
             packed = layout_body(layout)
             crc = checksum(number, NOTE, NOTE, packed)
             db.execute("INSERT INTO layout VALUES (?, ?, ?)", (number, crc, packed))
-        insert(db, "entry", 5, self._entries)
+        insert(db, "entry", _ENTRY, self._entries)
         insert(db, "seen", 4, self._seen)
         for odd in self._odd:
             put_aside(db, odd, self._now)
         for broken in self._broken:
             _take_out(db, broken, self._now)
+        for removal in self._removals:
+            self._remove(db, removal)
         for cursor in self._cursors.items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+
+    def rows(self) -> Iterator[Row]:
+        """The new entries as the journal's chain takes them."""
+        at = self._entries
+        for n in range(0, len(at), _ENTRY):
+            yield at[n], at[n + 1], at[n + 2], at[n + 4]
+
+    @property
+    def takes_out(self) -> bool:
+        """Whether damaged rows are moved to quarantine."""
+        return bool(self._broken)
+
+    @property
+    def removes(self) -> bool:
+        """Whether rows that the archive has are removed."""
+        return bool(self._removals)
+
+    def _remove(self, db: sqlite3.Connection, removal: Removal) -> None:
+        """Remove some, up to a link at most: the chain of what stays is checked from there."""
+        link = db.execute("SELECT max(seq) FROM link WHERE seq <= ?", (removal.upto,)).fetchone()[0]
+        found = db.execute(
+            "SELECT max(seq), count(*) FROM "
+            "(SELECT seq FROM entry WHERE seq <= ? ORDER BY seq LIMIT ?)",
+            (link or 0, removal.at_most),
+        )
+        upto, count = found.fetchone()
+        if count:
+            db.execute("DELETE FROM entry WHERE seq <= ?", (upto,))
+            db.execute(
+                "INSERT INTO removed VALUES (1, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto",
+                (upto,),
+            )
+            self.removed = upto
+        self._done.append(partial(removal.done, count))
 
     def committed(self) -> Committed:
         """What is true once the transaction is on disk."""
@@ -135,6 +202,8 @@ class Group:
             duplicates=self._counts[Outcome.DUPLICATE],
             conflicts=self._counts[Outcome.CONFLICT],
             quarantined=len(self._odd) + len(self._broken),
+            free_bytes=0,
+            removed=self.removed,
         )
 
 
@@ -158,6 +227,22 @@ def _take_out(db: sqlite3.Connection, broken: Broken, now: int) -> None:
         raw = row[0] if isinstance(row[0], bytes) else repr(row[0]).encode()
         put_aside(db, oddity(f"journal entry {broken.seq}", broken.reason, raw), now)
         db.execute("DELETE FROM entry WHERE seq = ?", where)
+
+
+def _at_odds(first: Scan, other: Scan) -> Oddity:
+    differing = [
+        f"{channel} {one!r}, now {value!r}"
+        for channel, one, value in zip(
+            first.layout.channels, first.values, other.values, strict=True
+        )
+        if one is not None and value is not None and one != value
+    ]
+    return oddity(
+        first.device,
+        f"for the instant {first.at} another value stands already: {'; '.join(differing)}; kept "
+        "here as it was read, not stored",
+        msgspec.json.encode(other),
+    )
 
 
 def _conflict(fact: Fact, key: MessageKey, earlier: bytes) -> Oddity:

@@ -162,6 +162,11 @@ class Forwarder:
         )
 
     @property
+    def seen(self) -> int:
+        """Up to which entry nothing needs to be sent any more; 0 before it has begun."""
+        return self._window.confirmed if self._window else 0
+
+    @property
     def status(self) -> ForwarderStatus:
         """A snapshot. Before ``run`` has read the cursor nothing counts as behind."""
         since = self._window.since if self._window else None

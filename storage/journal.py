@@ -29,6 +29,7 @@ from storage.waiting import (
     Logged,
     MessageKey,
     Outcome,
+    Removal,
     Waiting,
     oddity,
 )
@@ -86,6 +87,7 @@ class Journal:
         self._pending_bytes = 0
         self._promises: set[asyncio.Future[Outcome]] = set()
         self._cursors: dict[str, int] = {}
+        self._free_bytes = self._removed = 0
         self._counts = Counts()
         self._start_s = 0.0
         self._trouble = ""
@@ -104,6 +106,7 @@ class Journal:
         file = await asyncio.to_thread(self._open_first)
         self._tail.last = file.last
         self._cursors = dict(file.cursors)
+        self._free_bytes, self._removed = file.free_bytes, file.removed
         self._start_s = time.monotonic() - began
         hearing = Hearing(
             committed=lambda answer, taken: self._tell(self._committed, answer, taken),
@@ -154,6 +157,11 @@ class Journal:
     def last(self) -> int:
         """The newest number on disk."""
         return self._tail.last
+
+    @property
+    def removed(self) -> int:
+        """Up to which number entries are in the archive alone."""
+        return self._removed
 
     @property
     def stats(self) -> JournalStats:
@@ -225,6 +233,27 @@ class Journal:
         self._add(CursorMove(name, seq, lambda: _keep(promise, Outcome.STORED), time.monotonic()))
         await promise
 
+    async def remove(self, upto: int, *, at_most: int = 5_000) -> int:
+        """Remove entries up to ``upto`` that the archive has; how many went, from the oldest on.
+
+        Only whole links of the chain go, and never the newest entry, whatever ``upto`` says.
+        Whoever calls this has seen that the archive can be read and that no consumer lags behind.
+
+        Raises:
+            JournalFullError: too much waits for the disk.
+            JournalError: the journal is closed, or was before this was on disk.
+        """
+        gone: list[int] = []
+        promise = self._promise()
+
+        def done(count: int) -> None:
+            gone.append(count)
+            _keep(promise, Outcome.STORED)
+
+        self._add(Removal(min(upto, self.last - 1), at_most, done, time.monotonic()))
+        await promise
+        return gone[0]
+
     def follow(
         self, after: int, *, limit: int = 2_000, wait: bool = True
     ) -> AsyncGenerator[list[Logged], None]:
@@ -241,6 +270,10 @@ class Journal:
     def _have_examined(self) -> None:
         if self._writer is not None:
             self._writer.suspect()
+
+    def put_damaged_aside(self, damaged: dict[int, str]) -> None:
+        """Move damaged entries into quarantine, if they are still there; why, by number."""
+        self._report_damaged(damaged)
 
     def _report_damaged(self, damaged: dict[int, str]) -> None:
         for seq, reason in damaged.items():
@@ -296,6 +329,7 @@ class Journal:
         for _ in range(taken):
             self._pending_bytes -= self._pending.popleft().weight
         self._cursors.update(answer.cursors)
+        self._free_bytes, self._removed = answer.free_bytes, answer.removed
         self._count(answer)
         self._tail.grow(answer.logged, answer.last)
         self._answer(iter(answer.outcomes), iter(answer.done))
@@ -347,10 +381,10 @@ class Journal:
                 promise.set_exception(JournalError(f"{self._path}: closed before it was written"))
 
     def _room(self) -> tuple[int, int]:
-        """Bytes that the journal takes, and bytes free on its disk."""
+        """Bytes that the journal takes, and bytes that it may still take on its disk."""
         files = (self._path, self._path.with_name(f"{NAME}-wal"))
-        used = sum(file.stat().st_size for file in files if file.exists())
-        return used, shutil.disk_usage(self._path.parent).free
+        used = sum(file.stat().st_size for file in files if file.exists()) - self._free_bytes
+        return max(0, used), shutil.disk_usage(self._path.parent).free + self._free_bytes
 
 
 def _keep(promise: asyncio.Future[Outcome], outcome: Outcome) -> None:

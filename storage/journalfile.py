@@ -2,14 +2,15 @@
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from devices.scan import Layout
-from storage import spare
+from devices.scan import Layout, Scan, Source
+from storage import links, spare
 from storage.floor import Floor
-from storage.group import Group, Seen
-from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of
+from storage.group import Firsts, Group, Seen
+from storage.links import BEGINNING, Link, Running
+from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of, unpacked
 from storage.rows import slices
 from storage.transaction import Transaction
 from storage.waiting import Committed, Fact, Waiting
@@ -36,6 +37,7 @@ CREATE TABLE quarantine (
     length INTEGER NOT NULL, sha256 BLOB NOT NULL, payload BLOB NOT NULL);
 CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE start (seq INTEGER PRIMARY KEY, before INTEGER NOT NULL);
+{links.SCHEMA}
 PRAGMA user_version = {VERSION};
 """
 LAST = (
@@ -62,6 +64,8 @@ class JournalFile:
         self._next_prune = 0.0
         self.unsure: Committed | None = None
         """What a commit that failed would have brought: it may be on disk all the same."""
+        self.altered: tuple[int, int] | None = None
+        """Behind which and up to which entry rows were not what they had been, when it opened."""
         try:
             self._prepare(max_bytes)
         except (sqlite3.Error, DamagedError, OSError):
@@ -77,6 +81,9 @@ class JournalFile:
         run("PRAGMA busy_timeout = 5000")
         if not run("PRAGMA user_version").fetchone()[0]:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+        elif not run("SELECT count(*) FROM sqlite_master WHERE name = 'removed'").fetchone()[0]:
+            # Added since: a file without them loses nothing, and an older version ignores them.
+            self._db.executescript(f"BEGIN IMMEDIATE; {links.SCHEMA} COMMIT;")
         if max_bytes is not None:
             run(f"PRAGMA max_page_count = {max(1, max_bytes // PAGE_BYTES)}")
         self.last: int = run(LAST).fetchone()[0]
@@ -85,6 +92,41 @@ class JournalFile:
         self._spare(self.layouts)
         self.cursors: dict[str, int] = dict(run("SELECT name, seq FROM cursor"))
         self._identities = [_identity(file) for file in self._files]
+        self.removed: int = run(links.REMOVED).fetchone()[0]
+        self.free_bytes = self._count_free()
+        self._resume()
+
+    def _resume(self) -> None:
+        """Go on with the chain, from its newest link or from what the floor says."""
+        found = self._db.execute(links.NEWEST).fetchone()
+        self._due = None if found else Link(self.last, BEGINNING)
+        running = Running(Link(*found) if found else Link(self.last, BEGINNING))
+        floor = Link(self._floor.newest, self._floor.hash)
+        if floor.hash and running.seq <= floor.seq <= self.last:
+            self._follow(running, floor.seq)
+            if running.link.hash != floor.hash:
+                # Gone on with as if nothing had been changed, so that it can be found for ever.
+                self.altered = (running.since.seq, floor.seq)
+                running, self._due = Running(floor), floor
+        self._follow(running, self.last)
+        self._running = running
+
+    def _follow(self, running: Running, upto: int) -> None:
+        query = (
+            "SELECT seq, layout, at, body FROM entry "
+            "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        )
+        while rows := self._db.execute(query, (running.seq, upto, links.EVERY)).fetchall():
+            running.take(row for row in rows if isinstance(row[3], bytes))
+            running.seq = rows[-1][0]
+
+    def _count_free(self) -> int:
+        return int(self._db.execute("PRAGMA freelist_count").fetchone()[0]) * PAGE_BYTES
+
+    @property
+    def running_hash(self) -> bytes:
+        """The hash over all rows up to the last."""
+        return self._running.link.hash
 
     def _spare(self, layouts: Mapping[Layout, int]) -> None:
         known = spare.read(self._folder)
@@ -146,22 +188,39 @@ class JournalFile:
         self._floor.reserve(self.last + len(batch))
         group = Group(self.last, self.layouts, self._newest_layout, time.time_ns() // 1_000_000)
         with Transaction(self._db):
-            group.sort_out(batch, self._already_seen(batch))
+            group.sort_out(batch, self._already_seen(batch), self._firsts(batch))
             group.write(self._db)
             self._prune()
-            answer = group.committed()
+            running = self._chain(group)
+            answer = group.committed()._replace(free_bytes=self.free_bytes, removed=self.removed)
             if group.logged:
                 self.unsure = answer
         self._see_that_it_is_there()
         if group.layouts:
             spare.add(self._folder, group.layouts)
             self._newest_layout += len(group.layouts)
-        self._floor.reached(answer.last)
+        self._running, self._due = running, None
+        self._floor.reached(answer.last, running.link.hash)
         self.unsure = None
         self.last = answer.last
         self.layouts.update(group.layouts)
         self.cursors.update(answer.cursors)
         return answer
+
+    def _chain(self, group: Group) -> Running:
+        """Chain the rows of a group, and keep a link where one is due."""
+        running = self._running.copy()
+        running.take(group.rows())
+        kept = [] if self._due is None else [self._due]
+        # A row that is taken out could not be hashed again: the chain must not start before it.
+        if running.count >= links.EVERY or (group.takes_out and running.count):
+            kept.append(running.link)
+            running = Running(running.link)
+        self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", kept)
+        if group.removes:
+            self.removed = max(self.removed, group.removed)
+            self.free_bytes = self._count_free()
+        return running
 
     def _see_that_it_is_there(self) -> None:
         # SQLite goes on writing into a file that has no name any more, and all is lost at its end.
@@ -186,6 +245,28 @@ class JournalFile:
                 )
             }
         return found
+
+    def _firsts(self, batch: Sequence[Waiting]) -> Firsts:
+        """What was stored first for the instants of scans that are filled in later."""
+        scans = [i.entry for i in batch if isinstance(i, Fact) and isinstance(i.entry, Scan)]
+        late = [scan for scan in scans if scan.source is Source.BACKFILL]
+        found: Firsts = {}
+        for scan in late:
+            for first in self._of_instant(scan.layout, scan.at):
+                found.setdefault((scan.layout, scan.at), first)
+        for scan in scans if late else ():
+            if scan.source is Source.LIVE and not scan.repeat:
+                found.setdefault((scan.layout, scan.at), scan)
+        return found
+
+    def _of_instant(self, layout: Layout, at: int) -> Iterator[Scan]:
+        query = (
+            "SELECT seq, layout, at, crc, body FROM entry WHERE layout = ? AND at = ? ORDER BY seq"
+        )
+        for row in self._db.execute(query, (self.layouts.get(layout, NOTE), at)):
+            scan = unpacked(layout, at, row[4]) if is_sound(*row) and row[1] != NOTE else None
+            if isinstance(scan, Scan) and scan.source is not Source.TEST and not scan.repeat:
+                yield scan
 
     def _prune(self) -> None:
         now = time.monotonic()

@@ -13,7 +13,8 @@ from storage.entry import Entry, Note
 NOTE = 0
 """Stands where a scan has the number of its layout."""
 
-_SOURCE, _REPEAT, _MARKED = 0b0011, 0b0100, 0b1000
+SOURCE, REPEAT, MARKED = 0b0011, 0b0100, 0b1000
+"""The bits of the flag byte: where a scan came from, whether it may be a repeat, has marks."""
 _FLAGS = 8
 _SOURCES = tuple(sorted(Source))
 _PLACE = Struct("<qqq")
@@ -50,12 +51,12 @@ def body(entry: Entry) -> bytes:
         _TIME.pack(entry.at)
         if not isinstance(entry, Scan):
             return _encode(entry)
-        flags = entry.source | (_REPEAT if entry.repeat else 0)
+        flags = entry.source | (REPEAT if entry.repeat else 0)
         values, qualities = entry.values, entry.qualities
         if qualities.count(0) == len(qualities):
             return _values(len(values)).pack(entry.received, flags, *values)
         known = [value for value in values if value is not None]
-        return _values(len(known)).pack(entry.received, flags | _MARKED, *known) + qualities
+        return _values(len(known)).pack(entry.received, flags | MARKED, *known) + qualities
     except (struct.error, OverflowError) as error:
         raise ValueError(f"an entry of {entry.at} does not fit: {error}") from error
 
@@ -75,8 +76,8 @@ def unpacked(layout: Layout | None, at: int, packed: bytes) -> Entry:
 def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
     count = len(layout.keys)
     values: tuple[float | None, ...]
-    flags = packed[_FLAGS] if len(packed) >= _HEAD.size else _MARKED
-    if flags & _MARKED:
+    flags = packed[_FLAGS] if len(packed) >= _HEAD.size else MARKED
+    if flags & MARKED:
         received, flags = _HEAD.unpack_from(packed)
         split = len(packed) - count
         qualities = packed[split:]
@@ -85,9 +86,14 @@ def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
     else:
         received, _, *numbers = _values(count).unpack(packed)
         qualities, values = bytes(count), tuple(numbers)
-    code = flags & _SOURCE
+    code = flags & SOURCE
     source = _SOURCES[code] if code < len(_SOURCES) else Source(code)
-    return Scan(layout, at, received, values, qualities, source, bool(flags & _REPEAT))
+    return Scan(layout, at, received, values, qualities, source, bool(flags & REPEAT))
+
+
+def placed(seq: int, layout: int, at: int) -> bytes:
+    """Where a row stands, as bytes."""
+    return _PLACE.pack(seq, layout, at)
 
 
 def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:

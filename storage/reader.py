@@ -11,6 +11,7 @@ from devices.scan import Layout, Scan
 from storage import readonly
 from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
+from storage.links import REMOVED, Link
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
 from storage.waiting import JournalError, Logged
 
@@ -19,6 +20,9 @@ _AT_ONCE_WITHOUT_INDEX = 50_000
 _ROW = "SELECT seq, layout, at, crc, body FROM entry "
 _SPAN = "WHERE layout = ? AND (at, seq) > (?, ?) AND at < ? ORDER BY at, seq LIMIT ?"
 Row = tuple[int, int, int, int, bytes]
+"""Number, layout, time, checksum and body."""
+Placed = tuple[int, int, Scan]
+"""Time and number of a scan, and the scan."""
 _ALL_TIME = 1 << 62
 
 
@@ -82,7 +86,7 @@ class JournalReader:
         Damaged rows are left out; an empty list says that there is nothing more.
         """
         while rows := self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit):
-            if whole := list(self._whole(rows)):
+            if whole := list(self.sound(rows)):
                 return whole
             after = rows[-1][0]
         return []
@@ -93,19 +97,70 @@ class JournalReader:
         The first call examines the index, which takes some seconds a gigabyte: all of them are
         found, also where it is damaged.
         """
-        found = [self._of_layout(number, start, end) for number in self._numbers(device)]
-        one = len(found) == 1
-        for _, _, scan in found[0] if one else merge(*found, key=lambda each: each[:2]):
+        for _, _, scan in self.placed(device, start, end):
             yield scan
+
+    def placed(self, device: str, start: int, end: int, *, after: int = 0) -> Iterator[Placed]:
+        """As ``scans``, with time and number of each; only those with numbers above ``after``."""
+        found = [self._of_layout(number, start, end, after) for number in self._numbers(device)]
+        return found[0] if len(found) == 1 else merge(*found, key=lambda each: each[:2])
+
+    def days(self, *, after: int) -> set[tuple[str, int]]:
+        """Devices and days (UTC, since 1970) of the scans with numbers above ``after``."""
+        layouts = self._all_layouts()
+        found = self._rows(
+            "SELECT DISTINCT layout, at / 86400000 FROM entry WHERE seq > ? AND layout > 0", after
+        )
+        return {(layouts[number].device, day) for number, day in found if number in layouts}
+
+    def rows(self, after: int, limit: int) -> list[Row]:
+        """Up to ``limit`` rows above ``after`` as they stand there, sound or not."""
+        return self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+
+    def numbered_layouts(self) -> dict[int, Layout]:
+        """Every layout by the number that rows have it by."""
+        return dict(self._all_layouts())
+
+    def links(self, after: int) -> list[Link]:
+        """The links of the journal's chain above ``after``; none in a file of an older version."""
+        if not self._has("link"):
+            return []
+        return [
+            Link(*row)
+            for row in self._rows("SELECT seq, hash FROM link WHERE seq > ? ORDER BY seq", after)
+        ]
+
+    @property
+    def removed(self) -> int:
+        """Up to which number entries were taken out because the archive has them."""
+        return int(self._rows(REMOVED)[0][0]) if self._has("removed") else 0
+
+    def skipped(self) -> list[tuple[int, int]]:
+        """Numbers that were never given out, from and to."""
+        found = self._rows("SELECT before + 1, seq FROM start WHERE seq > before ORDER BY seq")
+        return [(first, last) for first, last in found]
+
+    def taken_out(self) -> set[int]:
+        """Numbers of entries that were damaged and are in quarantine."""
+        found = self._rows("SELECT origin FROM quarantine WHERE origin LIKE 'journal entry %'")
+        return {int(word) for (origin,) in found if (word := origin.split()[-1]).isdecimal()}
+
+    def _has(self, table: str) -> bool:
+        names = self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return (table,) in names
 
     def notes(self) -> list[Note]:
         """Everything that stands beside scans but ticks, in the order of entry."""
-        beside = (
+        return [note for _, note in self.numbered_notes()]
+
+    def numbered_notes(self) -> list[tuple[int, Note]]:
+        """``notes`` with the number of each."""
+        beside = [
             (seq, entry)
             for seq, entry in self._whole_of(NOTE, -_ALL_TIME, _ALL_TIME)
             if not isinstance(entry, Scan | Tick)
-        )
-        return [note for _, note in sorted(beside, key=lambda each: each[0])]
+        ]
+        return sorted(beside, key=lambda each: each[0])
 
     def latest(self, device: str) -> Scan | None:
         """The scan of a device with the highest ``at``."""
@@ -143,12 +198,12 @@ class JournalReader:
         )
         return [Quarantined(*row) for row in rows]
 
-    def _of_layout(self, number: int, start: int, end: int) -> Iterator[tuple[int, int, Scan]]:
-        for seq, entry in self._whole_of(number, start, end):
+    def _of_layout(self, number: int, start: int, end: int, after: int) -> Iterator[Placed]:
+        for seq, entry in self._whole_of(number, start, end, after):
             if isinstance(entry, Scan):
                 yield entry.at, seq, entry
 
-    def _whole_of(self, number: int, start: int, end: int) -> Iterator[Logged]:
+    def _whole_of(self, number: int, start: int, end: int, after: int = 0) -> Iterator[Logged]:
         at, seq = start, 0
         if self._trusts_index is None:
             self._trusts_index = not self.index_fault()
@@ -158,14 +213,14 @@ class JournalReader:
         # Page by page: one long read would keep the writer from tidying its write-ahead log.
         while rows := self._rows(query, number, at, seq, end, limit):
             seq, at = rows[-1][0], rows[-1][2]
-            yield from self._whole(rows)
+            yield from self.sound([row for row in rows if row[0] > after] if after else rows)
 
     def _newest(self, number: int) -> tuple[int, int, Scan] | None:
         offset = 0
         while rows := self._rows(
             _ROW + "WHERE layout = ? ORDER BY at DESC, seq DESC LIMIT 1 OFFSET ?", number, offset
         ):
-            for seq, entry in self._whole(rows):
+            for seq, entry in self.sound(rows):
                 if isinstance(entry, Scan):
                     return entry.at, seq, entry
             offset += 1
@@ -186,7 +241,8 @@ class JournalReader:
         except (sqlite3.Error, DamagedError) as error:
             raise self._failure(error) from error
 
-    def _whole(self, rows: list[Row]) -> Iterator[Logged]:
+    def sound(self, rows: list[Row]) -> Iterator[Logged]:
+        """The entries of ``rows``; those that are damaged go to ``damaged``."""
         for row in rows:
             try:
                 yield row[0], self._entry(row)

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from storage import spare
 from storage.group import put_aside
 from storage.journalfile import PAGE_BYTES, SCHEMA
+from storage.links import REMOVED
 from storage.pack import NOTE, checksum, is_sound, layout_body
 from storage.pages import logged_rows, rows
 from storage.waiting import KEPT_BYTES, oddity
 
 _AT_ONCE = 5_000
 _ENTRY, _LAYOUT, _QUARANTINE = 5, 3, 7
-_BY_SQL = {"seen": 4, "cursor": 2, "start": 2}
+_BY_SQL = {"seen": 4, "cursor": 2, "start": 2, "link": 2, "removed": 2}
 """Tables whose rows carry no checksum: as far as SQLite can still read them."""
 
 
@@ -49,11 +50,12 @@ def salvage(damaged: Path, fresh: Path) -> Salvaged:
         for table, width in _BY_SQL.items():
             _copy_by_sql(damaged, db, table, width)
         orphans = _put_orphans_aside(db)
-        skipped = _skipped(db)
+        removed = db.execute(REMOVED).fetchone()[0]
+        skipped = _skipped(db, removed)
         db.execute("COMMIT")
         entries, last = db.execute("SELECT count(*), coalesce(max(seq), 0) FROM entry").fetchone()
     detail = f" ({orphans} of them because their layout is gone; in quarantine)" if orphans else ""
-    return Salvaged(entries, last - entries - skipped, last, detail)
+    return Salvaged(entries, max(0, last - removed) - entries - skipped, last, detail)
 
 
 def last_in_log(path: Path) -> int:
@@ -132,5 +134,7 @@ def _put_orphans_aside(db: sqlite3.Connection) -> int:
     return count
 
 
-def _skipped(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT coalesce(sum(seq - before), 0) FROM start").fetchone()[0])
+def _skipped(db: sqlite3.Connection, removed: int) -> int:
+    """How many numbers above ``removed`` were never given out."""
+    found = "SELECT coalesce(sum(seq - max(before, ?1)), 0) FROM start WHERE seq > ?1"
+    return int(db.execute(found, (removed,)).fetchone()[0])

@@ -41,7 +41,7 @@ class Outcome(Enum):
 
     STORED = "stored"
     DUPLICATE = "the same message was stored before"
-    CONFLICT = "another payload was stored under the same topic and mark; put in quarantine"
+    CONFLICT = "another was stored under the same mark or for the same instant; put in quarantine"
 
 
 class Fact(msgspec.Struct, frozen=True):
@@ -103,11 +103,31 @@ class Broken(msgspec.Struct, frozen=True):
         return _OVERHEAD
 
 
-Waiting = Fact | Oddity | CursorMove | Broken
+class Removal(msgspec.Struct, frozen=True):
+    """Entries up to ``upto`` may go, for the archive has them; ``at_most`` of them at once.
+
+    ``done`` is told how many went.
+    """
+
+    upto: int
+    at_most: int
+    done: Callable[[int], None]
+    since: float
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes of memory wait with it."""
+        return _OVERHEAD
+
+
+Waiting = Fact | Oddity | CursorMove | Broken | Removal
 
 
 class Committed(NamedTuple):
-    """What one commit brought: new entries, and the words owed to those who wait for them."""
+    """What one commit brought: new entries, and the words owed to those who wait for them.
+
+    ``free_bytes`` of the file are empty pages; entries up to ``removed`` are in the archive alone.
+    """
 
     last: int
     logged: list[Logged]
@@ -117,6 +137,8 @@ class Committed(NamedTuple):
     duplicates: int
     conflicts: int
     quarantined: int
+    free_bytes: int
+    removed: int
 
 
 def oddity(

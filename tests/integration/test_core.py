@@ -17,6 +17,7 @@ import pytest
 from paho.mqtt import publish
 
 from alerts.transition import What
+from batches.verify import verify
 from console import run_status
 from culturewatch import itself, own_state, paths
 from culturewatch.site import Site
@@ -24,6 +25,8 @@ from devices.quality import Quality
 from simulators.faults import Faults
 from simulators.rooms import Rooms
 from simulators.scenario import Door, Wire
+from storage.archive.log import LogReader
+from storage.archive.seal import present
 from storage.entry import Started, Stopped
 from storage.floor import Floor
 from storage.reader import JournalReader
@@ -41,6 +44,7 @@ from tests.integration.laboratory import (
     scans,
     until,
 )
+from tests.unit.storage.archive.week import MINUTE, entries, store
 
 GONE = bytes((Quality.NO_ANSWER,))
 FAULTY = bytes((Quality.SENSOR_FAULT,))
@@ -387,3 +391,21 @@ async def test_a_running_core_has_none_of_it_in_memory(site: Site) -> None:
     assert "sqlite" in mapped
     for library in ("pyarrow", "pandas", "matplotlib", "numpy"):
         assert library not in mapped
+
+
+@pytest.mark.slow
+async def test_days_that_are_over_are_sealed_while_the_core_runs(site: Site) -> None:
+    await asyncio.to_thread(store, site.data, entries(2, step=6 * MINUTE))
+    async with rooms(site):
+        with core(site) as running:
+            await until(lambda: len(present(site.data)) == 2, why=lambda: running.said)
+            maps = psutil.Process(running.pid).memory_maps()
+            running.ask_to_end()
+            assert await running.ended() == 0
+    assert "pyarrow" not in " ".join(one.path for one in maps)
+    assert "Traceback" not in running.said
+    with LogReader(site.data) as log:
+        first = log.entries(0, 10)
+    assert first == list(enumerate(entries(2, step=6 * MINUTE)[:10], 1))
+    report = verify(site.data)
+    assert report.faults == ()

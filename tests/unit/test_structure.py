@@ -43,6 +43,7 @@ def test_a_client_has_one_door_in_a_package(package: str) -> None:
 def test_the_doors_are_really_found() -> None:
     assert "pymodbus" in imported(ROOT / "simulators" / "modbus.py")
     assert "httpx" in imported(ROOT / "storage" / "endpoint.py")
+    assert "pyarrow" in imported(ROOT / "storage" / "archive" / "parquet.py")
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -126,7 +126,7 @@ def test_the_first_page_answers_and_each_page_is_numbered(written: Path, tmp_pat
     front_page, _, rest = text.partition("Page 1 of ")
     for said in (
         "Complete? In limits? Open? Signed?",
-        "? No ✗ Out of limits ? 5 items ? Not yet",
+        "? No ✗ Out of limits ? 7 items ? Not yet",
         "missing: prepared, reviewed,",
         "In no device for 10m; its environment there is not measured.",
         "Stay 1 in inc1, temperature: 1 excursion, 5m out of limits.",

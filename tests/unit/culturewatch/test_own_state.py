@@ -46,6 +46,9 @@ STATE = OwnState(
     clock_unsure=True,
     drills_unproven=2,
     rota_faults=None,
+    disk_used=0.853,
+    seal_wait_s=90_000.0,
+    damaged_segments=1,
 )
 NOON = 1_767_614_400_000
 
@@ -65,6 +68,10 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "clock_unsure": 1.0,
         "drills_unproven": 2,
         "rota_faults": None,
+        "disk_fill": 85.3,
+        "seal_wait": 90_000.0,
+        "archive_damaged": 1.0,
+        "conflicts": 0.0,
     }
 
 

@@ -1,5 +1,6 @@
 """``culturewatch alarm replay`` on a folder of data, as people type it."""
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -14,9 +15,10 @@ from culturewatch.parts import rulebook
 from culturewatch.rule_trial import proposed_rules, seek
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
+from storage.archive.log import LogReader
+from storage.archive.sealer import Heads, Sealer
 from storage.entry import Command, Entry, Started
 from storage.journal import Journal
-from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out  # a test's own
 from tests.integration.test_cli import typed  # a test's own
 
@@ -130,7 +132,7 @@ async def test_edits_by_command_belong_to_the_rules_in_force(site: Site) -> None
 async def judged(site: Site) -> None:
     """The alarm store as a core leaves it."""
     engine, caused, seq = Engine(rulebook(site)), list[Caused](), 0
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         while entries := journal.entries(seq):
             for number, entry in entries:
                 seq = number
@@ -143,7 +145,7 @@ async def judged(site: Site) -> None:
 
 async def test_entries_before_a_time_are_passed_over_by_halving(site: Site) -> None:
     await filled(site)
-    with JournalReader(site.data) as journal:
+    with LogReader(site.data) as journal:
         # The start is entry 1, the first sample 2: one a minute from there.
         assert seek(journal, NOON) == 0
         assert seek(journal, NOON + 1) == 2
@@ -218,3 +220,15 @@ def test_the_default_rules_in_force_are_part_of_what_is_tried(site: Site, tmp_pa
     limits = {rule.id: rule.limit for rule in book.rules}
     assert limits["inc1-temperature-high"] == 38.0
     assert limits["inc1-temperature-low"] == 36.5
+
+
+async def test_a_trial_across_the_seal_says_what_it_said_before(site: Site) -> None:
+    await filled(site)
+    words = ("alarm", "replay", "--rules", proposal(site, "limit = 38.0", "limit = 38.5"))
+    before = typed(*words)
+    sealer = Sealer(site.data, heads=lambda: Heads(None, None), software="test")
+    sealed = await asyncio.to_thread(sealer.seal, NOON + DAYS * 86_400_000)
+    async with Journal(site.data) as journal:
+        assert await journal.remove(sealed[-1].seal.last)
+    assert before[0] == 0
+    assert typed(*words) == before

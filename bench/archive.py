@@ -1,0 +1,284 @@
+"""``python -m bench.archive``: what sealing, verifying and summing up cost.
+
+Builds some weeks of a large site by the program's own writers of segments (one-minute scans of
+``--devices`` incubators with four channels, and doors that open), verifies them, sums up
+``--stays`` stays of 30 days from what was added up at sealing, and looks for excursions in all
+their readings. Last, ``--seconds`` of 1,000 channels at 1 Hz are put into a journal and sealed.
+Data are made, not measured: values have the resolution of such devices.
+"""
+
+import argparse
+import resource
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from batches.beyond import excursions
+from batches.excursion import Limits
+from batches.summing import Stay, Summing
+from devices.scan import Layout
+from storage.archive import check, sums
+from storage.archive.columns import Columns
+from storage.archive.days import DAY_MS
+from storage.archive.draft import GROUP_ROWS, about, groups_of, runs_of
+from storage.archive.log import LogReader
+from storage.archive.parquet import EntriesWriter
+from storage.archive.seal import (
+    ENTRIES,
+    FORMAT,
+    PART,
+    SEAL,
+    SUMS,
+    Part,
+    Seal,
+    body,
+    describe,
+    folder_of,
+    place,
+    read,
+)
+from storage.archive.sealer import Heads, Sealer
+from storage.chain import GENESIS, Head
+from storage.journalfile import SCHEMA
+from storage.pack import NOTE, checksum, layout_body
+
+MONDAY = 20_718 * DAY_MS
+MINUTE = 60_000
+KEYS = ("temperature", "co2", "humidity", "oxygen")
+PART_DAYS = 1
+RANDOM = Random(1)
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Print how long something took."""
+    began, cpu = time.perf_counter(), time.process_time()
+    yield
+    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{what:64} {took:8.2f} s  {cpu:8.2f} s CPU  peak {peak:6.0f} MB", flush=True)
+
+
+def layouts_of(devices: int) -> dict[int, Layout]:
+    """Incubators by the numbers of their layouts."""
+    return {n + 1: Layout(f"inc{n}", KEYS, KEYS) for n in range(devices)}
+
+
+def day_of(number: int, devices: int) -> Columns:
+    """One day of all devices, sorted by device and time, as a part of a segment has it."""
+    chance = np.random.default_rng(number)
+    minutes = DAY_MS // MINUTE
+    count = devices * minutes
+    device = np.repeat(np.arange(1, devices + 1), minutes)
+    offset = np.repeat(chance.integers(0, 59_000, devices), minutes)
+    minute = np.tile(np.arange(minutes), devices)
+    at = MONDAY + number * DAY_MS + minute * MINUTE + offset
+    values = np.empty((count, len(KEYS)))
+    for n, base in enumerate((37.0, 5.0, 93.0, 20.9)):
+        values[:, n] = np.round(base + chance.normal(0, 0.08, count), 1)
+    # A door is open for some minutes, five times a day.
+    opened = (minute + device * 37) % 288 < 6
+    values[opened, 0] -= 1.4
+    values[opened, 1] = np.round(values[opened, 1] - 3, 1)
+    order = np.lexsort((device, minute))
+    seq = np.empty(count, np.int64)
+    seq[order] = np.arange(count) + number * count + 1
+    return Columns(
+        seq=seq,
+        layout=device.astype(np.int64),
+        at=at,
+        received=at + 40,
+        source=np.zeros(count, np.int64),
+        repeat=np.zeros(count, np.bool_),
+        values=values,
+        qualities=[None] * count,
+        notes=[None] * count,
+    )
+
+
+def build(data: Path, days: int, devices: int) -> None:
+    """Write the archive of a site of ``days`` days."""
+    folder, layouts = folder_of(data), layouts_of(devices)
+    folder.mkdir(parents=True)
+    previous = GENESIS
+    for number in range(days):
+        previous = seal_day(folder, day_of(number, devices), layouts, number, previous)
+    empty_journal(data, layouts, days * devices * (DAY_MS // MINUTE))
+
+
+def seal_day(
+    folder: Path, found: Columns, layouts: dict[int, Layout], number: int, previous: str
+) -> str:
+    """One segment and its seal, written by the writers of the program; the hash of the seal."""
+    name = time.strftime("%Y-%m-%d", time.gmtime((MONDAY + number * DAY_MS) // 1000))
+    entries, added = folder / (name + ENTRIES), folder / (name + SUMS)
+    part = entries.with_name(entries.name + PART)
+    writer = EntriesWriter(part, layouts, len(KEYS), about(layouts))
+    runs, groups = [], 0
+    for begin in range(0, len(found.seq), GROUP_ROWS):
+        some = found.slice(begin, begin + GROUP_ROWS)
+        writer.write(some)
+        runs += runs_of(some, groups)
+        groups += 1
+    writer.close()
+    first, last = int(found.seq.min()), int(found.seq.max())
+    parts = (Part(first, last, tuple(range(groups))),)
+    sums.write(added.with_name(added.name + PART), sums.buckets_of(found, layouts))
+    seal = Seal(
+        format=FORMAT,
+        name=name,
+        first=first,
+        last=last,
+        start=int(found.at.min()),
+        end=int(found.at.max()),
+        entries=len(found.seq),
+        missing=(),
+        damaged=(),
+        altered=(),
+        contents="",
+        file=describe(part),
+        sums=describe(added.with_name(added.name + PART)),
+        layouts=layouts,
+        parts=parts,
+        groups=groups_of(part, parts),
+        runs=tuple(runs),
+        journal=None,
+        alarms=Head(0, GENESIS),
+        ledger=Head(0, GENESIS),
+        previous=previous,
+        at=0,
+        software="bench",
+    )
+    place(entries)
+    place(added)
+    path = folder / (name + SEAL)
+    path.with_name(path.name + PART).write_bytes(body(seal))
+    place(path)
+    return read(path).sha256
+
+
+def empty_journal(data: Path, layouts: dict[int, Layout], last: int) -> None:
+    """A journal that was freed of all that is sealed."""
+    with closing(sqlite3.connect(data / "journal.db")) as db:
+        db.executescript(SCHEMA)
+        write_layouts(db, layouts)
+        db.execute("INSERT INTO start VALUES (?, ?)", (last, last))
+        db.commit()
+
+
+def write_layouts(db: sqlite3.Connection, layouts: dict[int, Layout]) -> None:
+    """The layouts as the journal keeps them."""
+    for number, layout in layouts.items():
+        packed = layout_body(layout)
+        db.execute(
+            "INSERT INTO layout VALUES (?, ?, ?)",
+            (number, checksum(number, NOTE, NOTE, packed), packed),
+        )
+
+
+def stays_of(count: int, days: int, devices: int) -> list[Stay]:
+    """Stays of 30 days (or what there is) that begin at any minute, in the order of devices."""
+    length = min(30, days - 1) * DAY_MS
+    room = days * DAY_MS - length
+    found = []
+    for n in range(count):
+        start = MONDAY + RANDOM.randrange(0, room)
+        found.append(Stay(f"inc{n * devices // count}", start, start + length, MINUTE))
+    return found
+
+
+def summaries(data: Path, stays: list[Stay]) -> None:
+    """Counts, coverage, mean, kinetic mean of every channel, then excursions."""
+    readings = sum((stay.end - stay.start) // MINUTE for stay in stays) * len(KEYS)
+    with LogReader(data) as log, told(f"{len(stays)} stays summed up ({readings:,} readings)"):
+        summing = Summing(log, stays)
+        known = 0
+        for stay in stays:
+            totals = summing.totals(stay, Layout(stay.device, KEYS, KEYS))
+            known += sum(total.good for total in totals.values())
+    limits = {"temperature": Limits(low=36.5, high=37.5), "co2": Limits(low=4.5, high=5.5)}
+    limits |= {"humidity": Limits(low=90.0), "oxygen": Limits(low=19.5)}
+    with LogReader(data) as log, told("the same, excursions against limits of four channels"):
+        found = 0
+        for stay in stays:
+            each = excursions(log, stay, Layout(stay.device, KEYS, KEYS), limits)
+            found += sum(map(len, each.values()))
+    print(f"  {known:,} good readings, {found:,} excursions")
+
+
+def verified(data: Path) -> None:
+    """Every byte against the seals."""
+    with told("archive verified"):
+        found = check.check(data)
+    print("  " + "; ".join(map(str, found.found)))
+    seals = [each.seal for each in found.sealed]
+    size = sum(seal.file.size for seal in seals)
+    count = sum(seal.entries for seal in seals)
+    print(f"  {size / count / len(KEYS):.2f} bytes a reading, {size / count:.2f} a scan")
+
+
+def one_day_at_1_hz(data: Path, seconds: int) -> None:
+    """A journal with 1,000 channels at 1 Hz, and sealing it."""
+    layouts = {
+        n + 1: Layout(f"d{n}", tuple(f"k{c}" for c in range(40)), ("co2",) * 40) for n in range(25)
+    }
+    data.mkdir()
+    chance = np.random.default_rng(7)
+    kind = np.dtype([("received", "<i8"), ("flags", "u1"), ("values", "<f8", (40,))])
+    with (
+        told(f"a journal of {seconds} s x 1,000 channels made"),
+        closing(sqlite3.connect(data / "journal.db")) as db,
+    ):
+        db.executescript(f"PRAGMA synchronous = OFF; {SCHEMA}")
+        write_layouts(db, layouts)
+        for begin in range(0, seconds, 600):
+            rows = []
+            for second in range(begin, min(begin + 600, seconds)):
+                at = MONDAY + second * 1_000
+                some = np.zeros(25, kind)
+                some["received"] = at + 5
+                some["values"] = np.round(37 + chance.normal(0, 0.05, (25, 40)), 2)
+                raw = some.tobytes()
+                for n in range(25):
+                    seq = second * 25 + n + 1
+                    packed = raw[n * kind.itemsize : (n + 1) * kind.itemsize]
+                    rows.append((seq, n + 1, at, checksum(seq, n + 1, at, packed), packed))
+            db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", rows)
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.commit()
+    size = (data / "journal.db").stat().st_size
+    sealer = Sealer(data, heads=lambda: Heads(None, None), software="bench")
+    with told("  sealed: written, read back, compared"):
+        [sealed] = sealer.seal(MONDAY + 2 * DAY_MS)
+    values = sealed.seal.entries * 40
+    print(
+        f"  {size / values:.2f} bytes a reading in the journal, "
+        f"{sealed.seal.file.size / values:.2f} sealed, {values:,} readings"
+    )
+
+
+def main() -> None:
+    """Run all of it and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--devices", type=int, default=250)
+    parser.add_argument("--days", type=int, default=37)
+    parser.add_argument("--stays", type=int, default=1_000)
+    parser.add_argument("--seconds", type=int, default=86_400)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "site"
+        with told(f"an archive of {asked.days} days x {asked.devices} devices made"):
+            build(data, asked.days, asked.devices)
+        verified(data)
+        summaries(data, stays_of(asked.stays, asked.days, asked.devices))
+        one_day_at_1_hz(Path(folder) / "busy", asked.seconds)
+
+
+if __name__ == "__main__":
+    main()

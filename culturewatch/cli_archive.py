@@ -1,0 +1,175 @@
+"""``culturewatch seal``, ``export`` and ``influx rebuild``: what is kept for good, and its use."""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, instant, say
+from culturewatch.faults import FAILED, told
+from culturewatch.site import Site, SiteError, load
+
+if TYPE_CHECKING:
+    from storage.archive.sealer import Heads
+
+influx_commands = typer.Typer(no_args_is_help=True, help="The view of the readings in InfluxDB.")
+_NICE = 10
+_FAR = 1 << 62
+_SHOWN = 20
+
+SitePath = Annotated[
+    Path,
+    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
+]
+From = Annotated[
+    str, typer.Option("--from", metavar="TIME", help="from here on, ISO 8601; default: all")
+]
+To = Annotated[str, typer.Option("--to", metavar="TIME", help="up to here; default: now")]
+
+
+def seal(site: SitePath) -> None:
+    """Seal the days that are over, and look after those that are sealed.
+
+    A running core has this done each midnight (UTC). Exit 1 when something is damaged.
+    """
+    from culturewatch.advance import shown  # noqa: PLC0415
+    from culturewatch.parts import VERSION  # noqa: PLC0415
+    from storage.archive.patrol import patrol  # noqa: PLC0415
+    from storage.archive.seal import ArchiveError  # noqa: PLC0415
+    from storage.archive.sealer import Sealer  # noqa: PLC0415 # pyarrow
+    from storage.waiting import JournalError  # noqa: PLC0415
+
+    # Readings come first.
+    os.nice(_NICE)
+    with told(ArchiveError, JournalError):
+        data, now = load(site).data, time.time_ns() // 1_000_000
+        damaged = patrol(data, now)
+        for line in damaged:
+            sys.stderr.write(f"culturewatch: {line}\n")
+        with shown("entries sealed") as advance:
+            sealer = Sealer(data, heads=lambda: _heads(data), software=VERSION, progress=advance)
+            for made in sealer.seal(now):
+                say(f"{made.seal.name}: {made.seal.entries} entries sealed, SHA-256 {made.sha256}")
+    if damaged:
+        raise SystemExit(FAILED)
+
+
+def _heads(data: Path) -> "Heads":
+    """The newest rows of the alarm history and of the ledger, as far as there are any."""
+    from alerts.reader import AlarmReader  # noqa: PLC0415
+    from culturewatch import paths  # noqa: PLC0415
+    from storage import acts  # noqa: PLC0415
+    from storage.archive.sealer import Heads  # noqa: PLC0415
+    from storage.database import NAME, Database  # noqa: PLC0415
+
+    alarms = ledger = None
+    if paths.alarms(data).exists():
+        with AlarmReader(paths.alarms(data)) as reader:
+            alarms = reader.head()
+    if (data / NAME).exists():
+        with Database(paths.ledger_url(data), inspecting=True).reading() as connection:
+            ledger = acts.head(connection)
+    return Heads(alarms, ledger)
+
+
+def export(
+    channel: Annotated[
+        list[str],
+        typer.Option("--channel", metavar="DEVICE.KEY", help="such as inc1.temperature; repeat it"),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="the file to make: .csv or .parquet")],
+    *,
+    from_: From = "",
+    to: To = "",
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Write readings of channels into a file, a row a reading, with its quality.
+
+    Times are those of the device, in UTC; a time without an offset is one of the site's zone.
+    """
+    from culturewatch.advance import shown  # noqa: PLC0415
+    from storage.archive.export import Asked, ExportError  # noqa: PLC0415
+    from storage.archive.export import export as write  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
+    from storage.waiting import JournalError  # noqa: PLC0415
+
+    with told(JournalError, wrong_use=(ExportError,)):
+        loaded = load(site)
+        start, end = _span(loaded, from_, to)
+        with LogReader(loaded.data) as log, shown("milliseconds exported") as advance:
+            layouts = log.journal.numbered_layouts()
+            asked = Asked(channel, start, end)
+            count = write(asked, out, readings=log, layouts=layouts, progress=advance)
+            damaged = log.damaged
+    say(f"{out}: {count} readings")
+    _end_with(damaged)
+
+
+@influx_commands.command()
+def rebuild(
+    site: SitePath,
+    *,
+    from_: From = "",
+    to: To = "",
+    anew: Annotated[
+        bool, typer.Option("--anew", help="do not go on where the last one was broken off")
+    ] = False,
+) -> None:
+    """Send every reading to InfluxDB again, from the archive and the journal.
+
+    Points that are there already stay as they are. Broken off, it goes on where it was. A running
+    core goes on sending what comes in.
+    """
+    from culturewatch.advance import shown  # noqa: PLC0415
+    from culturewatch.parts import influx_settings  # noqa: PLC0415
+    from storage.archive.rebuild import ArchiveLog, Span  # noqa: PLC0415
+    from storage.influx import Forwarder  # noqa: PLC0415
+    from storage.waiting import JournalError  # noqa: PLC0415
+
+    with told(JournalError):
+        loaded = load(site)
+        settings = influx_settings(loaded)
+        if settings is None:
+            raise SiteError([f"{site}: has no [influx] table; say there where readings go"])
+        span = Span(*_span(loaded, from_, to, open_end=True))
+        bucket = f"{settings.url} {settings.org} {settings.bucket}"
+        with shown("entries sent") as advance:
+            log = ArchiveLog(loaded.data, bucket, span, progress=advance)
+            if anew:
+                log.forget()
+            forwarder = Forwarder(settings, log, site=loaded.file.site.id)
+            try:
+                asyncio.run(forwarder.run())
+            finally:
+                log.close()
+        log.forget()
+    done = forwarder.status
+    say(f"{settings.bucket}: {done.lines_written} points sent, {done.expired} too old for it")
+    if log.refused:
+        say(f"{log.refused} were refused and are kept in {loaded.data / 'influx-rebuild.refused'}")
+    _end_with(log.damaged)
+
+
+def _span(site: Site, from_: str, to: str, *, open_end: bool = False) -> tuple[int, int]:
+    start, end = instant(site, "--from", from_), instant(site, "--to", to)
+    if end is None:
+        end = _FAR if open_end else time.time_ns() // 1_000_000
+    start = 0 if start is None else start
+    if start >= end:
+        raise SiteError(["--from lies after --to; nothing can be between them"])
+    return start, end
+
+
+def _end_with(damaged: dict[int, str]) -> None:
+    """Name what was left out, and end with 1 if anything was."""
+    for seq, why in sorted(damaged.items())[:_SHOWN]:
+        sys.stderr.write(f"culturewatch: entry {seq} was left out: {why}\n")
+    if damaged:
+        sys.stderr.write(
+            f"culturewatch: {len(damaged)} entries are damaged; culturewatch verify names them\n"
+        )
+        raise SystemExit(FAILED)

@@ -1,0 +1,365 @@
+"""The log as one: what is sealed and what the journal holds, read through one door.
+
+An entry is read from the segment that has it, else from the journal; never from both. pyarrow is
+imported only when there is a segment to read.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from heapq import heappop, heappush
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from devices.scan import Layout, Scan
+from storage.archive.seal import ArchiveError, Part, Run, Sealed, folder_of, read, runs, scanned
+from storage.chain import GENESIS
+from storage.entry import Note, Tick
+from storage.pack import NOTE, DamagedError
+from storage.reader import JournalReader, Placed
+from storage.waiting import Logged
+
+if TYPE_CHECKING:
+    from storage.archive.columns import Columns
+    from storage.archive.shelf import Shelf
+
+_AT_ONCE = 2_000
+_NO_LAYOUT = Layout("", (), ())
+"""Of what is no scan."""
+_SEALS = 64
+
+
+class Segment(NamedTuple):
+    """What is remembered of a segment: a site of thirty years has eleven thousand."""
+
+    seal: Path
+    entries: Path
+    first: int
+    last: int
+    start: int
+    end: int
+
+
+class _Standing(NamedTuple):
+    """Segments that can be read, and those that cannot, in the order of the log.
+
+    All up to ``whole`` are there; above it the numbers in ``ranges`` are.
+    """
+
+    usable: list[Segment]
+    gone: list[Segment]
+    whole: int
+    ranges: list[tuple[int, int]]
+
+    def holds(self, seq: int) -> bool:
+        at = bisect_right(self.ranges, (seq, 1 << 63)) - 1
+        return at >= 0 and self.ranges[at][0] <= seq <= self.ranges[at][1]
+
+
+class LogReader:
+    """A view on the whole log that only reads: ``JournalReader`` with the archive before it.
+
+    ``damaged`` fills with numbers of entries that are not what was written, and what is wrong: they
+    are left out of what is returned. A segment that is not there, or cannot be read, stands
+    under the first number that is missed with it.
+    """
+
+    def __init__(self, data: Path, *, copy: bool = False) -> None:
+        """Read what is in ``data``; ``copy`` says that nobody writes it (``storage.readonly``)."""
+        self._data = data
+        self.journal = JournalReader(data, copy=copy)
+        self._shelf_: Shelf | None = None
+        self._standing_: tuple[int, _Standing] | None = None
+        self._seal = lru_cache(maxsize=_SEALS)(read)
+        self._damaged: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of all files."""
+        self.journal.close()
+        if self._shelf_ is not None:
+            self._shelf_.close()
+
+    @property
+    def damaged(self) -> dict[int, str]:
+        """What was left out so far, by number."""
+        return self._damaged | self.journal.damaged
+
+    @property
+    def last(self) -> int:
+        """The newest number on disk; 0 where nothing was ever written."""
+        return self.journal.last
+
+    def layouts(self) -> dict[str, Layout]:
+        """The layout in which each device spoke last."""
+        # The journal keeps the layouts of what it has not any more.
+        return self.journal.layouts()
+
+    def segments(self) -> list[Segment]:
+        """The segments that can be read, in the order of the log."""
+        return self._standing().usable
+
+    def seal_of(self, segment: Segment) -> Sealed:
+        """The seal of a segment, read again when others were asked for.
+
+        Raises:
+            ArchiveError: it cannot be read any more.
+        """
+        return self._seal(segment.seal)
+
+    def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
+        """Scans of a device with ``start`` ≤ ``at`` < ``end`` (epoch ms), ordered by ``at``.
+
+        A row group or a page is in memory at a time, and where late entries overlap others, one
+        of each.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+        """
+        standing = self._standing()
+        sources = [_Source(start, self._unsealed(standing, device, start, end))]
+        sources += [
+            _Source(run.start, self._of_run(segment, run, start, end))
+            for segment in standing.usable
+            if segment.start < end and segment.end >= start
+            for run in self._runs(segment, device, start, end)
+        ]
+        for _, _, scan in _merged(sources):
+            yield scan
+
+    def notes(self) -> list[Note]:
+        """Everything that stands beside scans but ticks, in the order of entry.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+        """
+        standing = self._standing()
+        found = [
+            (seq, entry) for segment in standing.usable for seq, entry in self._notes_of(segment)
+        ]
+        found += [each for each in self.journal.numbered_notes() if not standing.holds(each[0])]
+        return [note for _, note in sorted(found, key=lambda each: each[0])]
+
+    def columns(
+        self, device: str, start: int, end: int, *, unsealed: bool = True
+    ) -> "list[tuple[Layout, Columns]]":
+        """What ``scans`` gives, as columns in the order of time, a piece for each layout.
+
+        All of it is in memory at once. Without ``unsealed`` the journal is not asked.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+            ArchiveError: a segment cannot be read.
+        """
+        from storage.archive.columns import by_time, of_scans  # noqa: PLC0415 # numpy
+
+        standing = self._standing()
+        found: list[tuple[Layout, Columns]] = []
+        for segment in standing.usable:
+            if segment.start >= end or segment.end < start:
+                continue
+            sealed = self.seal_of(segment)
+            for run in self._runs(segment, device, start, end):
+                layout = sealed.seal.layouts[run.layout]
+                rows = self._shelf().rows(sealed.entries, run, layout, start, end)
+                found.append((layout, rows))
+        late = self._unsealed(standing, device, start, end) if unsealed else ()
+        return by_time([*found, *of_scans(list(late))])
+
+    def unsealed_days(self) -> set[tuple[str, int]]:
+        """Devices and days (UTC, since 1970) of which the journal has scans that are not sealed."""
+        return self.journal.days(after=self._standing().whole)
+
+    def entries(self, after: int, limit: int = _AT_ONCE) -> list[Logged]:
+        """Up to ``limit`` entries with higher numbers than ``after``, in order.
+
+        Damaged ones are left out; an empty list says that there is nothing more.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+        """
+        standing = self._standing()
+        begun = bisect_right(standing.ranges, (after, 1 << 63))
+        for segment in standing.usable[max(0, begun - 1) :]:
+            if segment.last <= after:
+                continue
+            if segment.first > after + 1 and (
+                found := self._between(standing, after, segment.first, limit)
+            ):
+                return found
+            if found := self._of_segment(segment, after, limit):
+                return found
+            after = segment.last
+        return self._between(standing, after, 1 << 63, limit)
+
+    def _of_segment(self, segment: Segment, after: int, limit: int) -> list[Logged]:
+        try:
+            sealed = self.seal_of(segment)
+        except ArchiveError as error:
+            self._damaged[segment.first] = str(error)
+            return []
+        self._damaged |= dict(sealed.seal.damaged)
+        for part in sealed.seal.parts:
+            if part.last > after and (found := self._of_part(sealed, part, after, limit)):
+                return found
+        return []
+
+    def _between(self, standing: _Standing, after: int, first: int, limit: int) -> list[Logged]:
+        """What the journal still has of numbers that no segment holds."""
+        found = [logged for logged in self.journal.entries(after, limit) if logged[0] < first]
+        if not found:
+            for gone in standing.gone:
+                if after < gone.last and gone.first < first:
+                    self._damaged[gone.first] = f"{gone.entries} is not there"
+        return found
+
+    def _of_part(self, sealed: Sealed, part: Part, after: int, limit: int) -> list[Logged]:
+        from storage.archive.columns import entries  # noqa: PLC0415 # numpy
+
+        try:
+            found = self._shelf().part(sealed, part)
+            first = int(found.seq.searchsorted(after, side="right"))
+            some = found.slice(first, first + limit)
+            made = entries(some, sealed.seal.layouts, range(len(some.seq)))
+            return list(zip(some.seq.tolist(), made, strict=True))
+        except (ArchiveError, DamagedError) as error:
+            self._damaged[part.first] = str(error)
+            return []
+
+    def _runs(self, segment: Segment, device: str, start: int, end: int) -> list[Run]:
+        try:
+            seal = self.seal_of(segment).seal
+        except ArchiveError as error:
+            self._damaged[segment.first] = str(error)
+            return []
+        self._damaged |= dict(seal.damaged)
+        return runs(seal, device, start, end)
+
+    def _of_run(self, segment: Segment, run: Run, start: int, end: int) -> Iterator[Placed]:
+        from storage.archive.columns import entries  # noqa: PLC0415 # numpy
+
+        part = segment.first
+        try:
+            sealed = self.seal_of(segment)
+            layouts = sealed.seal.layouts
+            part = sealed.seal.parts[sealed.seal.groups[run.group].part].first
+            found = self._shelf().rows(sealed.entries, run, layouts[run.layout], start, end)
+            numbers = found.seq.tolist()
+            for seq, entry in zip(
+                numbers, entries(found, layouts, range(len(numbers))), strict=True
+            ):
+                if isinstance(entry, Scan):
+                    yield entry.at, seq, entry
+        except (ArchiveError, DamagedError) as error:
+            self._damaged[part] = str(error)
+
+    def _notes_of(self, segment: Segment) -> Iterator[tuple[int, Note]]:
+        from storage.archive.columns import entries  # noqa: PLC0415 # numpy
+
+        part = segment.first
+        try:
+            sealed = self.seal_of(segment)
+            for run in (each for each in sealed.seal.runs if each.layout == NOTE):
+                part = sealed.seal.parts[sealed.seal.groups[run.group].part].first
+                rows = self._shelf().rows(sealed.entries, run, _NO_LAYOUT, run.start, run.end + 1)
+                numbers = rows.seq.tolist()
+                made = entries(rows, {}, range(len(numbers)))
+                for seq, entry in zip(numbers, made, strict=True):
+                    if not isinstance(entry, Scan | Tick):
+                        yield seq, entry
+        except (ArchiveError, DamagedError) as error:
+            self._damaged[part] = str(error)
+
+    def _unsealed(self, standing: _Standing, device: str, start: int, end: int) -> Iterator[Placed]:
+        for placed in self.journal.placed(device, start, end, after=standing.whole):
+            if not standing.holds(placed[1]):
+                yield placed
+
+    def _shelf(self) -> "Shelf":
+        if self._shelf_ is None:
+            from storage.archive.shelf import Shelf  # noqa: PLC0415 # pyarrow
+
+            self._shelf_ = Shelf()
+        return self._shelf_
+
+    def _standing(self) -> _Standing:
+        folder = folder_of(self._data)
+        stamp = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        if self._standing_ is None or self._standing_[0] != stamp:
+            self._standing_ = stamp, self._look()
+        return self._standing_[1]
+
+    def _look(self) -> _Standing:
+        before, whole, sound = GENESIS, 0, True
+        usable: list[Segment] = []
+        gone: list[Segment] = []
+        for segment, sha256, previous in self._all():
+            there = segment.entries.exists()
+            (usable if there else gone).append(segment)
+            sound = sound and there and previous == before
+            whole, before = segment.last if sound else whole, sha256
+        return _Standing(usable, gone, whole, [(each.first, each.last) for each in usable])
+
+    def _all(self) -> list[tuple[Segment, str, str]]:
+        found = [
+            (
+                Segment(
+                    each.path,
+                    each.entries,
+                    each.seal.first,
+                    each.seal.last,
+                    each.seal.start,
+                    each.seal.end,
+                ),
+                each.sha256,
+                each.seal.previous,
+            )
+            for each in scanned(self._data, unreadable=self._unreadable)
+        ]
+        return sorted(found, key=lambda each: each[0].first)
+
+    def _unreadable(self, why: str) -> None:
+        self._damaged[0] = why
+
+
+class _Source(NamedTuple):
+    """Scans in the order of time, none of them before ``start``."""
+
+    start: int
+    scans: Iterator[Placed]
+
+
+def _merged(sources: Sequence[_Source]) -> Iterator[Placed]:
+    """All of them in the order of time and number; one is begun only when its time has come."""
+    ahead = deque(sorted(sources, key=lambda source: source.start))
+    open_: list[tuple[int, int, int, Scan, Iterator[Placed]]] = []
+    count = 0
+    while ahead or open_:
+        while ahead and (not open_ or ahead[0].start <= open_[0][0]):
+            count += 1
+            _push(open_, count, ahead.popleft().scans)
+        if open_:
+            at, seq, number, scan, source = heappop(open_)
+            yield at, seq, scan
+            _push(open_, number, source)
+
+
+def _push(
+    open_: list[tuple[int, int, int, Scan, Iterator[Placed]]], number: int, source: Iterator[Placed]
+) -> None:
+    following = next(source, None)
+    if following is not None:
+        at, seq, scan = following
+        heappush(open_, (at, seq, number, scan, source))
