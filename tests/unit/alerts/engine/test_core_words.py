@@ -270,6 +270,12 @@ CASES = {
         ],
         {"severity": Severity.CRITICAL},
     ),
+    "back to what was seen": Case(
+        replace(ACKED, severity=Severity.LOW, worst=Severity.CRITICAL, seen=Severity.CRITICAL),
+        Event.SEV_UP,
+        RULE,
+        [entry("sev_up", severity="high", value=38.2, why=HOT)],
+    ),
     "less bad": Case(
         UNACKED,
         Event.SEV_DOWN,

@@ -282,3 +282,33 @@ def test_a_removed_cause_explains_and_suppresses_nothing_any_more() -> None:
     assert room.said(What.QUEUED) == ["0:00:05 queued hot A"]
     kept = room.engine.rulebook.rules
     assert [(rule.id, rule.suppress_by) for rule in kept] == [("hot", None)]
+
+
+def test_an_acknowledgement_of_the_cause_releases_nothing() -> None:
+    room = released()
+    room.order("1:05", "ack", target="cold")
+    assert room.engine.view("hot").under == "cold"
+    room.hold("1:10", "3:00", 38.5)
+    assert room.said(What.QUEUED, rule="hot") == []
+
+
+def test_what_a_late_sample_sets_is_marked_late() -> None:
+    room = lab(HOT)
+    room.hold("4:00", "8:50", 38.5)
+    assert room.count(What.SET) == 0
+    room.sample("8:55", 38.5, taken="3:45", source=Source.BACKFILL)
+    told = room.last(What.SET)
+    assert (told.late, told.since) == (True, START + 225_000)
+
+
+def test_an_alarm_that_flapped_says_when_it_has_calmed_down() -> None:
+    room = lab(replace(BRIEF, flapping=3, flapping_window=parse("2m")))
+    for at in range(10_000, 60_001, 10_000):
+        room.sample(at, 39.0 if at // 10_000 % 2 else 37.0)
+    room.hold("1:10", "3:00", 37.0)
+    flapping = [one for one in room.told if one.what is What.FLAPPING]
+    # It is over when the second of the newest two activations is two minutes old.
+    assert [((one.at - START) // 1_000, one.detail["state"]) for one in flapping] == [
+        (50, "begins"),
+        (150, "ends"),
+    ]
