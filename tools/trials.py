@@ -318,9 +318,16 @@ def _exchange_statement(mutant: Mutant, module: ModuleType) -> None:
     exec(compile(mutant.part, mutant.path, "exec"), vars(module))  # noqa: S102 # our own
     for name, old in before.items():
         if vars(module)[name] is not old:
-            for other in list(sys.modules.values()):
-                if vars(other).get(name) is old:
-                    setattr(other, name, vars(module)[name])
+            _bind_anew(name, old, vars(module)[name])
+
+
+def _bind_anew(name: str, old: object, new: object) -> None:
+    """Under whichever name it was imported; what is the same everywhere only under its own."""
+    shared = isinstance(old, int | float | str | None)
+    for other in list(sys.modules.values()):
+        for known, value in list(vars(other).items()):
+            if value is old and (known == name or not shared):
+                setattr(other, known, new)
 
 
 EXCHANGE: Mapping[Kind, Callable[[Mutant, ModuleType], None]] = {

@@ -59,7 +59,7 @@ class SiteOrders:
                 self._site.monitors.values(),
                 self._annunciator,
                 Change(policy, number, before, people),
-                Act(command.by, command.id, command.arguments.get("note", "")),
+                Act(command.by, command.id),
             )
 
     def change_rota(self, command: Command) -> None:

@@ -390,6 +390,8 @@ def test_an_edited_rule_runs_as_edited() -> None:
     ("fields", "why"),
     [
         ({"id": "x"}, "id cannot be edited; change its file"),
+        ({"inhibited_by": "x"}, "inhibited_by cannot be edited; change its file"),
+        ({"suppress_by": "x"}, "suppress_by cannot be edited; change its file"),
         ({"kind": "low", "channel": "x"}, "channel, kind cannot be edited; change its file"),
         ({"limit": "warm"}, "rule 'hot': Expected `float | null`, got `str` - at `$.limit`"),
         ({"on_delay": "soon"}, "rule 'hot': "),

@@ -217,3 +217,21 @@ def test_an_order_that_is_refused_names_nothing_else() -> None:
         "command": "c4",
         "detail": {"verb": "rota", "target": "day"},
     }
+
+
+def test_without_a_rota_none_is_known() -> None:
+    plain = Policy(id="plain", steps=(Step(after=parse("0s"), to=("A",)),))
+    room = Lab(rulebook([replace(BRIEF, policy="plain")], policies=[plain]))
+    (said,) = answers(room, "override", target="cryo", reason="x")
+    assert said.why == "no policy names a rota 'cryo'; known: none"
+
+
+def test_who_comes_takes_over_only_what_pages_by_itself() -> None:
+    cold = replace(BRIEF, id="cold", kind="low", limit=39.5)
+    room = lab(cold, replace(BRIEF, inhibited_by="cold"))
+    room.sample("0:55", 39.0)
+    said = answers(room, "rota", step="0", to="C")
+    assert [one.rule for one in said if one.what is What.QUEUED] == ["cold"]
+    assert [one.detail["know"] for one in said if one.to == "C" and one.what is What.HANDOVER] == [
+        '[["hot",1]]'
+    ]
