@@ -34,17 +34,24 @@ def returned() -> Lab:
         ("steps", '[{"limit": 40.0, "severity": "critical"}]'),
         ("count", "4"),
         ("window", "2m"),
+        ("severity", "low"),
+        ("on_delay", "1m"),
     ],
 )
-def test_what_decides_closes_what_only_waits_for_its_acknowledgement(field: str, text: str) -> None:
+def test_another_definition_closes_what_only_waits_for_its_acknowledgement(
+    field: str, text: str
+) -> None:
     room = returned()
     room.order("0:25", "edit", **{field: text})
     assert room.engine.view("hot").state == "N"
     assert [one.why for one in room.told if one.what is What.CLOSED] == [f"{field} edited by A"]
 
 
-@pytest.mark.parametrize(("field", "text"), [("severity", "low"), ("on_delay", "1m")])
-def test_what_does_not_decide_leaves_it_open(field: str, text: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("cause", "x"), ("consequence", "x"), ("action", "x"), ("respond_within", "5m")],
+)
+def test_other_words_leave_it_open(field: str, text: str) -> None:
     room = returned()
     room.order("0:25", "edit", **{field: text})
     assert room.engine.view("hot").state == "R"

@@ -6,7 +6,6 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.engine.filter import (
-    KEPT,
     Delays,
     Event,
     Filter,
@@ -17,6 +16,7 @@ from alerts.engine.filter import (
     step,
 )
 from alerts.engine.limits import Side
+from alerts.engine.remembered import KEPT
 from alerts.transition import What
 
 ON = Delays(on=100, off=50, bridge=30)

@@ -208,13 +208,17 @@ CASES = {
         CLEAR,
         (Found(What.VOID, 100, 37.0, 150, late=True),),
     ),
-    "true for long enough since": Case(SET, Event.LATE, late(199, Side.FALSE, newest=300), SET),
-    "after the delay": Case(SET, Event.LATE, late(200, Side.FALSE), SET),
-    "before the anchor": Case(SET, Event.LATE, late(99, Side.FALSE), SET),
+    "true for long enough since": Case(
+        SET, Event.LATE, late(199, Side.FALSE, newest=300), replace(SET, known=199)
+    ),
+    "after the delay": Case(SET, Event.LATE, late(200, Side.FALSE), replace(SET, known=200)),
+    "before the anchor": Case(SET, Event.LATE, late(99, Side.FALSE), replace(SET, known=99)),
     "set by a count": Case(
         replace(SET, counted=True), Event.LATE, late(150, Side.FALSE), replace(SET, counted=True)
     ),
-    "set at once": Case(SET, Event.LATE, late(100, Side.FALSE), SET, (), AT_ONCE),
+    "set at once": Case(
+        SET, Event.LATE, late(100, Side.FALSE), replace(SET, known=100), (), AT_ONCE
+    ),
     "set, inside": Case(SET, Event.LATE, late(150, Side.INSIDE), SET),
     "it never ended": Case(
         replace(ENDING, flutter=2),

@@ -101,9 +101,9 @@ def test_a_number_beyond_all_measure_has_a_side(value: float | Decimal) -> None:
     assert limits.parts(-value) == -round(1e300)
 
 
-def test_what_is_surely_calm_lies_a_part_below_the_limit() -> None:
-    assert compiled(HIGH, 0.01).calm() == (-inf, 1_899_999 * PART)
-    assert compiled(LOW, 0.01).calm() == (-7_499_999 * PART, inf)
+def test_what_is_surely_calm_lies_past_the_deadband() -> None:
+    assert compiled(HIGH, 0.01).calm() == (-inf, 1_890_000 * PART)
+    assert compiled(LOW, 0.01).calm() == (-7_490_000 * PART, inf)
 
 
 def test_the_excess_is_how_far_it_is_from_clearing() -> None:

@@ -103,12 +103,20 @@ def test_what_a_measure_must_know_is_the_rule_and_the_period_of_each_channel() -
 
 def test_a_measure_is_never_calm_beforehand() -> None:
     assert (monitor(STUCK).low, monitor(STUCK).high) == (inf, -inf)
-    assert monitor().is_unmoved_by(37.9)
-    assert not monitor().is_unmoved_by(38.0)
+    assert monitor().is_unmoved_by(37.79)
+    assert not monitor().is_unmoved_by(37.81)
     assert not monitor(STUCK).is_unmoved_by(0.0)
 
 
-@pytest.mark.parametrize("state", [Filter(stage=Stage.F1), SET, Filter(past=Past(1, 2, 3.0))])
+@pytest.mark.parametrize(
+    "state",
+    [
+        Filter(stage=Stage.F1),
+        SET,
+        Filter(past=Past(1, 2, 3.0)),
+        Filter(latest=Side.INSIDE),
+    ],
+)
 def test_what_has_begun_or_is_remembered_is_not_calm(state: Filter) -> None:
     made = monitor()
     made.filters = (state,)
@@ -271,6 +279,7 @@ PART = RulePart(
     done_at=6,
     awaited_at=7,
     error="no",
+    due_at=8,
 )
 
 

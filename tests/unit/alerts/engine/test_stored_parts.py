@@ -95,6 +95,7 @@ COURSE_STORED = [[[1, 2.0]], 3, 4, 5, 6.0]
                 done_at=1,
                 awaited_at=2,
                 error="e",
+                due_at=3,
             ),
             [
                 "d",
@@ -106,6 +107,7 @@ COURSE_STORED = [[[1, 2.0]], 3, 4, 5, 6.0]
                 1,
                 2,
                 "e",
+                3,
             ],
         ),
     ],

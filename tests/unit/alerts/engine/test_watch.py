@@ -193,7 +193,7 @@ def test_a_rule_that_changes_is_taken_in() -> None:
     made.define()
     assert not passes(made, scan(NOW + 20_000, 37.5))
     hear(made, scan(NOW + 20_000, 37.0))
-    assert passes(made, scan(NOW + 30_000, 37.1))
+    assert passes(made, scan(NOW + 30_000, 36.9))
 
 
 def test_the_shortest_allowance_of_all_rules_is_waited_for() -> None:
