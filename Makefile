@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test page-kill-test order-test false-pages lock clean
+.PHONY: demo test kill-test page-kill-test order-test mutation false-pages lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -17,6 +17,9 @@ page-kill-test: .venv/ready-dev ## kill the core N times while it pages and look
 
 order-test: .venv/ready-dev ## N sequences of entries, each in two orders: the same alarms and pages
 	CULTUREWATCH_SEQUENCES=$(or $(N),1000000) $(BIN)/python -m pytest -q -n 2 -m slow tests/unit/alerts/engine/test_order.py
+
+mutation: .venv/ready-dev ## mutants of the alarm engine that its tests find (SAMPLE=600 for some by chance, WORKERS=2)
+	$(BIN)/python -m tools.mutation --workers $(or $(WORKERS),1) $(if $(SAMPLE),--sample $(SAMPLE)) --write
 
 false-pages: .venv/ready-dev ## the default rules over YEARS simulated device-years, and over SEEDS of every failure
 	$(BIN)/python -m bench.false_pages --years $(or $(YEARS),30)
@@ -38,4 +41,4 @@ lock: ## resolve the dependencies again (needs uv)
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo-out
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .mutation demo-out

@@ -189,8 +189,8 @@ class Annunciator:
         monitor.alarm = telling.start(replace(monitor.alarm, release_due=None), moment)
 
     def _describe(self, moment: Moment, monitor: Monitor, shown: Touched, level: int) -> None:
-        ends = level < 0
-        wanted = What.CLEAR if ends else What.SET
+        ends, falls = level < 0, level < shown.before
+        wanted = What.CLEAR if falls else What.SET
         told = [found for _, found in shown.found if found.what in {wanted, What.VOID}]
         found = told[-1] if told else Found(wanted, self.clock.now, 0.0)
         moment.severity = None if ends else monitor.severity(level)
@@ -202,7 +202,9 @@ class Annunciator:
             moment.why = f"cannot be judged: {monitor.error}"
         elif ends and not told:
             moment.why = "it can be judged again, and its condition does not hold"
-        elif ends:
+        elif falls and not told:
+            moment.why = "by its definition now, a higher limit does not hold"
+        elif falls:
             moment.why = cleared_because(monitor, found)
         else:
             moment.why = set_because(monitor, level, found)

@@ -12,9 +12,6 @@ from alerts.policy import Policy
 from alerts.rule import Rule, Severity
 from alerts.transition import HELD, Transition, What
 
-WATCHER = "culturewatch"
-"""Who is named where nobody acted."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Moment:

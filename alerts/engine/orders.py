@@ -82,7 +82,7 @@ class Orders:
 
     def acknowledge(self, monitor: Monitor, command: Command) -> None:
         """Ack: for the occurrence and severity that the person saw, when they say so."""
-        word = command.arguments.get("severity", "")
+        word = command.arguments.get("severity")
         if word and word.upper() not in Severity.__members__:
             self._refuse(command, f"no severity is called {word!r}")
         elif self._is_this_occurrence(monitor, command):
@@ -138,7 +138,7 @@ class Orders:
             telling.refuse(monitor.alarm, moment, "say with a note what was found")
         elif when > moment.now:
             telling.refuse(monitor.alarm, moment, "it cannot have been done in the future")
-        elif command.arguments.get("failed", "") == "true":
+        elif command.arguments.get("failed") == "true":
             moment.say(monitor.alarm, What.DONE, why=moment.note, detail={"failed": "true"})
             self.annunciator.apply(monitor.note_failed(moment.now), _act(command))
             self.annunciator.keep(monitor)
@@ -221,7 +221,7 @@ class Orders:
             self.annunciator.run(monitor, event, moment)
 
     def _is_this_occurrence(self, monitor: Monitor, command: Command) -> bool:
-        meant, now = command.arguments.get("occurrence", ""), monitor.alarm.occurrence
+        meant, now = command.arguments.get("occurrence"), monitor.alarm.occurrence
         if not meant or meant == str(now):
             return True
         why = f"that was for occurrence {meant}; now it is {now}, which stays as it is"

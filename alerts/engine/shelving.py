@@ -18,8 +18,8 @@ LOGIC = "logic"
 def shelve(annunciator: Annunciator, monitor: Monitor, command: Command) -> None:
     """Shelve ``for`` so long (a span of time), with a ``reason``; ``one_shot`` if that is set."""
     moment = _moment(annunciator, monitor, command)
-    moment.one_shot = command.arguments.get("one_shot", "") in {"true", "1", "yes"}
-    text = command.arguments.get("for", "")
+    moment.one_shot = command.arguments.get("one_shot") in {"true", "1", "yes"}
+    text = command.arguments.get("for")
     if not text and moment.one_shot:
         moment.until = moment.now + int(monitor.rule.shelve_max)
     elif text:
@@ -53,13 +53,13 @@ def put_back(annunciator: Annunciator, monitor: Monitor, command: Command) -> No
 def suppress(annunciator: Annunciator, monitor: Monitor, command: Command) -> None:
     """A condition by design: ``on`` true or false. People shelve, with a reason."""
     moment = _moment(annunciator, monitor, command)
-    on = command.arguments.get("on", "")
+    on = command.arguments.get("on")
     if command.via != LOGIC:
         _refuse(monitor, moment, "only the site's own logic suppresses; shelve it, with a reason")
     elif monitor.rule.suppress_cap is None:
         _refuse(monitor, moment, "its rule has no suppress_cap: it would be quiet without end")
     else:
-        moment.why = command.arguments.get("reason", "") or f"{command.by} says so"
+        moment.why = command.arguments.get("reason") or f"{command.by} says so"
         before = monitor.alarm
         event = Event.DESIGN_TRUE if on == "true" else Event.DESIGN_FALSE
         annunciator.overlay(monitor, event, moment)
@@ -84,7 +84,7 @@ OF_DEVICES = frozenset({"out_of_service", "in_service"})
 
 
 def _moment(annunciator: Annunciator, monitor: Monitor, command: Command) -> Moment:
-    reason = command.arguments.get("reason", "") or command.arguments.get("note", "")
+    reason = command.arguments.get("reason") or command.arguments.get("note", "")
     return annunciator.moment(monitor, Act(command.by, command.id, reason))
 
 

@@ -59,7 +59,7 @@ class SiteOrders:
                 self._site.monitors.values(),
                 self._annunciator,
                 Change(policy, number, before, people),
-                Act(command.by, command.id, command.arguments.get("note", "")),
+                Act(command.by, command.id),
             )
 
     def change_rota(self, command: Command) -> None:
@@ -84,7 +84,7 @@ class SiteOrders:
 
     def drill(self, command: Command) -> None:
         """``drill``: send a marked message to a person on one of their channels."""
-        channel = command.arguments.get("channel", "")
+        channel = command.arguments.get("channel")
         if not command.target or not channel:
             self._refuse(command, "a drill needs a person and a channel")
             return
@@ -97,7 +97,7 @@ class SiteOrders:
                 what=What.DRILL,
                 rule=DRILL + command.id,
                 to=command.target,
-                why=command.arguments.get("note", "") or f"ordered by {command.by}",
+                why=command.arguments.get("note") or f"ordered by {command.by}",
                 by=command.by,
                 command=command.id,
                 detail={"channel": channel},
@@ -107,7 +107,7 @@ class SiteOrders:
     def tell(self, command: Command) -> None:
         """``tell``: word to a person about the alarm system itself."""
         severity = command.arguments.get("severity", "medium")
-        text = command.arguments.get("text", "")
+        text = command.arguments.get("text")
         if severity.upper() not in Severity.__members__:
             self._refuse(command, f"no severity is called {severity!r}")
         elif not command.target or not text:

@@ -1,0 +1,240 @@
+"""The late column of table A1 to the millisecond: what each cell leaves behind."""
+
+from typing import NamedTuple
+
+import pytest
+from msgspec.structs import replace
+
+from alerts.engine.filter import (
+    Delays,
+    Event,
+    Filter,
+    Found,
+    Past,
+    Sample,
+    Stage,
+    step,
+)
+from alerts.engine.limits import Side
+from alerts.transition import What
+
+ON = Delays(on=100, off=50, bridge=30)
+AT_ONCE = Delays(on=0, off=0, bridge=30)
+LOW = Delays(on=100, off=50, sign=-1, bridge=30)
+
+CLEAR = Filter()
+RUNNING = Filter(
+    stage=Stage.F1,
+    anchor=100,
+    due=200,
+    latest=Side.TRUE,
+    known=90,
+    trues=(100,),
+    peak=38.5,
+)
+SET = replace(RUNNING, stage=Stage.F2, due=None, trues=(100, 150, 200))
+ENDING = replace(SET, stage=Stage.F3, due=350, latest=Side.FALSE, returned=300, peak=37.0)
+
+
+class Case(NamedTuple):
+    """From ``before`` by ``event`` to ``after``, with what is ``found``."""
+
+    before: Filter
+    event: Event
+    sample: Sample
+    after: Filter
+    found: tuple[Found, ...] = ()
+    delays: Delays = ON
+
+
+def at(
+    time: int,
+    value: float = 38.5,
+    *,
+    now: int | None = None,
+    newest: int | None = 95,
+    side: Side = Side.FALSE,
+    late: bool = False,
+) -> Sample:
+    now = time if now is None else now
+    return Sample(at=time, now=now, side=side, value=value, newest=newest, late=late)
+
+
+def set_since(since: int, value: float = 38.5, *, late: bool = False) -> tuple[Found, ...]:
+    return (Found(What.SET, since, value, late=late),)
+
+
+PAST = Past(40, 60, 39.0)
+LONG = Past(40, 140, 39.0)
+CORRECTED = (Found(What.CORRECTION, 40, 39.0, 140, late=True),)
+
+
+def late(
+    time: int, side: Side, value: float = 38.5, *, now: int = 190, newest: int = 180
+) -> Sample:
+    return at(time, value, side=side, now=now, newest=newest)
+
+
+HELD = replace(RUNNING, trues=(100, 130, 180))
+CASES = {
+    "a first one": Case(CLEAR, Event.LATE, late(40, Side.TRUE), Filter(past=Past(40, 40, 38.5))),
+    "inside says nothing": Case(
+        Filter(past=PAST), Event.LATE, late(50, Side.INSIDE), Filter(past=PAST)
+    ),
+    "a bridge before": Case(
+        Filter(past=PAST),
+        Event.LATE,
+        late(10, Side.TRUE, 38.5),
+        Filter(past=Past(10, 60, 39.0)),
+    ),
+    "further before": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(9, Side.TRUE, 38.5),
+        Filter(past=Past(9, 9, 38.5)),
+        CORRECTED,
+    ),
+    "a bridge after": Case(
+        Filter(past=PAST),
+        Event.LATE,
+        late(90, Side.TRUE, 39.5),
+        Filter(past=Past(40, 90, 39.5)),
+    ),
+    "further after": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(171, Side.TRUE, 39.5),
+        Filter(past=Past(171, 171, 39.5)),
+        CORRECTED,
+    ),
+    "within": Case(Filter(past=PAST), Event.LATE, late(50, Side.TRUE, 38.5), Filter(past=PAST)),
+    "the worst of what is low": Case(
+        Filter(past=PAST),
+        Event.LATE,
+        late(50, Side.TRUE, 38.5),
+        Filter(past=replace(PAST, peak=38.5)),
+        (),
+        LOW,
+    ),
+    "a false one ends it": Case(
+        Filter(past=LONG), Event.LATE, late(41, Side.FALSE), CLEAR, CORRECTED
+    ),
+    "a false one from before it": Case(
+        Filter(past=LONG), Event.LATE, late(40, Side.FALSE), Filter(past=LONG)
+    ),
+    "a live false one ends it": Case(
+        Filter(past=LONG), Event.FALSE, late(190, Side.FALSE), CLEAR, CORRECTED
+    ),
+    "moves the anchor back": Case(
+        HELD,
+        Event.LATE,
+        late(95, Side.TRUE),
+        replace(HELD, anchor=95, due=195, trues=(95, 100, 130, 180)),
+    ),
+    "moves the anchor back far enough": Case(
+        HELD,
+        Event.LATE,
+        late(91, Side.TRUE, now=191),
+        replace(HELD, stage=Stage.F2, anchor=91, due=None, trues=(91, 100, 130, 180)),
+        set_since(91, late=True),
+    ),
+    "moves the anchor back, the newest is inside": Case(
+        replace(HELD, latest=Side.INSIDE),
+        Event.LATE,
+        late(91, Side.TRUE, now=191),
+        replace(HELD, latest=Side.INSIDE, anchor=91, due=191, trues=(91, 100, 130, 180)),
+    ),
+    "one from behind what is known": Case(
+        HELD, Event.LATE, late(90, Side.TRUE), replace(HELD, past=Past(90, 90, 38.5))
+    ),
+    "nothing is known before": Case(
+        replace(HELD, known=None),
+        Event.LATE,
+        late(95, Side.TRUE),
+        replace(HELD, known=None, anchor=95, due=195, trues=(95, 100, 130, 180)),
+    ),
+    "between changes no anchor": Case(
+        HELD, Event.LATE, late(120, Side.TRUE), replace(HELD, trues=(100, 120, 130, 180))
+    ),
+    "a false one moves the anchor on": Case(
+        HELD,
+        Event.LATE,
+        late(110, Side.FALSE),
+        replace(HELD, anchor=130, due=230, known=110, trues=(130, 180)),
+    ),
+    "a false one at a true one": Case(
+        HELD,
+        Event.LATE,
+        late(130, Side.FALSE),
+        replace(HELD, anchor=180, due=280, known=130, trues=(180,)),
+    ),
+    "a false one after all of them": Case(
+        HELD, Event.LATE, late(180, Side.FALSE), CLEAR, (Found(What.NEAR_MISS, 100, 38.5, 180),)
+    ),
+    "a false one before the anchor": Case(
+        HELD, Event.LATE, late(95, Side.FALSE), replace(HELD, known=95)
+    ),
+    "an older false one before the anchor": Case(HELD, Event.LATE, late(80, Side.FALSE), HELD),
+    "a first false one before the anchor": Case(
+        replace(HELD, known=None), Event.LATE, late(80, Side.FALSE), replace(HELD, known=80)
+    ),
+    "inside on the way": Case(HELD, Event.LATE, late(120, Side.INSIDE), HELD),
+    "set, one more on the way": Case(
+        SET, Event.LATE, late(180, Side.TRUE), replace(SET, trues=(100, 150, 180, 200))
+    ),
+    "set, one at the end": Case(SET, Event.LATE, late(200, Side.TRUE), SET),
+    "set, one at the anchor": Case(SET, Event.LATE, late(100, Side.TRUE), SET),
+    "set, one after the anchor": Case(
+        SET, Event.LATE, late(101, Side.TRUE), replace(SET, trues=(100, 101, 150, 200))
+    ),
+    "disproved at the anchor": Case(
+        SET,
+        Event.LATE,
+        late(100, Side.FALSE, 37.0, newest=249),
+        replace(HELD, anchor=150, due=250, known=100, trues=(150, 200)),
+        (Found(What.VOID, 100, 37.0, 100, late=True),),
+    ),
+    "disproved at the end of the delay": Case(
+        SET,
+        Event.LATE,
+        late(199, Side.FALSE, 37.0, newest=299),
+        replace(HELD, anchor=200, due=300, known=199, trues=(200,)),
+        (Found(What.VOID, 100, 37.0, 199, late=True),),
+    ),
+    "disproved wholly": Case(
+        replace(SET, trues=(100,)),
+        Event.LATE,
+        late(150, Side.FALSE, 37.0),
+        CLEAR,
+        (Found(What.VOID, 100, 37.0, 150, late=True),),
+    ),
+    "true for long enough since": Case(
+        SET, Event.LATE, late(199, Side.FALSE, newest=300), replace(SET, known=199)
+    ),
+    "after the delay": Case(SET, Event.LATE, late(200, Side.FALSE), replace(SET, known=200)),
+    "before the anchor": Case(SET, Event.LATE, late(99, Side.FALSE), replace(SET, known=99)),
+    "set by a count": Case(
+        replace(SET, counted=True), Event.LATE, late(150, Side.FALSE), replace(SET, counted=True)
+    ),
+    "set at once": Case(
+        SET, Event.LATE, late(100, Side.FALSE), replace(SET, known=100), (), AT_ONCE
+    ),
+    "set, inside": Case(SET, Event.LATE, late(150, Side.INSIDE), SET),
+    "it never ended": Case(
+        replace(ENDING, flutter=2),
+        Event.LATE,
+        late(301, Side.TRUE),
+        replace(ENDING, stage=Stage.F2, due=None, flutter=3),
+    ),
+    "before it returned": Case(ENDING, Event.LATE, late(300, Side.TRUE), ENDING),
+    "on the way, before it returned": Case(
+        ENDING, Event.LATE, late(120, Side.TRUE), replace(ENDING, trues=(100, 120, 150, 200))
+    ),
+    "false while it ends": Case(ENDING, Event.LATE, late(310, Side.FALSE), ENDING),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_event_leaves_the_filter_so(name: str) -> None:
+    case = CASES[name]
+    assert step(case.delays, case.before, case.event, case.sample) == (case.after, case.found)
