@@ -250,13 +250,12 @@ class Signature:
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.paths import ledger_url  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(*FAULTS):
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
-        ledger = Ledger(ledger_url(site.data), devices=[device.id for device in site.devices])
+        ledger = Ledger(site.ledger_url, devices=[device.id for device in site.devices])
         yield ledger, Signature(site, Who(site, ledger))
 
 

@@ -62,7 +62,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
-        at_risk = AtRisk(site.data)
+        at_risk = AtRisk(site.data, site.ledger_url)
         collecting = Collecting(site, journal, troubles)
         alarms = await stack.enter_async_context(
             alarming(

@@ -24,7 +24,7 @@ def write_record(site: Site, batch: str, out: Path, *, by: str) -> Path:
         return make_record(
             batch,
             out,
-            ledger=Ledger(paths.ledger_url(site.data)),
+            ledger=Ledger(site.ledger_url),
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),

@@ -69,9 +69,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    url = f"sqlite:///{tmp_path}/data/ledger.db"
-    return Ledger(url, devices=["inc1", "inc2"], now=clock)
+def ledger(ledger_url: str, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, devices=["inc1", "inc2"], now=clock)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The frozen life of cells that were thawed, grown and frozen again, against hours by hand."""
 
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -69,12 +68,12 @@ def freezer(setting: Setting) -> Setting:
 
 
 def test_time_above_the_limits_is_cumulated_over_two_freezings(
-    tmp_path: Path,
+    ledger_url: str,
     clock: Clock,
     journal: Journal,
     freezer: Setting,
 ) -> None:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
+    ledger = Ledger(ledger_url, now=clock)
     lineage = Lineage(ledger)
     lineage.enrol(token=PATIENT, act=ANNA)
     lineage.take("BX-2026-0001", PATIENT, act=ANNA)
@@ -105,9 +104,9 @@ def test_time_above_the_limits_is_cumulated_over_two_freezings(
 
 
 def test_a_freezer_that_the_site_does_not_know_is_refused(
-    tmp_path: Path, clock: Clock, journal: Journal, setting: Setting
+    ledger_url: str, clock: Clock, journal: Journal, setting: Setting
 ) -> None:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
+    ledger = Ledger(ledger_url, now=clock)
     lineage = Lineage(ledger)
     ledger.open_batch("B-2026-0001", product="x", act=ANNA)
     lineage.passage("B-2026-0001", act=ANNA)
