@@ -14,6 +14,7 @@ from collector.supervise import supervise
 from console import run_status
 from console.run_status import RunStatus
 from culturewatch import own_state, paths
+from culturewatch.alarm_trail import AlarmTrail
 from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
 from culturewatch.beat import Heart, Pulse, Signs
@@ -79,8 +80,15 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
         await core.announce()
         await alarms.duty.start()
+        trail = AlarmTrail(
+            site.ledger_url,
+            paths.alarms(site.data),
+            journal_last=lambda: journal.stats.last,
+            on_trouble=troubles.say,
+        )
         parts = core.parts() | {
             "batches at risk": at_risk.run,
+            "alarm history in the ledger": trail.run,
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
             "troubles": lambda: troubles.keep(store),
             "configuration": Configured(site, book, on_trouble=troubles.say).run,

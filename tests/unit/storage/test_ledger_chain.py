@@ -155,7 +155,7 @@ def test_what_was_taken_away_or_added_is_found(
     assert (broken.table, broken.field) == ("(schema)", field)
 
 
-@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003"])
+@pytest.mark.parametrize("version", ["r0001", "r0002", "r0003", "r0004"])
 def test_a_ledger_of_an_earlier_version_is_sound_before_and_after_it_is_brought_up_to_date(
     further_url: Callable[[str], str], version: str
 ) -> None:
