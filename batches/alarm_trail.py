@@ -9,7 +9,7 @@ from alerts.history import Row
 from alerts.reader import AlarmReader
 from storage.acts import Act, Entry, append_all
 from storage.chain import Broken, Head, Scalar
-from storage.database import Database
+from storage.database import Database, schema
 from storage.schema import act, alarm_event, anchor
 
 ENGINE = "alarm engine"
@@ -86,6 +86,19 @@ def note_heads(database: Database, heads: dict[str, Head | int], *, now: int) ->
         due = _due(connection, heads, now)
         append_all(connection, (_noted(chain, heads[chain], now) for chain in due))
     return bool(due)
+
+
+def is_kept(database: Database) -> bool:
+    """Whether anything of that is in the ledger; one of an earlier version has no room for it.
+
+    Raises:
+        storage.database.DatabaseError: the ledger cannot be read.
+    """
+    with database.reading() as connection:
+        if alarm_event.name not in schema(connection):
+            return False
+        noted_any = connection.execute(select(anchor.c.sequence).limit(1)).scalar()
+        return noted_any is not None or _any_history(connection)
 
 
 def deviations(database: Database, alarms: AlarmReader) -> Iterator[Broken]:

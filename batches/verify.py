@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 
 from alerts import configuration, history, replayed
+from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
+from batches import alarm_trail
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
@@ -23,6 +25,8 @@ from storage.reader import JournalReader
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
+LEDGER = "ledger"
+"""How a ledger on a server is called: its address is nobody's business."""
 _DATA = (database.NAME, ALARMS, JOURNAL)
 _CHUNKS_NAMED = 10
 
@@ -61,7 +65,11 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify(
-    path: Path, *, data: Path | None = None, replay: Callable[[int, int], None] | None = None
+    path: Path,
+    *,
+    data: Path | None = None,
+    ledger: str = "",
+    replay: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Check a record folder, or a folder of data, reading every byte once.
 
@@ -69,18 +77,22 @@ def verify(
         path: the folder.
         data: for a record, the folder of data it was made from, if that is at hand: its chains
             must still pass through the heads that the record noted.
+        ledger: the address of the ledger, where that is not a file of the folder of data.
         replay: for a folder of data, judge its journal again from the first entry and see that
             the alarm history is what it gives; called with how many entries of how many are done.
     """
     if _is_data(path):
-        absent = tuple(name for name in _DATA if not (path / name).exists())
-        found = _data(path, None)
+        elsewhere = {database.NAME} if ledger else set()
+        absent = tuple(
+            name for name in _DATA if name not in elsewhere and not (path / name).exists()
+        )
+        found = _data(path, None, ledger)
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
     findings = _record(path)
     if data is not None:
-        findings = _both(findings, _anchored(path, data))
+        findings = _both(findings, _anchored(path, data, ledger))
     return _report(path, findings)
 
 
@@ -187,26 +199,31 @@ def _rows(chunk: Chunk, data: bytes, *, shifted: bool) -> str:
     return "the heading was changed" if row == 0 else f"row {row} was changed"
 
 
-def _anchored(folder: Path, data: Path) -> Findings:
+def _anchored(folder: Path, data: Path, ledger: str) -> Findings:
     try:
         listed = manifest.read(folder)
     except ManifestError:
         return
-    for name in (database.NAME, ALARMS):
+    for name in (ALARMS,) if ledger else (database.NAME, ALARMS):
         if not (data / name).exists():
             yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
-    yield from _data(data, listed)
+    yield from _data(data, listed, ledger)
 
 
-def _data(folder: Path, anchors: Manifest | None) -> Findings:
-    if (folder / database.NAME).exists():
-        yield from _ledger(folder / database.NAME, anchors.ledger_head if anchors else None)
+def _data(folder: Path, anchors: Manifest | None, ledger: str) -> Findings:
+    file = folder / database.NAME
+    url = ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+    name = LEDGER if ledger else database.NAME
+    if url:
+        yield from _ledger(url, name, anchors.ledger_head if anchors else None)
     if (folder / ALARMS).exists():
         yield from _alarms(folder / ALARMS, anchors.alarm_head if anchors else None)
     if (folder / JOURNAL).exists():
         yield from _journal(folder)
     if anchors is None:
         yield from _configurations(folder / configuration.FOLDER)
+    if url:
+        yield from _trail(url, name, folder)
 
 
 def _configurations(folder: Path) -> Findings:
@@ -225,13 +242,38 @@ def _configurations(folder: Path) -> Findings:
         yield f"{folder.name}: each version of the rules that ran ({len(kept)}) has its own hash"
 
 
-def _ledger(path: Path, anchor: Head | None) -> Findings:
+def _ledger(url: str, name: str, anchor: Head | None) -> Findings:
     try:
-        broken = acts.verify_chain(f"sqlite:///{path.absolute()}", anchor)
+        broken = acts.verify_chain(url, anchor)
     except DatabaseError as error:
-        yield Fault(where=path.name, what=str(error))
+        yield Fault(where=name, what=str(error))
         return
-    yield _broken(path, broken) or f"{path.name}: the chain of the ledger holds"
+    fault = None if broken is None else Fault(where=name, what=str(broken))
+    yield fault or f"{name}: the chain of the ledger holds"
+
+
+def _trail(url: str, name: str, folder: Path) -> Findings:
+    """What the ledger has of the other chains, against these as they are."""
+    ledger = database.Database(url, inspecting=True)
+    try:
+        if not alarm_trail.is_kept(ledger):
+            return
+        broken: list[Broken] = []
+        if (folder / ALARMS).exists():
+            with AlarmReader(folder / ALARMS) as alarms:
+                broken += alarm_trail.deviations(ledger, alarms)
+        read = alarm_trail.noted(ledger, alarm_trail.JOURNAL)
+        if read is not None and (folder / JOURNAL).exists():
+            with JournalReader(folder, copy=True) as journal:
+                if journal.last < read[0]:
+                    why = f"entries were cut off: {read[0]} were noted"
+                    broken.append(Broken(table=JOURNAL, row=journal.last, field="end", why=why))
+    except (DatabaseError, StoreError, JournalError, msgspec.MsgspecError):
+        # Each of them was read before this, and has its line.
+        return
+    yield from (Fault(where=name, what=str(each)) for each in broken)
+    if not broken:
+        yield f"{name}: what it has of alarm history and journal is what they are"
 
 
 def _alarms(path: Path, anchor: Head | None) -> Findings:

@@ -11,6 +11,7 @@ import typer
 from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_audit import audit, explain
+from culturewatch.cli_database import ledger_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_exposure import exposure
 from culturewatch.cli_ledger import DEFAULT_SITE, batch_commands, record, verify
@@ -37,6 +38,7 @@ app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")
 app.add_typer(vial_commands, name="vial")
 app.add_typer(protocol_commands, name="protocol")
+app.add_typer(ledger_commands, name="ledger")
 app.command()(exposure)
 app.command()(record)
 app.command()(verify)
