@@ -207,6 +207,7 @@ _SIGNS = {
     "password authentication failed": _ADVICE["28"],
     "no password supplied": "give password in [ledger], as { env = NAME } or { file = PATH }",
     "no pg_hba.conf entry": _ADVICE["28"],
+    "permission denied": _ADVICE["42501"],
     "role ": _ADVICE["28"],
     "does not exist": _ADVICE["3D000"],
     "too many": _ADVICE["53300"],
