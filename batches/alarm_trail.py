@@ -17,7 +17,7 @@ ENGINE = "alarm engine"
 ALARMS, JOURNAL = "alarms", "journal"
 """Chains whose heads are noted."""
 AT_ONCE = 500
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _ROWS = 1_000
 
 
@@ -186,7 +186,7 @@ def _due(connection: Connection, heads: dict[str, Head | int], now: int) -> list
     due = []
     for chain in heads:
         at = connection.execute(newest.where(anchor.c.chain == chain)).scalar()
-        if at is None or at // _DAY_MS < now // _DAY_MS:
+        if at is None or at // DAY_MS < now // DAY_MS:
             due.append(chain)
     return due
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from alerts.outbox import wall_ms
 from alerts.reader import AlarmReader
 from alerts.schema import StoreError
-from batches.alarm_trail import ALARMS, JOURNAL, Followed, TrailError, follow, note_heads
+from batches.alarm_trail import ALARMS, DAY_MS, JOURNAL, Followed, TrailError, follow, note_heads
 from batches.ledger import Ledger
 from storage.chain import Head
 from storage.database import DatabaseError
@@ -40,6 +40,7 @@ class AlarmTrail:
         self._on_trouble = on_trouble
         self._now = now
         self._ledger: Ledger | None = None
+        self._entered: tuple[Head, int] | None = None
 
     async def run(self) -> None:
         """Follow; only cancellation ends this."""
@@ -68,11 +69,13 @@ class AlarmTrail:
             self._ledger = Ledger(self._url)
         database, now = self._ledger.database, self._now()
         with AlarmReader(self._alarms) as alarms:
+            until = alarms.head(), now // DAY_MS
+            if until == self._entered:
+                # No server is asked every other second whether there is nothing to do.
+                return Followed(entered=0)
             followed = follow(database, alarms, now=now)
             if not followed.more:
-                heads: dict[str, Head | int] = {
-                    ALARMS: alarms.head(),
-                    JOURNAL: self._journal_last(),
-                }
+                heads: dict[str, Head | int] = {ALARMS: until[0], JOURNAL: self._journal_last()}
                 note_heads(database, heads, now=now)
+                self._entered = until
         return followed

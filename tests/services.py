@@ -243,6 +243,8 @@ class PostgresServer(Service):
             "unix_socket_directories": "",
             # The tests end the process, never the machine.
             "fsync": "off",
+            "full_page_writes": "off",
+            "autovacuum": "off",
             "max_connections": 60,
         }
         options = [f"--{name}={value}" for name, value in settings.items()]

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from storage.database import upgrade
@@ -54,11 +55,18 @@ def new_database(postgres_server: PostgresServer) -> Iterator[Callable[[str], st
         return postgres_server.url(name)
 
     yield make
-    if not postgres_server.is_serving():
+    try:
+        _drop(postgres_server, made)
+    except psycopg.OperationalError:
+        # The test has ended it, and is done before it is started again.
         postgres_server.kill()
         postgres_server.start()
-    for name in made:
-        postgres_server.run(f"DROP DATABASE {name} WITH (FORCE)")
+        _drop(postgres_server, made)
+
+
+def _drop(server: PostgresServer, databases: list[str]) -> None:
+    for name in databases:
+        server.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture
