@@ -57,6 +57,10 @@ def engine(url: URL, *, inspecting: bool, busy_s: float) -> Engine:
         "lock_timeout": f"{busy_s:g}s",
         "statement_timeout": f"{STATEMENT_S}s",
         "idle_in_transaction_session_timeout": f"{IDLE_S}s",
+        # A ledger fits into memory: compiling a query takes longer than to answer it, and an
+        # index is as near as the table.
+        "jit": "off",
+        "random_page_cost": "1.1",
     }
     if inspecting:
         options["default_transaction_read_only"] = "on"
