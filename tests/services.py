@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import NoReturn, Protocol
@@ -289,13 +290,17 @@ class PostgresServer(Service):
 
     def freeze(self) -> None:
         """Stops every process of it in its tracks; its port still takes connections."""
-        for pid in self._children():
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Lets it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         for pid in self._children():
-            os.kill(pid, signal.SIGCONT)
+            # A backend ends when its client does.
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def is_serving(self) -> bool:
         """Whether it lets somebody in."""
