@@ -19,6 +19,7 @@ from batches.alarm_trail import (
     note_heads,
     noted,
 )
+from batches.ledger import Ledger
 from storage.acts import verify_chain
 from storage.chain import Head
 from storage.database import Database, DatabaseError, upgrade
@@ -86,6 +87,17 @@ def test_what_the_engine_said_can_be_asked_for_in_the_ledger(
     )
     assert (by, at, entered) == ("anna", MONDAY + 2, MONDAY + DAY)
     assert verify_chain(database.url) is None
+
+
+def test_the_audit_trail_tells_an_alarm_from_its_own_chain_only(
+    ledger_url: str, reader: AlarmReader
+) -> None:
+    ledger = Ledger(ledger_url)
+    follow(ledger.database, reader, now=MONDAY)
+    note_heads(ledger.database, {ALARMS: reader.head()}, now=MONDAY)
+    page = ledger.trail()
+    assert [(line.row, line.area, line.item) for line in page.lines] == [(6, "audit", "anchor")]
+    assert page.head.sequence == 6
 
 
 def test_each_row_comes_once_in_batches_of_any_size(

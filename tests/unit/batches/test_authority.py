@@ -69,7 +69,7 @@ MATRIX: dict[str, set[str]] = {
     "auditor": {"password", "export", "read-audit"},
 }
 OWN = {
-    *("bootstrap", "configuration", "denied", "alarm.tell", "rehash"),
+    *("bootstrap", "configuration", "alarm", "anchor", "denied", "alarm.tell", "rehash"),
     *("login", "login-failed", "login-locked", "lockout"),
 }
 """What the program does, and nobody orders."""
