@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -9,6 +10,15 @@ from alerts.transition import Transition
 from storage.chain import GENESIS, Broken, Head, link
 
 TABLE = "history"
+
+
+class Row(NamedTuple):
+    """A row: its number, the journal's entry behind it, what happened, and its hash."""
+
+    number: int
+    seq: int
+    transition: Transition
+    hash: str
 
 
 def spelling(seq: int, transition: Transition) -> str:
@@ -39,6 +49,15 @@ def entries(db: sqlite3.Connection, *, after: int = 0) -> Iterator[tuple[int, Tr
     """Each row's number and transition, oldest first."""
     for number, body in db.execute("SELECT n, body FROM history WHERE n > ? ORDER BY n", (after,)):
         yield number, msgspec.json.decode(body, type=Transition)
+
+
+def rows(db: sqlite3.Connection, *, after: int, limit: int) -> list[Row]:
+    """The ``limit`` rows that follow row ``after``, oldest first."""
+    query = "SELECT n, seq, body, hash FROM history WHERE n > ? ORDER BY n LIMIT ?"
+    return [
+        Row(number, seq, msgspec.json.decode(body, type=Transition), hash_)
+        for number, seq, body, hash_ in db.execute(query, (after, limit))
+    ]
 
 
 def verify(db: sqlite3.Connection, *, until: Head | None = None) -> Broken | None:

@@ -11,6 +11,7 @@ import msgspec
 from alerts import history
 from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
+from alerts.history import Row
 from alerts.notice import Notice
 from alerts.schema import StoreError, open_read_only
 from alerts.store import Answer
@@ -162,6 +163,13 @@ class AlarmReader:
         try:
             for _, transition in history.entries(self._db):
                 yield transition
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+
+    def rows(self, *, after: int, limit: int) -> list[Row]:
+        """The ``limit`` rows of the history that follow row ``after``, with their hashes."""
+        try:
+            return history.rows(self._db, after=after, limit=limit)
         except sqlite3.Error as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 

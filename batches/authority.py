@@ -142,6 +142,9 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "lockout": _ITSELF,
         "rehash": _ITSELF,
         "denied": _ITSELF,
+        # What it copies of the alarm history, and where it notes that other chains end.
+        "alarm": _by("alarm"),
+        "anchor": _by("audit"),
     }
 )
 """Every act, by its kind."""

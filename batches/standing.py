@@ -49,8 +49,9 @@ def known(connection: Connection, batch: str) -> Batch:
 
 def vials(connection: Connection, where: ColumnElement[bool]) -> tuple[Vial, ...]:
     """The vials of which ``where`` (over ``storage.schema.aliquot``) holds, by id."""
-    query = select(schema.aliquot).where(where).order_by(schema.aliquot.c.id)
-    return tuple(_vial(row) for row in connection.execute(query).mappings())
+    rows = connection.execute(select(schema.aliquot).where(where)).mappings()
+    # Not by the database: servers sort text each in the manner of their own country.
+    return tuple(sorted(map(_vial, rows), key=lambda each: each.id))
 
 
 def vial(connection: Connection, vial: str) -> Vial:

@@ -116,7 +116,8 @@ def page(
     ``by`` and ``area`` leave only those of a person and of an area.
     """
     columns = schema.act.c
-    query = select(schema.act).order_by(columns.sequence)
+    # Alarms are told from their own chain; what the ledger follows of it would tell them twice.
+    query = select(schema.act).where(columns.kind != "alarm").order_by(columns.sequence)
     if since is not None:
         query = query.where(columns.entered_at >= since)
     if until is not None:

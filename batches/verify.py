@@ -9,10 +9,11 @@ from pathlib import Path
 import msgspec
 
 from alerts import configuration, history, replayed
+from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
-from batches import certificates, sensor_rows
+from batches import alarm_trail, certificates, sensor_rows
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
@@ -26,6 +27,8 @@ from storage.reader import JournalReader
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
+LEDGER = "ledger"
+"""How a ledger on a server is called: its address is nobody's business."""
 _DATA = (database.NAME, ALARMS, JOURNAL)
 _CHUNKS_NAMED = 10
 
@@ -70,6 +73,7 @@ def verify(
     path: Path,
     *,
     data: Path | None = None,
+    ledger: str = "",
     replay: Progress | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Report:
@@ -79,19 +83,23 @@ def verify(
         path: the folder.
         data: for a record, the folder of data it was made from, if that is at hand: its chains
             must still pass through the heads that the record noted.
+        ledger: the address of the ledger, where that is not a file of the folder of data.
         replay: for a folder of data, judge its journal again from the first entry and see that
             the alarm history is what it gives; called with how many entries of how many are done.
         progress: told how many bytes of how many of the archive are read.
     """
     if _is_data(path):
-        absent = tuple(name for name in _DATA if not (path / name).exists())
-        found = _data(path, None, progress)
+        elsewhere = {database.NAME} if ledger else set()
+        absent = tuple(
+            name for name in _DATA if name not in elsewhere and not (path / name).exists()
+        )
+        found = _data(path, None, ledger, progress)
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
     findings = _record(path)
     if data is not None:
-        findings = _both(findings, _anchored(path, data))
+        findings = _both(findings, _anchored(path, data, ledger))
     return _report(path, findings)
 
 
@@ -200,24 +208,27 @@ def _rows(chunk: Chunk, data: bytes, *, shifted: bool) -> str:
     return "the heading was changed" if row == 0 else f"row {row} was changed"
 
 
-def _anchored(folder: Path, data: Path) -> Findings:
+def _anchored(folder: Path, data: Path, ledger: str) -> Findings:
     try:
         listed = manifest.read(folder)
     except ManifestError:
         return
-    for name in (database.NAME, ALARMS):
+    for name in (ALARMS,) if ledger else (database.NAME, ALARMS):
         if not (data / name).exists():
             yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
-    yield from _data(data, listed, lambda _done, _all: None)
+    yield from _data(data, listed, ledger, lambda _done, _all: None)
 
 
-def _data(folder: Path, anchors: Manifest | None, progress: Progress) -> Findings:
+def _data(folder: Path, anchors: Manifest | None, ledger: str, progress: Progress) -> Findings:
     sealed = archive.check(folder, progress=progress)
     newest = sealed.sealed[-1].seal if sealed.sealed else None
-    if (folder / database.NAME).exists():
+    file = folder / database.NAME
+    url = ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+    name = LEDGER if ledger else database.NAME
+    if url:
         noted = (anchors.ledger_head if anchors else None, newest.ledger if newest else None)
-        yield from _ledger(folder / database.NAME, noted)
-        yield from _certificates(folder)
+        yield from _ledger(url, name, noted)
+        yield from _certificates(url, folder)
     if (folder / ALARMS).exists():
         noted = (anchors.alarm_head if anchors else None, newest.alarms if newest else None)
         yield from _alarms(folder / ALARMS, noted)
@@ -226,6 +237,8 @@ def _data(folder: Path, anchors: Manifest | None, progress: Progress) -> Finding
         yield from _journal(folder, sealed)
     if anchors is None:
         yield from _configurations(folder / configuration.FOLDER)
+    if url:
+        yield from _trail(url, name, folder)
 
 
 def _configurations(folder: Path) -> Findings:
@@ -248,22 +261,44 @@ Noted = tuple[Head | None, ...]
 """Heads of a chain that were kept elsewhere."""
 
 
-def _ledger(path: Path, noted: Noted) -> Findings:
-    url = f"sqlite:///{path.absolute()}"
+def _ledger(url: str, name: str, noted: Noted) -> Findings:
     try:
         found = [acts.verify_chain(url, anchor) for anchor in _distinct(noted)]
     except DatabaseError as error:
-        yield Fault(where=path.name, what=str(error))
+        yield Fault(where=name, what=str(error))
         return
     broken = next(filter(None, found), None)
-    yield _broken(path, broken) or f"{path.name}: the chain of the ledger holds"
+    fault = None if broken is None else Fault(where=name, what=str(broken))
+    yield fault or f"{name}: the chain of the ledger holds"
 
 
-def _certificates(folder: Path) -> Findings:
+def _trail(url: str, name: str, folder: Path) -> Findings:
+    """What the ledger has of the other chains, against these as they are."""
+    ledger = database.Database(url, inspecting=True)
     try:
-        with Database(
-            f"sqlite:///{folder.absolute() / database.NAME}", inspecting=True
-        ).reading() as (connection):
+        if not alarm_trail.is_kept(ledger):
+            return
+        broken: list[Broken] = []
+        if (folder / ALARMS).exists():
+            with AlarmReader(folder / ALARMS) as alarms:
+                broken += alarm_trail.deviations(ledger, alarms)
+        read = alarm_trail.noted(ledger, alarm_trail.JOURNAL)
+        if read is not None and (folder / JOURNAL).exists():
+            with JournalReader(folder, copy=True) as journal:
+                if journal.last < read[0]:
+                    why = f"entries were cut off: {read[0]} were noted"
+                    broken.append(Broken(table=JOURNAL, row=journal.last, field="end", why=why))
+    except (DatabaseError, StoreError, JournalError, msgspec.MsgspecError):
+        # Each of them was read before this, and has its line.
+        return
+    yield from (Fault(where=name, what=str(each)) for each in broken)
+    if not broken:
+        yield f"{name}: what it has of alarm history and journal is what they are"
+
+
+def _certificates(url: str, folder: Path) -> Findings:
+    try:
+        with Database(url, inspecting=True).reading() as connection:
             wanted = sensor_rows.files(connection)
     except DatabaseError:
         # The chain of the ledger has said what is wrong with it.

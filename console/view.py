@@ -10,9 +10,12 @@ import msgspec
 from alerts.engine.view import AlarmView
 from alerts.reader import AlarmReader, Counts, SentPage
 from alerts.schema import StoreError
+from batches import snapshot
 from batches.ledger import Ledger
+from batches.snapshot import Snapshot
 from console import run_status
 from console.run_status import RunStatus
+from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Scan, Source
 from devices.units import STORED_UNIT
@@ -26,6 +29,9 @@ AHEAD_MS = 5_000
 """How far ahead of now a scan may have been received without the clock having been set back."""
 CORE_LOST_MS = 10_000
 PAGES_SHOWN = 12
+FRESH_MS = 10_000
+"""A snapshot of the batches that is no older is what stands there now."""
+AGAIN_S = 10.0
 
 
 class Equipment(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +111,7 @@ class Viewer:
         self._ledger_url = ledger_url
         self._equipment = tuple(equipment)
         self._ledger: Ledger | None = None
+        self._failed: tuple[float, DatabaseError] | None = None
 
     def look(self) -> SiteView:
         """The site now. What cannot be read is named, and the rest is shown."""
@@ -151,20 +158,45 @@ class Viewer:
         return _Told()
 
     def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]] | None:
+        seen = snapshot.read(self._data)
+        age_ms = None if seen is None else wall_clock_ms() - seen.at
+        if seen is not None and age_ms is not None and 0 <= age_ms < FRESH_MS:
+            # What the core has just seen: no page waits for a server.
+            return _batches(seen)
+        try:
+            return self._asked()
+        except DatabaseError as error:
+            problems.append(str(error))
+        if seen is None or age_ms is None:
+            return None
+        age = Duration(max(0, age_ms) // 1_000 * 1_000)
+        problems.append(f"the batches in devices are shown as they were {age} ago")
+        return _batches(seen)
+
+    def _asked(self) -> dict[str, tuple[str, ...]]:
+        """What the ledger says; for some seconds after it has failed, it is not asked again."""
         file = file_of(self._ledger_url)
         if self._ledger is None and file is not None and not file.exists():
             # Who only looks creates nothing.
             return {}
+        if self._failed is not None and time.monotonic() < self._failed[0] + AGAIN_S:
+            raise self._failed[1]
         try:
             if self._ledger is None:
                 self._ledger = Ledger(self._ledger_url)
-            return {
+            found = {
                 device: tuple(stay.batch for stay in stays)
                 for device, stays in self._ledger.all_at_risk().items()
             }
         except DatabaseError as error:
-            problems.append(str(error))
-            return None
+            self._failed = time.monotonic(), error
+            raise
+        self._failed = None
+        return found
+
+
+def _batches(seen: Snapshot) -> dict[str, tuple[str, ...]]:
+    return {device: inside.batches for device, inside in seen.devices.items()}
 
 
 def device_views(

@@ -45,7 +45,7 @@ def trail(
         DatabaseError: the ledger cannot be read.
         StoreError: the alarm store cannot be read.
     """
-    page = Ledger(paths.ledger_url(site.data)).trail(since=since, until=until, by=by, area=area)
+    page = Ledger(site.ledger_url).trail(since=since, until=until, by=by, area=area)
     told, head = _alarms(paths.alarms(site.data), since, until)
     mine = (line for line in told if by in {"", line.by} and area in {"", line.area})
     both = heapq.merge(page.lines, mine, key=lambda line: line.entered)
@@ -67,7 +67,7 @@ def exported(site: Site, by: str, batch: str, folder: Path) -> None:
         outcome="made",
         new=manifest.read(folder).seal,
     )
-    Ledger(paths.ledger_url(site.data)).note(note)
+    Ledger(site.ledger_url).note(note)
 
 
 def _alarms(path: Path, since: int | None, until: int | None) -> tuple[list[Line], Head]:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -19,7 +18,6 @@ from batches.calibration import Book
 from batches.instruments import Instruments
 from batches.ledger import Ledger
 from batches.placement import Interval
-from culturewatch.paths import ledger_url
 from devices.quality import VALUELESS, Quality
 from devices.scan import Scan
 from storage.chain import Head
@@ -68,17 +66,20 @@ def marked(scan: Scan, apart: Mapping[str, Interval]) -> Scan:
 
 
 class Calibrations:
-    """Looks into the ledger every few seconds. ``put`` returns when the journal has a command."""
+    """Looks into the ledger at ``url`` every few seconds.
+
+    ``put`` returns when the journal has a command.
+    """
 
     def __init__(
         self,
-        data: Path,
+        url: str,
         rules: Iterable[Rule],
         *,
         put: Put,
         now: Callable[[], int],
     ) -> None:
-        self._data = data
+        self._url = url
         self._rules = tuple(rule for rule in rules if rule.kind == "calibration-due")
         self._put = put
         self._now = now
@@ -121,7 +122,7 @@ class Calibrations:
 
     def _open_and_look(self) -> Book:
         if self._ledger is None:
-            self._ledger = Ledger(ledger_url(self._data))
+            self._ledger = Ledger(self._url)
         ledger = self._ledger
         head = ledger.head()
         if self._read is None or self._read[0] != head:

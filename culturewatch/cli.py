@@ -14,6 +14,7 @@ from culturewatch.cli_archive import export, influx_commands, seal
 from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_correct import batch_commands
+from culturewatch.cli_database import ledger_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
@@ -54,6 +55,7 @@ app.add_typer(report_commands, name="report")
 app.add_typer(influx_commands, name="influx")
 app.command()(seal)
 app.command()(export)
+app.add_typer(ledger_commands, name="ledger")
 app.command()(exposure)
 app.command("import")(import_)
 app.command()(record)

@@ -46,33 +46,38 @@ def seal(site: SitePath) -> None:
     # Readings come first.
     os.nice(_NICE)
     with told(ArchiveError, JournalError):
-        data, now = load(site).data, time.time_ns() // 1_000_000
+        loaded, now = load(site), time.time_ns() // 1_000_000
+        data = loaded.data
         damaged = patrol(data, now)
         for line in damaged:
             sys.stderr.write(f"culturewatch: {line}\n")
         with shown("entries sealed") as advance:
-            sealer = Sealer(data, heads=lambda: _heads(data), software=VERSION, progress=advance)
+            sealer = Sealer(data, heads=lambda: _heads(loaded), software=VERSION, progress=advance)
             for made in sealer.seal(now):
                 say(f"{made.seal.name}: {made.seal.entries} entries sealed, SHA-256 {made.sha256}")
     if damaged:
         raise SystemExit(FAILED)
 
 
-def _heads(data: Path) -> "Heads":
+def _heads(site: "Site") -> "Heads":
     """The newest rows of the alarm history and of the ledger, as far as there are any."""
     from alerts.reader import AlarmReader  # noqa: PLC0415
     from culturewatch import paths  # noqa: PLC0415
     from storage import acts  # noqa: PLC0415
     from storage.archive.sealer import Heads  # noqa: PLC0415
-    from storage.database import NAME, Database  # noqa: PLC0415
+    from storage.database import NAME, Database, DatabaseError  # noqa: PLC0415
 
     alarms = ledger = None
-    if paths.alarms(data).exists():
-        with AlarmReader(paths.alarms(data)) as reader:
+    if paths.alarms(site.data).exists():
+        with AlarmReader(paths.alarms(site.data)) as reader:
             alarms = reader.head()
-    if (data / NAME).exists():
-        with Database(paths.ledger_url(data), inspecting=True).reading() as connection:
-            ledger = acts.head(connection)
+    if site.file.ledger is not None or (site.data / NAME).exists():
+        try:
+            with Database(site.ledger_url, inspecting=True).reading() as connection:
+                ledger = acts.head(connection)
+        except DatabaseError as error:
+            # The day is sealed without it rather than not at all; the next seal names it.
+            sys.stderr.write(f"culturewatch: sealed without the head of the ledger: {error}\n")
     return Heads(alarms, ledger)
 
 

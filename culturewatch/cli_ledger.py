@@ -17,6 +17,7 @@ from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
     from batches.ledger import Ledger
+    from batches.verify import Report
     from culturewatch.who import Who
 
 batch_commands = typer.Typer(no_args_is_help=True, help="Open, place, move and close batches.")
@@ -207,6 +208,10 @@ def verify(
             "is what they give",
         ),
     ] = False,
+    site: Annotated[
+        Path | None,
+        typer.Option("--site", help="the site's file, where its ledger is on a server"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Check a record or a folder of data byte by byte; name whatever was changed."""
@@ -214,7 +219,20 @@ def verify(
     from culturewatch.advance import shown  # noqa: PLC0415
 
     with told(), shown("bytes of the archive read") as read, shown("entries replayed") as advance:
-        report = check(path, data=data, replay=advance if replay else None, progress=read)
+        ledger = server_ledger(load(site)) if site else ""
+        report = check(
+            path, data=data, ledger=ledger, replay=advance if replay else None, progress=read
+        )
+    tell(report, as_json=as_json)
+
+
+def server_ledger(site: Site) -> str:
+    """The address of a ledger that is not in the folder of data; empty when it is there."""
+    return "" if site.file.ledger is None else site.ledger_url
+
+
+def tell(report: "Report", *, as_json: bool) -> None:
+    """Print what was checked and found; ends the command where something is wrong."""
     if as_json:
         say(msgspec.json.encode(report).decode())
     else:
@@ -253,14 +271,14 @@ class Signature:
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
     from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.paths import ledger_url, patients  # noqa: PLC0415
+    from culturewatch.paths import patients  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(*FAULTS):
         site = load(path)
         site.data.mkdir(parents=True, exist_ok=True)
         ledger = Ledger(
-            ledger_url(site.data),
+            site.ledger_url,
             devices=[device.id for device in site.devices],
             keys=patients(site.data),
         )

@@ -41,7 +41,7 @@ class Office:
 
         site.data.mkdir(parents=True, exist_ok=True)
         self.site = site
-        self.ledger = Ledger(paths.ledger_url(site.data))
+        self.ledger = Ledger(site.ledger_url)
         self.who: Who = Who(site, self.ledger)
         self.people: People = self.who.people
         self.desk: OneTime = OneTime(paths.bootstrap(site.data))

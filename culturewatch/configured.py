@@ -73,7 +73,7 @@ def keep(site: Site, book: Rulebook) -> None:
     site.data.mkdir(parents=True, exist_ok=True)
     key = load_key(paths.session_key(site.data), {})
     now = values(site, book, key)
-    ledger = Ledger(paths.ledger_url(site.data))
+    ledger = Ledger(site.ledger_url)
     with ledger.database.writing() as connection:
         digest, before = _last(connection)
         for note in _notes(site, (digest, before), (site.digest, now)):

@@ -15,6 +15,7 @@ from collector.supervise import supervise
 from console import run_status
 from console.run_status import RunStatus
 from culturewatch import own_state, paths
+from culturewatch.alarm_trail import AlarmTrail
 from culturewatch.alarming import Alarming, alarming
 from culturewatch.at_risk import AtRisk
 from culturewatch.beat import Heart, Pulse, Signs
@@ -68,8 +69,8 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
-        at_risk = AtRisk(site.data)
-        sensors = Calibrations(site.data, book.rules, put=journal.put, now=now_ms)
+        at_risk = AtRisk(site.data, site.ledger_url)
+        sensors = Calibrations(site.ledger_url, book.rules, put=journal.put, now=now_ms)
         await sensors.start()
         collecting = Collecting(site, journal, troubles, sensors.mark)
         alarms = await stack.enter_async_context(
@@ -87,9 +88,16 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
         await core.announce()
         await alarms.duty.start()
+        trail = AlarmTrail(
+            site.ledger_url,
+            paths.alarms(site.data),
+            journal_last=lambda: journal.stats.last,
+            on_trouble=troubles.say,
+        )
         parts = core.parts() | {
             "batches at risk": at_risk.run,
             "calibrations": lambda: sensors.run(alarms.due_of, alarms.service.caught_up),
+            "alarm history in the ledger": trail.run,
             "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
             "intake": lambda: intake.watch(Intake(site.data), journal, on_trouble=troubles.say),
             "troubles": lambda: troubles.keep(store),

@@ -95,4 +95,4 @@ def _lines(path: Path) -> list[bytes]:
 
 
 def _ledger(site: Site) -> Ledger:
-    return Ledger(paths.ledger_url(site.data), devices=[device.id for device in site.devices])
+    return Ledger(site.ledger_url, devices=[device.id for device in site.devices])

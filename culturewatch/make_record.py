@@ -35,7 +35,7 @@ def write_record(
         return make_record(
             batch,
             out,
-            ledger=Ledger(paths.ledger_url(site.data)),
+            ledger=Ledger(site.ledger_url),
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),

@@ -32,7 +32,7 @@ def settings(site: Site) -> ConsoleSettings:
         site=site.file.site.name,
         time_zone=site.file.site.time_zone,
         data=site.data,
-        ledger_url=paths.ledger_url(site.data),
+        ledger_url=site.ledger_url,
         token_key=paths.token_key(site.data),
         equipment=equipment(site),
         people=site.file.person,

@@ -11,7 +11,6 @@ from rich.live import Live
 
 from console.view import Equipment, SiteView, Viewer
 from culturewatch import itself
-from culturewatch.paths import ledger_url
 from culturewatch.site import Site, load
 from culturewatch.table import render
 from culturewatch.terminal import can_redraw, terminal
@@ -21,7 +20,7 @@ EVERY_S = 1.0
 
 def viewer(site: Site) -> Viewer:
     """Who looks at the site's data."""
-    return Viewer(site.data, ledger_url(site.data), equipment(site))
+    return Viewer(site.data, site.ledger_url, equipment(site))
 
 
 def equipment(site: Site) -> tuple[Equipment, ...]:

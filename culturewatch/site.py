@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts import defaults
+from culturewatch import paths
+from culturewatch.ledger_address import with_password
 from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
 from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
@@ -94,6 +96,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def zone(self) -> ZoneInfo:
         """The zone in which times are shown."""
         return ZoneInfo(self.file.site.time_zone)
+
+    @property
+    def ledger_url(self) -> str:
+        """The address of the ledger with its password: to connect, never to be shown."""
+        declared = self.file.ledger
+        if declared is None:
+            return paths.ledger_url(self.data)
+        return with_password(declared.url, self.reveal(declared.password))
 
     def reveal(self, secret: Secret | None) -> str:
         """The secret, or nothing when none is declared; ``load`` has seen that it can be had."""

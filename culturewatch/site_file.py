@@ -87,6 +87,17 @@ class Influx(Part, frozen=True, kw_only=True):
     token: Secret
 
 
+class LedgerTable(Part, frozen=True, kw_only=True):
+    """``[ledger]``: the PostgreSQL that holds batches and people; else a file in ``site.data``.
+
+    ``url`` is ``postgresql+psycopg://user@host:5432/database``, with ``?sslmode=verify-full`` where
+    the network is not to be trusted.
+    """
+
+    url: str
+    password: Secret | None = None
+
+
 class Mail(Part, frozen=True, kw_only=True):
     """``[mail]``: the server that takes pages by e-mail."""
 
@@ -219,6 +230,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     rota: tuple[RotaTable, ...] = ()
     drill: DrillTable | None = None
     influx: Influx | None = None
+    ledger: LedgerTable | None = None
     mail: Mail | None = None
     webhook: Webhook | None = None
     twilio: Twilio | None = None

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from alerts import defaults
 from alerts.consistency import policy_mistakes
 from culturewatch import itself
+from culturewatch.ledger_address import address_mistake
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_channel_mistakes import (
     channel_mistakes,
@@ -115,6 +116,8 @@ def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str
 
 
 def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
+    if file.ledger is not None and (wrong := address_mistake(file.ledger.url)):
+        yield f"{of(path, 'ledger.url')}: {wrong}"
     for where, host, port in _addresses(path, file):
         if port not in _PORTS:
             yield f"{where('port')}: port {port} is outside 1 to 65535"
@@ -189,6 +192,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     """Secrets that are declared and cannot be had."""
     wanted: list[tuple[str, Secret | None]] = [
         ("influx.token", file.influx.token if file.influx else None),
+        ("ledger.password", file.ledger.password if file.ledger else None),
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),

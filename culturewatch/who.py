@@ -143,7 +143,7 @@ def acting(site: Site, by: str, act: str, subject: str) -> str:
         Refused: they did not prove who they are, or may not; what is denied is kept.
     """
     site.data.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(paths.ledger_url(site.data))
+    ledger = Ledger(site.ledger_url)
     name = Who(site, ledger).proven(by)
     if ledger.has_people():
         ledger.authorise(act, subject, name)

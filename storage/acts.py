@@ -126,7 +126,7 @@ def verify_chain(url: str, anchor: Head | None = None) -> Broken | None:
     with database.reading() as connection:
         found = (
             _damaged(connection)
-            or _schema_changed(connection)
+            or _schema_changed(connection, database)
             or _first_bad_act(connection)
             or _orphan(connection)
         )
@@ -160,10 +160,10 @@ def _damaged(connection: Connection) -> Broken | None:
     return None if why is None else Broken(table="(file)", row=None, field="pages", why=why)
 
 
-def _schema_changed(connection: Connection) -> Broken | None:
+def _schema_changed(connection: Connection, database: Database) -> Broken | None:
     """A trigger taken away or a view redefined would let the tables say something else."""
     # A ledger that an earlier version wrote is held against what that version made.
-    found, expected = schema(connection), fresh_schema(revision(connection) or "head")
+    found, expected = schema(connection), fresh_schema(database, revision(connection) or "head")
     for name in sorted(found.keys() | expected.keys()):
         if found.get(name) != expected.get(name):
             kind = (expected.get(name) or found[name]).split(maxsplit=2)[1].lower()

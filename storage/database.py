@@ -1,17 +1,15 @@
-"""The ledger's database: connections, transactions and migrations. SQLite; the one door to it."""
+"""The ledger's database: connections, transactions and migrations. SQLite or PostgreSQL.
 
-import sqlite3
+What differs between them stands in ``storage.sqlite`` and ``storage.postgresql``.
+"""
+
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry, NullPool
-
-from storage.readonly import address
 
 NAME = "ledger.db"
 """How the ledger's file is called in a site's folder of data."""
@@ -19,20 +17,43 @@ REVISION = "r0007"
 """The migration this software works with; a test holds it to the newest file."""
 BUSY_S = 10
 """How long a writer waits for another process before it gives up."""
+_UNKNOWN = (
+    "it is not known whether this act was kept: look before you enter it again; "
+    "if it was, it is whole"
+)
 
 
 class DatabaseError(Exception):
     """The ledger cannot be used now; the text says which, why, and what to do."""
 
 
+class _Backend(Protocol):
+    """What ``storage.sqlite`` and ``storage.postgresql`` both have."""
+
+    ERRORS: tuple[type[Exception], ...]
+
+    def engine(self, url: URL, *, inspecting: bool, busy_s: float) -> Engine: ...
+    def reading(self, made: Engine, /) -> Engine: ...
+    def writing(self, made: Engine, /) -> Engine: ...
+    def make_ready(self, made: Engine, /) -> None: ...
+    def unhurried(self, connection: Connection, /) -> None: ...
+    def scratch(self, made: Engine, /) -> AbstractContextManager[Connection]: ...
+    def damage(self, connection: Connection, /) -> str | None: ...
+    def schema(self, connection: Connection, /) -> dict[str, str]: ...
+    def is_lost(self, error: BaseException | None, /) -> bool: ...
+    def advice(self, error: BaseException | None, /) -> str: ...
+
+
 class Database:
-    """One ledger. Safe to use from several threads and, on one file, from several processes."""
+    """One ledger. Safe to use from several threads and, on one address, from several processes."""
 
     def __init__(self, url: str, *, inspecting: bool = False) -> None:
         """Open nothing yet; with ``inspecting`` never write, and show even damaged text."""
         self.url = url
-        self._engine = _engine(url, inspecting=inspecting)
+        parsed = _parsed(url)
         self._name = _name(url)
+        self._backend = _backend(parsed.get_backend_name())
+        self._engine = self._backend.engine(parsed, inspecting=inspecting, busy_s=BUSY_S)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -41,7 +62,7 @@ class Database:
         Raises:
             DatabaseError: the ledger cannot be read.
         """
-        with _explained(self._name), self._engine.begin() as connection:
+        with self._explained(), self._backend.reading(self._engine).begin() as connection:
             yield connection
 
     @contextmanager
@@ -49,29 +70,60 @@ class Database:
         """A transaction that has the ledger for itself; all of it is kept, or nothing.
 
         Raises:
-            DatabaseError: the ledger cannot be written; nothing of the transaction was kept.
+            DatabaseError: the ledger cannot be written; nothing of the transaction was kept. The
+                text says so where even that is not known: the server went away as it committed.
         """
-        alone = self._engine.execution_options(alone=True)
-        with _explained(self._name), alone.begin() as connection:
-            yield connection
+        with self._explained(), self._backend.writing(self._engine).connect() as connection:
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                transaction.rollback()
+                raise
+            try:
+                transaction.commit()
+            except DBAPIError as error:
+                if self._backend.is_lost(error.orig):
+                    raise DatabaseError(f"{self._name}: {_line(error.orig)}; {_UNKNOWN}") from error
+                raise
 
-    def keep_a_log_ahead(self) -> None:
-        """Switch the file to WAL for good, so that readers do not wait for a writer.
+    @contextmanager
+    def scratch(self) -> Iterator[Connection]:
+        """An empty place of the same kind, which vanishes afterwards.
 
         Raises:
-            DatabaseError: the file cannot be written.
+            DatabaseError: there is no room for one.
         """
-        # Not possible inside a transaction, and every connection that SQLAlchemy gives has one.
-        connection = self._engine.raw_connection()
-        try:
-            with _explained(self._name):
-                connection.cursor().execute("PRAGMA journal_mode = WAL")
-        finally:
-            connection.close()
+        with self._explained(), self._backend.scratch(self._engine) as connection:
+            yield connection
+
+    def make_ready(self) -> None:
+        """Do what is done once to a database before it has tables.
+
+        Raises:
+            DatabaseError: it cannot be written.
+        """
+        with self._explained():
+            self._backend.make_ready(self._engine)
 
     def close(self) -> None:
         """Let go of every connection."""
         self._engine.dispose()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._explanation(error.orig) from error
+        except SQLAlchemyError as error:
+            raise DatabaseError(f"{self._name}: {error}") from error
+        except self._backend.ERRORS as error:
+            raise self._explanation(error) from error
+
+    def _explanation(self, error: BaseException | None) -> DatabaseError:
+        advice = self._backend.advice(error)
+        return DatabaseError(f"{self._name}: {_line(error)}" + (advice and f"; {advice}"))
 
 
 def upgrade(url: str, *, to: str = "head") -> None:
@@ -89,7 +141,7 @@ def upgrade(url: str, *, to: str = "head") -> None:
         with database.reading() as connection:
             if revision(connection) == REVISION:
                 return
-        database.keep_a_log_ahead()
+        database.make_ready()
         with database.writing() as connection:
             _migrate(connection, _name(url), to)
     finally:
@@ -97,15 +149,13 @@ def upgrade(url: str, *, to: str = "head") -> None:
 
 
 def damage(connection: Connection) -> str | None:
-    """What SQLite finds wrong with the pages of the file; None when nothing."""
-    answer = str(connection.execute(text("PRAGMA integrity_check(1)")).scalar())
-    return None if answer == "ok" else f"the file is damaged: {answer}"
+    """What the database itself finds wrong with its pages; None when nothing."""
+    return _backend(connection.dialect.name).damage(connection)
 
 
 def schema(connection: Connection) -> dict[str, str]:
     """The statement that made each table, index, view and trigger, by name."""
-    listing = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {row.name: row.sql for row in connection.execute(listing)}
+    return _backend(connection.dialect.name).schema(connection)
 
 
 def revision(connection: Connection) -> str | None:
@@ -116,18 +166,21 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
-def fresh_schema(at: str = "head") -> dict[str, str]:
-    """``schema`` as the migrations up to ``at`` make it."""
-    with TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/ledger.db"
-        upgrade(url, to=at)
-        with Database(url).reading() as connection:
-            return schema(connection)
+def fresh_schema(database: Database, at: str = "head") -> dict[str, str]:
+    """``schema`` as the migrations up to ``at`` make it in a database of the same kind.
+
+    Raises:
+        DatabaseError: there is no room to try it in.
+    """
+    with database.scratch() as connection:
+        _migrate(connection, _name(database.url), at)
+        return schema(connection)
 
 
 def file_of(url: str) -> Path | None:
-    """The file of an SQLite ledger; None for one in memory."""
-    name = make_url(url).database
+    """The file of an SQLite ledger; None for one in memory or on a server."""
+    parsed = make_url(url)
+    name = parsed.database if parsed.get_backend_name() == "sqlite" else None
     return None if not name or name == ":memory:" else Path(name)
 
 
@@ -137,6 +190,7 @@ def _migrate(connection: Connection, name: str, to: str) -> None:
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util.exc import CommandError  # noqa: PLC0415
 
+    _backend(connection.dialect.name).unhurried(connection)
     config = Config()
     config.set_main_option("script_location", "storage:migrations")
     config.attributes["connection"] = connection
@@ -149,56 +203,34 @@ def _migrate(connection: Connection, name: str, to: str) -> None:
         ) from error
 
 
-def _engine(url: str, *, inspecting: bool) -> Engine:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except SQLAlchemyError as error:
-        raise DatabaseError(f"not a database address: {error}") from error
+        # Not the address itself: it may hold a password.
+        raise DatabaseError("not a database address; write postgresql+psycopg://…") from error
+    if parsed.drivername == "postgresql+psycopg" and parsed.database:
+        return parsed
     if parsed.get_backend_name() != "sqlite" or file_of(url) is None:
         raise DatabaseError(
-            f"{_name(url)}: the ledger is kept in an SQLite file; write sqlite:///path/ledger.db"
+            f"{_name(url)}: the ledger is kept in an SQLite file or in PostgreSQL; write "
+            "sqlite:///path/ledger.db or postgresql+psycopg://user@host/database"
         )
-    if inspecting:
-        file, _, query = address(Path(parsed.database or ""), copy=True).partition("?")
-        parsed = parsed.set(database=file).update_query_string(f"{query}&uri=true")
-    # Connections are not kept: a pool would share them across forks, and opening one is cheap.
-    engine = create_engine(
-        parsed, poolclass=NullPool, connect_args={"timeout": BUSY_S, "isolation_level": None}
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    if inspecting:
-        event.listen(engine, "connect", _show_damaged_text)
-    return engine
+    return parsed
 
 
-def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
+def _backend(name: str) -> _Backend:
+    if name == "sqlite":
+        from storage import sqlite  # noqa: PLC0415 # each process needs one of them
 
+        return sqlite
+    from storage import postgresql  # noqa: PLC0415
 
-def _show_damaged_text(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.text_factory = _as_text
-
-
-def _as_text(raw: bytes) -> str:
-    try:
-        return raw.decode()
-    except UnicodeDecodeError:
-        # Nothing that was entered holds a NUL: damaged text must not spell what was entered.
-        return "\0" + raw.decode(errors="backslashreplace")
-
-
-def _begin(connection: Connection) -> None:
-    # The driver's own BEGIN comes late and takes no lock: two writers could read the same head.
-    alone = connection.get_execution_options().get("alone", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if alone else "BEGIN")
+    return postgresql
 
 
 def _make_folder(url: str) -> None:
-    path = file_of(url)
+    path = file_of(url) if url.startswith("sqlite") else None
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,35 +242,6 @@ def _name(url: str) -> str:
     return make_url(url).render_as_string(hide_password=True)
 
 
-@contextmanager
-def _explained(name: str) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeDecodeError as error:
-        # The driver itself stumbles over an error message that quotes damaged text.
-        raise DatabaseError(f"{name}: {error}; {_ADVICE['malformed']}") from error
-    except sqlite3.Error as error:
-        raise DatabaseError(f"{name}: {error}{_advice(str(error))}") from error
-    except DBAPIError as error:
-        cause = str(error.orig)
-        raise DatabaseError(f"{name}: {cause}{_advice(cause)}") from error
-    except SQLAlchemyError as error:
-        raise DatabaseError(f"{name}: {error}") from error
-
-
-def _advice(cause: str) -> str:
-    for sign, advice in _ADVICE.items():
-        if sign in cause:
-            return f"; {advice}"
-    return ""
-
-
-_ADVICE = {
-    "locked": "another process has held it for too long; try again, then look for a stuck one",
-    "full": "free space on that disk; nothing of this act was kept",
-    "readonly": "it may only be read here; check the owner and mode of file and folder",
-    "unable to open": "check that the folder exists and that you may write there",
-    "no such table": "this is not a ledger, or an unfinished one; open it with culturewatch first",
-    "malformed": "the file is damaged; stop writing to it and restore a backup beside it",
-    "not a database": "the file is damaged or something else; restore a backup beside it",
-}
+def _line(error: BaseException | None) -> str:
+    """What a driver says, on one line."""
+    return " ".join(str(error).split())

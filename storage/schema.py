@@ -5,6 +5,13 @@ chain. What an act says beyond that stands in one row of a table of its own, und
 ``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials),
 ``kinship``, ``pseudonym`` and ``journey`` (of a vial between places) are views: what holds once
 corrections and withdrawals are taken into account.
+)
+``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials) and
+``kinship`` are views: what holds once corrections and withdrawals are taken into account.
+
+``alarm_event`` follows the alarm history: ``history`` is the hash of that history's first row,
+``number`` the row, ``entry`` the journal's entry behind it, ``value`` a decimal number in stored
+units. ``anchor`` notes the heads of other chains.
 """
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
@@ -297,6 +304,39 @@ care = Table(
     Column("end_at", LONG),
     Index("care_device", "device", "start_at"),
 )
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("history", String(64), nullable=False),
+    Column("number", LONG, nullable=False),
+    Column("entry", LONG, nullable=False),
+    Column("at", LONG, nullable=False),
+    Column("what", String, nullable=False),
+    Column("rule", String, nullable=False),
+    Column("channel", String, nullable=False),
+    Column("occurrence", LONG),
+    Column("severity", String, nullable=False),
+    Column("value", String),
+    Column("done_by", String, nullable=False),
+    Column("told", String, nullable=False),
+    Column("why", String, nullable=False),
+    Column("held", String, nullable=False),
+    Column("late", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("alarm_event_number", "history", "number", unique=True),
+    Index("alarm_event_at", "at"),
+    Index("alarm_event_rule", "rule", "occurrence"),
+)
+anchor = Table(
+    "anchor",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("chain", String, nullable=False),
+    Column("number", LONG, nullable=False),
+    Column("head", String(64)),
+    Index("anchor_chain", "chain"),
+)
 DETAILS = {
     table.name: table
     for table in (
@@ -305,6 +345,7 @@ DETAILS = {
         *(person, credential, audit),
         *(enrolment, shipment, transit, arrival, consignment, carried, intake),
         *(sensor, installation, certificate, calibrating, conclusion, care),
+        *(alarm_event, anchor),
     )
 }
 """The tables an act may have its further row in."""

@@ -83,6 +83,8 @@ def _name_services() -> None:
     for name in ("mosquitto",):
         if shutil.which(name, path=path) is None:
             sys.stdout.write(f"! {name} is not installed: its tests are SKIPPED\n")
+    if shutil.which("initdb") is None and not [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]:
+        sys.stdout.write("! postgresql is not installed: its tests are SKIPPED\n")
     known = os.environ.get("CULTUREWATCH_INFLUXD") or os.environ.get("CULTUREWATCH_INFLUX_URL")
     cached = Path("~/.cache/culturewatch").expanduser().glob("influxdb-*/influxd")
     if not known and not any(cached):

@@ -6,7 +6,7 @@ from alembic import op
 from storage.migrations.tables import LONG, append_only, sequence
 
 revision = "r0006"
-down_revision = "r0004"
+down_revision = "r0005"
 
 TABLES = ("enrolment", "shipment", "transit", "arrival", "consignment", "carried", "intake")
 PSEUDONYM = """

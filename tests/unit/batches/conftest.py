@@ -1,6 +1,5 @@
 """A laboratory of two incubators, its ledger in a real file, and one day of readings."""
 
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from batches.setting import Equipment, Setting
 from batches.survey import Channel
 from devices.quality import Quality
 from devices.scan import Layout, Scan
-from storage.database import upgrade
 
 MONDAY = 1_767_596_400_000
 """2026-01-05 07:00:00 UTC, 08:00 in Zurich."""
@@ -71,20 +69,9 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger without entries: to migrate one anew for each test takes longer than most tests."""
-    path = tmp_path_factory.mktemp("empty") / "ledger.db"
-    upgrade(f"sqlite:///{path}")
-    return path
-
-
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock, empty_ledger: Path) -> Ledger:
-    (tmp_path / "data").mkdir(exist_ok=True)
-    shutil.copyfile(empty_ledger, tmp_path / "data" / "ledger.db")
-    url = f"sqlite:///{tmp_path}/data/ledger.db"
-    return Ledger(url, devices=["inc1", "inc2"], now=clock)
+def ledger(ledger_url: str, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, devices=["inc1", "inc2"], now=clock)
 
 
 @pytest.fixture

@@ -69,7 +69,16 @@ MATRIX: dict[str, set[str]] = {
     "auditor": {"password", "export", "read-audit"},
 }
 OWN = {
-    *("bootstrap", "configuration", "denied", "alarm.tell", "alarm.due", "rehash"),
+    *(
+        "bootstrap",
+        "configuration",
+        "alarm",
+        "anchor",
+        "denied",
+        "alarm.tell",
+        "alarm.due",
+        "rehash",
+    ),
     *("login", "login-failed", "login-locked", "lockout"),
 }
 """What the program does, and nobody orders."""

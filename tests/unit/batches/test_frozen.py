@@ -80,10 +80,10 @@ def freezer(setting: Setting) -> Setting:
 
 
 @pytest.fixture
-def twice(tmp_path: Path, clock: Clock, journal: Journal) -> Ledger:
+def twice(ledger_url: str, clock: Clock, journal: Journal) -> Ledger:
     """Frozen from 0 to 4, grown in no freezer until 6, frozen again; out from 9 to 9:30."""
     journal.kept.clear()
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
+    ledger = Ledger(ledger_url, now=clock)
     lineage = Lineage(ledger)
     lineage.enrol(token=PATIENT, act=ANNA)
     lineage.take("BX-2026-0001", PATIENT, act=ANNA)
@@ -191,9 +191,9 @@ def test_each_batch_a_vial_comes_from_is_judged_by_its_own_protocol(
 
 
 def test_a_freezer_that_the_site_does_not_know_is_refused(
-    tmp_path: Path, clock: Clock, journal: Journal, setting: Setting
+    ledger_url: str, clock: Clock, journal: Journal, setting: Setting
 ) -> None:
-    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
+    ledger = Ledger(ledger_url, now=clock)
     lineage = Lineage(ledger)
     ledger.open_batch("B-2026-0001", product="x", act=ANNA)
     lineage.passage("B-2026-0001", act=ANNA)

@@ -343,8 +343,10 @@ def _enter(url: str, prefix: str, count: int) -> None:
         ledger.open_batch(f"{prefix}-2026-{number:04}", product="x", act=ANNA)
 
 
-def test_two_processes_that_write_at_once_keep_one_chain(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/new/ledger.db"
+def test_two_processes_that_write_at_once_keep_one_chain(
+    further_url: Callable[[str], str],
+) -> None:
+    url = further_url("new")
     spawn = multiprocessing.get_context("spawn")
     writers = [spawn.Process(target=_enter, args=(url, name, 25)) for name in ("A", "B")]
     for writer in writers:

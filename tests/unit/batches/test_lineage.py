@@ -1,7 +1,6 @@
 """One patient's cells from the biopsy to a second bank, told in hours, and all that is refused."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -36,9 +35,8 @@ def slot(number: int, device: str = "ln2a") -> Place:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    url = f"sqlite:///{tmp_path}/data/ledger.db"
-    return Ledger(url, devices=["inc1", "ln2a", "ln2b"], now=clock)
+def ledger(ledger_url: str, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, devices=["inc1", "ln2a", "ln2b"], now=clock)
 
 
 @pytest.fixture

@@ -13,7 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alerts import history
 from alerts.reader import AlarmReader
+from alerts.schema import open_store
+from alerts.transition import Transition, What
+from batches.alarm_trail import JOURNAL, follow, note_heads
 from batches.batch import Signed
 from batches.export import manifest
 from batches.export.csv import CHUNK_ROWS
@@ -326,3 +330,40 @@ async def test_a_damaged_index_of_the_journal_is_named(tmp_path: Path) -> None:
     assert {index.where, gone.where} == {"journal.db"}
     assert "its index is damaged" in index.what
     assert "entry 3 is gone" in gone.what
+
+
+def test_what_the_ledger_has_of_the_alarm_history_is_held_against_it(
+    lived: Ledger, alarms: AlarmReader, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    follow(lived.database, alarms, now=1_767_596_400_000)
+    said = "ledger.db: what it has of alarm history and journal is what they are"
+    assert verify(data).checked[-1] == said
+    alarms.close()
+    for file in data.glob("alarms.db*"):
+        file.unlink()
+    store = open_store(data / "alarms.db")
+    forged = Transition(at=1, what=What.SET, rule="inc1-hot", channel="inc1.temperature")
+    history.append(store, 1, forged)
+    store.close()
+    (fault,) = verify(data).faults
+    assert fault.where == "ledger.db"
+    assert "table history, row 1, hash: is not the beginning of the history" in fault.what
+
+
+async def test_entries_cut_off_the_end_of_the_journal_are_missed(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    async with Journal(data) as kept:
+        layout = Layout("inc1", ("temperature",), ("temperature",))
+        await kept.put(Scan(layout, 1_000, 1_040, (37.0,), bytes(1)))
+        last = kept.stats.last
+    note_heads(ledger.database, {JOURNAL: last}, now=1_767_596_400_000)
+    assert verify(data).sound
+    note_heads(ledger.database, {JOURNAL: last + 1}, now=1_767_596_400_000 + 86_400_000)
+    (fault,) = verify(data).faults
+    assert (
+        fault.what
+        == f"table journal.db, row {last}, end: entries were cut off: {last + 1} were noted"
+    )

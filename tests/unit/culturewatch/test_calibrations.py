@@ -94,7 +94,7 @@ async def test_the_engine_is_told_a_date_once_and_again_when_it_changes(
         engine[command.target] = int(at) if at else None
 
     caught_up = asyncio.Event()
-    part = Calibrations(tmp_path, RULES, put=put, now=lambda: NOW)
+    part = Calibrations(ledger_url(tmp_path), RULES, put=put, now=lambda: NOW)
     running = asyncio.create_task(part.run(engine.get, caught_up), name="calibrations")
 
     def certify(due: int) -> int:
@@ -136,7 +136,7 @@ async def test_without_a_ledger_it_goes_on_with_what_it_knew(
 ) -> None:
     monkeypatch.setattr(calibrations, "REFRESH_S", 0.002)
     (tmp_path / "ledger.db").write_bytes(b"no database" * 100)
-    part = Calibrations(tmp_path, RULES, put=asyncio.sleep, now=lambda: NOW)  # type: ignore[arg-type] # never called
+    part = Calibrations(ledger_url(tmp_path), RULES, put=asyncio.sleep, now=lambda: NOW)  # type: ignore[arg-type] # never called
     running = asyncio.create_task(part.run(lambda _: None, asyncio.Event()), name="calibrations")
     await until(lambda: part._failing)
     assert part.mark(scan(NOW)) == scan(NOW)

@@ -12,7 +12,11 @@ from culturewatch.parts import influx_settings, rulebook
 from culturewatch.site import load
 
 ROOT = Path(__file__).parents[3]
-SECRETS = ("CULTUREWATCH_INFLUX_TOKEN", "CULTUREWATCH_MQTT_PASSWORD")
+SECRETS = (
+    "CULTUREWATCH_INFLUX_TOKEN",
+    "CULTUREWATCH_LEDGER_PASSWORD",
+    "CULTUREWATCH_MQTT_PASSWORD",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +37,9 @@ def test_the_site_names_services_that_are_there() -> None:
     influx = influx_settings(site)
     assert influx is not None
     assert influx.url == "http://influxdb:8086"
-    assert {"influxdb", "mosquitto", "postgres", "grafana", "culturewatch"} == set(services)
+    assert set(services) == {
+        *("influxdb", "mosquitto", "postgres", "grafana", "ledger", "culturewatch"),
+    }
     assert [broker.host for broker in site.file.broker] == ["mosquitto"]
     declared = services["influxdb"]["environment"]
     assert declared["DOCKER_INFLUXDB_INIT_ORG"] == influx.org
@@ -46,6 +52,20 @@ def test_the_site_is_watched_and_its_secrets_are_handed_in() -> None:
     planned = site_plan(site, rulebook(site))
     assert planned.unheard == ()
     assert set(compose()["services"]["culturewatch"]["environment"]) == set(SECRETS)
+
+
+def test_the_tables_are_made_before_by_their_owner_and_cells_do_not_wait_for_it() -> None:
+    services = compose()["services"]
+    site = load(ROOT / "deploy" / "site.toml")
+    assert site.file.ledger is not None
+    assert site.file.ledger.url == "postgresql+psycopg://culturewatch@postgres:5432/culturewatch"
+    assert services["ledger"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert services["culturewatch"]["depends_on"]["ledger"]["required"] is False
+    assert set(services["ledger"]["environment"]) == {*SECRETS, "OWNER_PASSWORD"}
+    made = services["postgres"]["environment"]
+    assert services["ledger"]["environment"]["OWNER_PASSWORD"] == made["OWNER_PASSWORD"]
+    handed = services["culturewatch"]["environment"]["CULTUREWATCH_LEDGER_PASSWORD"]
+    assert handed == made["WRITER_PASSWORD"]
 
 
 def test_nothing_starts_with_a_default_password_or_beyond_loopback() -> None:

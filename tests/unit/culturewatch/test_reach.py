@@ -143,7 +143,7 @@ async def running(site: Site) -> AsyncIterator[Journal]:
                 journal=journal,
                 inbox=inbox,
                 store=store,
-                at_risk=AtRisk(site.data),
+                at_risk=AtRisk(site.data, site.ledger_url),
                 troubles=troubles,
                 stamp=wall_ms,
             ) as alarms,

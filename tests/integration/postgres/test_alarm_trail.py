@@ -1,0 +1,7 @@
+"""``tests/unit/batches/test_alarm_trail.py`` on a real PostgreSQL."""
+
+import pytest
+
+from tests.unit.batches.test_alarm_trail import *
+
+pytestmark = pytest.mark.postgres
