@@ -103,6 +103,15 @@ async def test_a_device_that_repeats_the_question_is_read_behind_a_serial_server
         assert good(scans)[0].values == (254.0, 0.0, 1.0)
 
 
+@pytest.mark.parametrize("echo", ["MEAS? 2", "", "MEAS? 10"])
+async def test_an_answer_behind_the_echo_of_another_question_is_none(echo: str) -> None:
+    async with device_behind_a_server(TextDevice(lambda _: f"{echo}\r\n10.0 cm")) as device:
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        async with collecting(a_device(catalog.find("cryomagnetics-lm-510"), address)) as scans:
+            await until(lambda: len(scans) >= 3)
+    assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
+
+
 async def test_what_was_said_before_a_silence_counts_and_nothing_else_does() -> None:
     async with device_behind_a_server(TextDevice({"001 TEMPA?": "-190.0"}.get)) as device:
         profile = catalog.find("mve-tec-3000")
