@@ -73,7 +73,9 @@ class Link:
         settings: BrokerSettings,
         take: "Callable[[Link, Message], None]",
         now: Callable[[], int],
+        will: tuple[str, bytes] | None = None,
     ) -> None:
+        """``will`` is a topic and what the broker is to say there, retained, once we are lost."""
         self._settings = settings
         self._take = take
         self._now = now
@@ -82,6 +84,8 @@ class Link:
         self._accepted: asyncio.Future[ReasonCode] = asyncio.get_running_loop().create_future()
         self._wire = Wire(self._read, self._write, self._on_closed)
         self._client = _Client(self._wire, settings)
+        if will is not None:
+            self._client.will_set(*will, qos=1, retain=True)
         self._client.on_connect = self._on_connect
         self._client.on_message = self._on_message
         self._client.on_subscribe = self._on_answer
@@ -159,6 +163,11 @@ class Link:
         """Tell the broker that a message of this connection is safe."""
         if not self._lost.done():
             self._client.ack(message.packet, message.qos)
+
+    def publish(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        """Send a message of our own, without waiting for an answer."""
+        if not self._lost.done():
+            self._client.publish(topic, payload, qos=qos, retain=retain)
 
     def pause(self) -> None:
         """Take no more messages; those under way wait in the socket."""

@@ -13,6 +13,7 @@ from culturewatch import itself, own_state
 from culturewatch.site import Site, SiteDevice, SiteError
 from culturewatch.site_file import Broker
 from devices import document
+from devices.dialects.address import joined
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
 
@@ -102,9 +103,9 @@ def broker_settings(site: Site, broker: Broker) -> BrokerSettings:
 
 
 def subscriptions(site: Site, broker: Broker) -> dict[str, Subscription]:
-    """What is expected on each topic of a broker."""
+    """What is expected at each address of a broker."""
     return {
-        device.declared.topic: Subscription(
+        joined(device.declared.topic, device.declared.sensor): Subscription(
             layout(device.id, device.profile), device.profile, int(device.period)
         )
         for device in site.behind(broker)

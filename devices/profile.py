@@ -8,7 +8,7 @@ from devices.duration import Duration
 from devices.part import Part
 from devices.quality import Quality
 from devices.scan import Layout
-from devices.source import JsonPath, QualityWord, Query, Register
+from devices.source import JsonPath, Metric, Packed, QualityWord, Query, Register
 from devices.transport import Http, Line, Modbus, Mqtt
 from devices.units import Stored, stored
 
@@ -66,7 +66,7 @@ class Channel(Part, frozen=True, kw_only=True):
     unit: str
     range: tuple[float, float]
     resolution: float
-    source: Register | JsonPath | Query
+    source: Register | JsonPath | Query | Packed | Metric
     faults: tuple[Fault, ...] = ()
     status: tuple[Status, ...] = ()
     selector: Register | None = None
@@ -116,6 +116,9 @@ class Profile(Part, frozen=True, kw_only=True):
                 raise ValueError(f"{self.model}: channel {channel.key!r} stands twice")
             seen.add(channel.key)
             self._check(channel)
+        for key in [key for part in self.mqtt.history for key in part.values] if self.mqtt else []:
+            if key not in seen:
+                raise ValueError(f"{self.model}: its history has a channel {key!r} that it has not")
         for test in self.self_test:
             self._check_register(f"{self.model}, self-test", test.register)
 
@@ -139,9 +142,11 @@ class Profile(Part, frozen=True, kw_only=True):
             self._check_register(where, register)
 
     @property
-    def _kind(self) -> type[Register | JsonPath | Query]:
+    def _kind(self) -> type[Register | JsonPath | Query | Packed | Metric]:
         if self.modbus is not None:
             return Register
+        if self.mqtt is not None and self.mqtt.dialect in _OWN_SOURCE:
+            return _OWN_SOURCE[self.mqtt.dialect]
         return JsonPath if self.line is None else Query
 
     def _check_register(self, where: str, register: Register) -> None:
@@ -229,3 +234,5 @@ def _check_numbers(where: str, register: Register) -> None:
 
 
 FAULT_QUALITY: dict[str, Quality] = {quality.word: quality for quality in Quality}
+_OWN_SOURCE: dict[str, type[Packed | Metric]] = {"lorawan": Packed, "sparkplug": Metric}
+"""Dialects of MQTT whose values do not stand in JSON."""
