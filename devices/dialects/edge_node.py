@@ -4,6 +4,10 @@ Sparkplug 3.0.0: sections 5.4 (births, deaths, bdSeq), 5.5 (rebirth), 6.4 (seq, 
 host application's reordering (operational behaviour, "Reorder Timeout"). Nothing is told of a
 device that is not surely born: between a doubt and the next birth of the node its messages are
 put aside, for an alias may mean another metric since.
+
+One thing is taken for granted: that of the births of a node and its devices, which come one
+after the other, some message arrives; and that its death does, which comes at QoS 1. Were all of
+them lost, sequence numbers alone would not always tell.
 """
 
 from collections import deque
@@ -13,7 +17,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from devices.dialects.sparkplug import BDSEQ, Metric, Payload
+from devices.dialects.sparkplug import Metric, Payload
 
 REORDER_S = 5.0
 """How long a message that is missing is waited for."""
@@ -72,6 +76,7 @@ class EdgeNode(Generic[T]):
         self._bdseq: int | None = None
         self._born_at: int | None = None
         self._newest: tuple[int | None, int | None] | None = None
+        self._dead_bdseq: int | None = None
         self._expected = 0
         self._last_at: int | None = None
         self._devices: set[str] = set()
@@ -117,7 +122,10 @@ class EdgeNode(Generic[T]):
         else:
             self._recent.append(digest)
             self._sort_in(message, now_s, step)
-        if step.rebirth or (not self._born and not self._held):
+        if message.kind == "NDEATH":
+            # It is not there to be asked. When it comes back it is born unasked.
+            self._asked_s, step.rebirth = now_s, False
+        elif step.rebirth or (not self._born and not self._held):
             self._ask(now_s, step)
         return step
 
@@ -179,7 +187,7 @@ class EdgeNode(Generic[T]):
             return
         self._doubted = False
         self._born, self._bdseq, self._born_at = True, payload.bdseq, payload.at
-        self._newest = payload.bdseq, payload.at
+        self._newest, self._dead_bdseq = (payload.bdseq, payload.at), None
         self._last_at = payload.at
         self._asked_s, self._pause_s = None, REORDER_S
         step.dead += sorted(self._devices - {""})
@@ -188,11 +196,13 @@ class EdgeNode(Generic[T]):
         self._types.clear()
         self._register("", payload)
         self._expected = (seq + 1) % SEQ
-        step.told.append((message.ticket, tuple(self._spoken(message, step))))
+        self._say(message, step)
         self._leave_earlier(step)
         self._drain(step)
 
     def _is_older(self, payload: Payload) -> bool:
+        if payload.bdseq is not None and payload.bdseq == self._dead_bdseq:
+            return True
         if self._newest is None:
             return False
         bdseq, at = self._newest
@@ -208,13 +218,14 @@ class EdgeNode(Generic[T]):
 
     def _die(self, message: Message[T], step: Step[T]) -> None:
         bdseq = message.payload.bdseq
-        if not self._born or (None not in {bdseq, self._bdseq} and bdseq != self._bdseq):
-            # That of an earlier connection of the node, or told before.
+        if self._born and None not in {bdseq, self._bdseq} and bdseq != self._bdseq:
+            # That of an earlier connection of the node.
             step.repeats.append(message.ticket)
             return
         step.told.append((message.ticket, ()))
+        self._dead_bdseq = bdseq
+        # Its birth may still be on the way, and so may what waits for it.
         self._doubt("the node has died", step)
-        step.rebirth = False
 
     def _doubt(self, reason: str, step: Step[T]) -> None:
         step.dead += sorted(self._devices)
@@ -247,8 +258,12 @@ class EdgeNode(Generic[T]):
             self._last_at = message.payload.at
         device = message.device
         match message.kind:
+            case "DBIRTH" if device in self._devices:
+                # It may have been born again behind a birth of the node that was lost.
+                step.put_aside.append((message.ticket, "its device was born already"))
+                self._doubt("a device was born twice", step)
+                return
             case "DBIRTH":
-                self._unregister(device)
                 self._devices.add(device)
                 self._register(device, message.payload)
             case "DDEATH":
@@ -259,9 +274,17 @@ class EdgeNode(Generic[T]):
                 return
             case _ if device not in self._devices:
                 step.put_aside.append((message.ticket, "its device was not born"))
-                step.rebirth = True
+                self._doubt("a device was not born", step)
                 return
-        step.told.append((message.ticket, tuple(self._spoken(message, step))))
+        self._say(message, step)
+
+    def _say(self, message: Message[T], step: Step[T]) -> None:
+        spoken = tuple(self._spoken(message))
+        step.told.append((message.ticket, spoken))
+        # What nobody has announced cannot be understood. Who is asked for its births may give
+        # its aliases anew in them: from then on the old ones count for nothing.
+        if len(spoken) < len(message.payload.metrics):
+            self._doubt("a metric was not announced", step)
 
     def _register(self, device: str, payload: Payload) -> None:
         for metric in payload.metrics:
@@ -273,14 +296,11 @@ class EdgeNode(Generic[T]):
         self._aliases = {a: owner for a, owner in self._aliases.items() if owner[0] != device}
         self._types = {k: datatype for k, datatype in self._types.items() if k[0] != device}
 
-    def _spoken(self, message: Message[T], step: Step[T]) -> Iterator[Spoken]:
+    def _spoken(self, message: Message[T]) -> Iterator[Spoken]:
         for metric in message.payload.metrics:
             owner = message.device, metric.name
             if not metric.name and metric.alias is not None:
                 owner = self._aliases.get(metric.alias, ("", ""))
-            if owner[0] != message.device or owner not in self._types:
-                # What nobody has announced cannot be understood.
-                step.rebirth = step.rebirth or metric.name != BDSEQ
-                continue
-            at = message.payload.at if metric.at is None else metric.at
-            yield Spoken(*owner, metric, self._types[owner], at)
+            if owner[0] == message.device and owner in self._types:
+                at = message.payload.at if metric.at is None else metric.at
+                yield Spoken(*owner, metric, self._types[owner], at)
