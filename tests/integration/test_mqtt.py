@@ -191,7 +191,7 @@ async def test_what_came_while_the_collector_was_away_is_drained(
     broker = settings(mosquitto.host, mosquitto.port, protocol=protocol)
     topics = subscriptions(freezer(), "tank")
     taken_at = now() - timedelta(seconds=age_s)
-    said = [message(n, at=taken_at) for n in range(2_000)]
+    said = [message(n, at=taken_at + timedelta(milliseconds=n)) for n in range(2_000)]
     async with journal_in(tmp_path) as journal:
         collector = MqttCollector(broker, topics, journal, clock())
         async with running(collector):
