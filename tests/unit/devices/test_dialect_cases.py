@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices import catalog
@@ -67,6 +67,7 @@ def test_messages_mean_what_their_system_says(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", LORAWAN)
+@settings(max_examples=30)
 @given(data=st.binary(max_size=60), port=st.sampled_from([2, 85]))
 def test_any_bytes_become_readings_or_are_refused(name: str, data: bytes, port: int) -> None:
     profile = catalog.find(name)

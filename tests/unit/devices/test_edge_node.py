@@ -337,11 +337,23 @@ class Network:
             self.send(*self.edge.births())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), fates=FATES)
 def test_whatever_the_network_does_no_number_is_told_as_another_s_or_of_another_time(
     seed: int, fates: list[str]
 ) -> None:
+    live(seed, fates)
+
+
+@pytest.mark.long
+@settings(max_examples=300, deadline=None)
+@given(seed=st.integers(0, 10_000), fates=FATES)
+def test_nor_is_it_in_hundreds_of_lives(seed: int, fates: list[str]) -> None:
+    live(seed, fates)
+
+
+def live(seed: int, fates: list[str]) -> None:
+    """A node's life over a network with these fates."""
     edge = Edge(Random(seed))
     network = Network(edge, fates)
     network.send(*edge.births())
