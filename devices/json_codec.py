@@ -83,21 +83,26 @@ class JsonWay:
             (step, int(step) if step.isascii() and step.isdigit() else None)
             for step in path.split(".")
         )
-        self._only = self._steps[0][0] if len(self._steps) == 1 else None
+        self._first = self._steps[0][0]
+        self._rest = self._steps[1:]
 
     def reach(self, document: object) -> object:
         """The value, ``None`` where a null stands on the way, ``MISSING`` where nothing does."""
-        if self._only is not None and isinstance(document, dict):
-            return document.get(self._only, MISSING)
-        here = document
-        for key, index in self._steps:
-            if isinstance(here, dict):
-                here = here.get(key, MISSING)
-            elif isinstance(here, list) and index is not None and index < len(here):
-                here = here[index]
-            else:
-                return None if here is None else MISSING
-        return here
+        if type(document) is dict:
+            here = document.get(self._first, MISSING)
+            return _reached(here, self._rest) if self._rest else here
+        return _reached(document, self._steps)
+
+
+def _reached(here: object, steps: tuple[tuple[str, int | None], ...]) -> object:
+    for key, index in steps:
+        if isinstance(here, dict):
+            here = here.get(key, MISSING)
+        elif isinstance(here, list) and index is not None and index < len(here):
+            here = here[index]
+        else:
+            return None if here is None else MISSING
+    return here
 
 
 def _channel(channel: Channel) -> tuple[Callable[[object], object], Callable[[object], Value]]:
