@@ -107,6 +107,7 @@ class Device(Part, frozen=True, kw_only=True):
     unit: int | None = None
     broker: str = ""
     topic: str = ""
+    sensor: str = ""
     default_rules: str | None = None
     behind: str = ""
     period: Duration | None = None
