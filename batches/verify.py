@@ -13,7 +13,8 @@ from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
-from batches import alarm_trail, certificates, sensor_rows
+from batches import alarm_trail, attested, certificates, sensor_rows
+from batches.attested import Finding
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
@@ -52,7 +53,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What was checked, as sentences, and every fault that was found.
 
-    ``absent`` are the stores that a folder of data may have and this one has not.
+    ``absent`` are the stores that a folder of data may have and this one has not; of a record that
+    is held against its data, the versions that do not lie beside it.
     """
 
     path: str
@@ -97,10 +99,11 @@ def verify(
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
-    findings = _record(path)
+    findings, absent = _record(path), ()
     if data is not None:
         findings = _both(findings, _anchored(path, data, ledger))
-    return _report(path, findings)
+        absent = _versions_absent(path, _address(data, ledger))
+    return msgspec.structs.replace(_report(path, findings), absent=absent)
 
 
 Findings = Iterator[str | Fault]
@@ -151,10 +154,14 @@ def _record(folder: Path) -> Findings:
         yield Fault(where=str(folder), what=f"cannot be listed: {error.strerror}")
         return
     for name in present:
-        if name in manifest.BESIDE:
-            yield f"{name}: came after the manifest and is not checked by it"
-        elif name != manifest.NAME and name not in listed.files:
+        if name not in {manifest.NAME, *manifest.BESIDE, *listed.files}:
             yield Fault(where=_shown(name), what="is not part of the record; it was added")
+    yield from map(_told, attested.beside(folder, listed))
+
+
+def _told(found: Finding) -> str | Fault:
+    what = _shown(found.what)
+    return f"{found.where}: {what}" if found.well else Fault(where=found.where, what=what)
 
 
 def _file(folder: Path, name: str, file: File) -> Findings:
@@ -217,13 +224,28 @@ def _anchored(folder: Path, data: Path, ledger: str) -> Findings:
         if not (data / name).exists():
             yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
     yield from _data(data, listed, ledger, lambda _done, _all: None)
+    if url := _address(data, ledger):
+        name = LEDGER if ledger else database.NAME
+        yield from map(_told, attested.in_ledger(folder, listed, url, name))
+
+
+def _address(data: Path, ledger: str) -> str:
+    """Where the ledger of ``data`` is; nothing when it has none."""
+    file = data / database.NAME
+    return ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+
+
+def _versions_absent(folder: Path, url: str) -> tuple[str, ...]:
+    try:
+        return attested.missing(folder, manifest.read(folder), url) if url else ()
+    except ManifestError:
+        return ()
 
 
 def _data(folder: Path, anchors: Manifest | None, ledger: str, progress: Progress) -> Findings:
     sealed = archive.check(folder, progress=progress)
     newest = sealed.sealed[-1].seal if sealed.sealed else None
-    file = folder / database.NAME
-    url = ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+    url = _address(folder, ledger)
     name = LEDGER if ledger else database.NAME
     if url:
         noted = (anchors.ledger_head if anchors else None, newest.ledger if newest else None)
