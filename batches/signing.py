@@ -87,6 +87,11 @@ class Signatory:
         why_not = signature.why_not_now(wish.step, given)
         if why_not is not None:
             raise SignatureError(f"{folder}: {why_not}; nothing was signed")
+        if given and given[-1].key != self.public:
+            raise SignatureError(
+                f"{folder}: was signed by another key of this site; put secrets/signing.key back "
+                "from a backup, or make the record again and sign that version"
+            )
         at = self._ledger.clerk.now()
         pages = self._pages(folder, wish, meaning, at)
         unsealed = Signature(
@@ -197,7 +202,7 @@ def settle(folder: Path, ledger: Ledger) -> None:
 
 
 def _ready(folder: Path) -> Path:
-    whole = folder.absolute()
+    whole = folder.resolve()
     return whole.parent / f".{whole.name}.signing"
 
 

@@ -193,6 +193,13 @@ def test_a_record_with_open_items_is_approved_only_when_each_is_justified(lab: L
     assert lab.kinds()[-1] == "sign-reviewed"
 
 
+def test_one_record_is_sealed_by_one_key(lab: Laboratory) -> None:
+    lab.sign(Step.PREPARED, "anna")
+    lab.signatory = Signatory(lab.ledger, b"another key" * 4, "UTC")
+    with pytest.raises(SignatureError, match=r"put secrets/signing\.key back from a backup"):
+        lab.sign(Step.REVIEWED, "sue")
+
+
 def test_what_cannot_be_kept_is_refused(lab: Laboratory) -> None:
     with pytest.raises(Refused, match="characters"):
         lab.sign(Step.PREPARED, "anna", meaning="a\x1b[2J")
