@@ -6,6 +6,7 @@ what and with which meaning stands in the signature. With a server of time stamp
 is of baseline T, otherwise of baseline B (ETSI EN 319 142-1, 5.3 and 5.4).
 """
 
+import logging
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -17,16 +18,25 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
+from pyhanko.sign.diff_analysis import ModificationLevel
 from pyhanko.sign.general import SigningError
 from pyhanko.sign.timestamps.api import TimeStamper
 from pyhanko.sign.timestamps.common_utils import TimestampRequestError
-from pyhanko.sign.validation import validate_pdf_signature
+from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
 from pyhanko_certvalidator import ValidationContext
 
 _PATIENCE_S = 10
+_UNREADABLE = (
+    *(PdfError, SignatureValidationError, ValueError, TypeError, LookupError, AttributeError),
+    *(ArithmeticError, RecursionError, NotImplementedError),
+)
+"""What the libraries were seen to trip over, or may, when bytes of a signed copy were changed."""
+
+
+_SILENT = logging.NullHandler()
 
 
 class PadesError(Exception):
@@ -162,32 +172,39 @@ def check(original: bytes, signed: bytes) -> Iterator[tuple[bool, str]]:
         yield False, f"its pages are not those of record.pdf, from byte {_first(original, signed)}"
         return
     yield True, "begins with the very bytes of record.pdf"
+    # What they find wrong is said here; without a handler they say it on the terminal as well.
+    for library in ("pyhanko", "pyhanko_certvalidator"):
+        logging.getLogger(library).addHandler(_SILENT)
     try:
         found = list(PdfFileReader(BytesIO(signed)).embedded_signatures)
         if not found:
             yield False, "holds no signature"
         for each in found:
-            status = validate_pdf_signature(
-                each,
-                ValidationContext(
-                    trust_roots=[each.signer_cert],
-                    allow_fetching=False,
-                    moment=each.self_reported_timestamp,
-                ),
-                key_usage_settings=KeyUsageConstraints(key_usage=set()),
-            )
-            where = f"signature {each.field_name!r}"
-            if not (status.intact and status.valid):
-                yield False, f"{where}: the bytes it covers were changed after it was given"
-                continue
-            if each is found[-1] and status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
-                yield False, f"{where}: something was added behind it"
-                continue
-            stamp = "" if status.timestamp_validity is None else " with a time stamp"
-            print_ = each.signer_cert.sha256_fingerprint.replace(" ", "").lower()
-            yield True, f"{where}{stamp} is intact; certificate SHA-256 {print_}"
-    except (PdfError, SignatureValidationError, ValueError) as error:
-        yield False, f"its signatures cannot be read: {error}"
+            yield _judged(each, is_last=each is found[-1])
+    except _UNREADABLE as error:
+        yield False, f"its signatures cannot be read: {type(error).__name__}: {error}"
+
+
+def _judged(each: EmbeddedPdfSignature, *, is_last: bool) -> tuple[bool, str]:
+    status = validate_pdf_signature(
+        each,
+        ValidationContext(
+            trust_roots=[each.signer_cert],
+            allow_fetching=False,
+            moment=each.self_reported_timestamp,
+        ),
+        key_usage_settings=KeyUsageConstraints(key_usage=set()),
+    )
+    where = f"signature {each.field_name!r}"
+    if not (status.intact and status.valid):
+        return False, f"{where}: the bytes it covers were changed after it was given"
+    if status.modification_level is ModificationLevel.OTHER:
+        return False, f"{where}: more than signatures was added after it"
+    if is_last and status.coverage is not SignatureCoverageLevel.ENTIRE_FILE:
+        return False, f"{where}: something was added behind it"
+    stamp = "" if status.timestamp_validity is None else " with a time stamp"
+    print_ = each.signer_cert.sha256_fingerprint.replace(" ", "").lower()
+    return True, f"{where}{stamp} is intact; certificate SHA-256 {print_}"
 
 
 def _first(original: bytes, signed: bytes) -> int:

@@ -9,6 +9,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyhanko.pdf_utils.generic import NumberObject
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko.sign.validation.settings import KeyUsageConstraints
@@ -184,6 +188,57 @@ def test_a_change_behind_the_pages_and_what_was_added_are_found(
     assert not all(well for well, _ in pades.check(pages, signed + b"% more\n"))
     assert [what for well, what in pades.check(pages, pages) if not well] == ["holds no signature"]
     assert not all(well for well, _ in pades.check(pages, pages + b"\0" * 100))
+
+
+@pytest.mark.long
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_no_change_behind_the_pages_ends_the_check(
+    signed: bytes, pages: bytes, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(len(pages), len(signed) - 1))
+    kind = data.draw(st.sampled_from(["flip", "cut", "put in"]))
+    more = data.draw(st.binary(min_size=1, max_size=60))
+    put = {
+        "flip": bytes([signed[place] ^ 1]),
+        "cut": b"",
+        "put in": signed[place : place + 1] + more,
+    }
+    changed = signed[:place] + put[kind] + signed[place + (len(more) if kind == "cut" else 1) :]
+    assert list(pades.check(pages, changed))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(b"/Size", b"/Sise", id="no size"),
+        # The identifier of SHA-256, 2.16.840.1.101.3.4.2.1 (NIST), with another last arc.
+        pytest.param(b"0609608648016503040201", b"06096086480165030402ff", id="no such hash"),
+        pytest.param(b"/ByteRange", b"/ByteRangf", id="no range"),
+    ],
+)
+def test_what_the_libraries_trip_over_is_told(
+    signed: bytes, pages: bytes, old: bytes, new: bytes
+) -> None:
+    behind = signed[len(pages) :]
+    assert old in behind
+    wrong = [
+        what for well, what in pades.check(pages, pages + behind.replace(old, new)) if not well
+    ]
+    assert wrong
+
+
+def test_a_page_changed_by_an_update_and_signed_by_somebody_else_is_found(
+    certified: Certified, pages: bytes
+) -> None:
+    update = IncrementalPdfFileWriter(io.BytesIO(certified.sign(pages, PREPARED)))
+    update.root["/Pages"]["/Kids"][0].get_object()["/Rotate"] = NumberObject(180)
+    update.update_container(update.root["/Pages"]["/Kids"][0].get_object())
+    turned = io.BytesIO()
+    update.write(turned)
+    again = certified.sign(turned.getvalue(), APPROVED)
+    wrong = [what for well, what in pades.check(pages, again) if not well]
+    assert wrong == ["signature 'Prepared': more than signatures was added after it"]
 
 
 def test_a_signature_cut_off_is_not_told_from_one_that_never_was_by_the_pages_alone(
