@@ -232,10 +232,10 @@ def test_a_page_changed_by_an_update_and_signed_by_somebody_else_is_found(
     certified: Certified, pages: bytes
 ) -> None:
     update = IncrementalPdfFileWriter(io.BytesIO(certified.sign(pages, PREPARED)))
-    update.root["/Pages"]["/Kids"][0].get_object()["/Rotate"] = NumberObject(180)
+    update.root["/Pages"]["/Kids"][0].get_object()["/Rotate"] = NumberObject(180)  # type: ignore[no-untyped-call] # pyHanko has none
     update.update_container(update.root["/Pages"]["/Kids"][0].get_object())
     turned = io.BytesIO()
-    update.write(turned)
+    update.write(turned)  # type: ignore[no-untyped-call] # as above
     again = certified.sign(turned.getvalue(), APPROVED)
     wrong = [what for well, what in pades.check(pages, again) if not well]
     assert wrong == ["signature 'Prepared': more than signatures was added after it"]
