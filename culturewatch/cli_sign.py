@@ -43,13 +43,14 @@ def sign(
     """
     from alerts.token import load_key  # noqa: PLC0415 # --help needs none of it
     from batches.export.pades import PadesError  # noqa: PLC0415
+    from batches.export.pdf import LayoutError  # noqa: PLC0415
     from batches.ledger import Ledger  # noqa: PLC0415
     from batches.signature import SignatureError  # noqa: PLC0415
     from batches.signing import Signatory, Wish  # noqa: PLC0415
     from culturewatch import paths  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
-    with told(SignatureError, PadesError, *FAULTS):
+    with told(SignatureError, PadesError, LayoutError, *FAULTS):
         loaded = load(site)
         why = _by_number(justify or [])
         stamp = _stamp(loaded)
@@ -76,6 +77,8 @@ def _by_number(justified: list[str]) -> dict[int, str]:
 
 def _stamp(site: Site) -> "Stamp | None":
     from batches.export import pades  # noqa: PLC0415 # pyHanko is slow to import
+    from batches.export.stamp import box  # noqa: PLC0415
+    from batches.export.stamp import stamp as picture  # noqa: PLC0415
 
     settings = site.file.signing
     if settings is None:
@@ -94,6 +97,8 @@ def _stamp(site: Site) -> "Stamp | None":
             name=f"{person.name} ({person.id})",
             reason=f"{step.value.title()}: {meaning}",
             location=site.file.site.name,
+            picture=picture(person.name, person.roles, at=at, zone=str(site.zone), meaning=meaning),
+            place=box(step),
         )
         return certified.sign(pages, said)
 

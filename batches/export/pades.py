@@ -10,11 +10,13 @@ import logging
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import httpx
 import msgspec
 from asn1crypto import tsp, x509
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.pdf_utils.misc import PdfError
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign import fields, signers
@@ -26,6 +28,7 @@ from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator import ValidationContext
 
 _PATIENCE_S = 10
@@ -36,6 +39,9 @@ _UNREADABLE = (
 """What the libraries were seen to trip over, or may, when bytes of a signed copy were changed."""
 
 
+_AS_IT_IS = SimpleBoxLayoutRule(
+    x_align=AxisAlignment.ALIGN_MIN, y_align=AxisAlignment.ALIGN_MIN, margins=Margins.uniform(0)
+)
 _SILENT = logging.NullHandler()
 
 
@@ -44,12 +50,18 @@ class PadesError(Exception):
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
-    """What a signature in the pages says."""
+    """What a signature in the pages says.
+
+    ``picture`` is a page of PDF that is shown at ``place`` on page 1: left, bottom, right and top,
+    in points.
+    """
 
     field: str
     name: str
     reason: str
     location: str
+    picture: bytes
+    place: tuple[int, int, int, int]
 
 
 class _Server(TimeStamper):
@@ -112,14 +124,21 @@ class Certified:
             subfilter=fields.SigSeedSubFilter.PADES,
         )
         stamper = _Server(self._server) if self._server else None
+        field = fields.SigFieldSpec(said.field, on_page=0, box=said.place)
         try:
-            out: BytesIO = signers.sign_pdf(
-                IncrementalPdfFileWriter(BytesIO(pages)),
-                meta,
-                self._signer,
-                timestamper=stamper,
-                new_field_spec=fields.SigFieldSpec(said.field),
-            )
+            with NamedTemporaryFile(suffix=".pdf") as page:
+                page.write(said.picture)
+                page.flush()
+                style = StaticStampStyle.from_pdf_file(
+                    page.name, border_width=0, background_layout=_AS_IT_IS
+                )
+                out: BytesIO = signers.PdfSigner(
+                    meta,
+                    self._signer,
+                    timestamper=stamper,
+                    stamp_style=style,
+                    new_field_spec=field,
+                ).sign_pdf(IncrementalPdfFileWriter(BytesIO(pages)))
         except TimestampRequestError as error:
             raise PadesError(
                 f"{self._server}: gives no time stamp: {error}; try again later, or take "

@@ -20,6 +20,8 @@ from pyhanko_certvalidator import ValidationContext
 
 from batches.export import pades
 from batches.export.pades import Certified, PadesError, Said
+from batches.export.stamp import box, stamp
+from batches.signature import Step
 from tests.unit.batches.certified import NEW_YEAR, pem_files, pkcs12_file, time_stamps
 
 WORD = "of the key"
@@ -30,8 +32,17 @@ PREPARED = Said(
     name="Anna Åberg (anna)",
     reason="Prepared: I made this record, and it is of this batch.",
     location="Cell laboratory",
+    picture=stamp("Anna Åberg Ωμέγα", ["operator"], at=JANUARY, zone="Europe/Zurich", meaning="m"),
+    place=box(Step.PREPARED),
 )
-APPROVED = Said(field="Approved", name="Quin (quin)", reason="Approved: yes", location="here")
+APPROVED = Said(
+    field="Approved",
+    name="Quin (quin)",
+    reason="Approved: yes",
+    location="here",
+    picture=stamp("Quin", ["qa"], at=JANUARY, zone="UTC", meaning="I approve it."),
+    place=box(Step.APPROVED),
+)
 
 
 @pytest.fixture(scope="module")
