@@ -40,7 +40,7 @@ _UNREADABLE = (
 
 
 _AS_IT_IS = SimpleBoxLayoutRule(
-    x_align=AxisAlignment.ALIGN_MIN, y_align=AxisAlignment.ALIGN_MIN, margins=Margins.uniform(0)
+    x_align=AxisAlignment.ALIGN_MIN, y_align=AxisAlignment.ALIGN_MIN, margins=Margins(0, 0, 0, 0)
 )
 _SILENT = logging.NullHandler()
 

@@ -107,8 +107,10 @@ def _signed(signatures: Sequence[Signature]) -> Answer:
     missing = [step for step, _ in _STEPS if step.casefold() not in steps]
     if not missing:
         return Answer("Signed?", "Approved", "prepared, reviewed and approved", Tone.GOOD)
-    answer = "In part" if signatures else "Not yet"
-    return Answer("Signed?", answer, f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
+    if not signatures:
+        # The pages are made before anybody signs; on the signed copy the places below are filled.
+        return Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE)
+    return Answer("Signed?", "In part", f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
 
 
 def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:

@@ -104,6 +104,33 @@ def test_a_reader_of_pdf_shows_who_signed(signed: bytes, tmp_path: Path) -> None
     assert "Signer Certificate Common Name: Cell laboratory" in done.stdout
 
 
+def words(pages: bytes, folder: Path) -> dict[str, tuple[float, float]]:
+    """Where poppler sees each word of page 1: its left edge, and the middle of its height."""
+    (folder / "pages.pdf").write_bytes(pages)
+    tool = shutil.which("pdftotext")
+    assert tool, "pdftotext (poppler-utils) is needed"
+    done = subprocess.run(  # noqa: S603 # of the system
+        [tool, "-l", "1", "-bbox", str(folder / "pages.pdf"), "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    found = re.findall(r'xMin="(.*?)" yMin="(.*?)" xMax=".*?" yMax="(.*?)">(.*?)<', done.stdout)
+    return {word: (float(x), (float(low) + float(high)) / 2) for x, low, high, word in found}
+
+
+def test_who_signed_and_when_stands_in_the_places_of_page_1(signed: bytes, tmp_path: Path) -> None:
+    at = words(signed, tmp_path)
+    for step, name in (("Prepared", "Ωμέγα"), ("Approved", "Quin")):
+        # Two lines of a name and of roles in a row of 35 points, below "Name".
+        assert abs(at[step][1] - at[name][1]) < 6
+    assert at["Quin"][0] == pytest.approx(at["Name"][0], abs=1)
+    assert at["Åberg"][0] > at["Name"][0]
+    assert at["2026-01-11"][0] == pytest.approx(at["Date"][0], abs=1)
+    assert at["CET"][1] < at["UTC"][1]
+
+
 def test_with_a_server_of_time_stamps_it_is_of_baseline_t(tmp_path: Path, pages: bytes) -> None:
     key, certificate = pem_files(tmp_path)
     with time_stamps() as server:
