@@ -106,6 +106,7 @@ def justified(folder: Path) -> list[str]:
     return [each for n in range(1, len(items) + 1) for each in ("--justify", f"{n}=judged = fine")]
 
 
+@pytest.mark.long
 def test_a_record_is_signed_by_three_people_and_verifies_with_its_pages(site: Site) -> None:
     with time_stamps() as server:
         certify(site, server=server)
@@ -185,6 +186,23 @@ def test_a_key_that_cannot_sign_leaves_no_signature(
     assert (code, why in said) == (1, True), said
     assert not Path("record/signatures.json").exists()
     assert not Path("record/record-signed.pdf").exists()
+
+
+def test_a_review_of_the_audit_trail_is_signed_by_the_heads_that_were_read(site: Site) -> None:
+    head = Ledger(site.ledger_url).head()
+    # Once to read, and once for the signature.
+    code, said = typed(["audit", "--as", "quin", "--sign", "Nothing is odd."], OWN, OWN)
+    assert code == 0, said
+    (line,) = [line for line in Ledger(site.ledger_url).trail().lines if line.item == "review"]
+    assert (line.by, line.area, line.reason) == ("quin", "signature", "Nothing is odd.")
+    signed = json.loads(line.new or "")
+    assert signed["alarms"]["sequence"] == 3
+    # The trail that was read holds the logging in of its reader.
+    assert signed["ledger"]["sequence"] > head.sequence
+    code, said = typed(["audit", "--as", "quin", "--sign", "x"], OWN)
+    assert (code, "no password of quin was given" in said) == (1, True)
+    code, said = typed(["audit", "--as", "sue", "--sign", "x"], OWN, OWN)
+    assert (code, "sign-audit is for: qa" in said) == (1, True)
 
 
 def test_without_people_nobody_signs(site: Site) -> None:
