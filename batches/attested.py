@@ -31,8 +31,11 @@ class Finding(msgspec.Struct, frozen=True):
     what: str
 
 
-def beside(folder: Path, listed: Manifest) -> Iterator[Finding]:
-    """What is found in the signatures and the signed pages beside the manifest of ``folder``."""
+def beside(folder: Path, listed: Manifest, wanted: str = "") -> Iterator[Finding]:
+    """What is found in the signatures and the signed pages beside the manifest of ``folder``.
+
+    ``wanted`` is the fingerprint of the key that must have sealed them; empty for any.
+    """
     try:
         found = signature.read(folder)
     except SignatureError as error:
@@ -46,9 +49,11 @@ def beside(folder: Path, listed: Manifest) -> Iterator[Finding]:
         if not wrong:
             yield from (_signed(each) for each in given)
             key = fingerprint(given[-1].key)
-            yield Finding(
-                well=True, where=signature.NAME, what=f"sealed by the key with SHA-256 {key}"
-            )
+            well = wanted.lower() in {"", key}
+            what = f"sealed by the key with SHA-256 {key}{'' if well else f', not by {wanted}'}"
+            yield Finding(well=well, where=signature.NAME, what=what)
+    elif wanted:
+        yield Finding(well=False, where=signature.NAME, what="is missing: nobody has signed")
     yield from _pages(folder, given)
 
 

@@ -76,6 +76,7 @@ def verify(
     *,
     data: Path | None = None,
     ledger: str = "",
+    key: str = "",
     replay: Progress | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Report:
@@ -85,6 +86,7 @@ def verify(
         path: the folder.
         data: for a record, the folder of data it was made from, if that is at hand: its chains
             must still pass through the heads that the record noted.
+        key: the fingerprint of the key that must have sealed a record's signatures, if known.
         ledger: the address of the ledger, where that is not a file of the folder of data.
         replay: for a folder of data, judge its journal again from the first entry and see that
             the alarm history is what it gives; called with how many entries of how many are done.
@@ -99,7 +101,7 @@ def verify(
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
-    findings, absent = _record(path), ()
+    findings, absent = _record(path, key), ()
     if data is not None:
         findings = _both(findings, _anchored(path, data, ledger))
         absent = _versions_absent(path, _address(data, ledger))
@@ -139,7 +141,7 @@ def _any_of(names: Iterable[str], folder: Path) -> bool:
     return any((folder / name).exists() for name in names)
 
 
-def _record(folder: Path) -> Findings:
+def _record(folder: Path, key: str) -> Findings:
     try:
         listed = manifest.read(folder)
     except ManifestError as error:
@@ -156,7 +158,7 @@ def _record(folder: Path) -> Findings:
     for name in present:
         if name not in {manifest.NAME, *manifest.BESIDE, *listed.files}:
             yield Fault(where=_shown(name), what="is not part of the record; it was added")
-    yield from map(_told, attested.beside(folder, listed))
+    yield from map(_told, attested.beside(folder, listed, key))
 
 
 def _told(found: Finding) -> str | Fault:

@@ -261,6 +261,18 @@ def test_a_signed_record_cannot_be_rewritten_without_the_key(
     assert len(faults) == 3
 
 
+def test_whoever_makes_up_all_of_it_has_another_key(lab: Laboratory) -> None:
+    ours = signature.fingerprint(lab.signatory.public)
+    (fault,) = verify(lab.record, key=ours).faults
+    assert str(fault) == "signatures.json: is missing: nobody has signed"
+    lab.signatory = Signatory(lab.ledger, b"of somebody else" * 3, "UTC")
+    lab.sign_all()
+    theirs = signature.fingerprint(lab.signatory.public)
+    assert verify(lab.record, key=theirs.upper()).sound
+    (fault,) = verify(lab.record, key=ours).faults
+    assert str(fault) == f"signatures.json: sealed by the key with SHA-256 {theirs}, not by {ours}"
+
+
 def test_every_byte_of_the_signatures_counts_and_what_was_changed_is_named(
     lab: Laboratory, capsys: pytest.CaptureFixture[str]
 ) -> None:
