@@ -27,6 +27,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What was put into ``path``; the site's file and data are there, ``absent`` is to be added.
 
     ``elsewhere`` is where the site's file says the data are, where that is not beside it.
+    ``from_server`` says that the ledger was on a server, and is in a file now.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     keys: int
     absent: tuple[str, ...]
+    from_server: bool
 
 
 def back_up(
@@ -100,6 +102,7 @@ def put_back(backup: Path, to: Path, *, progress: Progress = lambda *_: None) ->
         files=len(manifest.files),
         keys=keys,
         absent=manifest.absent,
+        from_server=manifest.from_server,
     )
 
 

@@ -134,6 +134,11 @@ def _told(done: "Restored", took: float) -> list[str]:
             f"{done.site_file} says that data are in {done.elsewhere}; they are in "
             f"{done.data}: move them, or change the file"
         )
+    if done.from_server:
+        lines.append(
+            f"the ledger was on a server: culturewatch ledger fill {done.data / 'ledger.db'} "
+            f"--site {done.site_file} puts it into an empty database"
+        )
     lines += [f"not in a backup, to be put there: {each}" for each in done.absent]
     lines.append(f"next: culturewatch verify {done.data} --replay")
     return lines

@@ -19,7 +19,8 @@ def copy(source: str, target: str) -> int:
     """
     upgrade(target)
     count = 0
-    with Database(source).reading() as here, Database(target).writing() as there:
+    with Database(source).reading() as held, Database(target).writing() as there:
+        here = held.execution_options(yield_per=_AT_ONCE)
         if revision(here) != REVISION:
             raise DatabaseError(
                 "the ledger is of another version of culturewatch; start this one with it once"
@@ -27,7 +28,7 @@ def copy(source: str, target: str) -> int:
         if there.execute(select(func.count()).select_from(schema.act)).scalar():
             raise DatabaseError("the ledger to copy to holds entries; name an empty one")
         for table in schema.metadata.sorted_tables:
-            rows = here.execute(select(table)).mappings()
+            rows = here.execute(select(table).order_by(*table.primary_key)).mappings()
             while some := [dict(row) for row in rows.fetchmany(_AT_ONCE)]:
                 there.execute(insert(table), some)
                 count += len(some)

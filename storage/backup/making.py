@@ -186,6 +186,7 @@ class _Maker:
             folders=self._stock.folders,
             absent=what.absent,
             faults=tuple(self._faults),
+            from_server=what.ledger is not None,
         )
 
     def _state(self, held: ExitStack) -> _State:

@@ -27,7 +27,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     ``files`` and ``folders`` (with their modes) are named as they stand beside the site's file,
     and under ``outside/`` where they stand elsewhere. ``absent`` are secrets that are not in it,
-    ``faults`` what could not be taken as it should be.
+    ``faults`` what could not be taken as it should be. ``from_server``: the ledger was on one.
     """
 
     format: int
@@ -40,6 +40,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     folders: dict[str, int]
     absent: tuple[str, ...]
     faults: tuple[str, ...]
+    from_server: bool = False
 
 
 class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

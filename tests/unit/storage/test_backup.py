@@ -17,7 +17,7 @@ from storage.backup.making import Source, What, make
 from storage.backup.manifest import NAME, BackupError, read
 from storage.backup.restoring import check, restore
 from storage.journal import Journal
-from storage.reader import JournalReader
+from storage.reader import JournalReader, Row
 from tests.unit.storage.archive.week import (
     FREEZER,
     MINUTE,
@@ -80,7 +80,7 @@ def shape(folder: Path) -> dict[str, int]:
     return {p.relative_to(folder).as_posix(): p.stat().st_mode & 0o777 for p in folder.rglob("*")}
 
 
-def journal_of(data: Path) -> list[tuple[object, ...]]:
+def journal_of(data: Path) -> list[Row]:
     with JournalReader(data, copy=True) as journal:
         return list(journal.rows(0, 100_000))
 
