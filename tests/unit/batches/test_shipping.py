@@ -409,7 +409,7 @@ def test_the_life_of_a_vial_goes_on_in_the_ledger_of_another_site(  # noqa: PLR0
     assert (record.warmth, record.carried) == (there.warmth, there.carried)
     (journey,) = record.journeys
     assert (journey.warmest, journey.unknown_ms / HOUR) == (-120.0, 2)
-    assert "On the way (SH-2026-0001) for 4h: 2h unknown." in record.open_items
+    assert "On the way (SH-north-0001) for 4h: 2h unknown." in record.open_items
     assert not any("In no device for 4h" in item for item in record.open_items)
 
     bank = Bank(other)
