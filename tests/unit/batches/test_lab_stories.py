@@ -318,26 +318,26 @@ def test_a_patient_from_the_biopsy_to_the_third_thaw_at_a_second_site(
     clock.at(31)
     record = south.record(THIRD, tmp_path / "r3", 31)
     life = msgspec.convert(record, _Life)
-    wanted = story.vial
+    vial = story.vial
     assert [
         (w["threshold"], w["above_ms"] / MINUTE, w["unknown_ms"] / MINUTE) for w in life.warmth
     ] == [
-        (-150.0, wanted["above_150_min"], wanted["unknown_min"]),
-        (-135.0, wanted["above_135_min"], wanted["unknown_min"]),
+        (-150.0, vial["above_150_min"], vial["unknown_min"]),
+        (-135.0, vial["above_135_min"], vial["unknown_min"]),
     ]
     (carried,) = life.carried
     assert [w["above_ms"] / MINUTE for w in carried.warmth] == [
-        wanted["carried_150_min"],
-        wanted["carried_135_min"],
+        vial["carried_150_min"],
+        vial["carried_135_min"],
     ]
     (way,) = life.journeys
     known = [each for each in way.exposures if each.maximum is not None]
-    assert max(each.maximum or 0.0 for each in known) == wanted["way_warmest"]
+    assert max(each.maximum or 0.0 for each in known) == vial["way_warmest"]
     length = way.span["end"] - way.span["start"]
     heard = sum(each.end - each.start - each.unknown_ms for each in way.exposures)
     assert (length / MINUTE, (length - heard) / MINUTE) == (
-        wanted["way_min"],
-        wanted["way_unknown_min"],
+        vial["way_min"],
+        vial["way_unknown_min"],
     )
     bank = Bank(south.ledger)
     assert bank.patient(THIRD) == story.patient
