@@ -8,7 +8,7 @@ from pathlib import Path
 from alerts.configuration import kept
 from alerts.reader import AlarmReader
 from batches.export.folder import make_record
-from batches.in_force import in_force
+from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
 from batches.record import Made
 from culturewatch import paths
@@ -40,6 +40,11 @@ def write_record(
             alarms=alarms,
             setting=setting(site, rulebook(site)),
             made=Made(by=by, at=time.time_ns() // 1_000_000),
-            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
+            past=past_of(site, readings, alarms),
             progress=progress,
         )
+
+
+def past_of(site: Site, readings: LogReader, alarms: AlarmReader) -> InForce:
+    """What was in force at a site before now."""
+    return in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data)))
