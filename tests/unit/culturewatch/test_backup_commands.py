@@ -115,6 +115,7 @@ def test_a_site_is_put_back_as_it_was_and_says_what_is_to_be_added() -> None:
     assert typed(f"patient enrol {PATIENT} --site ../new/site.toml")[0] == 1
 
 
+@pytest.mark.long
 def test_an_erased_patient_is_in_no_backup_from_the_next_one_on(here: Path) -> None:
     for token in (PATIENT, OTHER):
         good(f"patient enrol {token}")
@@ -152,6 +153,7 @@ def test_who_made_a_backup_stands_in_the_audit_trail() -> None:
     assert listed["sha256"] == lines[0]["new"]
 
 
+@pytest.mark.long
 def test_whoever_does_not_prove_who_they_are_is_refused_and_nothing_is_made(here: Path) -> None:
     enlist(Ledger(paths.ledger_url(here / "data")), {"admin": ["admin"], "anna": ["operator"]})
     words = "backup site.toml --out ../backups --by"
@@ -175,6 +177,7 @@ def test_what_cannot_be_done_is_said_in_a_line(words: str, why: str) -> None:
     assert (code, len(said), why in said[0]) == (1, 1, True), said
 
 
+@pytest.mark.long
 def test_a_record_made_from_what_was_put_back_has_the_same_bytes(here: Path) -> None:
     layout = Layout("inc1", ("temperature",), ("temperature",))
     times = range(MONDAY, at_day(1), 60 * MINUTE)

@@ -61,6 +61,7 @@ def test_a_gap_is_named_and_a_reason_closes_all_the_same(here: Path) -> None:
     assert (code, said) == (0, f"{BATCH} is closed\n")
 
 
+@pytest.mark.long
 def test_what_is_known_throughout_is_closed_without_one(here: Path) -> None:
     lived(here / "data")
     assert typed("batch", "close", BATCH) == (0, f"{BATCH} is closed\n")

@@ -196,6 +196,7 @@ def test_a_bank_is_imported_whole_or_told_row_by_row(here: Path) -> None:
     assert good("vial list --in ln2a") == ["B-2019-0001-V001  ln2a 1/1/1", "1 vials"]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("grown")
 def test_a_vial_has_a_record_of_its_own_that_says_what_the_command_says(here: Path) -> None:
     open_store(here / "data" / "alarms.db").close()
