@@ -19,6 +19,7 @@ from batches.signature import Signature, SignatureError, fingerprint
 from storage.database import Database, DatabaseError
 
 SIGNED_PAPER = "record-signed.pdf"
+_RECORDS = "culturewatch.record/"
 _UNENTERED = ("culturewatch.record/1", "culturewatch.record/2", "culturewatch.record/3")
 """Schemas of records that were made before the ledger kept their versions."""
 
@@ -103,6 +104,9 @@ def in_ledger(folder: Path, listed: Manifest, url: str, where: str) -> Iterator[
             given = editions.signatures(connection, digest)
     except DatabaseError:
         # The chain of the ledger has said what is wrong with it.
+        return
+    if not listed.record_schema.startswith(_RECORDS):
+        # Logs and reports have no versions, and nobody signs them here.
         return
     if mine is None:
         yield _stranger(listed, where)

@@ -1,16 +1,17 @@
 """The bank of cells: which vial is where, whose it is, and what it went through."""
 
-from collections.abc import Collection
-from enum import StrEnum
+from collections.abc import Collection, Iterator
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
 
 from batches import kinship, patients, sensor_rows, shelf, standing, transit
 from batches.cryo import THRESHOLDS_C, Warmth
+from batches.dossier import Dossier
 from batches.kinship import Kin
-from batches.ledger import Dossier, Ledger
+from batches.ledger import Ledger
 from batches.placement import Interval, Placement
+from batches.provenance import Carried, Intake, Lived, Provenance, Status
 from batches.transit import Journey
 from batches.vial import Vial, number_of
 from storage import schema
@@ -37,54 +38,6 @@ class Census(msgspec.Struct, frozen=True, kw_only=True):
 
     vials: int
     batches: int
-
-
-class Status(StrEnum):
-    """What kind of a stay it is."""
-
-    PLACED = "in a device"
-    TRANSIT = "on the way"
-
-
-class Lived(msgspec.Struct, frozen=True, kw_only=True):
-    """A stay of a vial, or of what it comes from, as far as the vial went through it.
-
-    ``subject`` is whose stay it was; ``start`` and ``end`` are the part up to the split; None: it
-    goes on. On the way, ``placement`` names the logger as the device (or nothing) and the
-    shipment as the position.
-    """
-
-    subject: str
-    placement: Placement
-    start: int
-    end: int | None
-    status: Status = Status.PLACED
-
-
-class Carried(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``vial`` had gone through when another site's ledger gave it to this one.
-
-    ``warmth`` is cumulated up to ``until`` (epoch ms, UTC), its parents included.
-    """
-
-    vial: str
-    shipment: str
-    until: int
-    warmth: tuple[Warmth, ...]
-
-
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
-    """Readings of a channel that came from a logger's file, from ``start`` to ``end``.
-
-    One each ``period``; milliseconds and epoch milliseconds, UTC.
-    """
-
-    device: str
-    channel: str
-    quantity: str
-    period: int
-    start: int
-    end: int
 
 
 class Bank:
@@ -222,38 +175,61 @@ class Bank:
                 children=tuple(kinship.children(connection, [vial])),
                 head=head(connection),
                 vial=found,
-                vials=tuple(
-                    standing.vial(connection, each) for each in above if number_of(each) is not None
-                ),
+                provenance=_provenance(connection, found),
             )
 
-    def carried(self, vials: Collection[str]) -> dict[str, Carried]:
-        """What those of ``vials`` that came from another site's ledger brought with them."""
-        column = schema.carried.c
-        found: dict[str, Carried] = {}
+    def provenance(self, vial: str) -> Provenance:
+        """Where the cells of ``vial`` were while frozen; ``Refused`` when it is unknown."""
         with self._database.reading() as connection:
-            for some in kinship.chunks(vials):
-                query = select(schema.carried).where(column.vial.in_(some))
-                for row in connection.execute(query).mappings():
-                    found[row["vial"]] = _carried(row)
-        return found
+            return _provenance(connection, standing.vial(connection, vial))
 
-    def intakes(self, device: str) -> tuple[Intake, ...]:
-        """What was taken in of ``device`` from files, in the order of entry."""
-        column = schema.intake.c
-        query = select(schema.intake).where(column.device == device).order_by(column.sequence)
-        with self._database.reading() as connection:
-            return tuple(
-                Intake(
-                    device=row["device"],
-                    channel=row["channel"],
-                    quantity=row["quantity"],
-                    period=row["period_ms"],
-                    start=row["start_at"],
-                    end=row["end_at"],
-                )
-                for row in connection.execute(query).mappings()
-            )
+
+def _provenance(connection: Connection, vial: Vial) -> Provenance:
+    kin = kinship.ancestors(connection, [vial.id])
+    above = {each.parent for each in kin if number_of(each.parent) is not None}
+    carried = _carried_here(connection, (vial.id, *above))
+    for each in sorted(carried):
+        # What came before a vial that was carried here is in what it carried.
+        line = kin if each == vial.id else kinship.ancestors(connection, [each])
+        before = {k.parent for k in line}
+        above -= before
+        carried = {name: what for name, what in carried.items() if name not in before}
+    lived = _lived(connection, vial)
+    devices = dict.fromkeys(each.placement.device for each in lived if each.placement.device)
+    return Provenance(
+        vials=tuple(standing.vial(connection, each) for each in (vial.id, *sorted(above))),
+        lived=lived,
+        carried=tuple(carried[each] for each in sorted(carried)),
+        intakes=tuple(i for device in devices for i in _intakes(connection, device)),
+    )
+
+
+def _carried_here(connection: Connection, vials: Collection[str]) -> dict[str, Carried]:
+    """What those of ``vials`` that came from another site's ledger brought with them."""
+    column = schema.carried.c
+    found: dict[str, Carried] = {}
+    for some in kinship.chunks(vials):
+        for row in connection.execute(
+            select(schema.carried).where(column.vial.in_(some))
+        ).mappings():
+            found[row["vial"]] = _carried(row)
+    return found
+
+
+def _intakes(connection: Connection, device: str) -> Iterator[Intake]:
+    """The temperatures that were taken in of ``device`` from files, in the order of entry."""
+    column = schema.intake.c
+    mine = (column.device == device) & (column.quantity == "temperature")
+    query = select(schema.intake).where(mine).order_by(column.sequence)
+    for row in connection.execute(query).mappings():
+        yield Intake(
+            device=row["device"],
+            channel=row["channel"],
+            quantity=row["quantity"],
+            period=row["period_ms"],
+            start=row["start_at"],
+            end=row["end_at"],
+        )
 
 
 def _lived(connection: Connection, vial: Vial) -> tuple[Lived, ...]:

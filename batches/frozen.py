@@ -5,15 +5,35 @@ from itertools import pairwise
 
 import msgspec
 
-from batches.bank import Bank, Carried, Intake, Lived, Status
+from batches.bank import Bank
 from batches.calibration import Book
 from batches.cryo import Warmth, cumulated, together
 from batches.exposure import Exposure
-from batches.placement import Interval, Refused
+from batches.findings import Stay
+from batches.placement import Interval, Placement, Refused
+from batches.provenance import Carried, Intake, Lived, Provenance, Status
 from batches.setting import Setting
 from batches.survey import Channel, Readings, survey
-from batches.vial import Vial, number_of
 from devices.scan import Scan
+
+
+class Travelled(msgspec.Struct, frozen=True):
+    """A stay on the way, and what the logger that went with it measured, if one did."""
+
+    placement: Placement
+    span: Interval
+    exposures: tuple[Exposure, ...]
+
+    @property
+    def warmest(self) -> float | None:
+        """The highest temperature, in °C; None where nothing was measured."""
+        measured = [each.maximum for each in self.exposures if each.maximum is not None]
+        return max(measured, default=None)
+
+    @property
+    def unknown_ms(self) -> int:
+        """For how long nothing is known."""
+        return self.span.length - sum(e.end - e.start - e.unknown_ms for e in self.exposures)
 
 
 class Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +51,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True):
     unwatched_ms: int
     warmth: tuple[Warmth, ...]
     carried: tuple[Carried, ...] = ()
+    journeys: tuple[Travelled, ...] = ()
 
 
 Measured = dict[tuple[str, int, int], tuple[Exposure, ...]]
@@ -65,68 +86,89 @@ def frozen_life(
         storage.database.DatabaseError: the ledger cannot be read.
         storage.waiting.JournalError: the journal cannot be read.
     """
-    lived = bank.life(vial)
-    vials, carried = _vials(vial, bank)
-    probes = _Probes(bank, readings, setting, book, {} if measured is None else measured)
+    return live_through(
+        bank.provenance(vial),
+        readings=readings,
+        setting=setting,
+        book=book,
+        now=now,
+        measured=measured,
+    )
+
+
+def live_through(
+    provenance: Provenance,
+    *,
+    readings: Readings,
+    setting: Setting,
+    book: Book,
+    now: int,
+    measured: Measured | None = None,
+) -> Frozen:
+    """``frozen_life`` of the first vial of ``provenance``."""
+    here = {} if measured is None else measured
+    probes = _Probes(provenance.intakes, readings, setting, book, here)
+    carried = {each.vial: each for each in provenance.carried}
     found: list[Exposure] = []
+    journeys: list[Travelled] = []
     unwatched = 0
-    for each in vials:
+    for each in provenance.vials:
         began = carried[each.id].until if each.id in carried else each.frozen_at
         ended = now if each.ended_at is None else min(each.ended_at, now)
         unwatched += max(0, ended - began)
-        for stay in lived:
+        for stay in provenance.lived:
             if stay.subject == each.id and stay.start < now:
                 exposures = probes.exposures(stay, now)
                 found += exposures
                 unwatched -= sum(each.end - each.start for each in exposures)
-    before = [carried[each].warmth for each in sorted(carried)]
+                if stay.status is Status.TRANSIT:
+                    span = Interval(stay.start, now if stay.end is None else min(stay.end, now))
+                    journeys.append(Travelled(stay.placement, span, exposures))
+    before = [each.warmth for each in provenance.carried]
     return Frozen(
-        vial=vial,
+        vial=provenance.vials[0].id,
         until=now,
         stays=tuple(found),
         unwatched_ms=unwatched,
         warmth=together([cumulated(found, unwatched_ms=unwatched), *before]),
-        carried=tuple(carried[each] for each in sorted(carried)),
+        carried=provenance.carried,
+        journeys=tuple(sorted(journeys, key=lambda each: each.span.start)),
     )
 
 
-def warmth(
-    vials: Sequence[Vial], stays: Iterable[tuple[str, Sequence[Exposure]]], now: int
-) -> tuple[Warmth, ...]:
-    """The same from stays that were measured already: whose each was, and its temperatures."""
-    found = [(subject, max(each, key=_warm, default=None)) for subject, each in stays]
-    names = {vial.id for vial in vials}
-    frozen = [each for subject, each in found if each is not None and subject in names]
-    lived = sum(
-        max(0, (now if vial.ended_at is None else min(vial.ended_at, now)) - vial.frozen_at)
-        for vial in vials
-    )
-    watched = sum(each.end - each.start for each in frozen)
-    return cumulated(frozen, unwatched_ms=lived - watched)
+def known(stays: Iterable[Stay], provenance: Provenance) -> Measured:
+    """What was measured of ``stays`` already, as far as it is what ``live_through`` would find.
 
-
-def _vials(vial: str, bank: Bank) -> tuple[tuple[Vial, ...], dict[str, Carried]]:
-    """``vial``, and every vial that it comes from; what of them was carried here.
-
-    What came before a vial that was carried here is in what it carried.
+    A stay that was cut where its limits changed is not: its parts are not judged by one probe. Nor
+    is one in a device of which files were taken in: those have a period of their own.
     """
-    kin = bank.ancestors(vial)
-    above = {each.parent for each in kin if number_of(each.parent) is not None}
-    carried = bank.carried((vial, *above))
-    for each in sorted(carried):
-        before = {k.parent for k in (kin if each == vial else bank.ancestors(each))}
-        above -= before
-        carried = {name: what for name, what in carried.items() if name not in before}
-    return tuple(bank.vial(each) for each in (vial, *sorted(above))), carried
+    by_row: dict[int, list[Stay]] = {}
+    for stay in stays:
+        by_row.setdefault(stay.placement.row, []).append(stay)
+    whole = [parts[0] for parts in by_row.values() if len(parts) == 1]
+    filed = {intake.device for intake in provenance.intakes}
+    found: Measured = {}
+    for stay in whole:
+        if stay.placement.device in filed:
+            continue
+        probes = [s.exposure for s in stay.channels if s.quantity == "temperature"]
+        key = stay.placement.device, stay.span.start, stay.span.end
+        found[key] = (max(probes, key=_warm),) if probes else ()
+    return found
 
 
 class _Probes:
     """The temperature of stays, as the probes of the devices say."""
 
     def __init__(
-        self, bank: Bank, readings: Readings, setting: Setting, book: Book, measured: Measured
+        self,
+        intakes: Sequence[Intake],
+        readings: Readings,
+        setting: Setting,
+        book: Book,
+        measured: Measured,
     ) -> None:
-        self._bank = bank
+        self._intakes = intakes
         self._readings = readings
         self._setting = setting
         self._book = book
@@ -148,7 +190,7 @@ class _Probes:
         if not device:
             return
         usual = self._usual(stay)
-        intakes = [i for i in self._bank.intakes(device) if i.quantity == "temperature"]
+        intakes = self._of(device)
         for part in _parts(span, intakes):
             periods = usual | {
                 i.channel: i.period for i in intakes if i.start <= part.start < _end(i)
@@ -169,6 +211,9 @@ class _Probes:
             ]
             if exposures:
                 yield max(exposures, key=_warm)
+
+    def _of(self, device: str) -> list[Intake]:
+        return [each for each in self._intakes if each.device == device]
 
     def _usual(self, stay: Lived) -> dict[str, int]:
         """The probes of the device, and how often they are read, but for what files say."""

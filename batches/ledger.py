@@ -5,21 +5,19 @@ from collections import defaultdict
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from batches import kinship, roster, sensor_rows, shelf, standing
 from batches.batch import Batch, Signed
-from batches.calibration import Book
 from batches.clerk import Clerk, check_text
+from batches.dossier import Dossier
 from batches.gate import Gate, Guarded
 from batches.identities import Identities
-from batches.kinship import Kin
 from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
-from batches.shelf import Adopted, Kept
+from batches.shelf import Kept
 from batches.trail import Note, Page, keep, page
-from batches.vial import Vial
 from storage import schema
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
@@ -41,33 +39,6 @@ _RETRACTABLE = frozenset(
     {"place", "correct", "leave", "close", "passage", "thaw", "dispose", "check"}
     | {"dispatch", "arrive", "transfer", "lose"}
 )
-
-
-class Dossier(Struct, frozen=True, kw_only=True):
-    """What the ledger holds about a batch, or about a vial and what it comes from.
-
-    ``batch`` is the batch itself, or the one that ``vial`` was frozen from; it began at ``began``
-    and ended at ``ended``, epoch ms, UTC (None: it goes on). ``vials`` are ``vial`` and those it
-    comes from. ``acts`` are all entries about it, as they came.
-
-    ``protocols`` are what it was judged by from when on. ``parents`` lead up to the patient,
-    nearest first, ``children`` are what came of it directly. ``book`` is what it holds about
-    sensors, of the same instant.
-    """
-
-    batch: Batch
-    began: int
-    ended: int | None
-    protocols: tuple[Adopted, ...]
-    stays: tuple[Placement, ...]
-    acts: tuple[Act, ...]
-    book: Book
-    passage: int | None
-    parents: tuple[Kin, ...]
-    children: tuple[Kin, ...]
-    head: Head
-    vial: Vial | None = None
-    vials: tuple[Vial, ...] = ()
 
 
 class Ledger:

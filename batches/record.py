@@ -13,20 +13,23 @@ from batches.bank import Bank
 from batches.batch import Batch
 from batches.calibrated import Calibrations, calibration_items, calibrations
 from batches.cryo import Warmth
+from batches.dossier import Dossier
 from batches.episode import Episode, device_of, episodes
 from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
-from batches.frozen import warmth
+from batches.frozen import Frozen, Travelled, known, live_through
 from batches.in_force import InForce, Ran, RulesSince
 from batches.kinship import Kin
-from batches.ledger import Dossier, Ledger
-from batches.placement import Interval, bench
+from batches.ledger import Ledger
+from batches.placement import Interval, Placement, bench
 from batches.policy import Verdict
+from batches.provenance import Carried, Status
 from batches.setting import Setting
 from batches.shelf import Adopted
 from batches.survey import Readings
 from batches.version import Content, Former, Version, content, differences
 from batches.vial import Vial, number_of
+from devices.duration import Duration
 from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
@@ -52,7 +55,9 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The record. Times are epoch milliseconds, UTC; values are in stored units.
 
     Of a ``vial`` it holds every stay of what its cells come from up to the split, ``batch`` is
-    the one it was frozen from, and ``warmth`` how long it was too warm while frozen.
+    the one it was frozen from, and ``warmth`` how long it was too warm while frozen (as
+    ``batches.frozen``): in freezers, on its ``journeys``, and in what was ``carried`` from other
+    sites' ledgers.
 
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
     over all stays and limits. ``version`` is its place among the records of the same batch or
@@ -84,6 +89,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     stays: tuple[Stay, ...]
     bench: tuple[Interval, ...]
     warmth: tuple[Warmth, ...]
+    journeys: tuple[Travelled, ...]
+    carried: tuple[Carried, ...]
     alarms: tuple[Episode, ...]
     calibrations: Calibrations
     orders: tuple[Transition, ...]
@@ -162,10 +169,22 @@ def assemble(
     until = made.at if entered.ended is None else entered.ended
     span = Interval(entered.began, until)
     then = (past or InForce()).over(span)
-    bench_time = bench(span.start, span.end, placements)
+    bench_time = bench(span.start, span.end, [*placements, *_travels(entered, made.at)])
     examiner = Examiner(readings, setting, entered.protocols, then, visit, book=entered.book)
     stays = examiner.stays(placements, now=made.at, bench=bench_time)
     devices = {stay.placement.device for stay in stays}
+    life = (
+        live_through(
+            entered.provenance,
+            readings=readings,
+            setting=setting,
+            book=entered.book,
+            now=made.at,
+            measured=known(stays, entered.provenance),
+        )
+        if entered.provenance is not None
+        else None
+    )
     alarm_head = alarms.head()
     raised = tuple(e for e in episodes(alarms, devices, made.at) if _touches(e, stays))
     sensors = calibrations(entered.book, stays)
@@ -192,11 +211,14 @@ def assemble(
             *open_items(
                 culture, stays, bench_time, raised, damaged=len(damaged), vial=entered.vial
             ),
+            *_on_the_way(life),
             *calibration_items(sensors, ZoneInfo(setting.time_zone)),
         ),
         stays=stays,
         bench=bench_time,
-        warmth=_warmth(entered, stays, made.at),
+        warmth=() if life is None else life.warmth,
+        journeys=() if life is None else life.journeys,
+        carried=() if life is None else life.carried,
         alarms=raised,
         calibrations=sensors,
         orders=tuple(_orders(alarms, stays)),
@@ -222,17 +244,20 @@ def dossier(subject: str, ledger: Ledger) -> Dossier:
     return Bank(ledger).dossier(subject)
 
 
-def _warmth(entered: Dossier, stays: Sequence[Stay], now: int) -> tuple[Warmth, ...]:
-    if entered.vial is None:
-        return ()
-    measured = (
-        (
-            stay.placement.batch,
-            [s.exposure for s in stay.channels if s.quantity == "temperature"],
-        )
-        for stay in stays
-    )
-    return warmth(entered.vials, measured, now)
+def _travels(entered: Dossier, now: int) -> Iterable[Placement]:
+    if entered.provenance is not None:
+        for each in entered.provenance.lived:
+            if each.status is Status.TRANSIT and each.start < now:
+                yield msgspec.structs.replace(each.placement, start=each.start, end=each.end)
+
+
+def _on_the_way(life: Frozen | None) -> Iterable[str]:
+    for each in () if life is None else life.journeys:
+        where = f"On the way ({each.placement.position}) for {Duration(each.span.length)}"
+        if not each.exposures:
+            yield f"{where} without readings; its temperature there is not known."
+        elif each.unknown_ms:
+            yield f"{where}: {Duration(each.unknown_ms)} unknown."
 
 
 def _of_protocols(adopted: Sequence[Adopted]) -> Iterable[str]:

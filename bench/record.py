@@ -3,7 +3,8 @@
 A tank with two sensors that was read every 10 s for a year (3,153,600 scans), with its level, a
 few warm hours and gaps, and one batch that stood in it all the time. The journal is written as the
 core writes it, but in bulk. The goal is 20 s and 500 MB for the record, made by a process of its
-own as the command does it.
+own as the command does it. With ``--vial`` it is the record of a vial that was frozen into the tank
+on the first day; with ``--days 10950 --period-s 600`` memory over thirty years is seen.
 """
 
 import argparse
@@ -25,9 +26,11 @@ from alerts.schema import open_store
 from batches.batch import Signed
 from batches.export.folder import make_record
 from batches.ledger import Ledger
+from batches.lineage import Lineage
 from batches.record import Made
 from batches.setting import Equipment, Setting
 from batches.survey import Channel
+from batches.vial import Place
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 from storage.pack import body, checksum
@@ -37,6 +40,7 @@ GOAL_S, GOAL_MB = 20.0, 500.0
 START = 1_767_596_400_000
 DAY = 86_400_000
 BATCH, TANK = "B-2026-0001", "ln2-1"
+VIAL = f"{BATCH}-V001"
 LAYOUT = Layout(TANK, ("temperature", "level"), ("temperature", "level"))
 Row = tuple[int, int, int, int, bytes]
 
@@ -70,7 +74,7 @@ async def begin(folder: Path) -> None:
         await journal.put(Scan(LAYOUT, before, before, (-188.0, 300.0), bytes(2)))
 
 
-def lay_out(folder: Path, days: int, period_ms: int) -> None:
+def lay_out(folder: Path, days: int, period_ms: int, *, vial: bool) -> None:
     """Journal, ledger and an empty alarm store."""
     folder.mkdir()
     asyncio.run(begin(folder))
@@ -83,7 +87,12 @@ def lay_out(folder: Path, days: int, period_ms: int) -> None:
     ledger = Ledger(f"sqlite:///{folder}/ledger.db", now=lambda: now)
     act = Signed(by="bench", at=START, reason="generated")
     ledger.open_batch(BATCH, product="fibroblasts, frozen", act=act)
-    ledger.place(BATCH, TANK, act=act, position="rack 1/box 2/slot 3")
+    if vial:
+        lineage = Lineage(ledger)
+        lineage.passage(BATCH, act=act)
+        lineage.freeze(BATCH, [Place(device=TANK, rack="1", box="2", slot="3")], act=act)
+    else:
+        ledger.place(BATCH, TANK, act=act, position="rack 1/box 2/slot 3")
     open_store(folder / "alarms.db").close()
 
 
@@ -115,12 +124,12 @@ def setting(period_ms: int) -> Setting:
     )
 
 
-def make(folder: Path, days: int, period_ms: int) -> tuple[float, float, float]:
+def make(folder: Path, days: int, period_ms: int, subject: str) -> tuple[float, float, float]:
     """Seconds by the clock, of the processor, and megabytes that the record took."""
     began, worked = time.perf_counter(), time.process_time()
     with JournalReader(folder) as readings, AlarmReader(folder / "alarms.db") as alarms:
         make_record(
-            BATCH,
+            subject,
             folder.parent / "record",
             ledger=Ledger(f"sqlite:///{folder}/ledger.db"),
             readings=readings,
@@ -137,16 +146,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--period-s", type=int, default=10)
+    parser.add_argument("--vial", action="store_true")
     asked = parser.parse_args()
     period_ms = asked.period_s * 1_000
     with tempfile.TemporaryDirectory() as base:
         folder = Path(base) / "data"
         began = time.perf_counter()
-        lay_out(folder, asked.days, period_ms)
+        lay_out(folder, asked.days, period_ms, vial=asked.vial)
         size = (folder / "journal.db").stat().st_size / 1e6
         print(f"journal of {asked.days} days: {time.perf_counter() - began:.1f} s, {size:.0f} MB")
         with multiprocessing.get_context("spawn").Pool(1) as worker:
-            took, worked, peak = worker.apply(make, (folder, asked.days, period_ms))
+            took, worked, peak = worker.apply(
+                make, (folder, asked.days, period_ms, VIAL if asked.vial else BATCH)
+            )
         for path in sorted((Path(base) / "record").iterdir()):
             print(f"  {path.name:18} {path.stat().st_size / 1e6:9.2f} MB")
     print(f"record: {took:.1f} s (goal {GOAL_S:g}), of which {worked:.1f} s of the processor")

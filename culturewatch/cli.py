@@ -12,6 +12,7 @@ from culturewatch import logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_archive import export, influx_commands, seal
 from culturewatch.cli_audit import audit, explain
+from culturewatch.cli_backup import backup, restore
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_correct import batch_commands
 from culturewatch.cli_database import ledger_commands
@@ -57,6 +58,8 @@ app.add_typer(influx_commands, name="influx")
 app.command()(seal)
 app.command()(export)
 app.add_typer(ledger_commands, name="ledger")
+app.command()(backup)
+app.command()(restore)
 app.command()(exposure)
 app.command("import")(import_)
 app.command()(record)

@@ -1,5 +1,6 @@
 """``culturewatch ledger …``: the database of the ledger, for those who run it."""
 
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
@@ -60,6 +61,23 @@ def upgrade(
         if owner:
             give(url, writer=_user(found), reader=reader)
         say("the tables are those of this version")
+
+
+@ledger_commands.command()
+def fill(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="ledger.db out of a backup")
+    ],
+    *,
+    site: SiteOption = DEFAULT_SITE,
+) -> None:
+    """Put a ledger out of a backup into the empty database of the site, with its chain."""
+    from storage.database import DatabaseError  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from storage.ledger_copy import copy  # noqa: PLC0415
+
+    with told(DatabaseError):
+        count = copy(f"sqlite:///{file.absolute()}", load(site).ledger_url)
+        say(f"{count} rows were entered; culturewatch ledger verify checks their chain")
 
 
 @ledger_commands.command()

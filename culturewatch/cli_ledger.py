@@ -132,9 +132,24 @@ def close(
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """End a batch, and the stay it is in."""
-    with opened(site) as (ledger, sign):
-        ledger.close(batch, act=sign(by, at, reason))
+    """End a batch, and the stay it is in.
+
+    Where its environment has gaps it is closed with a reason only: what is filled in later makes
+    another record.
+    """
+    from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
+    from batches.placement import Refused  # noqa: PLC0415
+    from culturewatch.closing import unknown  # noqa: PLC0415
+    from storage.waiting import JournalError  # noqa: PLC0415
+
+    with opened(site) as (ledger, sign), told(StoreError, JournalError):
+        act = sign(by, at, reason)
+        if not reason.strip() and (missing := unknown(load(site), ledger, batch)):
+            raise Refused(
+                f"{batch}: is not known throughout: {'; '.join(missing)}; fill that in first, or "
+                "say with --reason why it is closed all the same"
+            )
+        ledger.close(batch, act=act)
         say(f"{batch} is closed")
 
 

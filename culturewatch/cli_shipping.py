@@ -286,12 +286,12 @@ def _warmth(site: "Site", ledger: "Ledger", shipment_id: str) -> "dict[str, tupl
     from batches.instruments import Instruments  # noqa: PLC0415
     from batches.shipping import Shipping  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
-    from storage.reader import JournalReader  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
 
     measured: Measured = {}
     force = setting(site, rulebook(site))
     book = Instruments(ledger).book()
-    with JournalReader(site.data) as readings:
+    with LogReader(site.data) as readings:
         return {
             each.vial: frozen_life(
                 each.vial,

@@ -149,7 +149,8 @@ def dispose(
 @vial_commands.command()
 def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show a vial and every stay its cells went through, its parents' up to the split."""
-    from batches.bank import Bank, Status  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.provenance import Status  # noqa: PLC0415
 
     with opened(site) as (ledger, _):
         bank = Bank(ledger)

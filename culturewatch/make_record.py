@@ -15,7 +15,7 @@ from batches.batch import Signed
 from batches.editions import Edition
 from batches.export import manifest
 from batches.export.folder import make_record
-from batches.in_force import in_force
+from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
 from batches.record import BatchRecord, Made
 from batches.version import Content, Former
@@ -52,11 +52,16 @@ def write_record(
             alarms=alarms,
             setting=setting(site, rulebook(site)),
             made=Made(by=by, at=time.time_ns() // 1_000_000),
-            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
+            past=past_of(site, readings, alarms),
             former=versions.former,
             keeping=versions.keeping,
             progress=progress,
         )
+
+
+def past_of(site: Site, readings: LogReader, alarms: AlarmReader) -> InForce:
+    """What was in force at a site before now."""
+    return in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data)))
 
 
 class Versions:

@@ -48,6 +48,16 @@ def test_what_watches_is_started_again_for_ever(name: str) -> None:
     assert text.index("StartLimitIntervalSec=0") < text.index("[Service]")
 
 
+def test_a_backup_is_made_each_night_where_its_unit_may_write() -> None:
+    unit = service(DEPLOY / "systemd" / "culturewatch-backup.service")
+    words = unit["ExecStart"].split()
+    assert unit["ReadWritePaths"] == words[words.index("--out") + 1]
+    assert "--unattended" in words
+    timer = (DEPLOY / "systemd" / "culturewatch-backup.timer").read_text(encoding="utf-8")
+    assert "OnCalendar=*-*-* " in timer
+    assert "Persistent=true" in timer
+
+
 def test_the_first_site_keeps_its_data_where_the_unit_may_write() -> None:
     site = document.read(DEPLOY / "first-site.toml", SiteFile)
     assert site.site.data == "/var/lib/culturewatch"

@@ -49,7 +49,7 @@ def stays(record: BatchRecord, zone: ZoneInfo) -> Section:
     blocks: list[Block] = [table(columns, rows, left_out(len(record.stays), LISTED, "stays"))]
     if record.bench:
         blocks += [
-            Heading("In no device (bench, transit)"),
+            Heading("In no device"),
             table(
                 [("From", 4), ("Until", 4), (">Length", 2), ("", 6)],
                 (
@@ -105,7 +105,7 @@ def measured(record: BatchRecord, drawings: Drawings, zone: ZoneInfo) -> Iterato
     yield Section("Measurements, excursions and gaps", tuple(blocks))
 
 
-def too_warm(record: BatchRecord) -> Iterator[Section]:
+def too_warm(record: BatchRecord, zone: ZoneInfo) -> Iterator[Section]:
     """Of a vial: how long it was above the limits of the cold chain, over its frozen life."""
     if record.vial is None:
         return
@@ -118,7 +118,54 @@ def too_warm(record: BatchRecord) -> Iterator[Section]:
         "Cumulated over the frozen life of the vial and of the vials it comes from, until they "
         "were thawed. Time in no freezer is not known. Of several probes the warmest counts."
     )
-    yield Section("Time too warm while frozen", (Text(text, Tone.SOFT), table(columns, rows)))
+    blocks: list[Block] = [Text(text, Tone.SOFT), table(columns, rows)]
+    blocks += _carried(record, zone)
+    blocks += _journeys(record, zone)
+    yield Section("Time too warm while frozen", tuple(blocks))
+
+
+def _carried(record: BatchRecord, zone: ZoneInfo) -> Iterator[Block]:
+    """What of that another site's ledger said."""
+    if not record.carried:
+        return
+    yield Heading("Of that, from the ledgers of other sites")
+    columns = [("Vial", 4), ("Shipment", 3), ("Until", 4), (">Above", 2)]
+    yield table(
+        [*columns, (">For", 3), (">Not known for", 3)],
+        (
+            (
+                each.vial,
+                each.shipment,
+                moment(zone, each.until),
+                f"{warm.threshold:g} °C",
+                span(warm.above_ms),
+                span(warm.unknown_ms),
+            )
+            for each in record.carried
+            for warm in each.warmth
+        ),
+    )
+
+
+def _journeys(record: BatchRecord, zone: ZoneInfo) -> Iterator[Block]:
+    """Stays on the way."""
+    if not record.journeys:
+        return
+    yield Heading("On the way")
+    columns = [("Shipment, logger", 4.5), ("From", 3.5), ("Until", 3.5), (">Warmest", 2.2)]
+    yield table(
+        [*columns, (">Not known for", 3)],
+        (
+            (
+                f"{each.placement.position}, {each.placement.device or 'no logger'}",
+                moment(zone, each.span.start),
+                moment(zone, each.span.end),
+                f"{number(each.warmest)} °C" if each.warmest is not None else NOTHING,
+                span(each.unknown_ms),
+            )
+            for each in record.journeys
+        ),
+    )
 
 
 def _stay(stay: Stay, drawings: Drawings, zone: ZoneInfo) -> Iterable[Block]:

@@ -39,7 +39,7 @@ def sheet(record: BatchRecord, drawings: Drawings, signatures: Sequence[Signatur
             stays.stays(record, zone),
             limits.limits_in_force(record, zone),
             *stays.measured(record, drawings, zone),
-            *stays.too_warm(record),
+            *stays.too_warm(record, zone),
             alarms.alarms(record, zone),
             equipment.sensors(record, zone),
             equipment.clock(record, zone),

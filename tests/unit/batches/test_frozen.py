@@ -190,6 +190,34 @@ def test_each_batch_a_vial_comes_from_is_judged_by_its_own_protocol(
     assert not any("protocol was changed" in item for item in record.open_items)
 
 
+def test_a_record_whose_stays_are_cut_says_the_same_of_the_whole_life(
+    twice: Ledger, journal: Journal, freezer: Setting, alarms: AlarmReader, clock: Clock
+) -> None:
+    for version, hours in (("1", 6.5), ("2", 8.5)):
+        clock.at(hours)
+        limit = ChannelLimit(channel="vapour", high=-120.0)
+        step = Step(id="bank", devices=("ln2*",), limit=(limit,))
+        twice.keep(Protocol_(name="bank", version=version, step=(step,)), act=ANNA)
+        named = Signed(by="anna", reason="was left out")
+        twice.amend("B-2026-0002", protocol=f"bank@{version}", act=named)
+    clock.at(10)
+    made = Made(by="quality", at=MONDAY + 10 * HOUR)
+    record = assemble(
+        SECOND,
+        ledger=twice,
+        readings=journal,
+        alarms=alarms,
+        setting=freezer,
+        made=made,
+        visit=lambda *_: None,
+    )
+    life = frozen_life(
+        SECOND, bank=Bank(twice), readings=journal, setting=freezer, book=Book(), now=made.at
+    )
+    assert len(record.stays) > len(life.stays)
+    assert (record.warmth, record.journeys, record.carried) == (life.warmth, (), ())
+
+
 def test_a_freezer_that_the_site_does_not_know_is_refused(
     ledger_url: str, clock: Clock, journal: Journal, setting: Setting
 ) -> None:

@@ -7,9 +7,10 @@ from typing import Protocol
 import msgspec
 import pytest
 
+from alerts.reader import AlarmReader
 from batches import consignment
 from batches.accession import Accession
-from batches.bank import Bank, Status
+from batches.bank import Bank
 from batches.batch import Signed
 from batches.calibration import Book
 from batches.consignment import ConsignmentError
@@ -20,6 +21,8 @@ from batches.intake import Checked, enter
 from batches.ledger import Ledger
 from batches.lineage import Lineage
 from batches.placement import Refused
+from batches.provenance import Status
+from batches.record import Made, assemble
 from batches.setting import Equipment, Setting
 from batches.shipping import Shipping
 from batches.survey import Channel, Readings
@@ -335,6 +338,7 @@ def test_the_life_of_a_vial_goes_on_in_the_ledger_of_another_site(  # noqa: PLR0
     journal: Journal,
     north: Setting,
     south: Setting,
+    alarms: AlarmReader,
 ) -> None:
     """By hand.
 
@@ -392,6 +396,21 @@ def test_the_life_of_a_vial_goes_on_in_the_ledger_of_another_site(  # noqa: PLR0
         now=MONDAY + 20 * HOUR,
     )
     assert hours_warm(there.warmth) == [(-150.0, 4, 2), (-135.0, 2, 2)]
+    record = assemble(
+        vial.id,
+        ledger=other,
+        readings=journal,
+        alarms=alarms,
+        setting=south,
+        made=Made(by="quality", at=MONDAY + 20 * HOUR),
+        visit=lambda *_: None,
+    )
+    # The record says the same, with the way here and what the north said of it.
+    assert (record.warmth, record.carried) == (there.warmth, there.carried)
+    (journey,) = record.journeys
+    assert (journey.warmest, journey.unknown_ms / HOUR) == (-120.0, 2)
+    assert "On the way (SH-north-0001) for 4h: 2h unknown." in record.open_items
+    assert not any("In no device for 4h" in item for item in record.open_items)
 
     bank = Bank(other)
     assert bank.patient(vial.id) == PATIENT

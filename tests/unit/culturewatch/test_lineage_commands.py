@@ -1,6 +1,7 @@
 """The chain of identity as people type it: patient, biopsy, batches, vials, and what is asked."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from alerts import history
 from alerts.schema import open_store
 from alerts.transition import Transition, What
 from culturewatch.cli import app
+from devices.scan import Layout, Scan
 from tests.integration.laboratory import lay_out
+from tests.unit.storage.archive.week import store
 
 PATIENT = "PT-7F3K9M2Q"
 B, PART = "B-2026-0001", "B-2026-0002"
@@ -191,3 +194,23 @@ def test_a_bank_is_imported_whole_or_told_row_by_row(here: Path) -> None:
     assert good(f"{words} --dry-run") == [f"{came} could be entered; nothing was"]
     assert good(words) == [f"{came} were entered"]
     assert good("vial list --in ln2a") == ["B-2019-0001-V001  ln2a 1/1/1", "1 vials"]
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("grown")
+def test_a_vial_has_a_record_of_its_own_that_says_what_the_command_says(here: Path) -> None:
+    open_store(here / "data" / "alarms.db").close()
+    at = round(time.time() * 1000)
+    layout = Layout("ln2a", ("temperature",), ("temperature",))
+    store(here / "data", [Scan(layout, at, at, (-190.0,), bytes(1))])
+    assert good(f"record {V1} --out ../record")[0].startswith("../record: the record of")
+    record = json.loads(Path("../record/record.json").read_text())
+    assert (record["vial"]["id"], record["batch"]["id"]) == (V1, B)
+    warmth = json.loads(good(f"vial warmth {V1} --json")[0])["warmth"]
+    said = [(each["threshold"], each["above_ms"]) for each in record["warmth"]]
+    assert said == [(each["threshold"], each["above_ms"]) for each in warmth]
+    assert said == [(-150.0, 0), (-135.0, 0)]
+    assert PATIENT not in Path("../record/record.json").read_text()
+    assert good("verify ../record --data data")
+    code, said_of_none = typed(f"record {B}-V009 --out ../none")
+    assert (code, f"{B}-V009" in said_of_none[0], Path("../none").exists()) == (1, True, False)

@@ -1,0 +1,144 @@
+"""``culturewatch backup`` and ``restore``: what is lost with a disk, and got back."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from culturewatch.cli_ledger import By, say
+from culturewatch.faults import FAILED, told
+from culturewatch.site import load
+
+if TYPE_CHECKING:
+    from culturewatch.backup import Restored
+
+SitePath = Annotated[
+    Path,
+    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
+_MB = 1e6
+
+
+def backup(
+    site: SitePath,
+    out: Annotated[Path, typer.Option("--out", help="the folder of backups, on another disk")],
+    *,
+    keep: Annotated[
+        int | None, typer.Option("--keep", min=1, help="remove all but so many of the newest")
+    ] = None,
+    unattended: Annotated[
+        bool,
+        typer.Option(
+            "--unattended", help="for a timer: nobody is asked who they are, the program did it"
+        ),
+    ] = False,
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Copy all that a site keeps into a new folder, hashed, while it runs.
+
+    What an earlier backup in DIR holds unchanged is linked to it. Keys of patients stand beside
+    the backups, once, so that erasing reaches them. Exit 1 when something could not be taken as
+    it should be.
+    """
+    from batches.person import SOFTWARE  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.advance import shown  # noqa: PLC0415
+    from culturewatch.backup import back_up  # noqa: PLC0415
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
+    from storage.backup.manifest import BackupError  # noqa: PLC0415
+
+    began = time.monotonic()
+    with told(BackupError, *FAULTS):
+        loaded = load(site)
+        who = SOFTWARE if unattended else acting(loaded, by, "backup", str(out))
+        now = time.time_ns() // 1_000_000
+        with shown("bytes") as advance:
+            made = back_up(loaded, out, by=who, now=now, keep=keep, progress=advance)
+    took = time.monotonic() - began
+    if as_json:
+        say(msgspec.json.encode({"made": made, "seconds": round(took, 3)}, enc_hook=str).decode())
+    else:
+        say(
+            f"{made.path}: {made.files} files, {made.total_bytes / _MB:.1f} MB of which "
+            f"{made.new_bytes / _MB:.1f} MB new, {took:.1f} s, SHA-256 {made.sha256}"
+        )
+    for fault in made.faults:
+        sys.stderr.write(f"culturewatch: {fault}\n")
+    if made.faults:
+        raise SystemExit(FAILED)
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="BACKUP", help="the folder of one backup")],
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", metavar="DIR", help="the new place; without it the backup is checked"),
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check every file of a backup, and put it into a new place: whole, or nothing of it."""
+    from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.backup import put_back  # noqa: PLC0415
+    from storage.backup.manifest import BackupError  # noqa: PLC0415
+
+    began = time.monotonic()
+    if to is None:
+        _check(folder, as_json=as_json)
+        return
+    with told(BackupError), shown("bytes") as advance:
+        done = put_back(folder, to, progress=advance)
+    took = time.monotonic() - began
+    if as_json:
+        say(
+            msgspec.json.encode(
+                {"restored": done, "seconds": round(took, 3)}, enc_hook=str
+            ).decode()
+        )
+        return
+    for line in _told(done, took):
+        say(line)
+
+
+def _check(folder: Path, *, as_json: bool) -> None:
+    from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
+    from storage.backup.manifest import BackupError  # noqa: PLC0415
+    from storage.backup.restoring import check  # noqa: PLC0415
+
+    with told(BackupError), shown("bytes") as advance:
+        manifest, wrong = check(folder, progress=advance)
+    if as_json:
+        say(msgspec.json.encode({"files": len(manifest.files), "wrong": wrong}).decode())
+    else:
+        for line in wrong:
+            say(f"WRONG  {line}")
+        whole = "NOT as it was kept" if wrong else "every file is what was kept"
+        say(f"{folder}: {len(manifest.files)} files, {whole}")
+    if wrong:
+        raise SystemExit(FAILED)
+
+
+def _told(done: "Restored", took: float) -> list[str]:
+    lines = [f"{done.path}: {done.files} files are what was kept, {took:.1f} s"]
+    lines.append(
+        f"{done.keys} keys of patients were put back"
+        if done.keys
+        else "no keys of patients stand beside the backup: it shows handles in place of tokens"
+    )
+    if done.elsewhere:
+        lines.append(
+            f"{done.site_file} says that data are in {done.elsewhere}; they are in "
+            f"{done.data}: move them, or change the file"
+        )
+    if done.from_server:
+        lines.append(
+            f"the ledger was on a server: culturewatch ledger fill {done.data / 'ledger.db'} "
+            f"--site {done.site_file} puts it into an empty database"
+        )
+    lines += [f"not in a backup, to be put there: {each}" for each in done.absent]
+    lines.append(f"next: culturewatch verify {done.data} --replay")
+    return lines
