@@ -25,7 +25,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from textwrap import dedent
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, Self
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -57,6 +57,8 @@ MEMORY = 3 << 30
 KEEP_EVERY = 100
 
 Outcomes = dict[str, int]
+Local = Callable[[FrameType, str, object], Any]
+"""What the interpreter calls for each line of a function."""
 
 
 class TestsFailError(Exception):
@@ -238,28 +240,37 @@ class _Tracer:
     """Notes which lines of the engine run."""
 
     def __init__(self) -> None:
-        self._lines: set[tuple[str, int]] = set()
-        self._names: dict[CodeType, str] = {}
+        self._lines: dict[str, set[int]] = defaultdict(set)
+        self._local: dict[CodeType, Local | None] = {}
 
     def seen_by(self, run: Callable[[], object]) -> set[tuple[str, int]]:
         """File and number of each line that runs."""
-        self._lines = set()
-        sys.settrace(self)
+        for lines in self._lines.values():
+            lines.clear()
+        sys.settrace(self._called)
         run()
         sys.settrace(None)
-        return self._lines
+        return {(name, line) for name, lines in self._lines.items() for line in lines}
 
-    def __call__(self, frame: FrameType, _event: str, _arg: object) -> Self | None:
-        """What the interpreter calls for each call and line."""
-        name = self._names.get(frame.f_code)
-        if name is None:
-            path = Path(frame.f_code.co_filename)
-            name = path.relative_to(ROOT).as_posix() if path.is_relative_to(CODE) else ""
-            self._names[frame.f_code] = name
-        if not name:
+    def _called(self, frame: FrameType, event: str, arg: object) -> Local | None:
+        """What the interpreter calls for each call; the answer it calls for each line."""
+        try:
+            local = self._local[frame.f_code]
+        except KeyError:
+            local = self._local[frame.f_code] = self._noting(frame.f_code)
+        return None if local is None else local(frame, event, arg)
+
+    def _noting(self, code: CodeType) -> Local | None:
+        path = Path(code.co_filename)
+        if not path.is_relative_to(CODE):
             return None
-        self._lines.add((name, frame.f_lineno))
-        return self
+        note = self._lines[path.relative_to(ROOT).as_posix()].add
+
+        def local(frame: FrameType, _event: str, _arg: object) -> Local:
+            note(frame.f_lineno)
+            return local
+
+        return local
 
 
 def _steady_hypothesis() -> None:

@@ -167,12 +167,12 @@ class Channel:
     def miss(self, due: int, now: int) -> News:
         """Judge that nothing came by ``due``."""
         self.resting = False
-        told, touched = "", []
+        told, touched = "", list[Touched]()
         sample = Sample(at=due, now=now, newest=self.signal.good_at)
         silent = self.signal.silent_from(self.allowance)
         if silent is not None and silent <= due:
             told = self._judge(Heard.SILENT, Fact(due))
-            touched += [m.show(Event.BAD, sample) for m in self.values]
+            touched = [m.show(Event.BAD, sample) for m in self.values]
         for monitor in self.silences:
             blind = self.signal.blind_from(monitor.allowance)
             if blind is not None and blind <= due and monitor.filters[0].latest is not Side.TRUE:
