@@ -250,14 +250,8 @@ class Watch:
         self.channels = channels
         self.order = order
         self.scheduled: int | None = None
-        self._layout: Layout | None = None
         self._places: tuple[int | None, ...] = ()
-        self._good = b""
-        self._bands: tuple[tuple[int, float, float], ...] = ()
-        self._quiet = False
-        self._newest = 0
         self._pending: tuple[float | None, ...] | None = None
-        self._due: int | None = None
         self.define()
 
     def define(self) -> None:
@@ -265,7 +259,7 @@ class Watch:
         spans = [c.allowance for c in self.channels]
         spans += [m.allowance for c in self.channels for m in c.silences]
         self._shortest = min(spans)
-        self._layout = None
+        self._layout: Layout | None = None
         self.refresh()
 
     def passes(self, scan: Scan, at: int, received: int) -> bool:

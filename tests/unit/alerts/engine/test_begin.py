@@ -132,9 +132,9 @@ def test_a_reminder_that_nobody_wants_any_more_is_taken_off() -> None:
     monitor.alarm = Alarm(phase=Phase.U, occurrence=1, activation=1, remind_due=1_000)
     made = Annunciator(Clock(None), Timers(), {})
     made.work_off(monitor, 999, late=False)
-    assert monitor.alarm.remind_due == 1_000
+    assert monitor.part().alarm.remind_due == 1_000
     made.work_off(monitor, 1_000, late=False)
-    assert monitor.alarm.remind_due is None
+    assert monitor.part().alarm.remind_due is None
     assert made.said == []
 
 

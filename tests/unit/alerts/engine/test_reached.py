@@ -58,11 +58,11 @@ def test_what_waits_for_something_has_no_delay() -> None:
 
 def test_each_level_is_reached_so_long_before_the_date() -> None:
     made = monitor()
-    assert made.overdue_from is None
+    assert made.due() is None
     assert made.note_due(days(200), 5_000) == Touched(made, -1, ())
     assert (made.due_at, made.changed) == (days(200), True)
     for level, at in enumerate((108, 169, 200)):
-        assert made.overdue_from == made.due() == days(at)
+        assert (made.overdue_from, made.due()) == (days(at), days(at))
         assert made.show_due(days(at) - 1, days(at) - 1, late=False).found == ()
         shown = made.show_due(days(at) + 9, days(at), late=True)
         assert shown == Touched(
@@ -140,7 +140,8 @@ def test_a_calibration_that_failed_has_no_date_any_more() -> None:
     made.done_at = 5
     shown = made.note_failed(days(3))
     assert shown.found == ((0, Found(What.SET, days(3), 0.0)),)
-    assert (made.due_at, made.done_at, made.awaited_at) == (None, None, days(3))
+    part = made.part()
+    assert (part.due_at, part.done_at, part.awaited_at) == (None, None, days(3))
 
 
 def test_what_was_removed_waits_for_nothing() -> None:
