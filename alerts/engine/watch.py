@@ -250,6 +250,7 @@ class Watch:
         self.channels = channels
         self.order = order
         self.scheduled: int | None = None
+        self._newest = 0
         self._places: tuple[int | None, ...] = ()
         self._pending: tuple[float | None, ...] | None = None
         self.define()
@@ -359,7 +360,7 @@ class Watch:
         """Look at the channels that something was done to."""
         rest = [c.resting or c.rest() for c in self.channels]
         self._quiet = all(rest) and None not in self._places
-        self._newest: int = max((c.signal.good_at or 0 for c in self.channels), default=0)
+        self._newest = max((c.signal.good_at or 0 for c in self.channels), default=0)
         dues = [due for c in self.channels if (due := c.due()) is not None]
         self._due = min(dues, default=None)
 
