@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from alerts.channel import ChannelSpec
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
-from alerts.engine.annunciator import Annunciator
+from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.clock import Clock
 from alerts.engine.flapping import Flapping
 from alerts.engine.monitor import Monitor, Touched
@@ -166,3 +166,17 @@ def test_a_state_that_changed_is_stored_though_nothing_is_said() -> None:
     annunciator.dirty.clear()
     annunciator.apply(Touched(one, -1, ()))
     assert annunciator.dirty == set()
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_that_a_rule_cannot_be_judged_is_said_once_by_whom_it_was_found(*, late: bool) -> None:
+    annunciator, one = made(), monitor(Alarm())
+    one.failed, one.error = True, "ValueError: no"
+    for _ in range(2):
+        annunciator.apply(Touched(one, -1, ()), Act("B", "c1"), late=late)
+    system, told, *pages = annunciator.said
+    assert [page.what for page in pages] == [What.QUEUED]
+    for said in annunciator.said:
+        assert (said.late, said.by, said.command) == (late, "B", "c1")
+        assert said.why == "cannot be judged: ValueError: no"
+    assert (system.what, told.what, told.since) == (What.SYSTEM, What.SET, NOW)
