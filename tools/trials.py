@@ -54,7 +54,7 @@ UNCHANGED = ("hypothesis.strategies", "pytest_asyncio.plugin", "storage.entry", 
 SURVIVED, FOUND, NO_CODE = 0, 1, 3
 """Exit codes of a mutant's process; ``NO_CODE`` does not compile and is no mutant."""
 
-CPU_S, WALL_S = 20, 120
+CPU_S, WALL_S = 20, 900
 """After so long a mutant's tests run for ever: it is found."""
 
 MEMORY = 3 << 30
