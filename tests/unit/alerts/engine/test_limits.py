@@ -145,3 +145,7 @@ def test_of_two_values_the_worse_is_beyond_the_limit_and_further_out(
     rule: Rule, value: float, other: float, *, worse: bool
 ) -> None:
     assert compiled(rule, 0.01).is_worse(value, other) is worse
+
+
+def test_a_side_is_stored_by_its_number() -> None:
+    assert [(side.name, side.value) for side in Side] == [("FALSE", -1), ("INSIDE", 0), ("TRUE", 1)]
