@@ -2,8 +2,9 @@
 
 The tests run once, line by line, which tells which of them see which line. Then each mutant has
 a process forked with everything imported, in which the code of one function is exchanged and the
-tests that see the changed lines run, quick ones first, until one fails. The body of a class takes
-effect when it is imported: there everything is imported anew.
+tests that see the changed lines run until one fails: first those that found others of the same
+function or file, then quick ones. The body of a class takes effect when it is imported: there
+everything is imported anew.
 """
 
 import gc
@@ -16,21 +17,24 @@ import resource
 import signal
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.machinery import ModuleSpec
 from inspect import iscoroutinefunction
+from mmap import mmap
 from pathlib import Path
+from struct import calcsize
 from textwrap import dedent
-from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, Self
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
 from tools.mutants import Kind, Mutant
+from tools.tracer import Tracer
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ROOT / "alerts" / "engine"
@@ -50,11 +54,14 @@ UNCHANGED = ("hypothesis.strategies", "pytest_asyncio.plugin", "storage.entry", 
 SURVIVED, FOUND, NO_CODE = 0, 1, 3
 """Exit codes of a mutant's process; ``NO_CODE`` does not compile and is no mutant."""
 
-CPU_S, WALL_S = 20, 120
+CPU_S, WALL_S = 20, 900
 """After so long a mutant's tests run for ever: it is found."""
 
 MEMORY = 3 << 30
 KEEP_EVERY = 100
+
+SAME_FUNCTION = 1000
+"""So much more a test counts that found a mutant of the same function."""
 
 Outcomes = dict[str, int]
 
@@ -191,6 +198,9 @@ class _Exchanging:
         self._outcomes = outcomes
         self._seen: dict[tuple[str, int], set[int]] = defaultdict(set)
         self._took_s: list[float] = []
+        # The processes of the mutants write here which test it was, counted from 1.
+        shared = mmap(-1, max(1, len(self._mutants)) * calcsize("i"))
+        self._found_by = memoryview(shared).cast("i")
 
     def pytest_configure(self) -> None:
         """The same examples for every mutant, and none made smaller: one that fails is enough."""
@@ -206,16 +216,34 @@ class _Exchanging:
         gc.disable()
         gc.freeze()
         pool = _Pool(self._trials, self._outcomes)
-        for mutant in self._mutants:
+        for number, mutant in enumerate(self._mutants):
             seen = self._seeing(mutant)
-            items = [session.items[place] for place in places if seen is None or place in seen]
-            pool.start(mutant, partial(_exchanged, mutant, items))
+            asked = [place for place in places if seen is None or place in seen]
+            pool.start(mutant, partial(self._exchanged, number, asked, session.items))
         pool.finish()
         return True
 
+    def _exchanged(self, number: int, places: Sequence[int], items: Sequence[pytest.Item]) -> int:
+        """Put the change in place, and run these tests until one fails."""
+        mutant = self._mutants[number]
+        EXCHANGE[mutant.kind](mutant, sys.modules[mutant.module])
+        for place in self._likely_first(number, places):
+            if not _passes(items[place]):
+                self._found_by[number] = place + 1
+                return FOUND
+        return SURVIVED
+
+    def _likely_first(self, number: int, places: Sequence[int]) -> list[int]:
+        """First those that found a mutant of the same function before, then of the same file."""
+        mutant, weights = self._mutants[number], Counter[int]()
+        for place, other in zip(self._found_by[:number], self._mutants, strict=False):
+            if place and other.path == mutant.path:
+                weights[place - 1] += SAME_FUNCTION if other.function == mutant.function else 1
+        return sorted(places, key=lambda place: -weights[place])
+
     def _watch(self, items: Sequence[pytest.Item]) -> None:
         """Which lines each test sees, and how long it takes."""
-        tracer = _Tracer()
+        tracer = Tracer(CODE, ROOT)
         for place, item in enumerate(items):
             began = time.thread_time()
             passes = _passes(item)
@@ -232,34 +260,6 @@ class _Exchanging:
             return None
         lines = range(mutant.lines[0], mutant.lines[1] + 1)
         return set().union(*(self._seen[mutant.path, line] for line in lines))
-
-
-class _Tracer:
-    """Notes which lines of the engine run."""
-
-    def __init__(self) -> None:
-        self._lines: set[tuple[str, int]] = set()
-        self._names: dict[CodeType, str] = {}
-
-    def seen_by(self, run: Callable[[], object]) -> set[tuple[str, int]]:
-        """File and number of each line that runs."""
-        self._lines = set()
-        sys.settrace(self)
-        run()
-        sys.settrace(None)
-        return self._lines
-
-    def __call__(self, frame: FrameType, _event: str, _arg: object) -> Self | None:
-        """What the interpreter calls for each call and line."""
-        name = self._names.get(frame.f_code)
-        if name is None:
-            path = Path(frame.f_code.co_filename)
-            name = path.relative_to(ROOT).as_posix() if path.is_relative_to(CODE) else ""
-            self._names[frame.f_code] = name
-        if not name:
-            return None
-        self._lines.add((name, frame.f_lineno))
-        return self
 
 
 def _steady_hypothesis() -> None:
@@ -288,12 +288,6 @@ def _is_plain(item: pytest.Function) -> bool:
     given = set(item.callspec.params) if hasattr(item, "callspec") else set()
     wants = set(item._fixtureinfo.argnames)  # noqa: SLF001 # pytest tells it nowhere else
     return wants <= given and not iscoroutinefunction(item.obj)
-
-
-def _exchanged(mutant: Mutant, items: Sequence[pytest.Item]) -> int:
-    """Put the change in place, and run these tests until one fails."""
-    EXCHANGE[mutant.kind](mutant, sys.modules[mutant.module])
-    return SURVIVED if all(map(_passes, items)) else FOUND
 
 
 def _exchange_body(mutant: Mutant, module: ModuleType) -> None:

@@ -195,7 +195,7 @@ class Annunciator:
         found = told[-1] if told else Found(wanted, self.clock.now, 0.0)
         moment.severity = None if ends else monitor.severity(level)
         began = self.clock.now if monitor.error and not told else monitor.filters[0].anchor
-        moment.since = found.since if ends or shown.before >= 0 else began
+        moment.since = found.since if shown.before >= 0 else began
         moment.late = moment.late or found.late
         moment.value = _value(monitor, found) if told else None
         if monitor.error and not told:

@@ -167,12 +167,12 @@ class Channel:
     def miss(self, due: int, now: int) -> News:
         """Judge that nothing came by ``due``."""
         self.resting = False
-        told, touched = "", []
+        told, touched = "", list[Touched]()
         sample = Sample(at=due, now=now, newest=self.signal.good_at)
         silent = self.signal.silent_from(self.allowance)
         if silent is not None and silent <= due:
             told = self._judge(Heard.SILENT, Fact(due))
-            touched += [m.show(Event.BAD, sample) for m in self.values]
+            touched = [m.show(Event.BAD, sample) for m in self.values]
         for monitor in self.silences:
             blind = self.signal.blind_from(monitor.allowance)
             if blind is not None and blind <= due and monitor.filters[0].latest is not Side.TRUE:
@@ -250,14 +250,9 @@ class Watch:
         self.channels = channels
         self.order = order
         self.scheduled: int | None = None
-        self._layout: Layout | None = None
-        self._places: tuple[int | None, ...] = ()
-        self._good = b""
-        self._bands: tuple[tuple[int, float, float], ...] = ()
-        self._quiet = False
         self._newest = 0
+        self._places: tuple[int | None, ...] = ()
         self._pending: tuple[float | None, ...] | None = None
-        self._due: int | None = None
         self.define()
 
     def define(self) -> None:
@@ -265,7 +260,7 @@ class Watch:
         spans = [c.allowance for c in self.channels]
         spans += [m.allowance for c in self.channels for m in c.silences]
         self._shortest = min(spans)
-        self._layout = None
+        self._layout: Layout | None = None
         self.refresh()
 
     def passes(self, scan: Scan, at: int, received: int) -> bool:

@@ -1,5 +1,6 @@
 """A notice three months before a sensor is due, one a month before, and on the day."""
 
+import msgspec
 import pytest
 
 from alerts.engine.engine import Engine
@@ -7,7 +8,7 @@ from alerts.rule import Limit, Rule
 from alerts.transition import Transition, What
 from devices.duration import parse
 from storage.entry import Command
-from tests.unit.alerts.engine.lab import Lab, rulebook
+from tests.unit.alerts.engine.lab import HOT, Lab, rulebook
 
 DAY_MS = 86_400_000
 DUE = Rule(
@@ -127,3 +128,104 @@ def test_what_fell_due_while_nothing_ran_is_said_at_the_start() -> None:
         (What.SEV_UP, "low"),
         (What.SEV_UP, "medium"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("due", "why"),
+    [
+        (day(200), "as its certificate says"),
+        (day(-3), "as its certificate says"),
+        (None, "no certificate is known"),
+    ],
+)
+def test_a_date_is_written_down_as_the_ledger_told_it(due: int | None, why: str) -> None:
+    found = lab()
+    found.clock_step(1000, "1:00:00")
+    (said, *_) = ledger_says(found, 2000, due)
+    at = "" if due is None else str(found.wall(due))
+    assert msgspec.to_builtins(said) == {
+        "at": found.wall(2000),
+        "what": "due",
+        "rule": "due",
+        "channel": "inc1.temperature",
+        "occurrence": 1,
+        "activation": 1,
+        "severity": "advisory",
+        "why": why,
+        "by": "culturewatch",
+        "command": "d4",
+        "detail": {"at": at},
+    } | ({} if due is None else {"since": found.wall(due)})
+    assert found.engine.due_of("due") == (None if due is None else found.wall(due))
+    assert "rule:due" in found.engine.changed()
+
+
+def test_what_a_date_sets_carries_its_command_and_is_due_at_the_next_level() -> None:
+    found = lab()
+    ledger_says(found, 60_000, day(200))
+    assert found.engine.next_due() == found.wall(day(200 - 92))
+    told = ledger_says(found, 70_000, day(50))
+    (raised,) = [one for one in told if one.what is What.SET]
+    assert (raised.by, raised.command) == ("culturewatch", "d5")
+    assert raised.why == "its sensor is due for calibration within 92d"
+    found.order(day(1), "ack", target="due")
+    assert found.engine.next_due() == found.wall(day(50 - 31))
+
+
+@pytest.mark.parametrize(
+    ("ago", "why"),
+    [
+        (40, "its sensor is due for calibration within 92d"),
+        (31, "its sensor is due for calibration within 31d"),
+        (0, "its sensor is overdue for calibration"),
+    ],
+)
+def test_each_level_says_how_near_the_date_is(ago: int, why: str) -> None:
+    found = lab()
+    ledger_says(found, 1000, day(200))
+    told = ledger_says(found, 2000, 2000 + day(ago))
+    (raised,) = [one for one in told if one.what is What.SET]
+    assert raised.why == why
+
+
+def test_only_a_sensor_that_waits_for_its_calibration_has_a_date() -> None:
+    found = Lab(rulebook([HOT]))
+    found.feed(
+        Command(
+            id="d",
+            at=found.wall(0),
+            by="culturewatch",
+            verb="due",
+            target="hot",
+            via="ledger",
+            arguments={"at": "1"},
+        )
+    )
+    assert found.last(What.REFUSED).why == (
+        "when a sensor is due is entered with its certificate (culturewatch calibration)"
+    )
+
+
+def test_a_calibration_that_was_done_or_failed_is_noted_and_stored() -> None:
+    found = lab()
+    found.engine.changed()
+    long_ago = {"note": "compared", "at": str(found.wall(-day(300)))}
+    found.feed(
+        Command(
+            id="d",
+            at=found.wall(1000),
+            by="A",
+            verb="done",
+            target="due",
+            via="cli",
+            arguments=long_ago,
+        )
+    )
+    assert found.engine.changed().get("rule:due")
+    assert found.engine.view("due").state == "A"
+    found.order(2000, "done", target="due", note="compared")
+    assert found.last(What.CLEAR).why == "was calibrated"
+    found.order(3000, "done", target="due", note="off by 2 degC", failed="true")
+    (failed,) = [one for one in found.told if one.what is What.DONE and "failed" in one.detail]
+    assert (failed.why, failed.detail) == ("off by 2 degC", {"failed": "true"})
+    assert found.last(What.SET).why == "no calibration of its sensor is known, or it failed"

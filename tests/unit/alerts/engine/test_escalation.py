@@ -24,6 +24,7 @@ CHAIN = Policy(
 IDLE = Escalation()
 FIRST = Escalation(Status.RUN, 0, 1_000, 1_300)
 LAST = Escalation(Status.RUN, 1, 1_000, 1_900)
+OVER = Escalation(Status.RUN, 1, 1_000)
 HELD = Escalation(Status.HELD, 1)
 EXHAUSTED = Escalation(Status.EXHAUSTED, 0, 1_900, 2_200)
 
@@ -59,6 +60,8 @@ CELLS = [
     Cell(FIRST, Event.NOBODY, 1_000, FIRST, "M"),
     Cell(FIRST, Event.RESTART, 1_299, FIRST, case="not yet due"),
     Cell(FIRST, Event.RESTART, 1_700, LAST, "B C", case="fell due while down"),
+    Cell(OVER, Event.DUE, 9_000, OVER, case="nothing more is due"),
+    Cell(OVER, Event.RESTART, 9_000, OVER, case="nothing more is due"),
     Cell(HELD, Event.START, 1_000, HELD),
     Cell(HELD, Event.DUE, 9_000, HELD),
     Cell(HELD, Event.ACK, 1_000, HELD),

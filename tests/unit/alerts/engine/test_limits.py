@@ -50,6 +50,21 @@ def test_what_watches_for_samples_has_a_level_that_judges_no_value(kind: str) ->
     assert compiled(rule, 0.01) == Limits(PART, 1, (Level(0, 0, Severity.MEDIUM, exact=True),))
 
 
+def test_days_from_a_date_are_milliseconds_and_judge_no_value() -> None:
+    steps = (Limit(limit=-0.5, severity="high"), Limit(limit=1, severity="critical"))
+    rule = replace(HIGH, kind="calibration-due", limit=-92, steps=steps)
+    assert compiled(rule, 0.01) == Limits(
+        PART,
+        1,
+        (
+            Level(-92 * 86_400_000, 0, Severity.MEDIUM, exact=True),
+            Level(-43_200_000, 0, Severity.HIGH, exact=True),
+            Level(86_400_000, 0, Severity.CRITICAL, exact=True),
+        ),
+    )
+    assert compiled(replace(rule, limit=None), 0.01).levels[0].set_at == 0
+
+
 @pytest.mark.parametrize(
     ("fields", "limits"),
     [
@@ -130,3 +145,7 @@ def test_of_two_values_the_worse_is_beyond_the_limit_and_further_out(
     rule: Rule, value: float, other: float, *, worse: bool
 ) -> None:
     assert compiled(rule, 0.01).is_worse(value, other) is worse
+
+
+def test_a_side_is_stored_by_its_number() -> None:
+    assert [(side.name, side.value) for side in Side] == [("FALSE", -1), ("INSIDE", 0), ("TRUE", 1)]
