@@ -14,7 +14,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One site's console. ``public_url`` is the address under which people reach it.
 
     With ``twilio`` it takes what Twilio posts, and knows it by the signature. ``pins`` is where the
-    PINs of people are kept.
+    PINs of people are kept, ``api_tokens`` where tokens of programs are; None: no API.
     """
 
     site: str
@@ -30,3 +30,4 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     twilio: Signatures | None = None
     pins: Path | None = None
+    api_tokens: Path | None = None

@@ -41,5 +41,6 @@ def settings(site: Site) -> ConsoleSettings:
         port=declared.port,
         public_url=site.public_url,
         pins=paths.pins(site.data),
+        api_tokens=paths.api_tokens(site.data),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

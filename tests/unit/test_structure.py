@@ -21,7 +21,8 @@ PACKAGES = (
 CLIENTS = (
     *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography", "httpx"),
     *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
-    *("pyarrow", "pyhanko", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
+    *("prometheus_client", "pyarrow", "pyhanko", "pymodbus", "recurring_ical_events"),
+    *("typst", "uvicorn"),
 )
 
 
