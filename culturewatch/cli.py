@@ -18,6 +18,7 @@ from culturewatch.cli_database import ledger_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
+from culturewatch.cli_grafana import grafana_commands
 from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
@@ -44,6 +45,7 @@ app.add_typer(batch_commands, name="batch")
 app.add_typer(alarm_commands, name="alarm")
 app.add_typer(user_commands, name="user")
 app.add_typer(token_commands, name="token")
+app.add_typer(grafana_commands, name="grafana")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")

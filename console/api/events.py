@@ -31,7 +31,7 @@ async def stream(
     *,
     scopes: frozenset[Scope],
     after: int | None,
-    lasts_s: float = LASTS_S,
+    lasts_s: float,
     every_s: float = EVERY_S,
 ) -> AsyncIterator[str]:
     """Events of what ``scopes`` may see, alarms behind row ``after`` (None: from now on)."""

@@ -23,11 +23,10 @@ from alerts.schema import StoreError
 from batches.authority import Denied
 from batches.ledger import Ledger
 from batches.placement import Refused
-from console.api import described, readings
+from console.api import described, events, readings
 from console.api.acts import act_in_thread
 from console.api.described import answers
 from console.api.entry import Entry
-from console.api.events import stream
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
@@ -193,8 +192,14 @@ class Api:
         if self._streams.locked():
             raise HTTPException(503, "too many streams are open; try again")
         after = int(last_event_id) if last_event_id else None
-        events = stream(self._sight, self._alarms, scopes=frozenset(token.scopes), after=after)
-        return StreamingResponse(self._bounded(events), media_type="text/event-stream")
+        told = events.stream(
+            self._sight,
+            self._alarms,
+            scopes=frozenset(token.scopes),
+            after=after,
+            lasts_s=events.LASTS_S,
+        )
+        return StreamingResponse(self._bounded(told), media_type="text/event-stream")
 
     async def acknowledge(self, rule: _Name, said: Note, token: ApiToken) -> Response:
         """Take an alarm, in the name of the token's person: its escalation stops."""
