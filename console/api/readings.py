@@ -1,12 +1,13 @@
 """Readings of one channel over a span: in buckets for drawing, or each as it was."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from devices.quality import Quality
-from devices.scan import Reading
+from devices.scan import Layout
 from devices.units import STORED_UNIT
 from storage.archive.log import LogReader
 
@@ -106,29 +107,49 @@ def lines(data: Path, channel: str, start: int, end: int, *, csv: bool) -> Itera
             yield f'{{"end":true,"readings":{count},"damaged":{damaged}}}\n'
 
 
-def _readings(log: LogReader, channel: str, start: int, end: int) -> Iterable[Reading]:
+class _Read(NamedTuple):
+    """One reading of the channel."""
+
+    at: int
+    received: int
+    value: float | None
+    quality: Quality
+    source: str
+
+
+def _readings(log: LogReader, channel: str, start: int, end: int) -> Iterator[_Read]:
     device = channel.rpartition(".")[0]
+    # Where it stands in each layout: the other channels of a scan are not looked at.
+    places: dict[Layout, int] = {}
     for scan in log.scans(device, start, end):
-        for reading in scan.readings():
-            if reading.channel == channel:
-                yield reading
+        place = places.get(scan.layout)
+        if place is None:
+            found = scan.layout.channels
+            place = places[scan.layout] = found.index(channel) if channel in found else -1
+        if place >= 0:
+            yield _Read(
+                scan.at,
+                scan.received,
+                scan.values[place],
+                Quality(scan.qualities[place]),
+                scan.source.name.lower(),
+            )
 
 
-def _as_json(reading: Reading) -> str:
+def _as_json(reading: _Read) -> str:
     said = {
         "at": reading.at,
         "received": reading.received,
         "value": reading.value,
         "quality": reading.quality.word,
-        "source": reading.source.name.lower(),
+        "source": reading.source,
     }
     return msgspec.json.encode(said).decode() + "\n"
 
 
-def _as_csv(reading: Reading) -> str:
+def _as_csv(reading: _Read) -> str:
     value = "" if reading.value is None else repr(reading.value)
-    source = reading.source.name.lower()
-    return f"{reading.at},{reading.received},{value},{reading.quality.word},{source}\n"
+    return f"{reading.at},{reading.received},{value},{reading.quality.word},{reading.source}\n"
 
 
 class _Sum:
@@ -142,7 +163,7 @@ class _Sum:
         self.least = self.most = 0.0
         self.last_other = ""
 
-    def add(self, reading: Reading) -> None:
+    def add(self, reading: _Read) -> None:
         """One more."""
         if reading.quality is not Quality.GOOD or reading.value is None:
             self.other += 1
