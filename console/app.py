@@ -19,6 +19,7 @@ from alerts.token import AckAllClaim, Reason, load_key
 from console import run_status
 from console.acknowledge import AckDesk, Filled, Standing, fields
 from console.acknowledge_all import Listing, listing, press_all
+from console.api.application import AT, said_to_program
 from console.api.serve import serve_on
 from console.callbacks import Callbacks
 from console.door import run
@@ -253,7 +254,10 @@ class _Console:
     def _say(self, status: int, title: str, text: str) -> Response:
         return HTMLResponse(self._pages.message(title, text), status)
 
-    async def say_fault(self, _: Request, error: Exception) -> Response:
+    async def say_fault(self, request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(f"{AT}/"):
+            # Not even its mount knows such a path, as with a line end in it.
+            return await said_to_program(request, error)
         status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
         return self._say(status, status.phrase, f"{status.description or status.phrase}.")
 

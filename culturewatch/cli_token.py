@@ -28,7 +28,7 @@ def create(
         list[str],
         typer.Option(
             "--scope",
-            help="read:readings, read:alarms, read:batches, read:health, act:alarms; may repeat",
+            help="read:readings|alarms|batches|records|health, act:alarms; may repeat",
         ),
     ],
     *,

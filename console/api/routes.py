@@ -6,39 +6,29 @@ Nothing here can alter a reading: readings come out of the log, and there is no 
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
+from fastapi import Header, HTTPException, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from alerts.reader import AlarmReader
-from alerts.schema import StoreError
-from batches.authority import Denied
 from batches.ledger import Ledger
-from batches.placement import Refused
 from console.api import described, events, readings
 from console.api.acts import act_in_thread
-from console.api.described import answers
 from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
-from console.sight import BlindError, Sight
+from console.sight import Sight
 from console.view import wall_clock_ms
 from storage.database import DatabaseError, file_of
-from storage.inbox import InboxError
-from storage.waiting import JournalError
 
 log = logging.getLogger(__name__)
 
 VERSION = "1"
-AT = f"/api/v{VERSION}"
 MOST_ROWS = 1_000
 STREAMS = 20
 LATEST_MS = 253_402_300_799_999
@@ -46,7 +36,7 @@ LATEST_MS = 253_402_300_799_999
 
 _Instant = Annotated[int, Query(ge=0, le=LATEST_MS, description="epoch ms, UTC")]
 _Channel = Annotated[str, Query(pattern=r"^[A-Za-z0-9_.-]{1,200}$", examples=["inc1.temperature"])]
-_Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,200}$")]
+Name = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:-]{1,200}$")]
 
 
 class Note(BaseModel):
@@ -76,6 +66,7 @@ class Api:
     def __init__(self, settings: ConsoleSettings, sight: Sight, tokens: ApiTokens) -> None:
         self._data = settings.data
         self._ledger_url = settings.ledger_url
+        self._record = settings.record
         self._alarms = settings.data / "alarms.db"
         self._sight = sight
         self.entry = Entry(tokens, wall_clock_ms)
@@ -151,7 +142,7 @@ class Api:
 
         return _json(await asyncio.to_thread(look))
 
-    async def batch(self, batch: _Name) -> Response:
+    async def batch(self, batch: Name) -> Response:
         """One batch."""
 
         def look() -> described.Batches:
@@ -159,7 +150,7 @@ class Api:
 
         return _json(await asyncio.to_thread(look))
 
-    async def placements(self, batch: _Name) -> Response:
+    async def placements(self, batch: Name) -> Response:
         """Where a batch stood."""
 
         def look() -> described.Placements:
@@ -167,7 +158,16 @@ class Api:
 
         return _json(await asyncio.to_thread(look))
 
-    async def inside(self, device: _Name) -> Response:
+    async def record(self, batch: Name, token: ApiToken) -> Response:
+        """The record of a batch or vial as of now, without its files: readings, charts, PDF."""
+        make = self._record
+        if make is None:
+            raise HTTPException(503, "this console makes no records")
+        async with self._reading:
+            made = await asyncio.to_thread(make, batch, f"token:{token.id}")
+        return Response(made, media_type="application/json")
+
+    async def inside(self, device: Name) -> Response:
         """What stands in a device now."""
 
         def look() -> described.Placements:
@@ -201,17 +201,17 @@ class Api:
         )
         return StreamingResponse(self._bounded(told), media_type="text/event-stream")
 
-    async def acknowledge(self, rule: _Name, said: Note, token: ApiToken) -> Response:
+    async def acknowledge(self, rule: Name, said: Note, token: ApiToken) -> Response:
         """Take an alarm, in the name of the token's person: its escalation stops."""
         occurrence = "" if said.occurrence is None else str(said.occurrence)
         return await self._act("ack", rule, token, note=said.note, occurrence=occurrence)
 
-    async def shelve(self, rule: _Name, said: Shelving, token: ApiToken) -> Response:
+    async def shelve(self, rule: Name, said: Shelving, token: ApiToken) -> Response:
         """Keep an alarm from paging for a while, with a reason."""
         span = f"{said.minutes}m"
         return await self._act("shelve", rule, token, reason=said.reason, **{"for": span})
 
-    async def unshelve(self, rule: _Name, token: ApiToken) -> Response:
+    async def unshelve(self, rule: Name, token: ApiToken) -> Response:
         """Take an alarm off the shelf before its time."""
         return await self._act("unshelve", rule, token)
 
@@ -254,133 +254,6 @@ class Api:
                 yield line
 
 
-def api(settings: ConsoleSettings, sight: Sight, tokens: ApiTokens) -> FastAPI:
-    """The application that is mounted at ``AT``."""
-    site = Api(settings, sight, tokens)
-    app = _Described(
-        title="culturewatch",
-        version=VERSION,
-        summary="Readings, alarms and batches of one laboratory.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-        servers=[{"url": AT}],
-        root_path_in_servers=False,
-        redirect_slashes=False,
-        exception_handlers={
-            StarletteHTTPException: _say_fault,
-            RequestValidationError: _say_invalid,
-            **dict.fromkeys((StoreError, JournalError, DatabaseError, InboxError), _say_away),
-            BlindError: _say_away,
-            Refused: _say_unknown,
-            Denied: _say_denied,
-        },
-    )
-    _reads(app, site)
-    _acts(app, site)
-    return app
-
-
-def _reads(app: FastAPI, site: Api) -> None:
-    table: tuple[tuple[str, Scope, Callable[..., Any], type, tuple[int, ...]], ...] = (
-        ("/devices", Scope.READINGS, site.devices, described.Devices, ()),
-        ("/readings", Scope.READINGS, site.curve, readings.Curve, (404,)),
-        ("/alarms", Scope.ALARMS, site.alarms, described.Alarms, ()),
-        ("/alarms/history", Scope.ALARMS, site.history, described.History, ()),
-        ("/batches", Scope.BATCHES, site.batches, described.Batches, ()),
-        ("/batches/{batch}", Scope.BATCHES, site.batch, described.Batches, (404,)),
-        (
-            "/batches/{batch}/placements",
-            Scope.BATCHES,
-            site.placements,
-            described.Placements,
-            (404,),
-        ),
-        ("/devices/{device}/placements", Scope.BATCHES, site.inside, described.Placements, ()),
-        ("/health", Scope.HEALTH, site.health, described.Health, ()),
-    )
-    for path, scope, answer, kind, more in table:
-        app.add_api_route(
-            path,
-            answer,
-            methods=["GET"],
-            response_class=Response,
-            responses=answers(kind, *more),
-            dependencies=[Depends(site.entry.needs(scope))],
-        )
-    plain: dict[str, Any] = {"schema": {"type": "string"}}
-    app.add_api_route(
-        "/readings/each",
-        site.each,
-        methods=["GET"],
-        response_class=Response,
-        responses=answers(described.Fault)
-        | {
-            200: {
-                "description": "A line a reading; the last says how many.",
-                "content": {"application/x-ndjson": plain, "text/csv": plain},
-            }
-        },
-        dependencies=[Depends(site.entry.needs(Scope.READINGS))],
-    )
-    app.add_api_route(
-        "/events",
-        site.events,
-        methods=["GET"],
-        response_class=Response,
-        responses=answers(described.Fault)
-        | {200: {"description": "Events.", "content": {"text/event-stream": plain}}},
-    )
-
-
-def _acts(app: FastAPI, site: Api) -> None:
-    person = Depends(site.entry.needs(Scope.ACT))
-
-    async def acknowledge(rule: _Name, said: Note, token: Annotated[ApiToken, person]) -> Response:
-        """Take an alarm, in the name of the token's person: its escalation stops."""
-        return await site.acknowledge(rule, said, token)
-
-    async def shelve(rule: _Name, said: Shelving, token: Annotated[ApiToken, person]) -> Response:
-        """Keep an alarm from paging for a while, with a reason."""
-        return await site.shelve(rule, said, token)
-
-    async def unshelve(rule: _Name, token: Annotated[ApiToken, person]) -> Response:
-        """Take an alarm off the shelf before its time."""
-        return await site.unshelve(rule, token)
-
-    for verb, answer in (("ack", acknowledge), ("shelve", shelve), ("unshelve", unshelve)):
-        said = answers(described.Acted, 400) | {
-            code: answers(described.Acted)[200] for code in (202, 409)
-        }
-        app.add_api_route(
-            f"/alarms/{{rule}}/{verb}",
-            answer,
-            methods=["POST"],
-            response_class=Response,
-            responses=said,
-        )
-
-
-class _Described(FastAPI):
-    """Described with the types that are really sent, and the token that every route asks for."""
-
-    def openapi(self) -> dict[str, Any]:
-        if self.openapi_schema is None:
-            made = get_openapi(
-                title=self.title,
-                version=self.version,
-                summary=self.summary,
-                routes=self.routes,
-                servers=self.servers,
-            )
-            components = made.setdefault("components", {})
-            components.setdefault("schemas", {}).update(described.schemas())
-            components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-            made["security"] = [{"token": []}]
-            self.openapi_schema = made
-        return self.openapi_schema
-
-
 def _check_span(start: int, end: int) -> None:
     if not start < end <= start + readings.LONGEST_MS:
         raise HTTPException(422, "end comes after start, by 31 days at most; ask in pieces")
@@ -398,34 +271,3 @@ def _some(lines: Iterator[str]) -> str:
 
 def _json(value: object, status: int = HTTPStatus.OK) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json")
-
-
-def _fault(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
-    body = msgspec.json.encode(described.Fault(why))
-    return Response(body, status, headers, media_type="application/json")
-
-
-async def _say_fault(_: Request, error: Exception) -> Response:
-    if not isinstance(error, StarletteHTTPException):
-        return _fault(500, "the log of the console says over what it stumbled")
-    headers = dict(error.headers) if error.headers else None
-    return _fault(error.status_code, str(error.detail), headers)
-
-
-async def _say_invalid(_: Request, error: Exception) -> Response:
-    found = error.errors() if isinstance(error, RequestValidationError) else ()
-    told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
-    return _fault(422, told)
-
-
-async def _say_away(_: Request, error: Exception) -> Response:
-    log.error("%s", error)
-    return _fault(503, str(error))
-
-
-async def _say_unknown(_: Request, error: Exception) -> Response:
-    return _fault(404, str(error))
-
-
-async def _say_denied(_: Request, error: Exception) -> Response:
-    return _fault(403, str(error))

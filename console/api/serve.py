@@ -4,9 +4,9 @@ from pathlib import Path
 
 from fastapi import FastAPI, HTTPException, Request, Response
 
+from console.api.application import AT, api
 from console.api.entry import Entry
 from console.api.metrics import CONTENT_TYPE, exposition
-from console.api.routes import AT, api
 from console.api.tokens import ApiTokens
 from console.settings import ConsoleSettings
 from console.sight import Sight

@@ -25,6 +25,7 @@ class Scope(StrEnum):
     READINGS = "read:readings"
     ALARMS = "read:alarms"
     BATCHES = "read:batches"
+    RECORDS = "read:records"
     HEALTH = "read:health"
     ACT = "act:alarms"
 

@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from msgspec.structs import replace
@@ -22,12 +24,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from alerts.schema import open_store
+from batches.ledger import Ledger
 from console.api import acts, entry, events
-from console.api.routes import AT
+from console.api.application import AT
 from console.api.tokens import ApiTokens, Scope
 from console.view import wall_clock_ms
 from storage.journal import Journal
-from tests.unit.console.lab import ADDRESS, browser, incubator, put_batch_into
+from tests.unit.console.lab import ADDRESS, browser, incubator, ledger_url, put_batch_into
 from tests.unit.console.lab import settings as site_settings
 
 pytestmark = pytest.mark.timeout(300)
@@ -55,9 +58,19 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "LASTS_S", 0.0)
 
 
+def record(url: str, batch: str, by: str) -> bytes:
+    """What a record begins with, of a batch that the ledger knows."""
+    found = Ledger(url).batch(batch)
+    return msgspec.json.encode({"schema": "1", "id": found.id, "verdict": "", "made": by})
+
+
 @pytest.mark.usefixtures("unhurried")
 def test_every_route_answers_as_the_description_says(data: Path) -> None:
-    told = replace(site_settings(data), api_tokens=data / "secrets" / "api-tokens")
+    told = replace(
+        site_settings(data),
+        api_tokens=data / "secrets" / "api-tokens",
+        record=partial(record, ledger_url(data)),
+    )
     now = wall_clock_ms()
     text = ApiTokens(data / "secrets" / "api-tokens").make(
         "tests", list(Scope), expires_at=now + HOUR_MS, now=now, by="anna", person="A"

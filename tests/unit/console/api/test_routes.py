@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from starlette.routing import Mount
 
 from alerts.reader import AlarmReader
+from batches.placement import Refused
 from console.api import events
+from console.api.application import AT
 from console.api.entry import BURST, STRANGER_BURST
-from console.api.routes import AT
 from console.api.tokens import ApiTokens, Scope
 from console.app import create
 from console.settings import ConsoleSettings
@@ -159,6 +160,29 @@ async def test_batches_and_where_they_stood(tmp_path: Path) -> None:
     assert [one["device"] for one in stays] == ["inc1"]
     assert inside == stays
     assert unknown.status_code == 404
+
+
+async def test_a_record_is_made_for_the_token_that_asks(tmp_path: Path) -> None:
+    asked = []
+
+    def record(batch: str, by: str) -> bytes:
+        asked.append((batch, by))
+        if batch == "B-2026-0009":
+            raise Refused(f"{batch}: is not known")
+        return b'{"id":"B-2026-0001/1"}'
+
+    header = token(tmp_path, Scope.RECORDS, name="lims")
+    async with browser(replace(told(tmp_path), record=record)) as program:
+        path = f"{AT}/batches/B-2026-0001/record"
+        answer = await program.get(path, headers=header)
+        unknown = await program.get(path.replace("0001", "0009"), headers=header)
+        other = await program.get(path, headers=token(tmp_path, Scope.BATCHES, name="other"))
+    assert (answer.json(), unknown.status_code, other.status_code) == (
+        {"id": "B-2026-0001/1"},
+        404,
+        403,
+    )
+    assert [by for _, by in asked] == ["token:lims", "token:lims"]
 
 
 async def test_who_only_looks_makes_no_ledger(tmp_path: Path) -> None:
@@ -309,6 +333,13 @@ async def test_events_need_a_token(tmp_path: Path) -> None:
             headers={**token(tmp_path, Scope.ALARMS, name="u"), "Last-Event-ID": "x"},
         )
         assert bad.status_code == 422
+
+
+async def test_a_path_with_a_line_end_in_it_is_answered_as_to_a_program(tmp_path: Path) -> None:
+    async with client(tmp_path, Scope.BATCHES) as program:
+        answer = await program.get(f"{AT}/batches/B%0A1")
+    assert answer.status_code == 404
+    assert "detail" in answer.json()
 
 
 async def test_without_a_place_for_tokens_there_is_no_api(tmp_path: Path) -> None:
