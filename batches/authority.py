@@ -95,6 +95,8 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "reinstall": _SENSOR,
         "uninstall": _SENSOR,
         "care": _SENSOR,
+        # Tokens of programs.
+        "token": _by("user", ADMIN),
         # Orders to the alarm engine.
         "alarm.ack": _ANSWER,
         "alarm.unack": _ANSWER,

@@ -19,6 +19,8 @@ from alerts.token import AckAllClaim, Reason, load_key
 from console import run_status
 from console.acknowledge import AckDesk, Filled, Standing, fields
 from console.acknowledge_all import Listing, listing, press_all
+from console.api.application import AT, said_to_program
+from console.api.serve import serve_on
 from console.callbacks import Callbacks
 from console.door import run
 from console.guard import Guard, TooLargeError, host_name
@@ -99,6 +101,8 @@ def create(settings: ConsoleSettings) -> FastAPI:
     app.add_api_route("/ack/{token}", console.press_link, methods=["POST"])
     if console.callbacks is not None:
         console.callbacks.serve_on(app)
+    if settings.api_tokens is not None:
+        serve_on(app, settings, console.sight)
     return app
 
 
@@ -120,8 +124,8 @@ class _Console:
         key = load_key(settings.token_key)
         viewer = Viewer(settings.data, settings.ledger_url, settings.equipment)
         self._settings = settings
-        self._sight = Sight(viewer)
-        self._desk = AckDesk(settings, key, self._sight)
+        self.sight = Sight(viewer)
+        self._desk = AckDesk(settings, key, self.sight)
         self._nonces = Nonces(key)
         self._pages = Pages(settings)
         self._pins = None if settings.pins is None else Pins(settings.pins)
@@ -130,7 +134,7 @@ class _Console:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        async with self._sight:
+        async with self.sight:
             try:
                 yield
             finally:
@@ -139,13 +143,13 @@ class _Console:
                     self.callbacks.close()
 
     async def status(self) -> Response:
-        return HTMLResponse(self._pages.status(await self._sight.look()))
+        return HTMLResponse(self._pages.status(await self.sight.look()))
 
     async def live(self) -> Response:
-        return HTMLResponse(self._pages.live(await self._sight.look()))
+        return HTMLResponse(self._pages.live(await self.sight.look()))
 
     async def api_status(self) -> Response:
-        return _json(await self._sight.look())
+        return _json(await self.sight.look())
 
     async def health(self) -> Response:
         """That the console answers, and what it knows of the core; needs no database."""
@@ -250,7 +254,10 @@ class _Console:
     def _say(self, status: int, title: str, text: str) -> Response:
         return HTMLResponse(self._pages.message(title, text), status)
 
-    async def say_fault(self, _: Request, error: Exception) -> Response:
+    async def say_fault(self, request: Request, error: Exception) -> Response:
+        if request.url.path.startswith(f"{AT}/"):
+            # Not even its mount knows such a path, as with a line end in it.
+            return await said_to_program(request, error)
         status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
         return self._say(status, status.phrase, f"{status.description or status.phrase}.")
 

@@ -1,5 +1,6 @@
 """What the console is told by whoever starts it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One site's console. ``public_url`` is the address under which people reach it.
 
     With ``twilio`` it takes what Twilio posts, and knows it by the signature. ``pins`` is where the
-    PINs of people are kept.
+    PINs of people are kept, ``api_tokens`` where tokens of programs are; None: no API.
+    ``record`` makes the JSON record of a batch or vial, for whom.
     """
 
     site: str
@@ -30,3 +32,5 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     twilio: Signatures | None = None
     pins: Path | None = None
+    api_tokens: Path | None = None
+    record: Callable[[str, str], bytes] | None = None

@@ -19,6 +19,7 @@ from culturewatch.cli_database import ledger_commands
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
+from culturewatch.cli_grafana import grafana_commands
 from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
@@ -28,6 +29,7 @@ from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_shipping import shipping_commands
 from culturewatch.cli_sign import sign
+from culturewatch.cli_token import token_commands
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
@@ -43,6 +45,8 @@ app = typer.Typer(
 app.add_typer(batch_commands, name="batch")
 app.add_typer(alarm_commands, name="alarm")
 app.add_typer(user_commands, name="user")
+app.add_typer(token_commands, name="token")
+app.add_typer(grafana_commands, name="grafana")
 app.add_typer(rota_commands, name="rota")
 app.add_typer(drill_commands, name="drill")
 app.add_typer(patient_commands, name="patient")

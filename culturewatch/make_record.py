@@ -15,9 +15,11 @@ from batches.batch import Signed
 from batches.editions import Edition
 from batches.export import manifest
 from batches.export.folder import make_record
+from batches.export.json import canonical
 from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
-from batches.record import BatchRecord, Made
+from batches.record import BatchRecord, Made, assemble
+from batches.trail import Note
 from batches.version import Content, Former
 from culturewatch import paths
 from culturewatch.parts import rulebook, setting
@@ -114,3 +116,35 @@ class Versions:
     def _known(self) -> tuple[Edition, ...]:
         with self._ledger.database.reading() as connection:
             return editions.editions(connection, self._subject)
+
+
+def record_of(site: Site, batch: str, by: str) -> bytes:
+    """The record of ``batch`` as of now, as JSON; that ``by`` has asked is in the audit trail.
+
+    Raises:
+        culturewatch.site.SiteError: the rules cannot be used.
+        as ``batches.record.assemble``.
+    """
+    ledger = Ledger(site.ledger_url)
+    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
+        record = assemble(
+            batch,
+            ledger=ledger,
+            readings=readings,
+            alarms=alarms,
+            setting=setting(site, rulebook(site)),
+            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            visit=lambda *_: None,
+            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
+        )
+    ledger.note(
+        Note(
+            kind="export",
+            by=by,
+            subject=f"record of {batch}",
+            area="export",
+            item="api",
+            outcome="made",
+        )
+    )
+    return canonical(record)

@@ -13,6 +13,11 @@ def pins(data: Path) -> Path:
     return data / "secrets" / "pins"
 
 
+def api_tokens(data: Path) -> Path:
+    """Where tokens of programs are kept, as hashes."""
+    return data / "secrets" / "api-tokens"
+
+
 def passwords(data: Path) -> Path:
     """Where the passwords of people are kept, as hashes."""
     return data / "secrets" / "passwords"

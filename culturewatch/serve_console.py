@@ -1,11 +1,13 @@
 """Runs the console of a site as a process of its own."""
 
+from functools import partial
 from pathlib import Path
 
 from alerts.notify.twilio_callback import Signatures
 from console.app import serve
 from console.settings import ConsoleSettings
 from culturewatch import paths
+from culturewatch.make_record import record_of
 from culturewatch.parts import rulebook
 from culturewatch.show import equipment
 from culturewatch.site import Site, load
@@ -41,5 +43,7 @@ def settings(site: Site) -> ConsoleSettings:
         port=declared.port,
         public_url=site.public_url,
         pins=paths.pins(site.data),
+        api_tokens=paths.api_tokens(site.data),
+        record=partial(record_of, site),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

@@ -19,9 +19,11 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography", "httpx"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography"),
+    *("grafana_client", "httpx"),
     *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
-    *("pyarrow", "pyhanko", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
+    *("prometheus_client", "pyarrow", "pyhanko", "pymodbus", "recurring_ical_events"),
+    *("typst", "uvicorn"),
 )
 
 

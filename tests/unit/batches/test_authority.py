@@ -51,7 +51,16 @@ ROTA = ["override", "swap", "withdraw", "rota", "drill"]
 ALARM = {f"alarm.{verb}" for verb in ANSWER}
 ROTAS = {f"alarm.{verb}" for verb in ROTA}
 ADMINISTRATION = {
-    *("user-add", "user-change", "user-end", "user-return", "password-reset", "unlock", "pin"),
+    *(
+        "user-add",
+        "user-change",
+        "user-end",
+        "user-return",
+        "password-reset",
+        "unlock",
+        "pin",
+        "token",
+    ),
 }
 MATRIX: dict[str, set[str]] = {
     "operator": {*WORK, *ALARM, "sign-prepared", "password", "export", "record"},
