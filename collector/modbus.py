@@ -78,6 +78,11 @@ class ModbusClient:
         """Connections made so far; a change says that the link is new."""
         return self._connects
 
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, or was none the last time."""
+        return self._trouble
+
     async def read(
         self, unit: int, table: Table, address: int, count: int, timeout_s: float
     ) -> bytes:

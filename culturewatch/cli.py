@@ -22,6 +22,7 @@ from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
 from culturewatch.cli_lineage import patient_commands
+from culturewatch.cli_probe import probe
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
@@ -63,6 +64,7 @@ app.command()(verify)
 app.command()(audit)
 app.command()(explain)
 app.command()(login)
+app.command()(probe)
 app.command()(logout)
 
 SitePath = Annotated[
