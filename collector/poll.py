@@ -34,6 +34,11 @@ class EndpointStats(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceStats, ...]
 
 
+def place_of(device: ModbusDevice) -> tuple[str, int]:
+    """Where a device is reached: those of one place share a connection."""
+    return device.host, device.port
+
+
 class EndpointPoller:
     """Polls the devices behind one ``host:port`` over one connection, one after another.
 
@@ -58,6 +63,7 @@ class EndpointPoller:
             on_connect=self._connected,
         )
         self.name = self.client.name
+        self.place = place_of(first)
         self._clock = clock
         self._deliver = deliver
         self._offset = offset
@@ -76,6 +82,15 @@ class EndpointPoller:
                 await self._tick(min(due, key=lambda unit: _urgency(unit, now_s)))
             else:
                 await self._nap(min(unit.beat.due_s for unit in self._units) - now_s)
+
+    def adopt(self, devices: Sequence[ModbusDevice]) -> None:
+        """Poll ``devices`` from now on; those that are as before keep their beat and memory."""
+        kept = {unit.device: unit for unit in self._units}
+        self._units = tuple(
+            kept.get(device) or Unit(device, self._beat(device)) for device in devices
+        )
+        self.client.window = min(device.modbus.window for device in devices)
+        self._wake()
 
     def stats(self) -> EndpointStats:
         """A snapshot of the counters."""

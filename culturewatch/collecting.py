@@ -1,14 +1,17 @@
 """The collectors of a site, over one journal and one clock."""
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.mqtt import MqttCollector
+from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
+from collector.supervise import supervise
 from culturewatch.parts import broker_settings, modbus_devices, subscriptions
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
@@ -18,6 +21,10 @@ from storage.journal import Journal, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
 """So long after the last refusal of the journal, the next one is news again."""
+
+
+Wanted = tuple[BrokerSettings, dict[str, Subscription]]
+"""How a broker is reached, and what is expected on each of its topics."""
 
 
 class StepsFirst:
@@ -61,6 +68,15 @@ class StepsFirst:
             self._steps.popleft()
 
 
+def wanted(site: Site) -> dict[str, Wanted]:
+    """How each broker that is needed is reached, and what is expected there."""
+    return {
+        broker.id: (broker_settings(site, broker), subscriptions(site, broker))
+        for broker in site.file.broker
+        if site.behind(broker)
+    }
+
+
 class Collecting:
     """All that brings readings in. ``refused`` counts scans that the journal could not take."""
 
@@ -69,7 +85,8 @@ class Collecting:
     ) -> None:
         self.refused = 0
         self._refused_s = float("-inf")
-        self._log = StepsFirst(journal, mark)
+        self.mark = mark
+        self._log = StepsFirst(journal, self._marked)
         self._troubles = troubles
         self.clock = AnchoredClock(self._clock_was_set)
         self.modbus = ModbusCollector(
@@ -78,18 +95,66 @@ class Collecting:
             deliver=self.deliver,
             on_crash=troubles.crashed,
         )
-        self.brokers = {
-            broker.id: MqttCollector(
-                broker_settings(site, broker),
-                subscriptions(site, broker),
-                self._log,
-                self.clock,
-                memory=TopicMemory(site.data / f"topics-{broker.id}.json"),
-                budget=ConnectBudget(),
-            )
-            for broker in site.file.broker
-            if site.behind(broker)
-        }
+        self._wanted = wanted(site)
+        self.brokers = {name: self._broker(site, name) for name in self._wanted}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Collect until cancelled; each part is supervised by itself."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for name, run in (("clock", self.clock.watch), ("modbus", self.modbus.run)):
+                    self._tasks.create_task(self._supervised(name, run), name=name)
+                for name in self.brokers:
+                    self._start(name)
+                await asyncio.Event().wait()
+        finally:
+            self._tasks = None
+            self._running.clear()
+
+    async def adopt(self, site: Site) -> None:
+        """Collect what ``site`` declares from now on; what stays as it is misses nothing.
+
+        A broker of which anything changed is connected to anew: it keeps what comes meanwhile.
+        """
+        now = wanted(site)
+        for name in [name for name in self.brokers if now.get(name) != self._wanted[name]]:
+            del self.brokers[name]
+            if (task := self._running.pop(name, None)) is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+        self._wanted = now
+        for name in now:
+            if name not in self.brokers:
+                self.brokers[name] = self._broker(site, name)
+                if self._tasks is not None:
+                    self._start(name)
+        await self.modbus.adopt(modbus_devices(site))
+
+    def _marked(self, scan: Scan) -> Scan:
+        return self.mark(scan)
+
+    def _broker(self, site: Site, name: str) -> MqttCollector:
+        settings, topics = self._wanted[name]
+        return MqttCollector(
+            settings,
+            topics,
+            self._log,
+            self.clock,
+            memory=TopicMemory(site.data / f"topics-{name}.json"),
+            budget=ConnectBudget(),
+        )
+
+    def _start(self, name: str) -> None:
+        assert self._tasks is not None  # noqa: S101 # asked for only while it runs
+        broker = self.brokers[name]
+        self._running[name] = self._tasks.create_task(
+            self._supervised(broker.name, broker.run), name=broker.name
+        )
+
+    async def _supervised(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        await supervise(name, run, on_crash=self._troubles.crashed)
 
     def deliver(self, scan: Scan) -> None:
         """Hand a scan to the journal; one that it cannot take is counted and told of."""

@@ -60,12 +60,14 @@ MATRIX: dict[str, set[str]] = {
         *(*WORK, "amend", "relink", "protocol", "erase"),
         *(*ALARM, *ROTAS, "alarm.out_of_service", "alarm.suppress", "alarm.edit", "alarm.remove"),
         *("sign-prepared", "sign-reviewed", "password", "export", "read-audit", "explain"),
+        "alarm.reload",
     },
     "qa": {
         *("sign-reviewed", "sign-approved", "sign-audit"),
         *("password", "export", "read-audit"),
     },
-    "admin": {*ADMINISTRATION, *ROTAS, "password", "backup", "read-audit", "explain"},
+    "admin": {*ADMINISTRATION, *ROTAS, "password", "backup", "read-audit", "explain"}
+    | {"alarm.reload"},
     "auditor": {"password", "export", "read-audit"},
 }
 OWN = {
