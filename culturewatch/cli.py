@@ -15,6 +15,7 @@ from culturewatch.cli_audit import audit, explain
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_correct import batch_commands
 from culturewatch.cli_database import ledger_commands
+from culturewatch.cli_doctor import doctor
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
@@ -65,6 +66,7 @@ app.command()(verify)
 app.command()(audit)
 app.command()(explain)
 app.command()(login)
+app.command()(doctor)
 app.command()(probe)
 app.command()(reload)
 app.command()(logout)
