@@ -114,7 +114,8 @@ async def test_what_is_edited_applies_and_what_stays_misses_no_poll(site: Site) 
         for device in ("inc1", "inc2"):
             beats = [scan.at for scan in scans(site, device)]
             ticks = (beats[-1] - beats[0]) / PERIOD_MS
-            assert abs(len(beats) - 1 + missed(site, device) - ticks) <= 1, device
+            # Once connected, it is asked at once, beside its beat.
+            assert len(beats) + missed(site, device) >= int(ticks), device
         files, *lines = [line for line in configured(site)[2:] if "audit" not in line.item]
         assert files.outcome.startswith("read anew, as tester asked, with ")
         delays = {(line.old, line.new) for line in lines if line.item.endswith("on_delay")}
