@@ -82,6 +82,18 @@ class Request:
             self.future.set_result(outcome)
 
 
+def keep_alive(transport: asyncio.BaseTransport) -> None:
+    """Have the system find out when the other end of a socket is gone, and send at once."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            # Not every system has all of them.
+            if (number := getattr(socket, option, None)) is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
 class Connection(asyncio.Protocol):
     """The protocol of one TCP connection to ``name``, with at most ``window`` open requests."""
 
@@ -100,20 +112,14 @@ class Connection(asyncio.Protocol):
         self._silent = 0
         self._oddity = ""
         self.has_answered = False
+        self.is_flushed = False
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the connection is gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to ask."""
         self._transport = cast("asyncio.Transport", transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEP_ALIVE.items():
-                # Not every system has all of them.
-                if (number := getattr(socket, option, None)) is not None:
-                    sock.setsockopt(socket.IPPROTO_TCP, number, value)
+        keep_alive(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever is still open."""

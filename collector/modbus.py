@@ -1,4 +1,4 @@
-"""A Modbus TCP client that can only read. One connection an endpoint, kept up for ever."""
+"""A Modbus client that can only read. One connection an endpoint, kept up for ever."""
 
 import asyncio
 import logging
@@ -7,15 +7,20 @@ from random import Random
 
 import msgspec
 
+from collector.address import Address, TcpAddress
 from collector.connection import Connection, Counts, Request
 from collector.errors import LinkError
 from collector.frame import READ
+from collector.half_duplex import HalfDuplexConnection, Quarantine
 from collector.reconnect import ConnectBudget, pause_s
+from collector.tty import open_tty
 from devices.source import Table
 
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
+FLUSH_PAUSE_S = 0.1
+"""How long a stream that was closed only to be rid of late answers stays closed."""
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,33 +44,33 @@ class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModbusClient:
-    """Reads from the units behind ``host:port``; ``run`` must be running for it to connect.
+    """Reads from the units at ``address``; ``run`` must be running for it to connect.
 
-    ``window`` is the most requests in flight. ``budget`` is shared by all clients. ``on_connect``
-    is told of each new connection.
+    ``window`` is the most requests in flight, which is 1 where frames carry no number. ``budget``
+    is shared by all clients. ``on_connect`` is told of each new connection.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        address: Address,
         *,
         window: int = 1,
         budget: ConnectBudget | None = None,
         on_connect: Callable[[], None] = lambda: None,
         chance: Random | None = None,
     ) -> None:
-        self.name = f"{host}:{port}"
-        self.window = window
-        self._host = host
-        self._port = port
+        self.name = address.name
+        self.window = window if address.framing == "tcp" else 1
+        self._address = address
         self._budget = budget or ConnectBudget()
         self._on_connect = on_connect
         self._chance = chance or Random()  # noqa: S311 # spreads reconnects, guards nothing
         self._counts = Counts()
         self._connects = 0
-        self._connection: Connection | None = None
+        self._quarantine = Quarantine()
+        self._connection: Connection | HalfDuplexConnection | None = None
         self._is_lost = False
+        self._is_flushing = False
         self._trouble = "not connected yet"
 
     @property
@@ -109,21 +114,23 @@ class ModbusClient:
             if connection is not None:
                 try:
                     # The future is the connection's own: cancelling this wait must not end it.
-                    self._lost(await asyncio.shield(connection.closed))
+                    self._ended(connection, await asyncio.shield(connection.closed))
                 finally:
                     connection.abort("culturewatch stops")
                     self._connection = None
                 # A device that accepts and closes again must not be tried without end at 0.5 s.
                 failures = 0 if connection.has_answered else failures
+                if connection.is_flushed:
+                    await asyncio.sleep(FLUSH_PAUSE_S)
+                    continue
             await asyncio.sleep(pause_s(failures, self._chance))
             failures += 1
 
-    async def _connect(self) -> Connection | None:
-        loop = asyncio.get_running_loop()
-        connection = Connection(self.name, self.window, self._counts)
+    async def _connect(self) -> Connection | HalfDuplexConnection | None:
+        connection = self._protocol()
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await loop.create_connection(lambda: connection, self._host, self._port)
+                await self._open(connection)
         except TimeoutError:
             connection.abort("connect timed out")
             self._lost(f"no connection within {CONNECT_TIMEOUT_S:g} s")
@@ -136,8 +143,31 @@ class ModbusClient:
         self._is_lost = False
         self._connects += 1
         self._connection = connection
-        self._on_connect()
+        if not self._is_flushing:
+            # Else the link was never away, and whoever was silent is no likelier to be there.
+            self._on_connect()
+        self._is_flushing = False
         return connection
+
+    def _protocol(self) -> Connection | HalfDuplexConnection:
+        if self._address.framing == "tcp":
+            return Connection(self.name, self.window, self._counts)
+        return HalfDuplexConnection(self._address, self._counts, self._quarantine)
+
+    async def _open(self, connection: Connection | HalfDuplexConnection) -> None:
+        address = self._address
+        if isinstance(address, TcpAddress):
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: connection, address.host, address.port)
+        else:
+            open_tty(connection, address.path, address.serial)
+
+    def _ended(self, connection: Connection | HalfDuplexConnection, reason: str) -> None:
+        if connection.is_flushed:
+            self._is_flushing = True
+            self._trouble = reason
+        else:
+            self._lost(reason)
 
     def _lost(self, reason: str) -> None:
         if not self._is_lost:

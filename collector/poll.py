@@ -35,7 +35,7 @@ class EndpointStats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EndpointPoller:
-    """Polls the devices behind one ``host:port`` over one connection, one after another.
+    """Polls the devices at one address over one connection, one after another.
 
     ``offset`` is the share of its period by which each device begins later.
     """
@@ -51,8 +51,7 @@ class EndpointPoller:
     ) -> None:
         first = devices[0]
         self.client = ModbusClient(
-            first.host,
-            first.port,
+            first.address,
             window=min(device.modbus.window for device in devices),
             budget=budget,
             on_connect=self._connected,

@@ -7,6 +7,7 @@ from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
+from collector.address import TcpAddress
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
 from culturewatch import itself, own_state
@@ -79,8 +80,7 @@ def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
             ModbusDevice(
                 layout=layout(device.id, device.profile),
                 profile=device.profile,
-                host=endpoint.host,
-                port=endpoint.port,
+                address=TcpAddress(host=endpoint.host, port=endpoint.port),
                 unit=device.unit,
                 period=device.period,
             )

@@ -1,0 +1,275 @@
+"""One connection on which frames carry no number: RTU or ASCII, one request at a time.
+
+Nothing in an answer says which question it answers beyond unit, function and length. So an
+answer counts only when it is alone: nothing came before it, and a silence follows it. After a
+question without an answer its unit is not asked again until what it may still say is over.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Literal, cast
+
+from collector.address import Address, TcpAddress
+from collector.clock import RUNNING_S
+from collector.connection import SILENT_LIMIT, Counts, Request, keep_alive
+from collector.errors import UNREACHED, DeviceError, LinkError, NoAnswerError, RefusedError
+from collector.frame import EXCEPTION_BIT, GarbageError
+from collector.serial_frame import FRAMERS, TURNAROUND, SerialFrame
+
+log = logging.getLogger(__name__)
+
+LATEST = 2.0
+"""How late an answer may come, in timeouts after its request: until then its unit is left alone."""
+CHATTER_S = 5.0
+"""How long a request waits for a silence on a line on which something talks unasked."""
+
+
+class Quarantine:
+    """Units that may still answer a question that was given up; kept over all connections."""
+
+    def __init__(self) -> None:
+        self._until_s: dict[int, float] = {}
+
+    def put(self, unit: int, until_s: float) -> None:
+        """Leave ``unit`` alone until a time of the running clock."""
+        self._until_s[unit] = max(until_s, self._until_s.get(unit, 0.0))
+
+    def left_s(self, unit: int, now_s: float) -> float:
+        """For how long ``unit`` is still to be left alone, in seconds."""
+        return max(self._until_s.get(unit, 0.0) - now_s, 0.0)
+
+
+class HalfDuplexConnection(asyncio.Protocol):
+    """The protocol of one RTU or ASCII connection to ``address``."""
+
+    def __init__(self, address: Address, counts: Counts, quarantine: Quarantine) -> None:
+        self._name = address.name
+        self._address = address
+        self._framer = FRAMERS[cast('Literal["rtu", "ascii"]', address.framing)]
+        self._counts = counts
+        self._quarantine = quarantine
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._sent = b""
+        self._asked: Request | None = None
+        self._answer: bytes | RefusedError | None = None
+        self._waiting: deque[Request] = deque()
+        self._turn: asyncio.TimerHandle | None = None
+        self._out_s = 0.0
+        self._free_s = 0.0
+        self._held_s = float("inf")
+        self._silent = 0
+        self._oddity = ""
+        self.has_answered = False
+        self.is_flushed = False
+        """Whether it was closed only to be rid of what may still be under way in it."""
+        self.closed: asyncio.Future[str] = self._loop.create_future()
+        """Done, with the reason, when the connection is gone."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready to ask, after a first silence."""
+        self._transport = cast("asyncio.Transport", transport)
+        keep_alive(transport)
+        self._free_s = RUNNING_S() + self._address.silence_s
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Fail whatever is still open."""
+        self._end(str(exc) if exc else "closed by the device")
+
+    def abort(self, reason: str) -> None:
+        """Close at once; open requests fail with ``reason``."""
+        self._end(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def submit(self, request: Request) -> None:
+        """Send ``request`` when its turn comes."""
+        if self.closed.done():
+            request.settle(LinkError(f"{self._name}: {self.closed.result()}"))
+            return
+        self._waiting.append(request)
+        self._send_waiting()
+
+    def data_received(self, data: bytes) -> None:
+        """Look for the answer to the one open request in what has come."""
+        if self.closed.done():
+            return
+        request = self._asked
+        if request is None:
+            self._hear_unasked()
+            return
+        if self._answer is not None:
+            if data.strip(TURNAROUND):
+                self._counts.stray += 1
+                self._give_up("; more came right behind the answer; which is right is not known")
+            return
+        self._buffer += data
+        self._drop_echo()
+        if self._is_early():
+            self._counts.stray += 1
+            self._give_up("; something came before the question was out")
+            return
+        try:
+            self._search(request)
+        except GarbageError as error:
+            self._counts.garbage += 1
+            self._give_up(f"; what came is not Modbus {self._address.framing.upper()} ({error})")
+
+    def _hear_unasked(self) -> None:
+        """A late answer, or noise: nothing is sent until it is over."""
+        now_s = RUNNING_S()
+        self._counts.stray += 1
+        self._free_s = now_s + self._address.silence_s
+        if now_s - self._held_s > CHATTER_S:
+            self.abort(f"something talked unasked for {CHATTER_S:g} s; who else is on this line?")
+
+    def _search(self, request: Request) -> None:
+        while self._answer is None:
+            found, self._buffer = self._framer.take(self._buffer)
+            if found is None:
+                return
+            self._pair(request, found)
+            if self._asked is not request:
+                return
+        if self._buffer.strip(TURNAROUND):
+            self._counts.stray += 1
+            self._give_up("; more came with the answer; which is right is not known")
+            return
+        if request.timer is not None:
+            request.timer.cancel()
+        request.timer = self._loop.call_later(self._address.silence_s, self._settle, request)
+
+    def _pair(self, request: Request, found: SerialFrame) -> None:
+        if request.is_over:
+            # It may have waited in the socket while we slept, and tell of before.
+            self._counts.late += 1
+            self._give_up("")
+        elif found.unit != request.unit:
+            self._counts.wrong_unit += 1
+            self._oddity = f"; an answer of unit {found.unit} was dropped"
+            if self._counts.wrong_unit == 1:
+                log.warning(
+                    "%s: unit %d was asked, unit %d answered; dropped. Check the unit numbers",
+                    self._name,
+                    request.unit,
+                    found.unit,
+                )
+        elif found.function == request.function and _is_whole(found, request):
+            self._answer = found.body[1:]
+        elif found.function == request.function | EXCEPTION_BIT and len(found.body) == 1:
+            where = f"{self._name}: unit {request.unit}, address {request.address}"
+            self._answer = RefusedError(where, found.body[0])
+        else:
+            # The unit answers another question: it is out of step, whatever comes next.
+            self._counts.mismatched += 1
+            self._give_up(f"; an answer of function {found.function} did not fit and was dropped")
+
+    def _drop_echo(self) -> None:
+        # Some two-wire adapters hear themselves. A short echo can even look like an answer, so
+        # what is the same as the request is never one.
+        if self._sent and self._buffer.startswith(self._sent):
+            self._buffer = self._buffer[len(self._sent) :]
+            self._sent = b""
+
+    def _is_early(self) -> bool:
+        """Whether something has come that cannot be an answer, as the question is still going."""
+        return not self._sent.startswith(self._buffer) and RUNNING_S() < self._out_s
+
+    def _send_waiting(self) -> None:
+        if self._asked is not None or self._turn is not None or self.closed.done():
+            return
+        while self._waiting and self._waiting[0].future.done():
+            self._waiting.popleft()
+        if not self._waiting:
+            return
+        now_s = RUNNING_S()
+        unit = self._waiting[0].unit
+        wait_s = max(self._free_s - now_s, self._quarantine.left_s(unit, now_s))
+        if wait_s > 0:
+            self._held_s = min(self._held_s, now_s)
+            self._turn = self._loop.call_later(wait_s, self._take_turn)
+        else:
+            self._send(self._waiting.popleft())
+
+    def _take_turn(self) -> None:
+        self._turn = None
+        self._send_waiting()
+
+    def _send(self, request: Request) -> None:
+        self._buffer = b""
+        self._answer = None
+        self._asked = request
+        self._sent = self._framer.request(
+            request.unit, request.function, request.address, request.count
+        )
+        self._counts.requests += 1
+        self._held_s = float("inf")
+        request.sent_s = RUNNING_S()
+        self._out_s = request.sent_s + self._address.wire_s(len(self._sent))
+        # The line's own time is not the unit's.
+        request.timeout_s += self._address.wire_s(
+            len(self._sent) + self._framer.characters(request.size)
+        )
+        request.timer = self._loop.call_later(request.timeout_s, self._give_up, "")
+        assert self._transport is not None  # noqa: S101 # asked only once connected
+        self._transport.write(self._sent)
+
+    def _settle(self, request: Request) -> None:
+        answer = cast("bytes | RefusedError", self._answer)
+        if not isinstance(answer, RefusedError) or answer.code not in UNREACHED:
+            self.has_answered = True
+        self._silent = 0
+        self._oddity = ""
+        self._finish(request, answer)
+
+    def _give_up(self, oddity: str) -> None:
+        """End the open request without an answer, and leave its unit alone for a while."""
+        request = self._asked
+        if request is None:
+            return
+        self._counts.timeouts += 1
+        self._silent += 1
+        self._quarantine.put(request.unit, request.sent_s + LATEST * request.timeout_s)
+        waited = f"no answer within {request.timeout_s:g} s{oddity or self._oddity}"
+        self._oddity = ""
+        self._finish(request, NoAnswerError(f"{self._name}: unit {request.unit}: {waited}"))
+
+    def _finish(self, request: Request, outcome: bytes | DeviceError) -> None:
+        self._asked = None
+        self._answer = None
+        self._buffer = b""
+        self._free_s = RUNNING_S() + max(self._address.pause_s, self._address.silence_s)
+        request.settle(outcome)
+        if not isinstance(outcome, NoAnswerError):
+            self._send_waiting()
+        elif isinstance(self._address, TcpAddress):
+            # What is still under way in the stream ends with it.
+            self.is_flushed = True
+            self.abort("left a request unanswered")
+        elif self._silent >= SILENT_LIMIT:
+            self.abort(f"{self._silent} requests in a row were not answered")
+        else:
+            self._send_waiting()
+
+    def _end(self, reason: str) -> None:
+        if self.closed.done():
+            return
+        self.closed.set_result(reason)
+        self._buffer = b""
+        if self._turn is not None:
+            self._turn.cancel()
+        if self._asked is not None:
+            self._quarantine.put(
+                self._asked.unit, self._asked.sent_s + LATEST * self._asked.timeout_s
+            )
+            self._waiting.appendleft(self._asked)
+            self._asked = None
+        for request in self._waiting:
+            request.settle(LinkError(f"{self._name}: {reason}"))
+        self._waiting.clear()
+
+
+def _is_whole(found: SerialFrame, request: Request) -> bool:
+    return len(found.body) == request.size + 1 and found.body[0] == request.size
