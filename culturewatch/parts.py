@@ -7,7 +7,6 @@ from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
-from collector.address import TcpAddress
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
 from culturewatch import itself, own_state
@@ -70,17 +69,16 @@ def rulebook(site: Site) -> Rulebook:
 
 
 def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
-    """The devices that are polled over Modbus TCP."""
+    """The devices that are polled over Modbus."""
     found = []
     for device in site.devices:
         if device.profile.modbus is None:
             continue
-        endpoint = site.endpoint_of(device)
         found.append(
             ModbusDevice(
                 layout=layout(device.id, device.profile),
                 profile=device.profile,
-                address=TcpAddress(host=endpoint.host, port=endpoint.port),
+                address=site.address_of(device),
                 unit=device.unit,
                 period=device.period,
             )

@@ -10,6 +10,7 @@ from alerts.rule import SeverityWord
 from culturewatch.secret import Secret
 from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
+from devices.transport import Framing
 
 LONGEST_LOGIN_MS = 12 * 3_600_000
 
@@ -37,12 +38,27 @@ class SiteHead(Part, frozen=True, kw_only=True):
     bundle: Duration = Duration(30_000)
 
 
+class SerialPort(Part, frozen=True, kw_only=True):
+    """``serial`` of an endpoint: a port of this machine. What is left out is the profiles'."""
+
+    port: str
+    baud: int | None = None
+    data_bits: Literal[7, 8] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+
+
 class Endpoint(Part, frozen=True, kw_only=True):
-    """``[[endpoint]]``: one Modbus TCP address; one connection serves all devices behind it."""
+    """``[[endpoint]]``: a socket or a serial port; one connection serves all devices behind it.
+
+    ``framing`` and ``port`` are those of the profiles behind it where they are left out.
+    """
 
     id: str
-    host: str
-    port: int = 502
+    host: str = ""
+    port: int | None = None
+    serial: SerialPort | None = None
+    framing: Framing | None = None
 
 
 class Broker(Part, frozen=True, kw_only=True):
