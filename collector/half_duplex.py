@@ -1,23 +1,21 @@
-"""One connection on which frames carry no number: RTU or ASCII, one request at a time.
+"""One connection on which answers carry no number, and so one question at a time.
 
-Nothing in an answer says which question it answers beyond unit, function and length. So an
-answer counts only when it is alone: nothing came before it, and a silence follows it. After a
-question without an answer its unit is not asked again until what it may still say is over.
+Little in an answer says which question it answers. So an answer counts only when it is alone:
+nothing came before it, and a silence follows it. After a question without an answer its unit is
+not asked again until what it may still say is over.
 """
 
 import asyncio
-import logging
+from abc import abstractmethod
 from collections import deque
-from typing import Literal, cast
+from typing import Generic, TypeVar, cast
 
 from collector.address import Address, TcpAddress
 from collector.clock import RUNNING_S
-from collector.connection import SILENT_LIMIT, Counts, Request, keep_alive
+from collector.connection import SILENT_LIMIT, Asking, Counts, Kept, keep_alive
 from collector.errors import UNREACHED, DeviceError, LinkError, NoAnswerError, RefusedError
-from collector.frame import EXCEPTION_BIT, GarbageError
-from collector.serial_frame import FRAMERS, TURNAROUND, SerialFrame
-
-log = logging.getLogger(__name__)
+from collector.frame import GarbageError
+from collector.serial_frame import TURNAROUND
 
 LATEST = 2.0
 """How late an answer may come, in timeouts after its request: until then its unit is left alone."""
@@ -40,22 +38,25 @@ class Quarantine:
         return max(self._until_s.get(unit, 0.0) - now_s, 0.0)
 
 
-class HalfDuplexConnection(asyncio.Protocol):
-    """The protocol of one RTU or ASCII connection to ``address``."""
+Outcome = bytes | RefusedError
+R = TypeVar("R", bound=Asking)
+
+
+class HalfDuplex(Kept, Generic[R]):
+    """The protocol of one connection to ``address`` over which one thing is asked at a time."""
 
     def __init__(self, address: Address, counts: Counts, quarantine: Quarantine) -> None:
         self._name = address.name
         self._address = address
-        self._framer = FRAMERS[cast('Literal["rtu", "ascii"]', address.framing)]
         self._counts = counts
         self._quarantine = quarantine
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._sent = b""
-        self._asked: Request | None = None
-        self._answer: bytes | RefusedError | None = None
-        self._waiting: deque[Request] = deque()
+        self._asked: R | None = None
+        self._answer: Outcome | None = None
+        self._waiting: deque[R] = deque()
         self._turn: asyncio.TimerHandle | None = None
         self._out_s = 0.0
         self._free_s = 0.0
@@ -64,7 +65,6 @@ class HalfDuplexConnection(asyncio.Protocol):
         self._oddity = ""
         self.has_answered = False
         self.is_flushed = False
-        """Whether it was closed only to be rid of what may still be under way in it."""
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the connection is gone."""
 
@@ -84,7 +84,7 @@ class HalfDuplexConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: R) -> None:
         """Send ``request`` when its turn comes."""
         if self.closed.done():
             request.settle(LinkError(f"{self._name}: {self.closed.result()}"))
@@ -115,7 +115,7 @@ class HalfDuplexConnection(asyncio.Protocol):
             self._search(request)
         except GarbageError as error:
             self._counts.garbage += 1
-            self._give_up(f"; what came is not Modbus {self._address.framing.upper()} ({error})")
+            self._give_up(f"; what came is no answer ({error})")
 
     def _hear_unasked(self) -> None:
         """A late answer, or noise: nothing is sent until it is over."""
@@ -125,46 +125,39 @@ class HalfDuplexConnection(asyncio.Protocol):
         if now_s - self._held_s > CHATTER_S:
             self.abort(f"something talked unasked for {CHATTER_S:g} s; who else is on this line?")
 
-    def _search(self, request: Request) -> None:
-        while self._answer is None:
-            found, self._buffer = self._framer.take(self._buffer)
-            if found is None:
-                return
-            self._pair(request, found)
-            if self._asked is not request:
-                return
-        if self._buffer.strip(TURNAROUND):
-            self._counts.stray += 1
-            self._give_up("; more came with the answer; which is right is not known")
-            return
-        if request.timer is not None:
-            request.timer.cancel()
-        request.timer = self._loop.call_later(self._address.silence_s, self._settle, request)
+    @abstractmethod
+    def _spell(self, request: R) -> bytes:
+        """What is sent for ``request``."""
 
-    def _pair(self, request: Request, found: SerialFrame) -> None:
+    @abstractmethod
+    def _longest(self, request: R) -> int:
+        """How many characters its answer may have."""
+
+    @abstractmethod
+    def _take(self, request: R) -> Outcome | None:
+        """The outcome of ``request`` in the buffer, from which it is taken, if it is there.
+
+        Raises:
+            GarbageError: what has come can be no answer to anything.
+        """
+
+    def _search(self, request: R) -> None:
+        answer = self._take(request)
+        if answer is None or self._asked is not request:
+            return
         if request.is_over:
             # It may have waited in the socket while we slept, and tell of before.
             self._counts.late += 1
             self._give_up("")
-        elif found.unit != request.unit:
-            self._counts.wrong_unit += 1
-            self._oddity = f"; an answer of unit {found.unit} was dropped"
-            if self._counts.wrong_unit == 1:
-                log.warning(
-                    "%s: unit %d was asked, unit %d answered; dropped. Check the unit numbers",
-                    self._name,
-                    request.unit,
-                    found.unit,
-                )
-        elif found.function == request.function and _is_whole(found, request):
-            self._answer = found.body[1:]
-        elif found.function == request.function | EXCEPTION_BIT and len(found.body) == 1:
-            where = f"{self._name}: unit {request.unit}, address {request.address}"
-            self._answer = RefusedError(where, found.body[0])
-        else:
-            # The unit answers another question: it is out of step, whatever comes next.
-            self._counts.mismatched += 1
-            self._give_up(f"; an answer of function {found.function} did not fit and was dropped")
+            return
+        if self._buffer.strip(TURNAROUND):
+            self._counts.stray += 1
+            self._give_up("; more came with the answer; which is right is not known")
+            return
+        self._answer = answer
+        if request.timer is not None:
+            request.timer.cancel()
+        request.timer = self._loop.call_later(self._address.silence_s, self._settle, request)
 
     def _drop_echo(self) -> None:
         # Some two-wire adapters hear themselves. A short echo can even look like an answer, so
@@ -197,27 +190,23 @@ class HalfDuplexConnection(asyncio.Protocol):
         self._turn = None
         self._send_waiting()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: R) -> None:
         self._buffer = b""
         self._answer = None
         self._asked = request
-        self._sent = self._framer.request(
-            request.unit, request.function, request.address, request.count
-        )
+        self._sent = self._spell(request)
         self._counts.requests += 1
         self._held_s = float("inf")
         request.sent_s = RUNNING_S()
         self._out_s = request.sent_s + self._address.wire_s(len(self._sent))
         # The line's own time is not the unit's.
-        request.timeout_s += self._address.wire_s(
-            len(self._sent) + self._framer.characters(request.size)
-        )
+        request.timeout_s += self._address.wire_s(len(self._sent) + self._longest(request))
         request.timer = self._loop.call_later(request.timeout_s, self._give_up, "")
         assert self._transport is not None  # noqa: S101 # asked only once connected
         self._transport.write(self._sent)
 
-    def _settle(self, request: Request) -> None:
-        answer = cast("bytes | RefusedError", self._answer)
+    def _settle(self, request: R) -> None:
+        answer = cast("Outcome", self._answer)
         if not isinstance(answer, RefusedError) or answer.code not in UNREACHED:
             self.has_answered = True
         self._silent = 0
@@ -236,7 +225,7 @@ class HalfDuplexConnection(asyncio.Protocol):
         self._oddity = ""
         self._finish(request, NoAnswerError(f"{self._name}: unit {request.unit}: {waited}"))
 
-    def _finish(self, request: Request, outcome: bytes | DeviceError) -> None:
+    def _finish(self, request: R, outcome: bytes | DeviceError) -> None:
         self._asked = None
         self._answer = None
         self._buffer = b""
@@ -269,7 +258,3 @@ class HalfDuplexConnection(asyncio.Protocol):
         for request in self._waiting:
             request.settle(LinkError(f"{self._name}: {reason}"))
         self._waiting.clear()
-
-
-def _is_whole(found: SerialFrame, request: Request) -> bool:
-    return len(found.body) == request.size + 1 and found.body[0] == request.size

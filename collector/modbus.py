@@ -1,26 +1,22 @@
 """A Modbus client that can only read. One connection an endpoint, kept up for ever."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from random import Random
 
 import msgspec
 
-from collector.address import Address, TcpAddress
-from collector.connection import Connection, Counts, Request
+from collector.address import Address
+from collector.connection import Connection, Request
+from collector.endpoint_link import EndpointLink
 from collector.errors import LinkError
 from collector.frame import READ
-from collector.half_duplex import HalfDuplexConnection, Quarantine
-from collector.reconnect import ConnectBudget, pause_s
-from collector.tty import open_tty
+from collector.half_duplex import Quarantine
+from collector.reconnect import ConnectBudget
+from collector.serial_connection import SerialConnection
 from devices.source import Table
 
-log = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 5.0
-FLUSH_PAUSE_S = 0.1
-"""How long a stream that was closed only to be rid of late answers stays closed."""
+Wire = Connection | SerialConnection
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +39,7 @@ class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
     garbage: int
 
 
-class ModbusClient:
+class ModbusClient(EndpointLink[Wire]):
     """Reads from the units at ``address``; ``run`` must be running for it to connect.
 
     ``window`` is the most requests in flight, which is 1 where frames carry no number. ``budget``
@@ -59,29 +55,9 @@ class ModbusClient:
         on_connect: Callable[[], None] = lambda: None,
         chance: Random | None = None,
     ) -> None:
-        self.name = address.name
+        super().__init__(address, budget=budget, on_connect=on_connect, chance=chance)
         self.window = window if address.framing == "tcp" else 1
-        self._address = address
-        self._budget = budget or ConnectBudget()
-        self._on_connect = on_connect
-        self._chance = chance or Random()  # noqa: S311 # spreads reconnects, guards nothing
-        self._counts = Counts()
-        self._connects = 0
         self._quarantine = Quarantine()
-        self._connection: Connection | HalfDuplexConnection | None = None
-        self._is_lost = False
-        self._is_flushing = False
-        self._trouble = "not connected yet"
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a connection to ask over."""
-        return self._connection is not None and not self._connection.closed.done()
-
-    @property
-    def connects(self) -> int:
-        """Connections made so far; a change says that the link is new."""
-        return self._connects
 
     async def read(
         self, unit: int, table: Table, address: int, count: int, timeout_s: float
@@ -105,75 +81,10 @@ class ModbusClient:
             self._connection.submit(request)
         return request.future
 
-    async def run(self) -> None:
-        """Keep one connection; only cancellation ends this."""
-        failures = 0
-        while True:
-            await self._budget.turn()
-            connection = await self._connect()
-            if connection is not None:
-                try:
-                    # The future is the connection's own: cancelling this wait must not end it.
-                    self._ended(connection, await asyncio.shield(connection.closed))
-                finally:
-                    connection.abort("culturewatch stops")
-                    self._connection = None
-                # A device that accepts and closes again must not be tried without end at 0.5 s.
-                failures = 0 if connection.has_answered else failures
-                if connection.is_flushed:
-                    await asyncio.sleep(FLUSH_PAUSE_S)
-                    continue
-            await asyncio.sleep(pause_s(failures, self._chance))
-            failures += 1
-
-    async def _connect(self) -> Connection | HalfDuplexConnection | None:
-        connection = self._protocol()
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self._open(connection)
-        except TimeoutError:
-            connection.abort("connect timed out")
-            self._lost(f"no connection within {CONNECT_TIMEOUT_S:g} s")
-            return None
-        except OSError as error:
-            self._lost(f"cannot connect: {error.strerror or error}")
-            return None
-        if self._is_lost:
-            log.info("%s: connected", self.name)
-        self._is_lost = False
-        self._connects += 1
-        self._connection = connection
-        if not self._is_flushing:
-            # Else the link was never away, and whoever was silent is no likelier to be there.
-            self._on_connect()
-        self._is_flushing = False
-        return connection
-
-    def _protocol(self) -> Connection | HalfDuplexConnection:
+    def _protocol(self) -> Wire:
         if self._address.framing == "tcp":
             return Connection(self.name, self.window, self._counts)
-        return HalfDuplexConnection(self._address, self._counts, self._quarantine)
-
-    async def _open(self, connection: Connection | HalfDuplexConnection) -> None:
-        address = self._address
-        if isinstance(address, TcpAddress):
-            loop = asyncio.get_running_loop()
-            await loop.create_connection(lambda: connection, address.host, address.port)
-        else:
-            open_tty(connection, address.path, address.serial)
-
-    def _ended(self, connection: Connection | HalfDuplexConnection, reason: str) -> None:
-        if connection.is_flushed:
-            self._is_flushing = True
-            self._trouble = reason
-        else:
-            self._lost(reason)
-
-    def _lost(self, reason: str) -> None:
-        if not self._is_lost:
-            log.warning("%s: %s; culturewatch keeps trying", self.name, reason)
-        self._is_lost = True
-        self._trouble = reason
+        return SerialConnection(self._address, self._counts, self._quarantine)
 
     def stats(self) -> LinkStats:
         """A snapshot of the counters."""

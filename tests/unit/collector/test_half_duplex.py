@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from collector import connection, half_duplex, modbus, reconnect
+from collector import connection, endpoint_link, half_duplex, reconnect
 from collector.address import Address, TcpAddress, TtyAddress
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.modbus import ModbusClient
@@ -39,7 +39,7 @@ BAUD = Serial(baud=9600)
 @pytest.fixture(autouse=True)
 def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
-    monkeypatch.setattr(modbus, "FLUSH_PAUSE_S", 0.01)
+    monkeypatch.setattr(endpoint_link, "FLUSH_PAUSE_S", 0.01)
 
 
 @asynccontextmanager
@@ -148,7 +148,9 @@ def in_virtual_time(
             patch.setattr(module, "RUNNING_S", loop.time)
         patch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
         patch.setattr(
-            modbus, "open_tty", lambda protocol, _path, _serial: loop.connect(protocol, paced)
+            endpoint_link,
+            "open_tty",
+            lambda protocol, _path, _serial: loop.connect(protocol, paced),
         )
         return runner.run(story()), device
 

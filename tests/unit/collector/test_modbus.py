@@ -288,7 +288,7 @@ async def test_a_device_that_only_accepts_is_not_tried_without_end(
         seen.append(failures)
         return 0.001
 
-    monkeypatch.setattr("collector.modbus.pause_s", pause_s)
+    monkeypatch.setattr("collector.endpoint_link.pause_s", pause_s)
     async with responding() as responder, connected(responder) as client:
         for connects in range(1, 6):
             await until(lambda: client.connects >= connects and responder.peers)  # noqa: B023 # awaited here
