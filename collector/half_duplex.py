@@ -141,6 +141,14 @@ class HalfDuplex(Kept, Generic[R]):
             GarbageError: what has come can be no answer to anything.
         """
 
+    def _suspect(self, request: R) -> int:
+        """Who may give a late answer that could be taken for that to ``request``."""
+        return request.unit
+
+    def _leave_alone(self, request: R) -> None:
+        until_s = request.sent_s + LATEST * request.timeout_s
+        self._quarantine.put(self._suspect(request), until_s)
+
     def _search(self, request: R) -> None:
         answer = self._take(request)
         if answer is None or self._asked is not request:
@@ -178,8 +186,8 @@ class HalfDuplex(Kept, Generic[R]):
         if not self._waiting:
             return
         now_s = RUNNING_S()
-        unit = self._waiting[0].unit
-        wait_s = max(self._free_s - now_s, self._quarantine.left_s(unit, now_s))
+        suspect = self._suspect(self._waiting[0])
+        wait_s = max(self._free_s - now_s, self._quarantine.left_s(suspect, now_s))
         if wait_s > 0:
             self._held_s = min(self._held_s, now_s)
             self._turn = self._loop.call_later(wait_s, self._take_turn)
@@ -220,7 +228,7 @@ class HalfDuplex(Kept, Generic[R]):
             return
         self._counts.timeouts += 1
         self._silent += 1
-        self._quarantine.put(request.unit, request.sent_s + LATEST * request.timeout_s)
+        self._leave_alone(request)
         waited = f"no answer within {request.timeout_s:g} s{oddity or self._oddity}"
         self._oddity = ""
         self._finish(request, NoAnswerError(f"{self._name}: unit {request.unit}: {waited}"))
@@ -250,9 +258,7 @@ class HalfDuplex(Kept, Generic[R]):
         if self._turn is not None:
             self._turn.cancel()
         if self._asked is not None:
-            self._quarantine.put(
-                self._asked.unit, self._asked.sent_s + LATEST * self._asked.timeout_s
-            )
+            self._leave_alone(self._asked)
             self._waiting.appendleft(self._asked)
             self._asked = None
         for request in self._waiting:

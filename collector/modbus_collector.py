@@ -6,8 +6,9 @@ from itertools import groupby
 
 from collector.address import TcpAddress
 from collector.clock import Clock
-from collector.poll import Deliver, EndpointPoller, EndpointStats
+from collector.poll import EndpointPoller, EndpointStats
 from collector.reconnect import ConnectBudget
+from collector.rounds import Deliver
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
 from collector.unit import ModbusDevice

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,19 +12,16 @@ from collector.clock import Clock
 from collector.inquiry import Answers, inquire
 from collector.modbus import LinkStats, ModbusClient
 from collector.reconnect import ConnectBudget
+from collector.rounds import Deliver, stamped
 from collector.schedule import Beat
 from collector.unit import NEVER_S, DeviceStats, ModbusDevice, Unit
 from devices.plan import Block, called
-from devices.quality import Quality
 from devices.scan import Scan, absent
 
 log = logging.getLogger(__name__)
 
-Deliver = Callable[[Scan], object]
-"""Takes a scan without waiting; what it gives back is not looked at."""
 TIMER_S = 0.001
 """How exact timers are: one that is so near is due, as waiting for it could only spin."""
-_MARK_UNSURE = bytes(Quality.CLOCK_UNSURE if code == Quality.GOOD else code for code in range(256))
 
 
 class EndpointStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,13 +137,8 @@ class EndpointPoller:
             _tell_refused(unit, unit.postpone(answers.failed, ended_s))
 
     def _scan(self, unit: Unit, answers: Answers) -> Scan:
-        values, qualities = unit.decoder.decode(answers.payloads)
-        received = self._clock.now()
-        if self._clock.is_unsure:
-            qualities = qualities.translate(_MARK_UNSURE)
-        # Half the round trip back from the answer: the wall clock may have been set in between.
-        at = received - round(unit.round_trip_s * 500)
-        return Scan(unit.device.layout, at, received, values, qualities)
+        decoded = unit.decoder.decode(answers.payloads)
+        return stamped(self._clock, unit.device.layout, decoded, unit.round_trip_s)
 
     def _absence(self, unit: Unit) -> Scan:
         return absent(unit.device.layout, at=self._clock.now())

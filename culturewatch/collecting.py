@@ -5,11 +5,19 @@ from collections import deque
 from collections.abc import Callable
 
 from collector.clock import AnchoredClock
+from collector.http import HttpCollector
+from collector.line import LineCollector
 from collector.modbus_collector import ModbusCollector
 from collector.mqtt import MqttCollector
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
-from culturewatch.parts import broker_settings, modbus_devices, subscriptions
+from culturewatch.parts import (
+    broker_settings,
+    http_devices,
+    line_devices,
+    modbus_devices,
+    subscriptions,
+)
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from devices.scan import Scan
@@ -74,6 +82,18 @@ class Collecting:
         self.clock = AnchoredClock(self._clock_was_set)
         self.modbus = ModbusCollector(
             modbus_devices(site),
+            clock=self.clock,
+            deliver=self.deliver,
+            on_crash=troubles.crashed,
+        )
+        self.lines = LineCollector(
+            line_devices(site),
+            clock=self.clock,
+            deliver=self.deliver,
+            on_crash=troubles.crashed,
+        )
+        self.http = HttpCollector(
+            http_devices(site),
             clock=self.clock,
             deliver=self.deliver,
             on_crash=troubles.crashed,

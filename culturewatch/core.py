@@ -195,6 +195,8 @@ class Core:
         running: dict[str, Callable[[], Awaitable[None]]] = {
             "clock": collecting.clock.watch,
             "modbus": collecting.modbus.run,
+            "lines of text": collecting.lines.run,
+            "http": collecting.http.run,
             "alarm engine": self._alarms.service.run,
             "outbox": self._alarms.send,
             "auditor": self._alarms.auditor.run,

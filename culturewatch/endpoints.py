@@ -134,6 +134,8 @@ def endpoint_mistakes(
         return
     if kinds.keys() & {"HTTP", "lines of text"} and endpoint.framing is not None:
         yield f"framing is of Modbus; its devices speak {next(iter(kinds))}"
+    if "lines of text" in kinds:
+        yield from _line_mistakes(profiles)
     if "HTTP" in kinds:
         yield from _http_mistakes(endpoint, profiles)
     try:
@@ -145,6 +147,14 @@ def endpoint_mistakes(
         for name in (name for name, unit in units.items() if unit == 0):
             # Modbus over serial line 1.02, 2.2.
             yield f"{name}: unit 0 is everybody on a serial line, and nobody answers; write its own"
+
+
+def _line_mistakes(profiles: Mapping[str, Profile]) -> Iterator[str]:
+    names = ", ".join(profiles)
+    if len({profile.line for profile in profiles.values()}) > 1:
+        yield f"{names}: do not speak alike; give each an endpoint of its own"
+    elif len(profiles) > 1 and not all(p.line and p.line.address for p in profiles.values()):
+        yield f"{names}: have no numbers by which to call one; give each an endpoint of its own"
 
 
 def _http_mistakes(endpoint: Endpoint, profiles: Mapping[str, Profile]) -> Iterator[str]:

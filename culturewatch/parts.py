@@ -7,6 +7,8 @@ from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
+from collector.http import HttpDevice
+from collector.line import LineDevice
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.unit import ModbusDevice
 from culturewatch import itself, own_state
@@ -84,6 +86,36 @@ def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
             )
         )
     return tuple(found)
+
+
+def line_devices(site: Site) -> tuple[LineDevice, ...]:
+    """The devices that speak in lines of text."""
+    return tuple(
+        LineDevice(
+            layout=layout(device.id, device.profile),
+            profile=device.profile,
+            address=site.address_of(device),
+            unit=device.unit,
+            period=device.period,
+        )
+        for device in site.devices
+        if device.profile.line is not None
+    )
+
+
+def http_devices(site: Site) -> tuple[HttpDevice, ...]:
+    """The devices that answer HTTP."""
+    return tuple(
+        HttpDevice(
+            layout=layout(device.id, device.profile),
+            profile=device.profile,
+            host=site.endpoint_of(device).host,
+            port=site.port_of(device),
+            period=device.period,
+        )
+        for device in site.devices
+        if device.profile.http is not None
+    )
 
 
 def broker_settings(site: Site, broker: Broker) -> BrokerSettings:

@@ -126,6 +126,13 @@ class SerialDevice:
         self.port = 0
         self.path = ""
 
+    def line(self, put: Callable[[bytes], None]) -> Line:
+        """A new wire that ends here."""
+        line = Line(self, put)
+        self.lines.add(line)
+        self.accepted += 1
+        return line
+
 
 class _Peer(asyncio.Protocol):
     def __init__(self, device: SerialDevice) -> None:
@@ -134,12 +141,10 @@ class _Peer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         stream = cast("asyncio.Transport", transport)
-        self._line = Line(
-            self._device, lambda data: None if stream.is_closing() else stream.write(data)
+        self._line = self._device.line(
+            lambda data: None if stream.is_closing() else stream.write(data)
         )
         self._line.close = stream.abort
-        self._device.lines.add(self._line)
-        self._device.accepted += 1
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 # asyncio's
         if self._line is not None:
@@ -155,7 +160,13 @@ async def behind_a_server(
     behave: Behaviour = rightly, framing: str = "rtu"
 ) -> AsyncIterator[SerialDevice]:
     """A device behind a serial server that listens while the block runs."""
-    device = SerialDevice(behave, framing)
+    async with device_behind_a_server(SerialDevice(behave, framing)) as device:
+        yield device
+
+
+@asynccontextmanager
+async def device_behind_a_server(device: SerialDevice) -> AsyncIterator[SerialDevice]:
+    """Any device behind a serial server."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Peer(device), "127.0.0.1", 0)
     device.port = server.sockets[0].getsockname()[1]
@@ -177,15 +188,20 @@ async def on_a_line(
     With ``baud`` its characters take the time they would take, and it waits until a request
     could have arrived before it answers.
     """
-    device = SerialDevice(behave, framing)
+    async with device_on_a_line(SerialDevice(behave, framing), baud) as device:
+        yield device
+
+
+@asynccontextmanager
+async def device_on_a_line(device: SerialDevice, baud: int = 0) -> AsyncIterator[SerialDevice]:
+    """Any device at the other end of a pseudo-terminal."""
     ours, theirs = pty.openpty()
     tty.setraw(theirs)
     os.set_blocking(ours, False)
     device.path = os.ttyname(theirs)
     character_s = CHARACTER_BITS / baud if baud else 0.0
     saying: asyncio.Queue[bytes] = asyncio.Queue()
-    line = Line(device, saying.put_nowait)
-    device.lines.add(line)
+    line = device.line(saying.put_nowait)
     loop = asyncio.get_running_loop()
 
     def read() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Iterable
 
-from tests.unit.collector.serial_responder import Line, SerialDevice  # a test's own double
+from tests.unit.collector.serial_responder import SerialDevice  # a test's own double
 
 
 class _Skipping(selectors.SelectSelector):
@@ -60,10 +60,8 @@ class _Stream(asyncio.Transport):
         self._cut = cut
         self._free_s = loop.time()
         self._is_open = True
-        self._line = Line(loop.device, self._say)
+        self._line = loop.device.line(self._say)
         self._line.close = self.abort
-        loop.device.lines.add(self._line)
-        loop.device.accepted += 1
         protocol.connection_made(self)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
