@@ -9,11 +9,11 @@ from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
 from collector.http import HttpDevice
 from collector.line import LineDevice
-from collector.mqtt_settings import BrokerSettings, Subscription
+from collector.mqtt_settings import BrokerSettings, Subscription, TlsFiles
 from collector.unit import ModbusDevice
 from culturewatch import itself, own_state
 from culturewatch.site import Site, SiteDevice, SiteError
-from culturewatch.site_file import Broker
+from culturewatch.site_file import Broker, BrokerTls
 from devices import document
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
@@ -128,6 +128,17 @@ def broker_settings(site: Site, broker: Broker) -> BrokerSettings:
         client_id=broker.client_id or f"culturewatch-{site.file.site.id}-{broker.id}",
         username=broker.username,
         password=site.reveal(broker.password),
+        tls=_tls(site, broker.tls),
+    )
+
+
+def _tls(site: Site, declared: BrokerTls | None) -> TlsFiles | None:
+    if declared is None:
+        return None
+    files = (declared.ca, declared.certificate, declared.key)
+    ca, certificate, key = (site.base / name if name else None for name in files)
+    return TlsFiles(
+        ca=ca, certificate=certificate, key=key, key_password=site.reveal(declared.key_password)
     )
 
 

@@ -61,6 +61,23 @@ class Endpoint(Part, frozen=True, kw_only=True):
     framing: Framing | None = None
 
 
+class BrokerTls(Part, frozen=True, kw_only=True):
+    """``tls`` of a broker; brokers mostly listen for it at port 8883.
+
+    ``ca`` is the file of the authority that signed its certificate; without one it is those that
+    the machine trusts. ``certificate`` and ``key`` are who culturewatch is, where the broker asks.
+    """
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    key_password: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("a certificate and its key go together; give both or none")
+
+
 class Broker(Part, frozen=True, kw_only=True):
     """``[[broker]]``: one MQTT broker. ``client_id`` must stay the same over restarts."""
 
@@ -71,6 +88,7 @@ class Broker(Part, frozen=True, kw_only=True):
     client_id: str = ""
     username: str = ""
     password: Secret | None = None
+    tls: BrokerTls | None = None
 
 
 class Device(Part, frozen=True, kw_only=True):

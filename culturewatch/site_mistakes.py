@@ -21,7 +21,7 @@ from culturewatch.site_channel_mistakes import (
     is_url,
     person_mistakes,
 )
-from culturewatch.site_file import BeatTo, Broker, Device, Endpoint, SiteFile
+from culturewatch.site_file import BeatTo, Broker, BrokerTls, Device, Endpoint, SiteFile
 from devices import document
 from devices.duration import Duration
 from devices.profile import Profile
@@ -131,6 +131,16 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
     yield from _shared_address_mistakes(path, "endpoint", file.endpoint)
     yield from _shared_address_mistakes(path, "broker", file.broker)
+    yield from _tls_mistakes(path, file.broker)
+
+
+def _tls_mistakes(path: Path, brokers: Iterable[Broker]) -> Iterator[str]:
+    for n, broker in enumerate(brokers):
+        tls = broker.tls or BrokerTls()
+        for key, name in (("ca", tls.ca), ("certificate", tls.certificate), ("key", tls.key)):
+            if name and not (path.parent / name).is_file():
+                where = of(path, f"broker[{n}].tls.{key}")
+                yield f"{where}: {name}: there is no such file; put it there"
 
 
 def _shared_address_mistakes(
@@ -205,6 +215,11 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
+        *(
+            (f"broker[{n}].tls.key_password", broker.tls.key_password)
+            for n, broker in enumerate(file.broker)
+            if broker.tls is not None
+        ),
         *(
             (f"rota[{n}].feed[{m}].secret_url", feed.secret_url)
             for n, rota in enumerate(file.rota)
