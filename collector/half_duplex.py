@@ -58,7 +58,6 @@ class HalfDuplex(Kept, Generic[R]):
         self._answer: Outcome | None = None
         self._waiting: deque[R] = deque()
         self._turn: asyncio.TimerHandle | None = None
-        self._out_s = 0.0
         self._free_s = 0.0
         self._held_s = float("inf")
         self._silent = 0
@@ -107,10 +106,6 @@ class HalfDuplex(Kept, Generic[R]):
             return
         self._buffer += data
         self._drop_echo()
-        if self._is_early():
-            self._counts.stray += 1
-            self._give_up("; something came before the question was out")
-            return
         try:
             self._search(request)
         except GarbageError as error:
@@ -174,10 +169,6 @@ class HalfDuplex(Kept, Generic[R]):
             self._buffer = self._buffer[len(self._sent) :]
             self._sent = b""
 
-    def _is_early(self) -> bool:
-        """Whether something has come that cannot be an answer, as the question is still going."""
-        return not self._sent.startswith(self._buffer) and RUNNING_S() < self._out_s
-
     def _send_waiting(self) -> None:
         if self._asked is not None or self._turn is not None or self.closed.done():
             return
@@ -206,7 +197,6 @@ class HalfDuplex(Kept, Generic[R]):
         self._counts.requests += 1
         self._held_s = float("inf")
         request.sent_s = RUNNING_S()
-        self._out_s = request.sent_s + self._address.wire_s(len(self._sent))
         # The line's own time is not the unit's.
         request.timeout_s += self._address.wire_s(len(self._sent) + self._longest(request))
         request.timer = self._loop.call_later(request.timeout_s, self._give_up, "")

@@ -1,6 +1,7 @@
 """The serial ports of this machine as transports of asyncio; the one place that opens them."""
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -69,7 +70,9 @@ class TtyTransport(asyncio.Transport):
     def abort(self) -> None:
         """Give the port back at once, with what is not sent yet."""
         if self._port >= 0:
-            termios.tcflush(self._port, termios.TCIOFLUSH)
+            # Of a port that is unplugged there is nothing to flush.
+            with contextlib.suppress(termios.error):
+                termios.tcflush(self._port, termios.TCIOFLUSH)
         self._close(None)
 
     def _read(self) -> None:
@@ -102,13 +105,17 @@ def open_tty(protocol: asyncio.Protocol, path: str, serial: Serial) -> TtyTransp
         OSError: it cannot be opened, or not be set so; the text says what to do.
     """
     try:
+        flags, speed = settings(serial)
+    except ValueError as error:
+        raise OSError(errno.EINVAL, f"{path}: {error}") from error
+    try:
         # Not waiting for a carrier, and never becoming the process's own terminal.
         port = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise _explained(path, error) from error
     try:
         fcntl.flock(port, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _set(path, port, serial)
+        _set(path, port, serial, flags, speed)
         termios.tcflush(port, termios.TCIOFLUSH)
         return TtyTransport(protocol, port)
     except OSError as error:
@@ -137,8 +144,7 @@ def settings(serial: Serial) -> tuple[int, int]:
     return flags, speed
 
 
-def _set(path: str, port: int, serial: Serial) -> None:
-    flags, speed = settings(serial)
+def _set(path: str, port: int, serial: Serial, flags: int, speed: int) -> None:
     quiet = [b"\0"] * len(termios.tcgetattr(port)[6])
     # Raw: every byte as it comes, none changed, none of them a signal; nothing is echoed. A
     # character of wrong parity is given as a zero, which no check takes.

@@ -356,23 +356,6 @@ def test_an_echo_that_looks_like_an_answer_is_not_one() -> None:
     in_virtual_time(STREAM, only_echo, read)
 
 
-def test_what_comes_before_the_question_is_out_is_no_answer() -> None:
-    """A question of eight characters takes 8.3 ms; a device that speaks sooner answers another."""
-
-    async def read(client: ModbusClient) -> None:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        question = Question("rtu", 1, 3, 0, 1)
-        (line,) = loop.device.lines
-        reading = asyncio.ensure_future(client.read(1, "holding", 9, 1, LONG_S))
-        await asyncio.sleep(0.005)
-        line.put(question.answer()[:3])
-        with pytest.raises(NoAnswerError, match="before the question was out"):
-            await reading
-
-    in_virtual_time(TtyAddress(path="p", serial=BAUD), lambda _line, _question: None, read)
-
-
 def test_a_line_on_which_something_always_talks_is_given_up_with_a_reason() -> None:
     async def read(client: ModbusClient) -> None:
         loop = asyncio.get_running_loop()
