@@ -39,7 +39,7 @@ class EndpointLink(ABC, Generic[C]):
         self.name = address.name
         self._address = address
         self._budget = budget or ConnectBudget()
-        self._on_connect = on_connect
+        self.on_connect = on_connect
         self._chance = chance or Random()  # noqa: S311 # spreads reconnects, guards nothing
         self._counts = Counts()
         self._connects = 0
@@ -102,7 +102,7 @@ class EndpointLink(ABC, Generic[C]):
         self._connection = connection
         if not self._is_flushing:
             # Else the link was never away, and whoever was silent is no likelier to be there.
-            self._on_connect()
+            self.on_connect()
         self._is_flushing = False
         return connection
 

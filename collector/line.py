@@ -211,6 +211,7 @@ class LineCollector:
                 deliver=deliver,
                 offset=phase(index, len(groups)),
             )
+            client.on_connect = rounds.hurry
             self._parts += [(f"link {name}", client.run), (f"ask {name}", rounds.run)]
 
     async def run(self) -> None:

@@ -1,6 +1,7 @@
 """Asks devices one after another: one scan a device and period, also when nobody answers."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 Deliver = Callable[[Scan], object]
 """Takes a scan without waiting; what it gives back is not looked at."""
+NEVER_S = float("inf")
 MARK_UNSURE = bytes(Quality.CLOCK_UNSURE if code == Quality.GOOD else code for code in range(256))
 
 
@@ -44,13 +46,20 @@ class Asked(Protocol):
 class _Turn:
     """A device, its beat, and how it has been answering."""
 
-    __slots__ = ("beat", "breaker", "device", "is_told_lost")
+    __slots__ = ("beat", "breaker", "device", "hurried_s", "is_answering", "is_told_lost")
 
     def __init__(self, device: Asked, beat: Beat) -> None:
         self.device = device
         self.beat = beat
         self.breaker = breaker.HEALTHY
+        self.hurried_s = NEVER_S
+        self.is_answering = False
         self.is_told_lost = False
+
+    @property
+    def wanted_s(self) -> float:
+        """Since when, or from when on, the device is to be asked."""
+        return min(self.beat.due_s, self.hurried_s)
 
 
 class Rounds:
@@ -64,17 +73,33 @@ class Rounds:
     ) -> None:
         self._clock = clock
         self._deliver = deliver
+        self._woken = asyncio.Event()
         self._turns = tuple(_Turn(device, _beat(device, offset)) for device in devices)
 
     async def run(self) -> None:
         """Ask for ever; only cancellation ends this."""
         while True:
-            turn = min(self._turns, key=lambda turn: turn.beat.due_s)
-            wait_s = turn.beat.due_s - time.monotonic()
-            if wait_s > 0:
-                await asyncio.sleep(wait_s)
-            turn.beat.advance(time.monotonic())
+            self._woken.clear()
+            turn = min(self._turns, key=lambda turn: turn.wanted_s)
+            now_s = time.monotonic()
+            if turn.wanted_s > now_s:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(turn.wanted_s - now_s):
+                        await self._woken.wait()
+                continue
+            turn.hurried_s = NEVER_S
+            if turn.beat.due_s <= now_s:
+                turn.beat.advance(now_s)
             self._deliver(await self._scan(turn))
+
+    def hurry(self) -> None:
+        """Ask at once whoever could not be asked, rather than at its next tick: the link is new."""
+        now_s = time.monotonic()
+        for turn in self._turns:
+            turn.breaker = breaker.wake(turn.breaker, now_s)
+            if not turn.is_answering:
+                turn.hurried_s = now_s
+        self._woken.set()
 
     async def _scan(self, turn: _Turn) -> Scan:
         layout, began_s = turn.device.layout, time.monotonic()
@@ -90,11 +115,13 @@ class Rounds:
 
     def _hear(self, turn: _Turn) -> None:
         turn.breaker = breaker.HEALTHY
+        turn.is_answering = True
         if turn.is_told_lost:
             log.info("%s answers again", turn.device.layout.device)
             turn.is_told_lost = False
 
     def _lose(self, turn: _Turn, error: DeviceError) -> None:
+        turn.is_answering = False
         if isinstance(error, NoAnswerError):
             # Else the link is to blame, and asking costs nobody any time.
             now_s, alone = time.monotonic(), len(self._turns) == 1

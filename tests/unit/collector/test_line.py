@@ -130,6 +130,24 @@ async def test_without_a_port_there_is_an_absence_each_period() -> None:
     assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
 
 
+async def test_a_tank_is_asked_as_soon_as_its_line_is_there() -> None:
+    """Not half a minute later, at the next tick of its period."""
+    async with device_behind_a_server(TextDevice({"TEMPA?": "-190.0"}.get)) as device:
+        profile = catalog.find("american-magnetics-186")
+        tank = LineDevice(
+            layout=layout("tank1", profile),
+            profile=profile,
+            address=TcpAddress(host="127.0.0.1", port=device.port),
+            unit=1,
+            period=Duration(3_600_000),
+        )
+        assert isinstance(device, TextDevice)
+        device.answer = {"LEVEL": "35.0", "UNIT": "C"}.get
+        async with collecting(tank) as scans:
+            await until(lambda: good(scans))
+    assert good(scans)[0].values == (350.0,)
+
+
 async def test_an_incubator_that_prints_unasked_is_heard_and_never_asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
