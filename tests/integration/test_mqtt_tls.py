@@ -11,6 +11,7 @@ from collector.mqtt import MqttCollector
 from collector.mqtt_link import Link
 from collector.mqtt_settings import BrokerSettings, TlsFiles
 from tests.integration.certificates import Authority
+from tests.integration.guarded_broker import GuardedMosquitto
 from tests.integration.mqtt_peers import (
     clock,
     journal_in,
@@ -22,7 +23,7 @@ from tests.integration.mqtt_peers import (
     until,
 )
 from tests.integration.mqtt_peers import freezer as freezer_profile
-from tests.services import LOOPBACK, GuardedMosquitto, find_mosquitto
+from tests.services import LOOPBACK, find_mosquitto
 
 pytestmark = pytest.mark.mosquitto
 
