@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.polling import farm, farm_profile
+from collector.address import TcpAddress
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -74,8 +75,7 @@ async def measure() -> Result:
                     ModbusDevice(
                         layout=layout(f"device{n}", profile),
                         profile=profile,
-                        host="127.0.0.1",
-                        port=port,
+                        address=TcpAddress(host="127.0.0.1", port=port),
                         unit=1,
                         period=PERIOD,
                     )

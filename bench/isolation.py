@@ -16,6 +16,7 @@ from typing import NamedTuple, cast
 import uvloop
 
 from bench.polling import farm_profile
+from collector.address import TcpAddress
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -89,8 +90,7 @@ async def measure(gateways: int, seconds: float) -> Result:
         ModbusDevice(
             layout=layout(f"g{number}u{unit}", profile),
             profile=profile,
-            host="127.0.0.1",
-            port=server.sockets[0].getsockname()[1],
+            address=TcpAddress(host="127.0.0.1", port=server.sockets[0].getsockname()[1]),
             unit=unit,
             period=period,
         )

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import uvloop
 
 from bench.modbus_farm import raise_file_limit
+from collector.address import TcpAddress
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -173,8 +174,7 @@ async def _measure(
         ModbusDevice(
             layout=layout(f"device{number}", profile),
             profile=profile,
-            host="127.0.0.1",
-            port=port,
+            address=TcpAddress(host="127.0.0.1", port=port),
             unit=1,
             period=period,
         )

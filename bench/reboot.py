@@ -15,6 +15,7 @@ import uvloop
 
 from bench.modbus_farm import Device, raise_file_limit
 from bench.polling import farm_profile
+from collector.address import TcpAddress
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
@@ -101,8 +102,7 @@ async def measure(count: int, away_s: float) -> Result:
         ModbusDevice(
             layout=layout(f"device{n}", profile),
             profile=profile,
-            host="127.0.0.1",
-            port=port.number,
+            address=TcpAddress(host="127.0.0.1", port=port.number),
             unit=1,
             period=Duration(5000),
         )

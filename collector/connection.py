@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import socket
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
 from typing import cast
@@ -37,29 +38,13 @@ class Counts:
     garbage: int = 0
 
 
-class Request:
-    """A question on its way. ``timeout_s`` runs from the moment it is sent."""
+class Asking:
+    """A question on its way to ``unit``. ``timeout_s`` runs from the moment it is sent."""
 
-    __slots__ = (
-        "address",
-        "count",
-        "function",
-        "future",
-        "sent_s",
-        "size",
-        "timeout_s",
-        "timer",
-        "unit",
-    )
+    __slots__ = ("future", "sent_s", "timeout_s", "timer", "unit")
 
-    def __init__(
-        self, unit: int, function: int, address: int, count: int, timeout_s: float
-    ) -> None:
+    def __init__(self, unit: int, timeout_s: float) -> None:
         self.unit = unit
-        self.function = function
-        self.address = address
-        self.count = count
-        self.size = (count + 7) // 8 if function in _BITS else 2 * count
         self.timeout_s = timeout_s
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.timer: asyncio.TimerHandle | None = None
@@ -82,7 +67,49 @@ class Request:
             self.future.set_result(outcome)
 
 
-class Connection(asyncio.Protocol):
+class Request(Asking):
+    """A read of ``count`` registers or bits from ``address``."""
+
+    __slots__ = ("address", "count", "function", "size")
+
+    def __init__(
+        self, unit: int, function: int, address: int, count: int, timeout_s: float
+    ) -> None:
+        super().__init__(unit, timeout_s)
+        self.function = function
+        self.address = address
+        self.count = count
+        self.size = (count + 7) // 8 if function in _BITS else 2 * count
+
+
+def keep_alive(transport: asyncio.BaseTransport) -> None:
+    """Have the system find out when the other end of a socket is gone, and send at once."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in _KEEP_ALIVE.items():
+            # Not every system has all of them.
+            if (number := getattr(socket, option, None)) is not None:
+                sock.setsockopt(socket.IPPROTO_TCP, number, value)
+
+
+class Kept(asyncio.Protocol, ABC):
+    """A connection as it is kept: ``closed`` is done, with the reason, when it is gone.
+
+    ``is_flushed`` says that it was closed only to be rid of what may still be under way in it.
+    """
+
+    has_answered: bool
+    is_flushed: bool
+    closed: asyncio.Future[str]
+
+    @abstractmethod
+    def abort(self, reason: str) -> None:
+        """Close at once."""
+
+
+class Connection(Kept):
     """The protocol of one TCP connection to ``name``, with at most ``window`` open requests."""
 
     def __init__(self, name: str, window: int, counts: Counts) -> None:
@@ -100,20 +127,14 @@ class Connection(asyncio.Protocol):
         self._silent = 0
         self._oddity = ""
         self.has_answered = False
+        self.is_flushed = False
         self.closed: asyncio.Future[str] = self._loop.create_future()
         """Done, with the reason, when the connection is gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to ask."""
         self._transport = cast("asyncio.Transport", transport)
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for option, value in _KEEP_ALIVE.items():
-                # Not every system has all of them.
-                if (number := getattr(socket, option, None)) is not None:
-                    sock.setsockopt(socket.IPPROTO_TCP, number, value)
+        keep_alive(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail whatever is still open."""

@@ -1,21 +1,22 @@
-"""A Modbus TCP client that can only read. One connection an endpoint, kept up for ever."""
+"""A Modbus client that can only read. One connection an endpoint, kept up for ever."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from random import Random
 
 import msgspec
 
-from collector.connection import Connection, Counts, Request
+from collector.address import Address
+from collector.connection import Connection, Request
+from collector.endpoint_link import EndpointLink
 from collector.errors import LinkError
 from collector.frame import READ
-from collector.reconnect import ConnectBudget, pause_s
+from collector.half_duplex import Quarantine
+from collector.reconnect import ConnectBudget
+from collector.serial_connection import SerialConnection
 from devices.source import Table
 
-log = logging.getLogger(__name__)
-
-CONNECT_TIMEOUT_S = 5.0
+Wire = Connection | SerialConnection
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,45 +39,25 @@ class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
     garbage: int
 
 
-class ModbusClient:
-    """Reads from the units behind ``host:port``; ``run`` must be running for it to connect.
+class ModbusClient(EndpointLink[Wire]):
+    """Reads from the units at ``address``; ``run`` must be running for it to connect.
 
-    ``window`` is the most requests in flight. ``budget`` is shared by all clients. ``on_connect``
-    is told of each new connection.
+    ``window`` is the most requests in flight, which is 1 where frames carry no number. ``budget``
+    is shared by all clients. ``on_connect`` is told of each new connection.
     """
 
     def __init__(
         self,
-        host: str,
-        port: int,
+        address: Address,
         *,
         window: int = 1,
         budget: ConnectBudget | None = None,
         on_connect: Callable[[], None] = lambda: None,
         chance: Random | None = None,
     ) -> None:
-        self.name = f"{host}:{port}"
-        self.window = window
-        self._host = host
-        self._port = port
-        self._budget = budget or ConnectBudget()
-        self._on_connect = on_connect
-        self._chance = chance or Random()  # noqa: S311 # spreads reconnects, guards nothing
-        self._counts = Counts()
-        self._connects = 0
-        self._connection: Connection | None = None
-        self._is_lost = False
-        self._trouble = "not connected yet"
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether there is a connection to ask over."""
-        return self._connection is not None and not self._connection.closed.done()
-
-    @property
-    def connects(self) -> int:
-        """Connections made so far; a change says that the link is new."""
-        return self._connects
+        super().__init__(address, budget=budget, on_connect=on_connect, chance=chance)
+        self.window = window if address.framing == "tcp" else 1
+        self._quarantine = Quarantine()
 
     @property
     def trouble(self) -> str:
@@ -105,50 +86,10 @@ class ModbusClient:
             self._connection.submit(request)
         return request.future
 
-    async def run(self) -> None:
-        """Keep one connection; only cancellation ends this."""
-        failures = 0
-        while True:
-            await self._budget.turn()
-            connection = await self._connect()
-            if connection is not None:
-                try:
-                    # The future is the connection's own: cancelling this wait must not end it.
-                    self._lost(await asyncio.shield(connection.closed))
-                finally:
-                    connection.abort("culturewatch stops")
-                    self._connection = None
-                # A device that accepts and closes again must not be tried without end at 0.5 s.
-                failures = 0 if connection.has_answered else failures
-            await asyncio.sleep(pause_s(failures, self._chance))
-            failures += 1
-
-    async def _connect(self) -> Connection | None:
-        loop = asyncio.get_running_loop()
-        connection = Connection(self.name, self.window, self._counts)
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await loop.create_connection(lambda: connection, self._host, self._port)
-        except TimeoutError:
-            connection.abort("connect timed out")
-            self._lost(f"no connection within {CONNECT_TIMEOUT_S:g} s")
-            return None
-        except OSError as error:
-            self._lost(f"cannot connect: {error.strerror or error}")
-            return None
-        if self._is_lost:
-            log.info("%s: connected", self.name)
-        self._is_lost = False
-        self._connects += 1
-        self._connection = connection
-        self._on_connect()
-        return connection
-
-    def _lost(self, reason: str) -> None:
-        if not self._is_lost:
-            log.warning("%s: %s; culturewatch keeps trying", self.name, reason)
-        self._is_lost = True
-        self._trouble = reason
+    def _protocol(self) -> Wire:
+        if self._address.framing == "tcp":
+            return Connection(self.name, self.window, self._counts)
+        return SerialConnection(self._address, self._counts, self._quarantine)
 
     def stats(self) -> LinkStats:
         """A snapshot of the counters."""

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from itertools import groupby
 
+from collector.address import TcpAddress
 from collector.clock import Clock
-from collector.poll import Deliver, EndpointPoller, EndpointStats, place_of
+from collector.poll import EndpointPoller, EndpointStats
 from collector.reconnect import ConnectBudget
+from collector.rounds import Deliver
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
 from collector.unit import ModbusDevice
@@ -69,10 +71,10 @@ class ModbusCollector:
                 self._start(poller)
 
     def _have(self, groups: list[tuple[ModbusDevice, ...]]) -> None:
-        held = {poller.place: poller for poller in self.pollers}
+        held = {poller.address: poller for poller in self.pollers}
         pollers = []
         for index, group in enumerate(groups):
-            poller = held.get(place_of(group[0]))
+            poller = held.get(group[0].address)
             if poller is None:
                 poller = EndpointPoller(
                     group,
@@ -108,23 +110,32 @@ class ModbusCollector:
 
 
 def endpoints(devices: Iterable[ModbusDevice]) -> list[tuple[ModbusDevice, ...]]:
-    """The devices by endpoint, in order of host and port.
+    """The devices by endpoint, in order of where it is.
 
     Raises:
-        ValueError: two devices are the same unit of the same endpoint.
+        ValueError: two devices are the same unit of the same endpoint, or say differently how
+            its frames or its line look.
     """
-    ordered = sorted(devices, key=lambda device: (device.host, device.port))
-    groups = [
-        tuple(group) for _, group in groupby(ordered, key=lambda device: (device.host, device.port))
-    ]
+    ordered = sorted(devices, key=_place)
+    groups = [tuple(group) for _, group in groupby(ordered, key=_place)]
     for group in groups:
         seen: dict[int, str] = {}
         for device in group:
-            name = device.layout.device
+            name, place = device.layout.device, device.address.name
+            if device.address != group[0].address:
+                first = group[0].layout.device
+                raise ValueError(f"{name} and {first} do not agree on how {place} speaks")
             if device.unit in seen:
                 raise ValueError(
                     f"{name} and {seen[device.unit]} are both unit {device.unit} "
-                    f"of {device.host}:{device.port}; give each its own"
+                    f"of {place}; give each its own"
                 )
             seen[device.unit] = name
     return groups
+
+
+def _place(device: ModbusDevice) -> tuple[str, int]:
+    address = device.address
+    if isinstance(address, TcpAddress):
+        return address.host, address.port
+    return address.path, 0

@@ -16,7 +16,7 @@ from collector.mqtt_link import Link, Message
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_window import Ticket, Window
 from collector.silence import Silence
-from devices.json_codec import PoisonError
+from devices.loose_json import PoisonError
 from devices.scan import Scan, Source, absent
 from storage.journal import JournalFullError, MessageKey, Outcome
 

@@ -6,6 +6,7 @@ loop, 27 to 29 with paho's own thread.
 """
 
 import asyncio
+import ssl
 import struct
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -20,6 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from collector import mqtt_tls
 from collector.errors import LinkError
 from collector.mqtt_settings import BrokerSettings
 from collector.mqtt_wire import Wire
@@ -95,8 +97,9 @@ class Link:
         settings = self._settings
         try:
             async with asyncio.timeout(ANSWER_S):
+                trust = None if settings.tls is None else mqtt_tls.context(settings.tls)
                 await asyncio.get_running_loop().create_connection(
-                    lambda: self._wire, settings.host, settings.port
+                    lambda: self._wire, settings.host, settings.port, ssl=trust
                 )
                 self._greet()
                 await asyncio.wait(
@@ -107,9 +110,15 @@ class Link:
             raise LinkError(
                 f"it does not answer within {ANSWER_S:g} s; check that an MQTT broker is there"
             ) from None
+        except ssl.SSLError as error:
+            await self._close()
+            raise LinkError(mqtt_tls.explained(error, settings.host)) from error
         except OSError as error:
             await self._close()
-            raise LinkError(f"{error.strerror or error}; check that it runs there") from error
+            hint = "check that it runs there"
+            if settings.tls is not None and isinstance(error, ConnectionError):
+                hint += " and speaks TLS at this port"
+            raise LinkError(f"{error.strerror or error}; {hint}") from error
         except BaseException:
             self._wire.abort()
             raise
@@ -245,6 +254,9 @@ class Link:
         await self._wire.shut()
 
     def _on_closed(self, error: Exception | None) -> None:
+        if isinstance(error, ssl.SSLError):
+            self._end(mqtt_tls.explained(error, self._settings.host))
+            return
         # Mosquitto does not say so when it closes because a namesake has come.
         reason = f"the connection broke: {error}" if error else "it closed the connection"
         self._end(f"{reason}; if this repeats, {_REMEDIES[142]}")

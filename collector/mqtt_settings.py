@@ -1,6 +1,7 @@
 """What the collection over one MQTT broker is told, and what it tells of itself."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -10,6 +11,19 @@ from devices.scan import Layout
 
 MOST_WINDOW = 65_535
 """As many messages as MQTT has packet ids for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """What proves the broker to us, and us to the broker, as PEM files.
+
+    ``ca`` is the authority that signed the broker's certificate; None: those the machine trusts.
+    """
+
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+    key_password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +45,7 @@ class BrokerSettings:
     password: str = field(default="", repr=False)
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     window: int = 100
+    tls: TlsFiles | None = None
 
     def __post_init__(self) -> None:
         if not self.client_id:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -12,19 +12,16 @@ from collector.clock import Clock
 from collector.inquiry import Answers, inquire
 from collector.modbus import LinkStats, ModbusClient
 from collector.reconnect import ConnectBudget
+from collector.rounds import Deliver, stamped
 from collector.schedule import Beat
 from collector.unit import NEVER_S, DeviceStats, ModbusDevice, Unit
 from devices.plan import Block, called
-from devices.quality import Quality
 from devices.scan import Scan, absent
 
 log = logging.getLogger(__name__)
 
-Deliver = Callable[[Scan], object]
-"""Takes a scan without waiting; what it gives back is not looked at."""
 TIMER_S = 0.001
 """How exact timers are: one that is so near is due, as waiting for it could only spin."""
-_MARK_UNSURE = bytes(Quality.CLOCK_UNSURE if code == Quality.GOOD else code for code in range(256))
 
 
 class EndpointStats(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,13 +31,8 @@ class EndpointStats(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[DeviceStats, ...]
 
 
-def place_of(device: ModbusDevice) -> tuple[str, int]:
-    """Where a device is reached: those of one place share a connection."""
-    return device.host, device.port
-
-
 class EndpointPoller:
-    """Polls the devices behind one ``host:port`` over one connection, one after another.
+    """Polls the devices at one address over one connection, one after another.
 
     ``offset`` is the share of its period by which each device begins later.
     """
@@ -56,14 +48,13 @@ class EndpointPoller:
     ) -> None:
         first = devices[0]
         self.client = ModbusClient(
-            first.host,
-            first.port,
-            window=min(device.modbus.window for device in devices),
+            first.address,
+            window=self._window(devices),
             budget=budget,
             on_connect=self._connected,
         )
         self.name = self.client.name
-        self.place = place_of(first)
+        self.address = first.address
         self._clock = clock
         self._deliver = deliver
         self._offset = offset
@@ -89,8 +80,15 @@ class EndpointPoller:
         self._units = tuple(
             kept.get(device) or Unit(device, self._beat(device)) for device in devices
         )
-        self.client.window = min(device.modbus.window for device in devices)
+        self.client.window = self._window(devices)
         self._wake()
+
+    @staticmethod
+    def _window(devices: Sequence[ModbusDevice]) -> int:
+        # Only frames of Modbus TCP carry a number by which answers are told apart.
+        if devices[0].address.framing != "tcp":
+            return 1
+        return min(device.modbus.window for device in devices)
 
     def stats(self) -> EndpointStats:
         """A snapshot of the counters."""
@@ -156,13 +154,8 @@ class EndpointPoller:
             _tell_refused(unit, unit.postpone(answers.failed, ended_s))
 
     def _scan(self, unit: Unit, answers: Answers) -> Scan:
-        values, qualities = unit.decoder.decode(answers.payloads)
-        received = self._clock.now()
-        if self._clock.is_unsure:
-            qualities = qualities.translate(_MARK_UNSURE)
-        # Half the round trip back from the answer: the wall clock may have been set in between.
-        at = received - round(unit.round_trip_s * 500)
-        return Scan(unit.device.layout, at, received, values, qualities)
+        decoded = unit.decoder.decode(answers.payloads)
+        return stamped(self._clock, unit.device.layout, decoded, unit.round_trip_s)
 
     def _absence(self, unit: Unit) -> Scan:
         return absent(unit.device.layout, at=self._clock.now())

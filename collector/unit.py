@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from collector import breaker
+from collector.address import Address
 from collector.schedule import Beat
 from devices.codec import Decoder
 from devices.duration import Duration
@@ -22,7 +23,7 @@ SILENCES = 3
 
 
 class ModbusDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """A device to poll: unit ``unit`` behind ``host:port``, once every ``period``.
+    """A device to poll: unit ``unit`` at ``address``, once every ``period``.
 
     Raises:
         ValueError: the profile is not a Modbus one, or the layout is not the profile's.
@@ -30,8 +31,7 @@ class ModbusDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     layout: Layout
     profile: Profile
-    host: str
-    port: int
+    address: Address
     unit: int
     period: Duration
 

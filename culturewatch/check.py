@@ -10,16 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.rulebook import Rulebook
+from collector.address import TtyAddress
 from culturewatch.parts import default_rules, influx_settings, rulebook
 from culturewatch.site import Site, SiteDevice, load
 from culturewatch.terminal import terminal
 from devices.plan import plan
+from devices.profile import Profile
+from devices.source import Query
 
 SILENCE = "silence"
+UNKNOWN_BAUD = 9600
 
 
 class PlannedDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """How one device is read. ``bus_s`` is estimated at 9600 baud, for gateways to serial lines."""
+    """How one device is read.
+
+    ``bus_s`` is that of its serial line, and estimated at 9600 baud for gateways to one.
+    """
 
     id: str
     profile: str
@@ -96,13 +103,18 @@ def _links_to_here(site: Site) -> str:
 
 def _planned(site: Site, device: SiteDevice) -> PlannedDevice:
     verify = tuple(c.key for c in device.profile.channels if c.verify or device.profile.verify)
-    if device.profile.modbus is None:
-        where, requests, registers, bus_s = f"topic {device.declared.topic}", 0, 0, 0.0
+    requests, registers, bus_s = 0, 0, 0.0
+    if device.profile.mqtt is not None:
+        where = f"topic {device.declared.topic}"
+    elif device.profile.modbus is None:
+        where = site.address_of(device).name
+        requests = asked(device.profile)
     else:
-        endpoint = site.endpoint_of(device)
+        address = site.address_of(device)
         blocks = plan(device.profile)
-        where = f"{endpoint.host}:{endpoint.port} unit {device.unit}"
-        requests, bus_s = blocks.requests, blocks.bus_seconds()
+        where = f"{address.name} unit {device.unit}"
+        baud = address.serial.baud if isinstance(address, TtyAddress) else UNKNOWN_BAUD
+        requests, bus_s = blocks.requests, blocks.bus_seconds(baud)
         registers = sum(block.count for block in blocks.blocks)
     return PlannedDevice(
         id=device.id,
@@ -114,6 +126,13 @@ def _planned(site: Site, device: SiteDevice) -> PlannedDevice:
         bus_s=round(bus_s, 3),
         verify=verify,
     )
+
+
+def asked(profile: Profile) -> int:
+    """Questions a cycle to a device that is asked in text; one that speaks unasked has none."""
+    sources = [channel.source for channel in profile.channels]
+    questions = {source.ask for source in sources if isinstance(source, Query)}
+    return len(questions - {""}) + (profile.http is not None)
 
 
 def print_plan(path: Path, *, as_json: bool) -> None:
@@ -134,7 +153,9 @@ def print_plan(path: Path, *, as_json: bool) -> None:
         f"{len(planned.devices)} devices, {planned.requests_per_s:.1f} requests a second, "
         f"{planned.rules} rules, {planned.people} people"
     )
-    console.print("reads and words: Modbus, each time; bus s: on a serial line of 9600 baud")
+    console.print(
+        "reads and words: Modbus, each time; bus s: on its serial line, else at 9600 baud"
+    )
     for device in planned.devices:
         if device.verify:
             console.print(f"! {device.id}: addresses not proven: {', '.join(device.verify)}")

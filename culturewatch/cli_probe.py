@@ -18,7 +18,11 @@ INTERRUPTED = 130
 
 def probe(
     endpoint: Annotated[
-        str, typer.Argument(metavar="ENDPOINT", help="where it answers: tcp://HOST:PORT")
+        str,
+        typer.Argument(
+            metavar="ENDPOINT",
+            help="tcp://HOST:PORT, rtu+tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=9600",
+        ),
     ],
     units: Annotated[str, typer.Option(help="unit ids to try, as 1-16,240")] = "",
     rate: Annotated[
@@ -62,7 +66,7 @@ def probe(
         among = known_guesses(profiles)
         asked = unit_ids(units) if units else default_units(among)
         async with surveying(
-            lambda there: ModbusClient(where.host, where.port, on_connect=there),
+            lambda there: ModbusClient(where.address, on_connect=there),
             per_second=rate,
             timeout_s=timeout,
         ) as surveyor:

@@ -6,13 +6,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from collector.clock import AnchoredClock
+from collector.http import HttpCollector
+from collector.line import LineCollector
 from collector.modbus_collector import ModbusCollector
 from collector.mqtt import MqttCollector
 from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
 from collector.supervise import supervise
-from culturewatch.parts import broker_settings, modbus_devices, subscriptions
+from culturewatch.parts import (
+    broker_settings,
+    http_devices,
+    line_devices,
+    modbus_devices,
+    subscriptions,
+)
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from devices.scan import Scan
@@ -21,6 +29,7 @@ from storage.journal import Journal, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
 """So long after the last refusal of the journal, the next one is news again."""
+LINES, HTTP = "lines of text", "http"
 
 
 Wanted = tuple[BrokerSettings, dict[str, Subscription]]
@@ -95,6 +104,8 @@ class Collecting:
             deliver=self.deliver,
             on_crash=troubles.crashed,
         )
+        self._line_devices, self._http_devices = line_devices(site), http_devices(site)
+        self.lines, self.http = self._asked_in_turn(site)
         self._wanted = wanted(site)
         self.brokers = {name: self._broker(site, name) for name in self._wanted}
         self._tasks: asyncio.TaskGroup | None = None
@@ -106,8 +117,10 @@ class Collecting:
             async with asyncio.TaskGroup() as self._tasks:
                 for name, run in (("clock", self.clock.watch), ("modbus", self.modbus.run)):
                     self._tasks.create_task(self._supervised(name, run), name=name)
-                for name in self.brokers:
-                    self._start(name)
+                self._start(LINES, self.lines.run)
+                self._start(HTTP, self.http.run)
+                for name, broker in self.brokers.items():
+                    self._start(name, broker.run)
                 await asyncio.Event().wait()
         finally:
             self._tasks = None
@@ -117,20 +130,43 @@ class Collecting:
         """Collect what ``site`` declares from now on; what stays as it is misses nothing.
 
         A broker of which anything changed is connected to anew: it keeps what comes meanwhile.
+        Where a device of text or HTTP changed, all of its kind are.
         """
         now = wanted(site)
         for name in [name for name in self.brokers if now.get(name) != self._wanted[name]]:
             del self.brokers[name]
-            if (task := self._running.pop(name, None)) is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+            await self._stop(name)
         self._wanted = now
         for name in now:
             if name not in self.brokers:
                 self.brokers[name] = self._broker(site, name)
-                if self._tasks is not None:
-                    self._start(name)
+                self._start(name, self.brokers[name].run)
         await self.modbus.adopt(modbus_devices(site))
+        lines, http = self._asked_in_turn(site)
+        if line_devices(site) != self._line_devices:
+            await self._stop(LINES)
+            self.lines = lines
+            self._start(LINES, lines.run)
+        if http_devices(site) != self._http_devices:
+            await self._stop(HTTP)
+            self.http = http
+            self._start(HTTP, http.run)
+        self._line_devices, self._http_devices = line_devices(site), http_devices(site)
+
+    def _asked_in_turn(self, site: Site) -> tuple[LineCollector, HttpCollector]:
+        lines = LineCollector(
+            line_devices(site),
+            clock=self.clock,
+            deliver=self.deliver,
+            on_crash=self._troubles.crashed,
+        )
+        http = HttpCollector(
+            http_devices(site),
+            clock=self.clock,
+            deliver=self.deliver,
+            on_crash=self._troubles.crashed,
+        )
+        return lines, http
 
     def _marked(self, scan: Scan) -> Scan:
         return self.mark(scan)
@@ -146,12 +182,14 @@ class Collecting:
             budget=ConnectBudget(),
         )
 
-    def _start(self, name: str) -> None:
-        assert self._tasks is not None  # noqa: S101 # asked for only while it runs
-        broker = self.brokers[name]
-        self._running[name] = self._tasks.create_task(
-            self._supervised(broker.name, broker.run), name=broker.name
-        )
+    def _start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        if self._tasks is not None:
+            self._running[name] = self._tasks.create_task(self._supervised(name, run), name=name)
+
+    async def _stop(self, name: str) -> None:
+        if (task := self._running.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.wait((task,))
 
     async def _supervised(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         await supervise(name, run, on_crash=self._troubles.crashed)

@@ -7,11 +7,13 @@ from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
 from batches.setting import Setting, equipment
-from collector.mqtt_settings import BrokerSettings, Subscription
+from collector.http import HttpDevice
+from collector.line import LineDevice
+from collector.mqtt_settings import BrokerSettings, Subscription, TlsFiles
 from collector.unit import ModbusDevice
 from culturewatch import itself, own_state
 from culturewatch.site import Site, SiteDevice, SiteError
-from culturewatch.site_file import Broker
+from culturewatch.site_file import Broker, BrokerTls
 from devices import document
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
@@ -69,23 +71,51 @@ def rulebook(site: Site) -> Rulebook:
 
 
 def modbus_devices(site: Site) -> tuple[ModbusDevice, ...]:
-    """The devices that are polled over Modbus TCP."""
+    """The devices that are polled over Modbus."""
     found = []
     for device in site.devices:
         if device.profile.modbus is None:
             continue
-        endpoint = site.endpoint_of(device)
         found.append(
             ModbusDevice(
                 layout=layout(device.id, device.profile),
                 profile=device.profile,
-                host=endpoint.host,
-                port=endpoint.port,
+                address=site.address_of(device),
                 unit=device.unit,
                 period=device.period,
             )
         )
     return tuple(found)
+
+
+def line_devices(site: Site) -> tuple[LineDevice, ...]:
+    """The devices that speak in lines of text."""
+    return tuple(
+        LineDevice(
+            layout=layout(device.id, device.profile),
+            profile=device.profile,
+            address=site.address_of(device),
+            unit=device.unit,
+            period=device.period,
+        )
+        for device in site.devices
+        if device.profile.line is not None
+    )
+
+
+def http_devices(site: Site) -> tuple[HttpDevice, ...]:
+    """The devices that answer HTTP."""
+    return tuple(
+        HttpDevice(
+            layout=layout(device.id, device.profile),
+            profile=device.profile,
+            host=site.endpoint_of(device).host,
+            port=site.port_of(device),
+            period=device.period,
+        )
+        for device in site.devices
+        if device.profile.http is not None
+    )
 
 
 def broker_settings(site: Site, broker: Broker) -> BrokerSettings:
@@ -98,6 +128,17 @@ def broker_settings(site: Site, broker: Broker) -> BrokerSettings:
         client_id=broker.client_id or f"culturewatch-{site.file.site.id}-{broker.id}",
         username=broker.username,
         password=site.reveal(broker.password),
+        tls=_tls(site, broker.tls),
+    )
+
+
+def _tls(site: Site, declared: BrokerTls | None) -> TlsFiles | None:
+    if declared is None:
+        return None
+    files = (declared.ca, declared.certificate, declared.key)
+    ca, certificate, key = (site.base / name if name else None for name in files)
+    return TlsFiles(
+        ca=ca, certificate=certificate, key=key, key_password=site.reveal(declared.key_password)
     )
 
 

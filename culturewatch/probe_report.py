@@ -1,10 +1,14 @@
 """What a probe found, as a person reads it, with the lines for ``site.toml``."""
 
+import re
 from collections.abc import Iterator
 
+from collector.address import TcpAddress, TtyAddress
 from culturewatch.probe import Report, Suspect
 from culturewatch.probe_target import Target
 from devices.likeness import Likeness
+
+_NO_ID = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def lines(report: Report, where: Target) -> Iterator[str]:
@@ -25,15 +29,30 @@ def lines(report: Report, where: Target) -> Iterator[str]:
 
 def fragment(report: Report, where: Target) -> Iterator[str]:
     """The lines for ``site.toml``: comments where something is not sure."""
-    endpoint = where.host.replace(".", "-").replace(":", "-")
+    address = where.address
+    named = address.host if isinstance(address, TcpAddress) else address.path.strip("/")
+    endpoint = _NO_ID.sub("-", named).strip("-")
     yield "# for site.toml"
     yield "[[endpoint]]"
     yield f'id = "{endpoint}"'
-    yield f'host = "{where.host}"'
-    yield f"port = {where.port}"
+    if isinstance(address, TcpAddress):
+        yield f'host = "{address.host}"'
+        yield f"port = {address.port}"
+    else:
+        yield f"serial = {_line(address)}"
+    if address.framing != ("tcp" if isinstance(address, TcpAddress) else "rtu"):
+        yield f'framing = "{address.framing}"'
     for suspect in report.suspects:
         yield ""
         yield from _device(suspect, endpoint)
+
+
+def _line(address: TtyAddress) -> str:
+    line = address.serial
+    return (
+        f'{{ port = "{address.path}", baud = {line.baud}, data_bits = {line.data_bits}, '
+        f'parity = "{line.parity}", stop_bits = {line.stop_bits} }}'
+    )
 
 
 def _suspect(suspect: Suspect) -> Iterator[str]:

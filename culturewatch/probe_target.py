@@ -1,13 +1,16 @@
-"""Where ``culturewatch probe`` is to look, as it is typed: ``tcp://host:502``."""
+"""Where ``culturewatch probe`` is to look, as it is typed: ``tcp://host:502``, ``serial:///dev/…``."""
 
-from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
+from collector.address import Address, TcpAddress, TtyAddress
+from devices.transport import Framing, Serial
+
 PORT = 502
 LAST_UNIT = 255
-SCHEMES = ("tcp",)
+FRAMINGS: dict[str, Framing] = {"tcp": "tcp", "rtu+tcp": "rtu", "ascii+tcp": "ascii"}
+SETTINGS = frozenset({"baud", "data_bits", "parity", "stop_bits", "framing"})
 
 
 class TargetError(Exception):
@@ -15,35 +18,54 @@ class TargetError(Exception):
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """A Modbus endpoint."""
+    """A Modbus endpoint: ``name`` as it was typed, whole."""
 
-    scheme: Literal["tcp"] = "tcp"
-    host: str
-    port: int
-
-    @property
-    def name(self) -> str:
-        """As it is typed."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
+    name: str
+    address: Address
 
 
 def target(text: str) -> Target:
-    """The endpoint written as ``tcp://host:port``; the port may be left out.
+    """The endpoint of a URL.
+
+    ``tcp://HOST:PORT`` speaks Modbus TCP, ``rtu+tcp`` and ``ascii+tcp`` are serial servers, and
+    ``serial:///dev/ttyUSB0?baud=9600&parity=even&stop_bits=1`` is a port of this machine.
 
     Raises:
         TargetError: it is written in another way.
     """
-    how = f"{text!r} is no endpoint; write tcp://HOST:PORT, such as tcp://192.168.10.21:502"
+    how = (
+        f"{text!r} is no endpoint; write tcp://HOST:PORT, rtu+tcp://HOST:PORT, or "
+        "serial:///dev/ttyUSB0?baud=9600&parity=even"
+    )
     try:
         parts = urlsplit(text)
+        if parts.scheme == "serial":
+            return _serial(parts)
         port = parts.port or PORT
-    except ValueError as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise TargetError(f"{how} ({error})") from error
     rest = parts.path.strip("/") or parts.query or parts.fragment or parts.username
-    if parts.scheme not in SCHEMES or not parts.hostname or rest:
+    if parts.scheme not in FRAMINGS or not parts.hostname or rest:
         raise TargetError(how)
-    return Target(host=parts.hostname, port=port)
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return Target(
+        name=f"{parts.scheme}://{host}:{port}",
+        address=TcpAddress(host=parts.hostname, port=port, framing=FRAMINGS[parts.scheme]),
+    )
+
+
+def _serial(parts: SplitResult) -> Target:
+    said: dict[str, object] = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
+    if unknown := said.keys() - SETTINGS:
+        raise ValueError(f"{', '.join(sorted(unknown))} is no setting of a serial line")
+    framing = said.pop("framing", "rtu")
+    if parts.netloc or not parts.path.strip("/") or framing not in {"rtu", "ascii"}:
+        raise ValueError("three slashes, the path of the port, framing rtu or ascii")
+    line = msgspec.convert({"baud": "9600"} | said, Serial, strict=False)
+    address = TtyAddress(
+        path=parts.path, serial=line, framing="ascii" if framing == "ascii" else "rtu"
+    )
+    return Target(name=parts.geturl(), address=address)
 
 
 def unit_ids(text: str) -> tuple[int, ...]:

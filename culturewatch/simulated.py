@@ -112,7 +112,7 @@ def _not_on_loopback(site: Site) -> list[str]:
 def _incubator(site: Site, device: SiteDevice) -> SimulatedIncubator:
     endpoint = site.endpoint_of(device)
     return SimulatedIncubator(
-        id=device.id, host=endpoint.host, port=endpoint.port, unit=device.unit
+        id=device.id, host=endpoint.host, port=site.port_of(device), unit=device.unit
     )
 
 
@@ -131,7 +131,7 @@ def _gateways(
                 co2_id=co2.id,
                 humidity_id=partner.id,
                 host=endpoint.host,
-                port=endpoint.port,
+                port=site.port_of(co2),
                 co2_unit=co2.unit,
                 humidity_unit=partner.unit,
                 inside=incubators[0].id if incubators else None,

@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts import defaults
+from collector.address import Address
 from culturewatch import paths
+from culturewatch.endpoints import address, endpoint_mistakes, port
 from culturewatch.ledger_address import with_password
 from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
@@ -56,10 +58,11 @@ class SiteDevice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unit(self) -> int:
-        """The Modbus unit id: the site's, else the profile's."""
+        """The unit id on its endpoint: the site's, else the profile's."""
         if self.declared.unit is not None:
             return self.declared.unit
-        return self.profile.modbus.unit if self.profile.modbus else 0
+        speaks = self.profile.modbus or self.profile.line
+        return speaks.unit if speaks else 0
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,8 +112,22 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         """The secret, or nothing when none is declared; ``load`` has seen that it can be had."""
         return "" if secret is None else secret.reveal(self.base)
 
+    def behind_endpoint(self, endpoint: Endpoint) -> dict[str, Profile]:
+        """The profiles of the devices behind an endpoint, by the devices' ids."""
+        return _behind(endpoint, self.devices)
+
+    def address_of(self, device: SiteDevice) -> Address:
+        """Where a device that is asked answers, and how it speaks there."""
+        endpoint = self.endpoint_of(device)
+        return address(endpoint, tuple(self.behind_endpoint(endpoint).values()))
+
+    def port_of(self, device: SiteDevice) -> int:
+        """The TCP port of the endpoint that a device answers at."""
+        endpoint = self.endpoint_of(device)
+        return port(endpoint, self.behind_endpoint(endpoint).values())
+
     def endpoint_of(self, device: SiteDevice) -> Endpoint:
-        """The endpoint that a Modbus device answers at."""
+        """The endpoint that a device which is asked answers at."""
         return next(e for e in self.file.endpoint if e.id == device.declared.endpoint)
 
     def behind(self, broker: Broker) -> tuple[SiteDevice, ...]:
@@ -144,6 +161,7 @@ def load(path: Path) -> Site:
             devices.append(found)
             placed.append((at(place[0], place[1], place[2]), found))
     mistakes += _shared_place_mistakes(placed)
+    mistakes += _endpoint_mistakes(path, file, devices)
     if not declared:
         mistakes.append(f"{path}: no [[device]] is declared; there is nothing to watch")
     if mistakes:
@@ -182,6 +200,18 @@ def _resolve(place: Place, file: SiteFile, own: Path) -> tuple[SiteDevice | None
             f"{where}: no default rules are called {found.default_rules!r}; known: {known}"
         )
     return found, wrong
+
+
+def _behind(endpoint: Endpoint, devices: Iterable[SiteDevice]) -> dict[str, Profile]:
+    return {d.id: d.profile for d in devices if d.declared.endpoint == endpoint.id}
+
+
+def _endpoint_mistakes(path: Path, file: SiteFile, devices: Iterable[SiteDevice]) -> Iterator[str]:
+    for n, endpoint in enumerate(file.endpoint):
+        where = f"{at(path, 'endpoint', n)} ({endpoint.id})"
+        units = {d.id: d.unit for d in devices if d.declared.endpoint == endpoint.id}
+        for what in endpoint_mistakes(endpoint, _behind(endpoint, devices), units):
+            yield f"{where}: {what}"
 
 
 def _shared_place_mistakes(placed: list[tuple[str, SiteDevice]]) -> Iterator[str]:

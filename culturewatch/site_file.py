@@ -10,6 +10,7 @@ from alerts.rule import SeverityWord
 from culturewatch.secret import Secret
 from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
+from devices.transport import Framing
 
 LONGEST_LOGIN_MS = 12 * 3_600_000
 
@@ -37,12 +38,44 @@ class SiteHead(Part, frozen=True, kw_only=True):
     bundle: Duration = Duration(30_000)
 
 
+class SerialPort(Part, frozen=True, kw_only=True):
+    """``serial`` of an endpoint: a port of this machine. What is left out is the profiles'."""
+
+    port: str
+    baud: int | None = None
+    data_bits: Literal[7, 8] | None = None
+    parity: Literal["none", "even", "odd"] | None = None
+    stop_bits: Literal[1, 2] | None = None
+
+
 class Endpoint(Part, frozen=True, kw_only=True):
-    """``[[endpoint]]``: one Modbus TCP address; one connection serves all devices behind it."""
+    """``[[endpoint]]``: a socket or a serial port; one connection serves all devices behind it.
+
+    ``framing`` and ``port`` are those of the profiles behind it where they are left out.
+    """
 
     id: str
-    host: str
-    port: int = 502
+    host: str = ""
+    port: int | None = None
+    serial: SerialPort | None = None
+    framing: Framing | None = None
+
+
+class BrokerTls(Part, frozen=True, kw_only=True):
+    """``tls`` of a broker; brokers mostly listen for it at port 8883.
+
+    ``ca`` is the file of the authority that signed its certificate; without one it is those that
+    the machine trusts. ``certificate`` and ``key`` are who culturewatch is, where the broker asks.
+    """
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+    key_password: Secret | None = None
+
+    def __post_init__(self) -> None:
+        if bool(self.certificate) != bool(self.key):
+            raise ValueError("a certificate and its key go together; give both or none")
 
 
 class Broker(Part, frozen=True, kw_only=True):
@@ -55,6 +88,7 @@ class Broker(Part, frozen=True, kw_only=True):
     client_id: str = ""
     username: str = ""
     password: Secret | None = None
+    tls: BrokerTls | None = None
 
 
 class Device(Part, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from alerts import defaults
 from alerts.consistency import policy_mistakes
 from culturewatch import itself
+from culturewatch.endpoints import MODBUS_PORT, kind
 from culturewatch.ledger_address import address_mistake
 from culturewatch.secret import Secret, SecretError
 from culturewatch.site_channel_mistakes import (
@@ -20,7 +21,7 @@ from culturewatch.site_channel_mistakes import (
     is_url,
     person_mistakes,
 )
-from culturewatch.site_file import BeatTo, Broker, Device, Endpoint, SiteFile
+from culturewatch.site_file import BeatTo, Broker, BrokerTls, Device, Endpoint, SiteFile
 from devices import document
 from devices.duration import Duration
 from devices.profile import Profile
@@ -108,7 +109,9 @@ def _addresses(path: Path, file: SiteFile) -> Iterator[tuple[Callable[[str], str
     if file.mail is not None:
         yield lambda key: of(path, f"mail.{key}"), file.mail.host, file.mail.port
     for n, endpoint in enumerate(file.endpoint):
-        yield partial(at, path, "endpoint", n), endpoint.host, endpoint.port
+        if endpoint.host:
+            port = MODBUS_PORT if endpoint.port is None else endpoint.port
+            yield partial(at, path, "endpoint", n), endpoint.host, port
     for n, broker in enumerate(file.broker):
         yield partial(at, path, "broker", n), broker.host, broker.port
     for n, relay in enumerate(file.annunciator):
@@ -128,19 +131,33 @@ def _address_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         yield f"{of(path, 'console.public_url')}: {url!r} is no address; write https://name"
     yield from _shared_address_mistakes(path, "endpoint", file.endpoint)
     yield from _shared_address_mistakes(path, "broker", file.broker)
+    yield from _tls_mistakes(path, file.broker)
+
+
+def _tls_mistakes(path: Path, brokers: Iterable[Broker]) -> Iterator[str]:
+    for n, broker in enumerate(brokers):
+        tls = broker.tls or BrokerTls()
+        for key, name in (("ca", tls.ca), ("certificate", tls.certificate), ("key", tls.key)):
+            if name and not (path.parent / name).is_file():
+                where = of(path, f"broker[{n}].tls.{key}")
+                yield f"{where}: {name}: there is no such file; put it there"
 
 
 def _shared_address_mistakes(
     path: Path, table: str, ones: Iterable[Endpoint | Broker]
 ) -> Iterator[str]:
-    seen: dict[tuple[str, int], str] = {}
+    seen: dict[str, str] = {}
     for n, one in enumerate(ones):
-        if (one.host, one.port) in seen:
+        place = f"{one.host}:{MODBUS_PORT if one.port is None else one.port}"
+        if isinstance(one, Endpoint) and not one.host:
+            place = one.serial.port if one.serial is not None else ""
+        if place in seen:
             yield (
-                f"{at(path, table, n)} ({one.id}): {one.host}:{one.port} is "
-                f"{seen[one.host, one.port]} already; put its devices behind that one"
+                f"{at(path, table, n)} ({one.id}): {place} is {seen[place]} already; "
+                "put its devices behind that one"
             )
-        seen.setdefault((one.host, one.port), one.id)
+        if place:
+            seen.setdefault(place, one.id)
 
 
 def is_host(host: str) -> bool:
@@ -156,14 +173,16 @@ def is_host(host: str) -> bool:
 
 def _written_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     """Relays that stand where something is measured: that is never written to."""
-    read = {(_place(one.host), one.port): one.id for one in file.endpoint}
+    # A port that is not said is the profiles': until then any on that machine may be it.
+    read = {(_place(one.host), one.port): one.id for one in file.endpoint if one.host}
     seen: dict[tuple[str, int, int, int], str] = {}
     for n, relay in enumerate(file.annunciator):
         where = f"{at(path, 'annunciator', n)} ({relay.id})"
         place = (_place(relay.host), relay.port)
-        if place in read:
+        measured = read.get(place) or read.get((place[0], None))
+        if measured:
             yield (
-                f"{where}: {relay.host}:{relay.port} is the endpoint {read[place]}; what measures "
+                f"{where}: {relay.host}:{relay.port} is the endpoint {measured}; what measures "
                 "is never written to: give the relay an address of its own"
             )
         coil = (*place, relay.unit, relay.coil)
@@ -196,6 +215,11 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
+        *(
+            (f"broker[{n}].tls.key_password", broker.tls.key_password)
+            for n, broker in enumerate(file.broker)
+            if broker.tls is not None
+        ),
         *(
             (f"rota[{n}].feed[{m}].secret_url", feed.secret_url)
             for n, rota in enumerate(file.rota)
@@ -252,9 +276,10 @@ def behind_mistakes(declared: list[Place]) -> Iterator[str]:
 
 def transport_mistakes(device: Device, profile: Profile, file: SiteFile) -> Iterator[str]:
     """Where a device is declared to be, against what its profile speaks."""
-    if profile.modbus is not None:
+    if profile.mqtt is None:
         if device.broker or device.topic:
-            yield f"{profile.model} is read over Modbus; give endpoint, not broker and topic"
+            how = kind(profile)
+            yield f"{profile.model} is read over {how}; give endpoint, not broker and topic"
         elif device.endpoint not in {e.id for e in file.endpoint}:
             yield _unknown("endpoint", device.endpoint, (e.id for e in file.endpoint))
         if device.unit is not None and not 0 <= device.unit <= 255:  # noqa: PLR2004 # one byte

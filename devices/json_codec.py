@@ -7,9 +7,11 @@ from math import isfinite, isnan
 
 import msgspec
 
+from devices.loose_json import PoisonError, mended
 from devices.profile import FAULT_QUALITY, Channel, Profile
 from devices.quality import VALUELESS, Quality
 from devices.source import JsonPath
+from devices.transport import Mqtt
 
 LARGEST = 256 * 1024
 """Bytes of the largest payload that is read; a sensor's message is a thousandth of it."""
@@ -21,10 +23,6 @@ _SENSOR_FAULT = (None, Quality.SENSOR_FAULT)
 _OUT_OF_RANGE = (None, Quality.OUT_OF_RANGE)
 
 _Value = tuple[float | None, Quality]
-
-
-class PoisonError(ValueError):
-    """A payload in which nothing can be read; the text says why."""
 
 
 class Decoded(msgspec.Struct, frozen=True, gc=False):
@@ -50,25 +48,32 @@ class JsonCodec:
     written as text are texts.
 
     Raises:
-        ValueError: the profile does not speak over MQTT.
+        ValueError: the profile does not speak over MQTT or HTTP.
     """
 
     def __init__(self, profile: Profile) -> None:
-        if profile.mqtt is None:
-            raise ValueError(f"{profile.model} does not speak over MQTT")
+        if profile.mqtt is None and profile.http is None:
+            raise ValueError(f"{profile.model} does not speak over MQTT or HTTP")
         self._channels = tuple(_Channel(channel) for channel in profile.channels)
-        self._stamp = profile.mqtt.stamp
+        self._is_tolerant = profile.http is not None and profile.http.tolerant
+        said = profile.mqtt or Mqtt()
+        self._stamp = said.stamp
         self._stamp_path = _Path(self._stamp.path) if self._stamp else None
-        sequence = profile.mqtt.sequence
+        sequence = said.sequence
         self._sequence_path = _Path(sequence) if sequence is not None else None
 
-    def decode(self, payload: bytes) -> Decoded:
-        """What ``payload`` says.
+    def decode(self, payload: bytes, *, is_whole: bool = True) -> Decoded:
+        """What ``payload`` says; it may have been cut where it is not sure to be ``is_whole``.
 
         Raises:
             PoisonError: too large, not JSON, nested too deeply, or not an object.
         """
-        document = _parsed(payload)
+        try:
+            document = _parsed(payload)
+        except PoisonError:
+            if not self._is_tolerant or len(payload) > LARGEST:
+                raise
+            document = _parsed(mended(payload, is_whole=is_whole))
         read = [channel.read(document) for channel in self._channels]
         stamp, fault = self._stamped(document)
         return Decoded(

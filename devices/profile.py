@@ -7,6 +7,7 @@ from typing import NamedTuple
 from devices.duration import Duration
 from devices.part import Part
 from devices.quality import Quality
+from devices.question import check_question
 from devices.scan import Layout
 from devices.source import JsonPath, QualityWord, Query, Register
 from devices.transport import Http, Line, Modbus, Mqtt
@@ -116,6 +117,14 @@ class Profile(Part, frozen=True, kw_only=True):
                 raise ValueError(f"{self.model}: channel {channel.key!r} stands twice")
             seen.add(channel.key)
             self._check(channel)
+        if self.line is not None and not self.is_unasked:
+            silent = [
+                c.key for c in self.channels if isinstance(c.source, Query) and not c.source.ask
+            ]
+            if silent:
+                raise ValueError(
+                    f"{self.model}: {', '.join(silent)}: without ask, where other channels have it"
+                )
         for test in self.self_test:
             self._check_register(f"{self.model}, self-test", test.register)
 
@@ -132,11 +141,25 @@ class Profile(Part, frozen=True, kw_only=True):
                 raise ValueError(f"{where}: range {low} to {high} is empty")
         if not channel.resolution > 0:
             raise ValueError(f"{where}: resolution {channel.resolution} is not above 0")
-        if not isinstance(channel.source, self._kind):
-            raise ValueError(f"{where}: its source is not of the profile's transport")  # noqa: TRY004 # it is the profile that is wrong
+        self._check_source(where, channel)
         _check_variants(where, channel)
         for register in _registers(channel):
             self._check_register(where, register)
+
+    def _check_source(self, where: str, channel: Channel) -> None:
+        if not isinstance(channel.source, self._kind):
+            raise ValueError(f"{where}: its source is not of the profile's transport")  # noqa: TRY004 # it is the profile that is wrong
+        if isinstance(channel.source, Query):
+            check_question(self.maker, where, channel.source.ask)
+            if channel.source.given is not None:
+                check_question(self.maker, where, channel.source.given.ask)
+
+    @property
+    def is_unasked(self) -> bool:
+        """Whether the model speaks lines of text by itself, and is never asked."""
+        return self.line is not None and not any(
+            isinstance(channel.source, Query) and channel.source.ask for channel in self.channels
+        )
 
     @property
     def _kind(self) -> type[Register | JsonPath | Query]:

@@ -1,5 +1,6 @@
 """Where a value stands on the wire of one transport."""
 
+import re
 from typing import Literal
 
 from msgspec import field
@@ -60,15 +61,51 @@ class JsonPath(Part, frozen=True, kw_only=True, tag_field="via", tag="json"):
     words: dict[str, float] = field(default_factory=dict)
 
 
+class Given(Part, frozen=True, kw_only=True):
+    """What else must be answered for a value to be believed, and what it then is multiplied by.
+
+    ``pattern`` is one that the whole answer to ``ask`` must match; what its first group says
+    picks the factor. Under any other answer, or without one, there is no value.
+    """
+
+    ask: str
+    factors: dict[str, float]
+    pattern: str = r"\s*(\S+)\s*"
+
+    def __post_init__(self) -> None:
+        check_pattern(self.pattern)
+
+
+def check_pattern(pattern: str) -> None:
+    """Refuse a pattern that takes no value out of an answer.
+
+    Raises:
+        ValueError: it is no regular expression, or has no group.
+    """
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"pattern {pattern!r} is none: {error}") from error
+    if groups < 1:
+        raise ValueError(f"pattern {pattern!r} has no group, which would be the value")
+
+
 class Query(Part, frozen=True, kw_only=True, tag_field="via", tag="line"):
     """What is asked over a line of text, and where the value stands in the answer.
 
     ``ask`` is sent without its end; empty, the device speaks unasked. ``pattern`` is a regular
     expression that the whole answer must match; its first group is the value. ``words`` maps
-    texts to numbers.
+    texts to numbers. ``given`` is the unit in which the device is set to speak.
+
+    Raises:
+        ValueError: the pattern takes no value out of an answer.
     """
 
     ask: str = ""
     pattern: str = r"\s*([-+]?\d+(?:\.\d+)?)\s*"
     scale: float = 1.0
     words: dict[str, float] = field(default_factory=dict)
+    given: Given | None = None
+
+    def __post_init__(self) -> None:
+        check_pattern(self.pattern)

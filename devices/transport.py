@@ -1,12 +1,17 @@
 """How a model wants to be spoken to: Modbus, lines of text, HTTP or MQTT."""
 
+import re
 from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from devices.duration import Duration
 from devices.part import Part
 from devices.source import WordOrder
 
 Framing = Literal["tcp", "rtu", "ascii"]
+LineEnd = Literal["\r", "\n", "\r\n"]
+_ADDRESS = re.compile(r"(\{unit(:0?\d?d)?\} *)?")
+_PATH = re.compile(r"/(?!/)[A-Za-z0-9/_.-]*(\?[A-Za-z0-9_=&]*)?")
 
 
 class Serial(Part, frozen=True, kw_only=True):
@@ -71,32 +76,53 @@ class Line(Part, frozen=True, kw_only=True):
     """How the model speaks in lines of text, on a serial line or inside a TCP stream.
 
     ``address`` is put before a question, with ``{unit}`` in it (``{unit:03d}``); ``end`` follows
-    it, ``answer_end`` ends an answer. ``echo``: the device repeats the question first. ``wake``
-    are lines sent once after connecting, which must not change anything but the way it speaks.
+    it, ``answer_end`` ends an answer. ``echo``: the device repeats the question first.
+
+    Raises:
+        ValueError: with a question something else could be sent.
     """
 
     serial: Serial
     unit: int = 1
     port: int = 0
     address: str = ""
-    end: str = "\r\n"
-    answer_end: str = "\n"
+    end: LineEnd = "\r\n"
+    answer_end: LineEnd = "\n"
     echo: bool = False
-    wake: tuple[str, ...] = ()
     pause: Duration = Duration(50)
     timeout: Duration = Duration(1000)
+
+    def __post_init__(self) -> None:
+        if not _ADDRESS.fullmatch(self.address):
+            raise ValueError(
+                f"address {self.address!r} may hold one {{unit}} or {{unit:03d}}, and blanks"
+            )
+        if self.timeout <= 0:
+            raise ValueError(f"timeout {self.timeout} leaves no time to answer")
 
 
 class Http(Part, frozen=True, kw_only=True):
     """How the model answers over HTTP: GET of ``path`` with its query, JSON back.
 
     ``tolerant``: some firmware writes what is not quite JSON (trailing commas, curly quotes).
+    No key of the query has a value: with one a GET may set something.
+
+    Raises:
+        ValueError: the path is none, or could set something.
     """
 
     path: str
     port: int = 80
     tolerant: bool = False
     timeout: Duration = Duration(3000)
+
+    def __post_init__(self) -> None:
+        if not _PATH.fullmatch(self.path):
+            raise ValueError(f"path {self.path!r} is none; write one as /name?key=&other=")
+        if any(value for _, value in parse_qsl(urlsplit(self.path).query, keep_blank_values=True)):
+            raise ValueError(f"path {self.path!r} gives a key a value, and may so set something")
+        if self.timeout <= 0:
+            raise ValueError(f"timeout {self.timeout} leaves no time to answer")
 
 
 class Stamp(Part, frozen=True, kw_only=True):

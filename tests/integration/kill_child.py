@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from collector.address import TcpAddress
 from collector.clock import AnchoredClock
 from collector.modbus_collector import ModbusCollector
 from collector.mqtt import MqttCollector
@@ -90,8 +91,7 @@ async def collect(journal: Journal, task: Task) -> None:
         ModbusDevice(
             layout=unit_layout(unit),
             profile=BLOCKS,
-            host="127.0.0.1",
-            port=task.responder,
+            address=TcpAddress(host="127.0.0.1", port=task.responder),
             unit=unit,
             period=Duration(PERIOD_MS),
         )

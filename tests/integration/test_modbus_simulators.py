@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from collector.address import TcpAddress
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
 from devices import catalog
@@ -52,8 +53,7 @@ async def first_scans(faults: Faults = HEALTHY) -> AsyncIterator[dict[str, Scan]
             ModbusDevice(
                 layout=layout(name, profile),
                 profile=profile,
-                host="127.0.0.1",
-                port=server.port,
+                address=TcpAddress(host="127.0.0.1", port=server.port),
                 unit=unit,
                 period=profile.period,
             )

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.frame import READ
+from devices import catalog
+from devices.line_codec import LineCodec
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
@@ -103,6 +105,59 @@ def test_who_makes_modbus_frames_is_known_and_the_collector_asks_only_to_read() 
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Request"
     }
     assert functions == {"READ[table]"}
+
+
+def called(path: Path) -> list[str]:
+    """All calls in a file, as they are written."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+
+
+def test_what_is_put_on_a_wire_to_a_device_is_a_read_or_a_question() -> None:
+    """Each place from which bytes leave for a device, and what it sends there."""
+    leaving = re.compile(r"(^|\.)(write|writelines|send|sendall|sendto|put_nowait)$")
+    found = {
+        path.name: sorted({call for call in called(path) if leaving.search(call)})
+        for path in sorted((ROOT / "collector").glob("*.py"))
+        if not path.name.startswith("mqtt")
+        if any(leaving.search(call) for call in called(path))
+    }
+    assert found == {
+        "connection.py": ["self._transport.write"],
+        "half_duplex.py": ["self._transport.write"],
+        "tty.py": ["os.write"],
+    }
+    spelt = {
+        path.name
+        for path in (ROOT / "collector").glob("*.py")
+        if re.search(r"def _spell\(", path.read_text(encoding="utf-8"))
+    }
+    # What half_duplex.py sends is spelt by these: a read of Modbus, or a question of a profile,
+    # which devices/question.py has let through when it was loaded.
+    assert spelt == {"half_duplex.py", "serial_connection.py", "text_connection.py"}
+    # And HTTP gets; it has no other verb.
+    verbs = [call for call in called(ROOT / "collector" / "http.py") if "_client." in call]
+    assert verbs == ["self._client.stream"]
+    assert 'self._client.stream("GET", url)' in (ROOT / "collector" / "http.py").read_text()
+
+
+def test_every_shipped_profile_only_asks() -> None:
+    """The lines of all shipped profiles, read through once by hand."""
+    asked = {
+        question
+        for path in (ROOT / "devices" / "profiles").glob("*.toml")
+        if (profile := catalog.load(path)).line is not None
+        for question in LineCodec(profile).questions
+    }
+    assert asked == {
+        *("TEMPA?", "FILL?", "LEVEL", "UNIT", "LEVel?", "UNITs?", "MEAS? 1", "FILL? 1"),
+    }
+
+
+@pytest.mark.parametrize(("client", "door"), [("termios", "tty.py"), ("httpx", "http.py")])
+def test_a_port_and_a_page_have_one_door_in_the_collector(client: str, door: str) -> None:
+    doors = [path.name for path in (ROOT / "collector").glob("*.py") if client in imported(path)]
+    assert doors == [door]
 
 
 def test_only_what_sounds_knows_the_siren() -> None:

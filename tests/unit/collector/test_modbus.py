@@ -13,6 +13,7 @@ import pytest
 
 import collector
 from collector import connection, reconnect
+from collector.address import TcpAddress
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.frame import READ
 from collector.modbus import ModbusClient
@@ -38,9 +39,13 @@ def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
 
 
+def here(port: int) -> TcpAddress:
+    return TcpAddress(host="127.0.0.1", port=port)
+
+
 @asynccontextmanager
 async def connected(responder: Responder, window: int = 1) -> AsyncIterator[ModbusClient]:
-    client = ModbusClient("127.0.0.1", responder.port, window=window)
+    client = ModbusClient(here(responder.port), window=window)
     async with asyncio.TaskGroup() as tasks:
         link = tasks.create_task(client.run(), name="link")
         await until(lambda: client.is_connected)
@@ -283,7 +288,7 @@ async def test_a_device_that_only_accepts_is_not_tried_without_end(
         seen.append(failures)
         return 0.001
 
-    monkeypatch.setattr("collector.modbus.pause_s", pause_s)
+    monkeypatch.setattr("collector.endpoint_link.pause_s", pause_s)
     async with responding() as responder, connected(responder) as client:
         for connects in range(1, 6):
             await until(lambda: client.connects >= connects and responder.peers)  # noqa: B023 # awaited here
@@ -305,7 +310,7 @@ async def test_ending_the_client_closes_its_connection() -> None:
 
 
 async def test_without_a_connection_a_read_fails_at_once_and_says_why() -> None:
-    client = ModbusClient("127.0.0.1", 9)
+    client = ModbusClient(here(9))
     with pytest.raises(LinkError, match=r"127\.0\.0\.1:9: not connected yet"):
         await client.read(1, "input", 0, 1, LONG_S)
 
@@ -389,7 +394,7 @@ async def ask_at_random(client: ModbusClient, seed: int, times: int) -> int:
 async def test_no_answer_is_misattributed_whatever_happens_on_the_wire(times: int) -> None:
     """Of all requests, whatever is used is the answer to its own."""
     async with responding(Mischief(20260101)) as responder, asyncio.TaskGroup() as tasks:
-        clients = [ModbusClient("127.0.0.1", responder.port, window=w) for w in (1, 4, 8, 8, 4)]
+        clients = [ModbusClient(here(responder.port), window=w) for w in (1, 4, 8, 8, 4)]
         links = [tasks.create_task(client.run(), name="link") for client in clients]
         await until(lambda: all(client.is_connected for client in clients))
         used = await asyncio.gather(
@@ -416,7 +421,9 @@ def test_the_client_has_no_way_to_write() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                assert "write" not in node.name, f"{path.name}: {node.name}"
+                # That of a transport of asyncio: bytes, whatever they say.
+                allowed = path.name == "tty.py" and node.name == "write"
+                assert allowed or "write" not in node.name, f"{path.name}: {node.name}"
 
 
 async def test_only_reading_functions_were_ever_sent() -> None:

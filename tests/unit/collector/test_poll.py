@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from collector import breaker, poll, reconnect, unit
+from collector.address import TcpAddress
 from collector.modbus_collector import ModbusCollector, endpoints
 from collector.unit import DeviceStats, ModbusDevice
 from devices.duration import Duration
@@ -74,8 +75,7 @@ def a_device(
     return ModbusDevice(
         layout=layout(f"inc{number}", profile),
         profile=profile,
-        host="127.0.0.1",
-        port=port,
+        address=TcpAddress(host="127.0.0.1", port=port),
         unit=number,
         period=period,
     )
@@ -440,9 +440,9 @@ def test_two_devices_of_one_unit_are_refused_with_both_names() -> None:
 
 def test_devices_of_one_gateway_share_an_endpoint() -> None:
     groups = endpoints([a_device(5021, 1), a_device(5020, 1), a_device(5021, 2)])
-    assert [[(d.port, d.unit) for d in group] for group in groups] == [
-        [(5020, 1)],
-        [(5021, 1), (5021, 2)],
+    assert [[(d.address.name, d.unit) for d in group] for group in groups] == [
+        [("127.0.0.1:5020", 1)],
+        [("127.0.0.1:5021", 1), ("127.0.0.1:5021", 2)],
     ]
 
 

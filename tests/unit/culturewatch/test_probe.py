@@ -2,21 +2,27 @@
 
 import asyncio
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from collector.address import TcpAddress, TtyAddress
 from collector.modbus import ModbusClient
 from collector.survey import Found, SurveyError, surveying
 from culturewatch.probe import Report, Suspect, default_units, known_guesses, probe, rank, tied
-from culturewatch.probe_report import lines
-from culturewatch.probe_target import Target, TargetError, target, unit_ids
-from devices import catalog
+from culturewatch.probe_report import fragment, lines
+from culturewatch.probe_target import TargetError, target, unit_ids
+from culturewatch.site_file import SerialPort, SiteFile
+from devices import catalog, document
 from devices.likeness import Guess
-from tests.unit.collector.map_server import CASES, cells_of, holding
+from devices.transport import Serial
+from tests.unit.collector import serial_responder
+from tests.unit.collector.map_server import CASES, TABLES, cells_of, holding
 from tests.unit.collector.responder import Behaviour, Peer, Query, responding
+from tests.unit.collector.serial_responder import Line, Question, on_a_line
 
 TWINS = (
     {"senseair-k30", "senseair-s8", "senseair-sunrise"},
@@ -50,7 +56,7 @@ async def probed(
 ) -> tuple[Report, int]:
     async with responding(behave) as responder:
         async with surveying(
-            lambda there: ModbusClient("127.0.0.1", responder.port, on_connect=there),
+            lambda there: ModbusClient(at(responder.port), on_connect=there),
             per_second=per_second,
             timeout_s=timeout_s,
         ) as surveyor:
@@ -149,7 +155,7 @@ async def test_questions_are_few_a_second() -> None:
 
 async def test_nobody_there_is_said_and_what_to_look_at() -> None:
     async with surveying(
-        lambda there: ModbusClient("127.0.0.1", 1, on_connect=there),
+        lambda there: ModbusClient(at(1), on_connect=there),
         per_second=1e6,
         timeout_s=0.05,
         connect_wait_s=0.1,
@@ -175,7 +181,7 @@ async def test_a_unit_that_falls_silent_ends_the_probe_and_is_named() -> None:
 
 async def test_the_lines_for_the_site_say_what_is_not_sure() -> None:
     report, _ = await probed(holding(cells_of(case_of("senseair-s8"))))
-    text = "\n".join(lines(report, Target(host="10.0.0.9", port=502)))
+    text = "\n".join(lines(report, target("tcp://10.0.0.9")))
     assert '[[endpoint]]\nid = "10-0-0-9"\nhost = "10.0.0.9"\nport = 502\n' in text
     assert "# weak evidence" in text
     assert "# or profile: senseair-s8, senseair-sunrise" in text
@@ -190,15 +196,81 @@ def test_the_units_tried_unasked_are_few_and_hold_those_of_the_makers() -> None:
 
 
 def test_targets_and_units_are_read_as_they_are_typed() -> None:
-    assert target("tcp://10.0.0.9") == Target(host="10.0.0.9", port=502)
+    assert target("tcp://10.0.0.9").address == TcpAddress(host="10.0.0.9", port=502)
     assert target("tcp://[::1]:1502").name == "tcp://[::1]:1502"
+    server = TcpAddress(host="binder", port=10001, framing="rtu")
+    assert target("rtu+tcp://binder:10001").address == server
+    line = Serial(baud=19200, parity="even", stop_bits=2)
+    typed = target("serial:///dev/ttyUSB0?baud=19200&parity=even&stop_bits=2")
+    assert typed.address == TtyAddress(path="/dev/ttyUSB0", serial=line)
+    assert target("serial:///dev/ttyS1").address == TtyAddress(
+        path="/dev/ttyS1", serial=Serial(baud=9600)
+    )
     assert unit_ids("1-3, 240,2") == (1, 2, 3, 240)
-    for wrong in ("10.0.0.9", "http://a", "tcp://", "tcp://a:b", "tcp://a/b"):
-        with pytest.raises(TargetError, match="write tcp://HOST:PORT"):
-            target(wrong)
-    for units in ("", "a", "3-1", "0-256"):
-        with pytest.raises(TargetError):
-            unit_ids(units)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("10.0.0.9", "http://a", "tcp://", "tcp://a:b", "tcp://a/b", "serial://", "serial:///"),
+        *("serial:///dev/a?speed=9600", "serial:///dev/a?parity=mark", "serial:///dev/a?baud=x"),
+        *("serial:///dev/a?framing=tcp", "serial://host/dev/a"),
+    ],
+)
+def test_what_is_no_target_is_told_how_to_write_one(wrong: str) -> None:
+    with pytest.raises(TargetError, match="write tcp://HOST:PORT, rtu"):
+        target(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["", "a", "3-1", "0-256"])
+def test_what_is_no_unit_is_refused(wrong: str) -> None:
+    with pytest.raises(TargetError):
+        unit_ids(wrong)
+
+
+def test_the_lines_for_a_serial_port_are_those_that_the_site_file_reads() -> None:
+    report = Report(endpoint="x", units_tried=(1,), any_unit=False, suspects=(), requests=2)
+    where = target("serial:///dev/ttyUSB0?baud=19200&parity=even&framing=ascii")
+    text = "\n".join(fragment(report, where)) + '\n[site]\nid = "a"\nname = "A"\n'
+    (endpoint,) = document.parse(text, SiteFile, name="site.toml").endpoint
+    assert endpoint.id == "dev-ttyUSB0"
+    assert endpoint.framing == "ascii"
+    assert endpoint.serial == SerialPort(
+        port="/dev/ttyUSB0", baud=19200, data_bits=8, parity="even", stop_bits=1
+    )
+
+
+@pytest.mark.parametrize("framing", ["rtu", "ascii"])
+async def test_a_device_on_a_serial_line_is_known_too(framing: Literal["rtu", "ascii"]) -> None:
+    cells = cells_of(case_of("ee-ee872"))
+    few = [guess for guess in guesses() if guess.name.startswith("ee-")]
+    async with on_a_line(serially(cells), framing) as device:
+        tty = TtyAddress(path=device.path, serial=Serial(baud=38400), framing=framing)
+        async with surveying(
+            lambda there: ModbusClient(tty, on_connect=there), per_second=1e6, timeout_s=0.2
+        ) as surveyor:
+            report = await probe(surveyor, device.path, few, units=(237,))
+    assert report.suspects[0].best == ("ee-ee872",)
+    assert report.suspects[0].is_sure
+
+
+def serially(cells: Mapping[tuple[str, int], int]) -> serial_responder.Behaviour:
+    """As ``holding``, on a serial line."""
+
+    def behave(line: Line, question: Question) -> None:
+        table = TABLES[question.function]
+        places = [(table, question.address + n) for n in range(question.number)]
+        if all(place in cells for place in places):
+            words = (cells[place].to_bytes(2, "big") for place in places)
+            line.put(question.answer(data=b"".join(words)))
+        else:
+            line.put(question.exception(2))
+
+    return behave
+
+
+def at(port: int) -> TcpAddress:
+    return TcpAddress(host="127.0.0.1", port=port)
 
 
 def test_nothing_that_was_found_fits_nothing() -> None:

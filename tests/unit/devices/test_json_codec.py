@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from devices.catalog import find
 from devices.document import parse
-from devices.json_codec import LARGEST, Decoded, JsonCodec, PoisonError
+from devices.json_codec import LARGEST, Decoded, JsonCodec
+from devices.loose_json import PoisonError
 from devices.profile import Fault, Profile, layout
 from devices.quality import VALUELESS, Quality
 from devices.scan import Scan

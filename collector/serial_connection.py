@@ -1,0 +1,63 @@
+"""One Modbus RTU or ASCII connection: an answer is that of the unit, function and length asked."""
+
+import logging
+from typing import Literal, cast
+
+from collector.address import Address
+from collector.connection import Counts, Request
+from collector.errors import RefusedError
+from collector.frame import EXCEPTION_BIT
+from collector.half_duplex import HalfDuplex, Outcome, Quarantine
+from collector.serial_frame import FRAMERS, SerialFrame
+
+log = logging.getLogger(__name__)
+
+
+class SerialConnection(HalfDuplex[Request]):
+    """The protocol of one RTU or ASCII connection to ``address``."""
+
+    def __init__(self, address: Address, counts: Counts, quarantine: Quarantine) -> None:
+        super().__init__(address, counts, quarantine)
+        self._framer = FRAMERS[cast('Literal["rtu", "ascii"]', address.framing)]
+
+    def _spell(self, request: Request) -> bytes:
+        return self._framer.request(request.unit, request.function, request.address, request.count)
+
+    def _longest(self, request: Request) -> int:
+        return self._framer.characters(request.size)
+
+    def _take(self, request: Request) -> Outcome | None:
+        while self._asked is request:
+            found, self._buffer = self._framer.take(self._buffer)
+            if found is None:
+                return None
+            if found.unit == request.unit:
+                return self._pair(request, found)
+            self._drop(request, found.unit)
+        return None
+
+    def _pair(self, request: Request, found: SerialFrame) -> Outcome | None:
+        if found.function == request.function and _is_whole(found, request):
+            return found.body[1:]
+        if found.function == request.function | EXCEPTION_BIT and len(found.body) == 1:
+            where = f"{self._name}: unit {request.unit}, address {request.address}"
+            return RefusedError(where, found.body[0])
+        # The unit answers another question: it is out of step, whatever comes next.
+        self._counts.mismatched += 1
+        self._give_up(f"; an answer of function {found.function} did not fit and was dropped")
+        return None
+
+    def _drop(self, request: Request, unit: int) -> None:
+        self._counts.wrong_unit += 1
+        self._oddity = f"; an answer of unit {unit} was dropped"
+        if self._counts.wrong_unit == 1:
+            log.warning(
+                "%s: unit %d was asked, unit %d answered; dropped. Check the unit numbers",
+                self._name,
+                request.unit,
+                unit,
+            )
+
+
+def _is_whole(found: SerialFrame, request: Request) -> bool:
+    return len(found.body) == request.size + 1 and found.body[0] == request.size

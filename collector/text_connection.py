@@ -1,0 +1,131 @@
+"""One connection over which lines of text are asked for and answered, or come unasked."""
+
+import asyncio
+from collections.abc import Callable
+from typing import cast
+
+from collector.address import Address
+from collector.connection import Asking, Counts, Kept, keep_alive
+from collector.frame import GarbageError
+from collector.half_duplex import HalfDuplex, Outcome, Quarantine
+from devices.line_codec import LONGEST
+from devices.transport import Line
+
+_ANYBODY = -1
+_NOT_TEXT = bytes({*range(32), *range(127, 256)} - {9, 10, 13})
+
+
+class Question(Asking):
+    """One line to ask; ``text`` is it without its end."""
+
+    __slots__ = ("is_echoed", "text")
+
+    def __init__(self, unit: int, text: str, timeout_s: float) -> None:
+        super().__init__(unit, timeout_s)
+        self.text = text
+        self.is_echoed = False
+
+
+class TextConnection(HalfDuplex[Question]):
+    """The protocol of one connection to ``address``, spoken as ``line`` says."""
+
+    def __init__(
+        self, address: Address, line: Line, counts: Counts, quarantine: Quarantine
+    ) -> None:
+        super().__init__(address, counts, quarantine)
+        self._line = line
+        self._end_mark = line.answer_end.encode()
+
+    def _spell(self, request: Question) -> bytes:
+        return (request.text + self._line.end).encode("ascii")
+
+    def _longest(self, request: Question) -> int:
+        return LONGEST + len(request.text)
+
+    def _suspect(self, request: Question) -> int:
+        # An answer in plain text does not say whose it is: after a silence all are left alone.
+        return request.unit if self._line.echo else _ANYBODY
+
+    def _drop_echo(self) -> None:
+        """An echo is a line like any other; ``_take`` looks at it."""
+
+    def _take(self, request: Question) -> Outcome | None:
+        while self._end_mark in self._buffer:
+            said, _, self._buffer = self._buffer.partition(self._end_mark)
+            text = _plain(said)
+            if not text:
+                continue
+            if text == request.text.encode():
+                # No answer is what was asked.
+                request.is_echoed = True
+                continue
+            if self._line.echo and not request.is_echoed:
+                self._counts.mismatched += 1
+                self._give_up("; it repeated another question than this one")
+                return None
+            return text
+        if len(self._buffer) > LONGEST:
+            raise GarbageError(f"{len(self._buffer)} characters without an end")
+        return None
+
+
+class UnaskedConnection(Kept):
+    """The protocol of one connection to a device that speaks by itself; nothing is ever sent.
+
+    ``take`` is given each whole line.
+    """
+
+    def __init__(self, line: Line, counts: Counts, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._end_mark = line.answer_end.encode()
+        self._counts = counts
+        self._transport: asyncio.Transport | None = None
+        self._buffer = b""
+        self._is_first = True
+        self.has_answered = False
+        self.is_flushed = False
+        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready to listen."""
+        self._transport = cast("asyncio.Transport", transport)
+        keep_alive(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say why there is no more to hear."""
+        if not self.closed.done():
+            self.closed.set_result(str(exc) if exc else "closed by the device")
+
+    def abort(self, reason: str) -> None:
+        """Close at once."""
+        if not self.closed.done():
+            self.closed.set_result(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Keep the whole lines in ``data``."""
+        self._buffer += data
+        while self._end_mark in self._buffer:
+            said, _, self._buffer = self._buffer.partition(self._end_mark)
+            # The first may have begun before we came, and be the end of another one.
+            is_whole, self._is_first = not self._is_first, False
+            try:
+                text = _plain(said).decode("ascii")
+            except GarbageError:
+                self._counts.garbage += 1
+                continue
+            if text and is_whole:
+                self.has_answered = True
+                self._take(text)
+        if len(self._buffer) > LONGEST:
+            self._counts.garbage += 1
+            self._buffer = b""
+            self._is_first = True
+
+
+def _plain(said: bytes) -> bytes:
+    text = said.strip(b"\x00\r\n\t ")
+    if text.translate(None, _NOT_TEXT) != text:
+        raise GarbageError(f"{text[:16]!r} is not text")
+    return text

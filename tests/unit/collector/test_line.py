@@ -1,0 +1,351 @@
+"""Devices that speak in lines of text: on a line, behind a serial server, and hostile ones."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from collector import connection, endpoint_link, half_duplex, line, reconnect
+from collector.address import Address, TcpAddress, TtyAddress
+from collector.errors import LinkError, NoAnswerError
+from collector.line import LineClient, LineCollector, LineDevice
+from devices import catalog, document
+from devices.duration import Duration
+from devices.profile import Profile, layout
+from devices.quality import Quality
+from devices.scan import Scan
+from devices.transport import Line, Serial
+from tests.unit.collector.responder import until, word
+from tests.unit.collector.serial_responder import device_behind_a_server, device_on_a_line
+from tests.unit.collector.text_device import TextDevice, TextLine
+from tests.unit.collector.virtual_line import VirtualLoop
+
+SOON = Duration(60)
+SHORT_S = 0.05
+PAUSE_S = 0.02
+GOOD, NO_ANSWER = Quality.GOOD, Quality.NO_ANSWER
+
+
+@pytest.fixture(autouse=True)
+def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(endpoint_link, "FLUSH_PAUSE_S", 0.01)
+
+
+class SteadyClock:
+    """Stamps from the loop's clock."""
+
+    is_unsure = False
+
+    def now(self) -> int:
+        return round(asyncio.get_running_loop().time() * 1000)
+
+
+def a_device(profile: Profile, address: Address, number: int = 1) -> LineDevice:
+    return LineDevice(
+        layout=layout(f"tank{number}", profile),
+        profile=profile,
+        address=address,
+        unit=number,
+        period=SOON,
+    )
+
+
+@asynccontextmanager
+async def collecting(*devices: LineDevice) -> AsyncIterator[list[Scan]]:
+    scans: list[Scan] = []
+    crashes: list[str] = []
+    collector = LineCollector(
+        devices,
+        clock=SteadyClock(),
+        deliver=scans.append,
+        on_crash=lambda name, error: crashes.append(f"{name}: {error!r}"),
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(collector.run(), name="lines")
+        yield scans
+        running.cancel()
+    assert crashes == []
+
+
+def good(scans: list[Scan], device: str = "tank1") -> list[Scan]:
+    return [scan for scan in scans if scan.device == device and None not in scan.values]
+
+
+async def test_tanks_on_one_line_are_asked_by_their_numbers() -> None:
+    answers = {
+        "001 TEMPA?": "-197.10",
+        "001 FILL?": "0",
+        "002 TEMPA?": "-150.05",
+        "002 FILL?": "1",
+    }
+    async with device_on_a_line(TextDevice(answers.get), baud=9600) as device:
+        address = TtyAddress(path=device.path, serial=Serial(baud=9600))
+        profile = catalog.find("mve-tec-3000")
+        tanks = [a_device(profile, address, number) for number in (1, 2)]
+        async with collecting(*tanks) as scans:
+            await until(lambda: good(scans, "tank1") and good(scans, "tank2"))
+        assert good(scans, "tank1")[0].values == (-197.1, 0.0)
+        assert good(scans, "tank2")[0].values == (-150.05, 1.0)
+        assert isinstance(device, TextDevice)
+        assert set(device.heard) == set(answers)
+
+
+async def test_a_device_that_repeats_the_question_is_read_behind_a_serial_server() -> None:
+    answers = {"MEAS? 1": "10.0 in", "FILL? 1": "Timeout"}
+    async with device_behind_a_server(TextDevice(answers.get, echoes=True)) as device:
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        profile = catalog.find("cryomagnetics-lm-510")
+        async with collecting(a_device(profile, address)) as scans:
+            await until(lambda: len(good(scans)) >= 2)
+        assert good(scans)[0].values == (254.0, 0.0, 1.0)
+
+
+async def test_what_was_said_before_a_silence_counts_and_nothing_else_does() -> None:
+    async with device_behind_a_server(TextDevice({"001 TEMPA?": "-190.0"}.get)) as device:
+        profile = catalog.find("mve-tec-3000")
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        impatient = quick(profile)
+        async with collecting(a_device(impatient, address)) as scans:
+            await until(lambda: any(scan.values[0] is not None for scan in scans))
+        heard = next(scan for scan in scans if scan.values[0] is not None)
+        assert heard.values == (-190.0, None)
+        assert list(heard.qualities) == [GOOD, NO_ANSWER]
+
+
+async def test_a_tank_that_says_nothing_gives_an_absence_each_period() -> None:
+    async with device_behind_a_server(TextDevice(lambda _: None)) as device:
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        async with collecting(a_device(quick(catalog.find("mve-tec-3000")), address)) as scans:
+            await until(lambda: len(scans) >= 4)
+    assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
+
+
+async def test_without_a_port_there_is_an_absence_each_period() -> None:
+    address = TtyAddress(path="/dev/nosuchport", serial=Serial(baud=9600))
+    async with collecting(a_device(catalog.find("mve-tec-3000"), address)) as scans:
+        await until(lambda: len(scans) >= 3)
+    assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
+
+
+async def test_a_tank_is_asked_as_soon_as_its_line_is_there() -> None:
+    """Not half a minute later, at the next tick of its period."""
+    async with device_behind_a_server(TextDevice({"TEMPA?": "-190.0"}.get)) as device:
+        profile = catalog.find("american-magnetics-186")
+        tank = LineDevice(
+            layout=layout("tank1", profile),
+            profile=profile,
+            address=TcpAddress(host="127.0.0.1", port=device.port),
+            unit=1,
+            period=Duration(3_600_000),
+        )
+        assert isinstance(device, TextDevice)
+        device.answer = {"LEVEL": "35.0", "UNIT": "C"}.get
+        async with collecting(tank) as scans:
+            await until(lambda: good(scans))
+    assert good(scans)[0].values == (350.0,)
+
+
+async def test_an_incubator_that_prints_unasked_is_heard_and_never_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "SILENT_PERIODS", 100.0)
+    async with device_on_a_line(TextDevice(lambda _: None)) as device:
+        address = TtyAddress(path=device.path, serial=Serial(baud=9600))
+        async with collecting(a_device(catalog.find("shel-lab-sco5a"), address)) as scans:
+            await asyncio.sleep(0.05)
+            (wire,) = device.lines
+            # The end of a line that began before we came says nothing: this may have been 137.0.
+            wire.put(b"7.0 C3=5.0\r\n")
+            wire.put(b"C1=37.1 C3=5.")
+            wire.later(0.02, b"1\r\nC1=37.2 C3=5.2\r\n")
+            await until(lambda: len(scans) == 2)
+        assert [scan.values for scan in scans] == [(37.1, 5.1), (37.2, 5.2)]
+        assert isinstance(device, TextDevice)
+        assert device.heard == []
+
+
+async def test_an_incubator_that_prints_no_more_is_told_by_absences() -> None:
+    async with device_on_a_line(TextDevice(lambda _: None)) as device:
+        address = TtyAddress(path=device.path, serial=Serial(baud=9600))
+        async with collecting(a_device(catalog.find("shel-lab-sco5a"), address)) as scans:
+            await until(lambda: len(scans) >= 2)
+            (wire,) = device.lines
+            wire.put(b"\r\nC1=37.0 C3=5.0\r\n")
+            await until(lambda: good(scans))
+            count = len(scans)
+            await until(lambda: len(scans) > count)
+    assert set(scans[0].qualities) == {NO_ANSWER}
+    assert scans[0].at < scans[1].at
+
+
+def quick(profile: Profile) -> Profile:
+    """The profile with little patience."""
+    text = document.parse(
+        'serial = { baud = 9600 }\naddress = "{unit:03d} "\ntimeout = "40ms"', Line, name="line"
+    )
+    return Profile(
+        model=profile.model,
+        maker=profile.maker,
+        manual=profile.manual,
+        channels=profile.channels,
+        period=SOON,
+        line=text,
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("mve-tec-3000", "shel-lab-sco5a", "do not speak alike"),
+        ("american-magnetics-186", "american-magnetics-186", "have no numbers of their own"),
+    ],
+)
+def test_devices_that_cannot_be_told_apart_do_not_share_a_line(
+    first: str, second: str, words: str
+) -> None:
+    address = TtyAddress(path="p", serial=Serial(baud=9600))
+    devices = [
+        a_device(catalog.find(name), address, number)
+        for number, name in enumerate((first, second), start=1)
+    ]
+    with pytest.raises(ValueError, match=words):
+        LineCollector(
+            devices, clock=SteadyClock(), deliver=lambda _: None, on_crash=lambda _n, _e: None
+        )
+
+
+class Mischief:
+    """What a line of text was seen to do, and worse."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.held: list[str] = []
+        self.ways: tuple[Callable[[TextLine, str], None], ...] = (
+            *(self.twice, self.again_soon, self.late, self.hold, self.hand_over, self.split),
+            *(self.cut, self.babble, self.hang_up, self.complain),
+        )
+
+    def __call__(self, wire: TextLine, text: str) -> None:
+        if self.chance.random() < 0.4:
+            self.chance.choice(self.ways)(wire, text)
+        else:
+            wire.put(text.encode())
+
+    def twice(self, wire: TextLine, text: str) -> None:
+        wire.put(text.encode() * 2)
+
+    def again_soon(self, wire: TextLine, text: str) -> None:
+        wire.put(text.encode())
+        wire.text_later(PAUSE_S / 2, text)
+
+    def late(self, wire: TextLine, text: str) -> None:
+        wire.text_later(SHORT_S * self.chance.uniform(0.8, 1.8), text)
+
+    def hold(self, _wire: TextLine, text: str) -> None:
+        self.held.append(text)
+
+    def hand_over(self, wire: TextLine, text: str) -> None:
+        late = self.held.pop() if self.held else ""
+        wire.put((late + text).encode())
+
+    def split(self, wire: TextLine, text: str) -> None:
+        at = self.chance.randrange(1, len(text))
+        wire.put(text[:at].encode())
+        wire.text_later(SHORT_S * self.chance.uniform(0.0, 0.3), text[at:])
+
+    def cut(self, wire: TextLine, text: str) -> None:
+        wire.put(text[: -self.chance.randrange(2, 5)].encode())
+
+    def babble(self, wire: TextLine, _text: str) -> None:
+        wire.put(self.chance.randbytes(self.chance.randrange(1, 30)))
+
+    def hang_up(self, wire: TextLine, text: str) -> None:
+        wire.text_later(SHORT_S * self.chance.uniform(0.1, 1.5), text)
+        wire.close()
+
+    def complain(self, wire: TextLine, _text: str) -> None:
+        wire.put(b"Command error\r\n")
+
+
+def truth(asked: str) -> str:
+    """What the device holds for ``001 Q17?``."""
+    unit, question = asked.split()
+    return f"{word(int(unit), int(question[1:-1]))}.5"
+
+
+async def ask_at_random(client: LineClient, times: int) -> int:
+    """Ask at random; gives how many answers were used, all of them right."""
+    chance = random.Random(20260103)
+    used = 0
+    for _ in range(times):
+        unit, number = chance.randrange(1, 4), chance.randrange(60_000)
+        try:
+            said = await client.ask(f"Q{number}?", unit, SHORT_S)
+        except LinkError:
+            await until(lambda: client.is_connected, within_s=100.0)
+            continue
+        assert said in {truth(f"{unit} Q{number}?"), "Command error"}
+        used += 1
+    return used
+
+
+@pytest.mark.parametrize("echoes", [False, True], ids=["plain", "echoing"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        TcpAddress(host="127.0.0.1", port=1, pause_s=PAUSE_S),
+        TtyAddress(path="p", serial=Serial(baud=9600), pause_s=PAUSE_S),
+    ],
+    ids=["stream", "line"],
+)
+def test_no_line_is_taken_for_the_answer_to_another_question(
+    address: Address,
+    echoes: bool,  # noqa: FBT001 # a parameter of the table above
+) -> None:
+    device = TextDevice(truth, echoes=echoes)
+    device.say = Mischief(20260104)
+    spoken = Line(serial=Serial(baud=9600), address="{unit:03d} ", echo=echoes)
+
+    async def story() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.device = device
+        client = LineClient(address, spoken)
+        async with asyncio.TaskGroup() as tasks:
+            link = tasks.create_task(client.run(), name="link")
+            await until(lambda: client.is_connected)
+            used = await ask_at_random(client, 500)
+            link.cancel()
+        return used
+
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        for module in (half_duplex, connection):
+            patch.setattr(module, "RUNNING_S", loop.time)
+        patch.setattr(
+            endpoint_link,
+            "open_tty",
+            lambda protocol, _path, _serial: loop.connect(protocol, paced),
+        )
+        assert runner.run(story()) > 300
+
+
+def paced(data: bytes) -> Iterable[tuple[float, bytes]]:
+    return [(10 / 9600, data[at : at + 1]) for at in range(len(data))]
+
+
+async def test_a_question_that_is_not_answered_says_so() -> None:
+    async with device_behind_a_server(TextDevice(lambda _: None)) as device:
+        client = LineClient(
+            TcpAddress(host="127.0.0.1", port=device.port), Line(serial=Serial(baud=9600))
+        )
+        async with asyncio.TaskGroup() as tasks:
+            link = tasks.create_task(client.run(), name="link")
+            await until(lambda: client.is_connected)
+            with pytest.raises(NoAnswerError, match=r"no answer within 0\.05 s"):
+                await client.ask("TEMPA?", 1, SHORT_S)
+            link.cancel()

@@ -1,0 +1,132 @@
+"""RTU and ASCII framing, against frames that are printed elsewhere or written out by hand."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collector import serial_frame
+from collector.frame import GarbageError
+from collector.serial_frame import FRAMERS, SerialFrame, crc, lrc
+from tests.unit.collector.serial_responder import crc16  # computed bit by bit
+
+Framing = Literal["rtu", "ascii"]
+RTU, ASCII = FRAMERS["rtu"], FRAMERS["ascii"]
+
+
+@pytest.mark.parametrize(
+    ("told", "check"),
+    [
+        pytest.param("FE0400030001", "D5C5", id="Senseair, any sensor, CO2"),
+        pytest.param("01030000000A", "C5CD", id="ten registers of unit 1"),
+        pytest.param("1103006B0003", "7687", id="application protocol 6.3, unit 17"),
+    ],
+)
+def test_a_request_has_the_crc_that_is_printed_elsewhere(told: str, check: str) -> None:
+    whole = bytes.fromhex(told)
+    assert crc(whole) == bytes.fromhex(check)
+    unit, function = whole[:2]
+    address, count = int.from_bytes(whole[2:4], "big"), int.from_bytes(whole[4:], "big")
+    assert RTU.request(unit, function, address, count) == whole + bytes.fromhex(check)
+
+
+@given(st.binary(max_size=260))
+def test_the_crc_is_that_of_the_specifications_own_steps(told: bytes) -> None:
+    assert crc(told) == crc16(told)
+
+
+def test_an_ascii_request_is_as_it_is_printed() -> None:
+    assert ASCII.request(0x11, 3, 0x6B, 3) == b":1103006B00037E\r\n"
+
+
+@given(st.binary(max_size=260))
+def test_with_its_lrc_the_bytes_of_a_frame_add_up_to_nothing(told: bytes) -> None:
+    assert sum(told + lrc(told)) % 256 == 0
+
+
+ANSWERS: dict[Framing, bytes] = {
+    "rtu": bytes.fromhex("110306AE415652434049AD"),
+    "ascii": b":110306AE4156524340CC\r\n",
+}
+
+
+@pytest.mark.parametrize("framing", ["rtu", "ascii"])
+def test_an_answer_is_taken_apart(framing: Framing) -> None:
+    found, left = FRAMERS[framing].take(ANSWERS[framing])
+    assert found == SerialFrame(0x11, 3, bytes.fromhex("06AE4156524340"))
+    assert left == b""
+    assert FRAMERS[framing].characters(6) == len(ANSWERS[framing])
+
+
+@pytest.mark.parametrize("framing", ["rtu", "ascii"])
+@given(data=st.data())
+def test_a_frame_is_the_same_however_it_is_cut(framing: Framing, data: st.DataObject) -> None:
+    stream, buffer = ANSWERS[framing] * 2, b""
+    found = []
+    while stream:
+        size = data.draw(st.integers(1, len(stream)))
+        buffer, stream = buffer + stream[:size], stream[size:]
+        while (taken := FRAMERS[framing].take(buffer))[0]:
+            found.append(taken[0])
+            buffer = taken[1]
+        buffer = taken[1]
+    assert found == [SerialFrame(0x11, 3, bytes.fromhex("06AE4156524340"))] * 2
+    assert buffer == b""
+
+
+@pytest.mark.parametrize("framing", ["rtu", "ascii"])
+@given(at=st.integers(0, 10), flip=st.integers(1, 255))
+def test_a_changed_byte_is_never_an_answer_of_the_same_unit_and_length(
+    framing: Framing, at: int, flip: int
+) -> None:
+    changed = bytearray(ANSWERS[framing])
+    changed[at] ^= flip
+    try:
+        found, _ = FRAMERS[framing].take(bytes(changed))
+    except GarbageError:
+        return
+    # ASCII digits may be written small; that is the same number.
+    assert found is None or bytes(changed).upper() == ANSWERS[framing]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        pytest.param(b"110306", id="no colon"),
+        pytest.param(b":1103\r\n", id="too short"),
+        pytest.param(b":11 03 06 AE4156524340 CC\r\n", id="spaces"),
+        pytest.param(b":110306AE4156524340C\r\n", id="half a byte"),
+        pytest.param(b":1110000000010E\r\n", id="the answer to a write"),
+        pytest.param(b":" + b"0" * 600, id="without an end"),
+    ],
+)
+def test_what_is_no_ascii_frame_is_garbage(garbage: bytes) -> None:
+    with pytest.raises(GarbageError):
+        ASCII.take(garbage)
+
+
+def test_an_answer_to_a_write_is_garbage() -> None:
+    told = bytes.fromhex("111000010002")
+    with pytest.raises(GarbageError, match="no answer to a read"):
+        RTU.take(told + crc16(told))
+
+
+def test_what_a_switching_driver_adds_is_passed_over() -> None:
+    found, left = RTU.take(b"\xff\x00" + ANSWERS["rtu"])
+    assert found is not None
+    assert left == b""
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_frame_or_garbage_or_wait(data: bytes) -> None:
+    for framer in FRAMERS.values():
+        try:
+            found, left = framer.take(data)
+        except GarbageError:
+            continue
+        assert found is None or len(left) < len(data)
+
+
+def test_the_framers_know_only_reads() -> None:
+    assert {1, 2, 3, 4} == serial_frame._READS

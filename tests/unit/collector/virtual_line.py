@@ -1,0 +1,91 @@
+"""A wire in virtual time: an event loop that skips all waiting, and streams that end in a device.
+
+Nothing here depends on how busy the machine is, so whole afternoons of mischief take a moment.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Iterable
+
+from tests.unit.collector.serial_responder import SerialDevice  # a test's own double
+
+
+class _Skipping(selectors.SelectSelector):
+    now_s = 1_000.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        assert timeout is not None, "nothing would ever happen again"
+        self.now_s += max(timeout, 0.0)
+        return super().select(0)
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock goes on by itself; its connections end in ``device``."""
+
+    device: SerialDevice
+    latency_s = 0.0005
+
+    def __init__(self) -> None:
+        self._skipping = _Skipping()
+        super().__init__(self._skipping)
+        self.set_debug(False)
+
+    def time(self) -> float:
+        return self._skipping.now_s
+
+    def connect(
+        self, protocol: asyncio.Protocol, cut: Callable[[bytes], Iterable[tuple[float, bytes]]]
+    ) -> None:
+        """Connect ``protocol`` with the device. ``cut`` says when which bytes arrive."""
+        _Stream(self, protocol, cut)
+
+    async def create_connection(  # type: ignore[override] # what is used of it
+        self, factory: Callable[[], asyncio.Protocol], host: str, port: int
+    ) -> None:
+        del host, port
+        await asyncio.sleep(self.latency_s)
+        self.connect(factory(), lambda data: [(self.latency_s, data)])
+
+
+class _Stream(asyncio.Transport):
+    def __init__(
+        self,
+        loop: VirtualLoop,
+        protocol: asyncio.Protocol,
+        cut: Callable[[bytes], Iterable[tuple[float, bytes]]],
+    ) -> None:
+        super().__init__()
+        self._loop = loop
+        self._protocol = protocol
+        self._cut = cut
+        self._free_s = loop.time()
+        self._is_open = True
+        self._line = loop.device.line(self._say)
+        self._line.close = self.abort
+        protocol.connection_made(self)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._is_open:
+            after_s = sum(delay_s for delay_s, _ in self._cut(bytes(data)))
+            self._loop.call_later(after_s, self._line.hear, bytes(data))
+
+    def abort(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._loop.device.lines.discard(self._line)
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def is_closing(self) -> bool:
+        return not self._is_open
+
+    def _say(self, data: bytes) -> None:
+        for line in tuple(self._loop.device.lines) if not self._is_open else ():
+            # A serial server hands what comes late to whoever is connected then.
+            line.put(data)
+        for delay_s, part in self._cut(data) if self._is_open else ():
+            self._free_s = max(self._free_s, self._loop.time()) + delay_s
+            self._loop.call_at(self._free_s, self._arrive, part)
+
+    def _arrive(self, part: bytes) -> None:
+        if self._is_open:
+            self._protocol.data_received(part)
