@@ -33,7 +33,7 @@ from storage.entry import Started, Stopped
 from storage.inbox import Inbox, drain
 from storage.influx import CURSOR, Forwarder
 from storage.intake import Intake
-from storage.journal import Journal
+from storage.journal import Journal, JournalFullError
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +136,11 @@ class Runs:
                 if fresh is None:
                     break
                 # Whatever is in the log before this is judged by the rules of before.
-                await self._announce(fresh, reloaded=True)
+                try:
+                    await self._announce(fresh, reloaded=True)
+                except JournalFullError as error:
+                    self._troubles.say(f"the configuration was NOT read anew: {error}")
+                    continue
                 sensors = await self._sensors(fresh)
                 collecting.mark = sensors.mark
                 await collecting.adopt(fresh.site)

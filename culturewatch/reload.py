@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from alerts import configuration
 from alerts.rulebook import Rulebook
 from culturewatch.parts import influx_settings, modbus_devices, rulebook
 from culturewatch.site import Site, SiteError, load
@@ -79,12 +80,13 @@ async def next_configuration(
 ) -> Configuration:
     """Wait until a configuration that can be used is to take the place of ``now``.
 
-    One that cannot be used changes nothing; ``say`` is told why.
+    One that cannot be used, or not be kept for a replay, changes nothing; ``say`` is told why.
     """
     while True:
         by = await reload.asked()
         try:
             fresh = await asyncio.to_thread(read, now.site.path, by)
+            await asyncio.to_thread(configuration.keep, now.site.data, fresh.book)
         except (SiteError, OSError) as error:
             say(f"the configuration was NOT read anew, all goes on as before: {error}")
             continue
