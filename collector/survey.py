@@ -17,6 +17,8 @@ MOST_SILENCES = 12
 """Unanswered questions in a row after which a unit is left alone."""
 ADDRESSES = 0x10000
 MOST_REDIALS = 200
+FIRST_REDIALS = 5
+"""So often a connection may be lost before anything was ever answered over it."""
 CONNECT_WAIT_S = 6.0
 SIZES = (2, 4, 8, 16, 32, 40, 64, 100, 125)
 """Block sizes tried, up to the most that Modbus allows."""
@@ -72,6 +74,7 @@ class Surveyor:
         self._client: ModbusClient | None = None
         self._running: asyncio.Task[None] | None = None
         self._redials = 0
+        self._is_heard = False
         self.requests = 0
 
     async def find(self, units: Sequence[int]) -> tuple[tuple[int, ...], bool]:
@@ -148,15 +151,25 @@ class Surveyor:
             await self._turn()
             self.requests += 1
             try:
-                return await client.read(unit, table, address, count, self._timeout_s)
+                answer = await client.read(unit, table, address, count, self._timeout_s)
             except NoAnswerError:
                 raise
+            except RefusedError:
+                self._is_heard = True
+                raise
             except LinkError as error:
-                self._redials += 1
-                if self._redials > MOST_REDIALS:
-                    raise SurveyError(
-                        f"{error}; the connection was lost {self._redials} times"
-                    ) from error
+                self._redialled(error)
+            else:
+                self._is_heard = True
+                return answer
+
+    def _redialled(self, error: LinkError) -> None:
+        self._redials += 1
+        if self._redials > (MOST_REDIALS if self._is_heard else FIRST_REDIALS):
+            raise SurveyError(
+                f"{error}, {self._redials} times; perhaps it speaks something else than Modbus, or "
+                "it takes one client only and another program holds it"
+            ) from error
 
     async def _turn(self) -> None:
         loop = asyncio.get_running_loop()

@@ -164,6 +164,19 @@ async def test_nobody_there_is_said_and_what_to_look_at() -> None:
             await probe(surveyor, "here", (), units=(1,))
 
 
+@pytest.mark.parametrize(
+    "answer", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n", bytes(300), b"\xff" * 300]
+)
+async def test_what_is_no_modbus_is_told_soon_and_why(answer: bytes | None) -> None:
+    def babbles(peer: Peer, query: Query) -> None:  # noqa: ARG001 # whatever it was asked
+        if answer is not None:
+            peer.send(answer)
+        peer.close()
+
+    with pytest.raises(SurveyError, match="perhaps it speaks something else than Modbus"):
+        await probed(babbles)
+
+
 async def test_a_unit_that_falls_silent_ends_the_probe_and_is_named() -> None:
     cells = cells_of(case_of("ee-ee800"))
     held = holding(cells)
