@@ -166,15 +166,23 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
+_FRESH: dict[tuple[str, str | None, int | None, str], dict[str, str]] = {}
+"""What migrations made, by server: they are the same for as long as the process lives."""
+
+
 def fresh_schema(database: Database, at: str = "head") -> dict[str, str]:
     """``schema`` as the migrations up to ``at`` make it in a database of the same kind.
 
     Raises:
         DatabaseError: there is no room to try it in.
     """
-    with database.scratch() as connection:
-        _migrate(connection, _name(database.url), at)
-        return schema(connection)
+    parsed = make_url(database.url)
+    server = parsed.get_backend_name(), parsed.host, parsed.port, at
+    if server not in _FRESH:
+        with database.scratch() as connection:
+            _migrate(connection, _name(database.url), at)
+            _FRESH[server] = schema(connection)
+    return dict(_FRESH[server])
 
 
 def file_of(url: str) -> Path | None:

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -23,6 +25,7 @@ CLIENTS = (
 )
 
 
+@cache
 def imported(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -48,9 +51,15 @@ def test_the_doors_are_really_found() -> None:
     assert "pyarrow" in imported(ROOT / "storage" / "archive" / "parquet.py")
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Which distributions bring a package of a name."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_other_distribution_brings_a_package_of_this_name(package: str) -> None:
-    assert set(packages_distributions().get(package, ["culturewatch"])) == {"culturewatch"}
+    assert set(distributions().get(package, ["culturewatch"])) == {"culturewatch"}
 
 
 @pytest.mark.parametrize("package", PACKAGES)
