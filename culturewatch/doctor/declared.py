@@ -140,6 +140,14 @@ def _outside(site: Site, planned: SitePlan) -> Iterator[Finding]:
             endangers="who is paged cannot acknowledge from a phone",
             do="set console.public_url",
         )
+    for broker in site.file.broker:
+        if broker.password is not None and broker.tls is None and not _is_loopback(broker.host):
+            yield Finding(
+                area=f"broker {broker.id}",
+                what=f"its password goes to {broker.host} without TLS",
+                endangers="who reads it on the network can send readings in any device's name",
+                do="give the broker a certificate, and this site a tls table for it",
+            )
     console = site.file.console
     if not _is_loopback(console.host) and not site.public_url.startswith("https://"):
         yield Finding(

@@ -106,6 +106,24 @@ def test_a_console_that_others_reach_without_tls_is_a_danger(
     assert bool(said) is danger
 
 
+def test_a_password_that_goes_over_the_network_in_the_clear_is_a_danger(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_PASSWORD", "not shown")
+    login = 'id = "hall"\nusername = "lab"\npassword = { env = "BROKER_PASSWORD" }'
+    here = edited(site, ('id = "hall"', login))
+    assert "broker hall" not in found(here)
+    port = here.file.broker[0].port
+    (one,) = found(
+        edited(
+            here,
+            (f'host = "127.0.0.1"\nport = {port}', f'host = "10.1.2.3"\nport = {port}'),
+        )
+    )["broker hall"]
+    assert one.what == "its password goes to 10.1.2.3 without TLS"
+    assert one.is_danger
+
+
 def test_a_queue_is_weighed_against_rate_and_outage(site: Site) -> None:
     # Two devices, a message each 2 s: one a second, 3,600 in an hour.
     assert list(queues(site, 900, {})) == []
