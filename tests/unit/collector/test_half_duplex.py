@@ -129,6 +129,7 @@ def in_virtual_time(
     address: Address,
     behave: Behaviour,
     work: Callable[[ModbusClient], Coroutine[None, None, None]],
+    asleep_s: Callable[[], float] = lambda: 0.0,
 ) -> tuple[ModbusClient, SerialDevice]:
     """Do ``work`` with a client at ``address``, behind which a device behaves so."""
 
@@ -145,7 +146,7 @@ def in_virtual_time(
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
         for module in (half_duplex, connection):
-            patch.setattr(module, "RUNNING_S", loop.time)
+            patch.setattr(module, "RUNNING_S", lambda: loop.time() + asleep_s())
         patch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
         patch.setattr(
             endpoint_link,
@@ -354,6 +355,40 @@ def test_an_echo_that_looks_like_an_answer_is_not_one() -> None:
             await client.read(1, "coil", 0x0313, 20, SHORT_S)
 
     in_virtual_time(STREAM, only_echo, read)
+
+
+@pytest.mark.parametrize("address", PLACES, ids=named)
+def test_an_answer_that_waited_while_we_slept_is_late(address: Address) -> None:
+    asleep_s = 0.0
+
+    def while_we_sleep(line: Line, question: Question) -> None:
+        nonlocal asleep_s
+        asleep_s += 3_600.0
+        rightly(line, question)
+
+    async def read(client: ModbusClient) -> None:
+        with pytest.raises(NoAnswerError):
+            await client.read(1, "holding", 0, 2, LONG_S)
+
+    client, _ = in_virtual_time(address, while_we_sleep, read, asleep_s=lambda: asleep_s)
+    assert client.stats().late_answers == 1
+
+
+@pytest.mark.parametrize("size", [2, 5, 6, 8])
+def test_an_ascii_answer_holds_as_many_bytes_as_it_says(size: int) -> None:
+    """An RTU frame ends where its third byte says; an ASCII one may end anywhere."""
+
+    def saying_four(line: Line, question: Question) -> None:
+        told = bytes((question.unit, question.function, 4)) + bytes(size)
+        check = -sum(told) & 0xFF
+        line.put(f":{told.hex()}{check:02x}\r\n".encode())
+
+    async def read(client: ModbusClient) -> None:
+        with pytest.raises(NoAnswerError):
+            await client.read(1, "holding", 5, 2, SHORT_S)
+
+    client, _ = in_virtual_time(PLACES[1], saying_four, read)
+    assert client.stats().mismatched == 1
 
 
 def test_a_line_on_which_something_always_talks_is_given_up_with_a_reason() -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec import structs
 
 from collector import connection, endpoint_link, half_duplex, line, reconnect
 from collector.address import Address, TcpAddress, TtyAddress
@@ -101,6 +102,22 @@ async def test_a_device_that_repeats_the_question_is_read_behind_a_serial_server
         async with collecting(a_device(profile, address)) as scans:
             await until(lambda: len(good(scans)) >= 2)
         assert good(scans)[0].values == (254.0, 0.0, 1.0)
+
+
+@pytest.mark.parametrize("echo", ["MEAS? 2", "", "MEAS? 10"])
+async def test_an_answer_behind_the_echo_of_another_question_is_none(echo: str) -> None:
+    async with device_behind_a_server(TextDevice(lambda _: f"{echo}\r\n10.0 cm")) as device:
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        profile = catalog.find("cryomagnetics-lm-510")
+        assert profile.line is not None
+        spoken = structs.replace(profile.line, timeout=Duration(40))
+        impatient = structs.replace(profile, line=spoken)
+        async with collecting(a_device(impatient, address)) as scans:
+            assert isinstance(device, TextDevice)
+            await until(lambda: device.heard)
+            asked = len(scans)
+            await until(lambda: len(scans) > asked)
+    assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
 
 
 async def test_what_was_said_before_a_silence_counts_and_nothing_else_does() -> None:
