@@ -132,6 +132,7 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "bootstrap": _by("user"),
         # Copies, and the trail itself.
         "export": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
+        "record": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
         "backup": _by("export", ADMIN),
         "read-audit": _by("audit", SUPERVISOR, QA, ADMIN, AUDITOR),
         "configuration": _by("configuration"),

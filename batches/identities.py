@@ -1,8 +1,7 @@
 """Who a patient of the ledger is: tokens sealed with a key of each patient's own, and forgotten.
 
 The ledger holds a handle and a sealed text that says nothing without the key. The keys stand in
-a folder outside the chain, one small file a patient; destroying the file is what erases. The one
-door to cryptography in ``batches``.
+a folder outside the chain, one small file a patient; destroying the file is what erases.
 """
 
 import base64
@@ -14,9 +13,7 @@ import secrets
 from binascii import Error as Base64Error
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from batches.ciphers import WrongKeyError, disclosed, enclosed
 from batches.vial import ALPHABET
 
 _LENGTH = 12
@@ -208,7 +205,7 @@ def _tag(site_key: bytes, token: str) -> str:
 def _seal(key: bytes, handle: str, token: str) -> str:
     nonce = secrets.token_bytes(_NONCE_BYTES)
     # Bound to the handle: put into another patient's row, it opens no more.
-    sealed = nonce + AESGCM(key).encrypt(nonce, token.encode(), handle.encode())
+    sealed = nonce + enclosed(key, nonce, token.encode(), handle.encode())
     return base64.b64encode(sealed).decode()
 
 
@@ -216,8 +213,8 @@ def _unseal(key: bytes, handle: str, text: str) -> str:
     try:
         sealed = base64.b64decode(text, validate=True)
         nonce, rest = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-        return AESGCM(key).decrypt(nonce, rest, handle.encode()).decode()
-    except (InvalidTag, Base64Error, ValueError) as error:
+        return disclosed(key, nonce, rest, handle.encode()).decode()
+    except (WrongKeyError, Base64Error, ValueError) as error:
         raise IdentityError(
             f"{handle}: the key that is here did not seal what the ledger holds; put the key of "
             "this ledger's backup in its place"

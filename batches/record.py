@@ -25,12 +25,13 @@ from batches.policy import Verdict
 from batches.setting import Setting
 from batches.shelf import Adopted
 from batches.survey import Readings
+from batches.version import Content, Former, Version, content, differences
 from batches.vial import Vial, number_of
 from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
 
-SCHEMA = "culturewatch.record/3"
+SCHEMA = "culturewatch.record/4"
 _ORDERED = frozenset(
     {
         *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
@@ -54,8 +55,9 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     the one it was frozen from, and ``warmth`` how long it was too warm while frozen.
 
     ``complete``: nothing that has limits went unmeasured at any time of a stay. ``verdict``:
-    over all stays and limits. ``protocols`` are the versions that judge, from when on; where there
-    is none, the limits are those of the alarm ``rules`` that were in force during the stay.
+    over all stays and limits. ``version`` is its place among the records of the same batch or
+    vial, and what has changed since the one before. ``protocols`` are the versions that judge,
+    from when on; where there is none, the limits are those of the alarm ``rules`` of then.
     ``open_items`` are sentences for whoever judges the batch. ``parents`` lead up to the patient's
     token, ``children`` are what came of the batch. ``acts`` is the audit trail of the batch,
     corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
@@ -66,6 +68,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     schema: str
     id: str
     made: Made
+    version: Version
     setting: Setting
     batch: Batch
     vial: Vial | None
@@ -96,6 +99,26 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     def subject(self) -> str:
         """The id of the vial or of the batch."""
         return self.batch.id if self.vial is None else self.vial.id
+
+    @property
+    def content(self) -> Content:
+        """What it says in short, to be compared with another version."""
+        return content(
+            self.stays,
+            verdict=self.verdict,
+            complete=self.complete,
+            until=self.span.end,
+            alarms=len(self.alarms),
+            acts=self.acts,
+            open_items=len(self.open_items),
+            protocols=[each.reference for each in self.protocols if each.reference],
+        )
+
+    def after(self, former: Former, said: Content) -> "BatchRecord":
+        """The same as the version after ``former``, which said ``said``."""
+        changed = differences(said, self.content)
+        version = Version(number=former.version + 1, former=former, changed=changed)
+        return msgspec.structs.replace(self, version=version)
 
 
 def record_id(batch: str, made: Made) -> str:
@@ -151,6 +174,7 @@ def assemble(
         schema=SCHEMA,
         id=record_id(batch, made),
         made=made,
+        version=Version(),
         setting=_relevant(setting, devices),
         batch=culture,
         vial=entered.vial,

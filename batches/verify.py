@@ -13,7 +13,8 @@ from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
 from alerts.schema import StoreError, open_read_only
-from batches import alarm_trail, certificates, sensor_rows
+from batches import alarm_trail, attested, certificates, sensor_rows
+from batches.attested import Finding
 from batches.export import manifest
 from batches.export.csv import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
@@ -52,7 +53,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What was checked, as sentences, and every fault that was found.
 
-    ``absent`` are the stores that a folder of data may have and this one has not.
+    ``absent`` are the stores that a folder of data may have and this one has not; of a record that
+    is held against its data, the versions that do not lie beside it.
     """
 
     path: str
@@ -74,6 +76,7 @@ def verify(
     *,
     data: Path | None = None,
     ledger: str = "",
+    key: str = "",
     replay: Progress | None = None,
     progress: Progress = lambda _done, _all: None,
 ) -> Report:
@@ -83,6 +86,7 @@ def verify(
         path: the folder.
         data: for a record, the folder of data it was made from, if that is at hand: its chains
             must still pass through the heads that the record noted.
+        key: the fingerprint of the key that must have sealed a record's signatures, if known.
         ledger: the address of the ledger, where that is not a file of the folder of data.
         replay: for a folder of data, judge its journal again from the first entry and see that
             the alarm history is what it gives; called with how many entries of how many are done.
@@ -97,10 +101,11 @@ def verify(
         if replay is not None and not {ALARMS, JOURNAL} & set(absent):
             found = _both(found, _replayed(path, replay))
         return msgspec.structs.replace(_report(path, found), absent=absent)
-    findings = _record(path)
+    findings, absent = _record(path, key), ()
     if data is not None:
         findings = _both(findings, _anchored(path, data, ledger))
-    return _report(path, findings)
+        absent = _versions_absent(path, _address(data, ledger))
+    return msgspec.structs.replace(_report(path, findings), absent=absent)
 
 
 Findings = Iterator[str | Fault]
@@ -136,7 +141,7 @@ def _any_of(names: Iterable[str], folder: Path) -> bool:
     return any((folder / name).exists() for name in names)
 
 
-def _record(folder: Path) -> Findings:
+def _record(folder: Path, key: str) -> Findings:
     try:
         listed = manifest.read(folder)
     except ManifestError as error:
@@ -151,10 +156,14 @@ def _record(folder: Path) -> Findings:
         yield Fault(where=str(folder), what=f"cannot be listed: {error.strerror}")
         return
     for name in present:
-        if name in manifest.BESIDE:
-            yield f"{name}: came after the manifest and is not checked by it"
-        elif name != manifest.NAME and name not in listed.files:
+        if name not in {manifest.NAME, *manifest.BESIDE, *listed.files}:
             yield Fault(where=_shown(name), what="is not part of the record; it was added")
+    yield from map(_told, attested.beside(folder, listed, key))
+
+
+def _told(found: Finding) -> str | Fault:
+    what = _shown(found.what)
+    return f"{found.where}: {what}" if found.well else Fault(where=found.where, what=what)
 
 
 def _file(folder: Path, name: str, file: File) -> Findings:
@@ -217,13 +226,28 @@ def _anchored(folder: Path, data: Path, ledger: str) -> Findings:
         if not (data / name).exists():
             yield Fault(where=name, what=f"is not in {data}; the record cannot be held against it")
     yield from _data(data, listed, ledger, lambda _done, _all: None)
+    if url := _address(data, ledger):
+        name = LEDGER if ledger else database.NAME
+        yield from map(_told, attested.in_ledger(folder, listed, url, name))
+
+
+def _address(data: Path, ledger: str) -> str:
+    """Where the ledger of ``data`` is; nothing when it has none."""
+    file = data / database.NAME
+    return ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+
+
+def _versions_absent(folder: Path, url: str) -> tuple[str, ...]:
+    try:
+        return attested.missing(folder, manifest.read(folder), url) if url else ()
+    except ManifestError:
+        return ()
 
 
 def _data(folder: Path, anchors: Manifest | None, ledger: str, progress: Progress) -> Findings:
     sealed = archive.check(folder, progress=progress)
     newest = sealed.sealed[-1].seal if sealed.sealed else None
-    file = folder / database.NAME
-    url = ledger or (f"sqlite:///{file.absolute()}" if file.exists() else "")
+    url = _address(folder, ledger)
     name = LEDGER if ledger else database.NAME
     if url:
         noted = (anchors.ledger_head if anchors else None, newest.ledger if newest else None)

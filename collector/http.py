@@ -12,9 +12,9 @@ from collector.rounds import Deliver, Rounds
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
 from devices.codec import Decoded
+from devices.decoded import PoisonError
 from devices.duration import Duration
 from devices.json_codec import LARGEST, JsonCodec
-from devices.loose_json import PoisonError
 from devices.profile import Profile
 from devices.scan import Layout
 from devices.transport import Http

@@ -7,11 +7,13 @@ from random import Random
 
 from collector.clock import Clock
 from collector.errors import LinkError
+from collector.mqtt_feeds import filters
 from collector.mqtt_ingest import Counts, Ingest, Store
 from collector.mqtt_link import Link
 from collector.mqtt_settings import BrokerSettings, MqttStats, Subscription
 from collector.mqtt_topics import TopicMemory, TopicMemoryError
 from collector.reconnect import ConnectBudget, pause_s
+from collector.sparkplug_host import State, state_topic
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ class MqttCollector:
     the site is no longer sent; without it such a topic is only found by its next message.
 
     Raises:
-        ValueError: a subscription has a wildcard, or a profile that does not speak over MQTT.
+        ValueError: an address does not fit its profile, or the profile does not speak over MQTT.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class MqttCollector:
         chance: Random | None = None,
     ) -> None:
         self.name = f"mqtt {settings.id}"
-        for topic, subscription in subscriptions.items():
-            _check(f"broker {settings.id}, topic {topic!r}", topic, subscription)
+        for address, subscription in subscriptions.items():
+            _check(f"broker {settings.id}, {address!r}", subscription)
+        self._topics = filters(subscriptions)
         self._settings = settings
         self._subscriptions = dict(subscriptions)
         self._journal = journal
@@ -73,6 +76,7 @@ class MqttCollector:
                 tasks.create_task(self._stay_connected(ingest), name=f"{self.name} connection")
                 tasks.create_task(ingest.store(), name=f"{self.name} store")
                 tasks.create_task(ingest.watch(), name=f"{self.name} silence")
+                tasks.create_task(ingest.watch_nodes(), name=f"{self.name} edge nodes")
         finally:
             self._connected = False
 
@@ -116,16 +120,26 @@ class MqttCollector:
             await asyncio.sleep(pause_s(failures, self._chance))
 
     async def _serve(self, ingest: Ingest) -> str:
-        link = Link(self._settings, ingest.take, self._clock.now)
+        state, began = state_topic(self._settings.client_id), self._clock.now()
+        will = (state, State(online=False, timestamp=began).payload) if ingest.is_host else None
+        link = Link(self._settings, ingest.take, self._clock.now, will)
         async with link:
             await self._ask_for_topics(link)
             self._connected = True
             self._connects += 1
             self._tell_connected(resumed=link.resumed)
-            return await link.lost()
+            if will is None:
+                return await link.lost()
+            link.publish(state, State(online=True, timestamp=began).payload, qos=1, retain=True)
+            ingest.connected(link)
+            try:
+                return await link.lost()
+            finally:
+                left = State(online=False, timestamp=self._clock.now())
+                link.publish(state, left.payload, qos=1, retain=True)
 
     async def _ask_for_topics(self, link: Link) -> None:
-        wanted = frozenset(self._subscriptions)
+        wanted = self._topics
         asked = await self._remembered()
         if not wanted <= asked:
             await self._remember(wanted | asked)
@@ -168,7 +182,7 @@ class MqttCollector:
         session = "it kept what came meanwhile" if resumed else "it begins a new session"
         log.info(
             "%s: connected to broker %s for %d topics; %s",
-            *(self.name, self._settings.address, len(self._subscriptions), session),
+            *(self.name, self._settings.address, len(self._topics), session),
         )
         self._told = ""
 
@@ -181,10 +195,6 @@ class MqttCollector:
         self._told = reason
 
 
-def _check(where: str, topic: str, subscription: Subscription) -> None:
-    if not topic or "+" in topic or "#" in topic:
-        raise ValueError(f"{where}: give the device's own topic, without + and #")
-    if subscription.profile.mqtt is None:
-        raise ValueError(f"{where}: {subscription.profile.model} does not speak over MQTT")
+def _check(where: str, subscription: Subscription) -> None:
     if subscription.period_ms <= 0:
         raise ValueError(f"{where}: a period of {subscription.period_ms} ms is none")

@@ -1,15 +1,17 @@
-"""One topic: what its messages say, when that was so, and by what a repeat is recognised."""
+"""One device: what its messages say, when that was so, and by what a repeat is recognised."""
 
 import hashlib
 from collections import deque
+from collections.abc import Iterable
 
 import msgspec
 
 from collector.mqtt_link import Message
 from collector.mqtt_settings import Subscription
-from devices.json_codec import Decoded, JsonCodec
+from devices.decoded import Decoded
+from devices.dialects.reader import Reader
 from devices.quality import Quality
-from devices.scan import Scan, Source
+from devices.scan import Layout, Scan, Source
 from storage.waiting import MessageKey
 
 EARLIEST_MS = 946_684_800_000
@@ -35,17 +37,18 @@ class Intake(msgspec.Struct, frozen=True):
 
     ``by_sequence`` says that the key has no stamp of the device: after a restart of the device
     the same key may stand for another reading. ``stamp_fault`` is why the device's stamp
-    could not be used, or empty.
+    could not be used, or empty. ``gone``: it is word that the device does not speak.
     """
 
     scan: Scan
     key: MessageKey | None
     by_sequence: bool
     stamp_fault: str
+    gone: bool = False
 
 
 class Feed:
-    """The messages of one topic, in the order in which they come.
+    """The messages of one device, in the order in which they come.
 
     A reading is taken to be of the time that the device stamps on it. Where the stamp is
     missing, unusable, before 2000 or more than 10 minutes ahead, it is of its arrival and marked
@@ -54,11 +57,15 @@ class Feed:
     that says no time is stale. A stamp older than two periods and a minute was buffered.
     """
 
-    def __init__(self, topic: str, subscription: Subscription) -> None:
-        self._topic = topic
+    def __init__(
+        self, address: str, subscription: Subscription, reader: Reader | None = None
+    ) -> None:
+        """Without ``reader``, the device's messages are read elsewhere, and given to ``give``."""
+        self._address = address
         self.layout = subscription.layout
         self._period_ms = subscription.period_ms
-        self._codec = JsonCodec(subscription.profile)
+        self._reader = reader
+        self._parts: dict[tuple[int, ...], Layout] = {}
         mqtt = subscription.profile.mqtt
         self._stamps = mqtt is not None and mqtt.stamp is not None
         self._last_at = 0
@@ -86,25 +93,51 @@ class Feed:
         if key.mark.startswith(f"{self._run}#"):
             self._run = str(received)
 
-    def take(self, message: Message, *, now_s: float, clock_unsure: bool) -> Intake:
-        """What a message says.
+    def take(
+        self, message: Message, *, now_s: float, clock_unsure: bool, tail: str = ""
+    ) -> tuple[Intake, ...]:
+        """What a message on the topic called ``tail`` says.
 
         Raises:
             PoisonError: nothing can be read in it.
         """
-        decoded = self._codec.decode(message.payload)
+        assert self._reader is not None  # noqa: S101 # else nobody routes a message here
+        said = self._reader.read(tail, message.payload)
+        return self.give(said, message, now_s=now_s, clock_unsure=clock_unsure)
+
+    def give(
+        self, said: Iterable[Decoded], message: Message, *, now_s: float, clock_unsure: bool
+    ) -> tuple[Intake, ...]:
+        """What was read in a message, as it goes to the journal."""
         self._note_arrival(now_s)
+        return tuple([self._intake(one, message, clock_unsure=clock_unsure) for one in said])
+
+    def _intake(self, decoded: Decoded, message: Message, *, clock_unsure: bool) -> Intake:
         fault = decoded.stamp_fault or _implausible(decoded.stamp, message.received, clock_unsure)
         stamp = None if fault else decoded.stamp
-        digest = hashlib.sha256(message.payload).digest()
+        digest = decoded.digest or hashlib.sha256(message.payload).digest()
         mark = self._mark(stamp, decoded.sequence)
-        repeat = not mark and self._is_repeat(message, digest)
-        return Intake(
-            self._scan(decoded, message, stamp, repeat=repeat, clock_unsure=clock_unsure),
-            MessageKey(self._topic, mark, digest) if mark else None,
-            bool(mark) and stamp is None,
-            fault,
-        )
+        repeat = not mark and not decoded.gone and self._is_repeat(message)
+        scan = self._scan(decoded, message, stamp, repeat=repeat, clock_unsure=clock_unsure)
+        key = MessageKey(self._key_topic(decoded.said), mark, digest) if mark else None
+        return Intake(scan, key, key is not None and stamp is None, fault, decoded.gone)
+
+    def _key_topic(self, said: tuple[int, ...] | None) -> str:
+        if said is None:
+            return self._address
+        return f"{self._address} {','.join(self._layout(said).keys)}"
+
+    def _layout(self, said: tuple[int, ...] | None) -> Layout:
+        whole = self.layout
+        if said is None or len(said) == len(whole.keys):
+            return whole
+        part = self._parts.get(said)
+        if part is None:
+            keys, quantities = whole.keys, whole.quantities
+            part = self._parts[said] = Layout(
+                whole.device, tuple(keys[n] for n in said), tuple(quantities[n] for n in said)
+            )
+        return part
 
     def _note_arrival(self, now_s: float) -> None:
         # What the broker kept comes in a rush; a pause is the end of it.
@@ -117,7 +150,8 @@ class Feed:
             return "" if sequence is None else f"{self._run}#{sequence}"
         return str(stamp) if sequence is None else f"{stamp}#{sequence}"
 
-    def _is_repeat(self, message: Message, digest: bytes) -> bool:
+    def _is_repeat(self, message: Message) -> bool:
+        digest = hashlib.sha256(message.payload).digest()
         self._recent.append(digest)
         # Not every broker says that it sends something again.
         return message.again or (self._is_draining and digest in self._before)
@@ -132,18 +166,26 @@ class Feed:
         clock_unsure: bool,
     ) -> Scan:
         values, qualities, source = decoded.values, decoded.qualities, Source.LIVE
+        if decoded.past:
+            source = Source.BACKFILL
         if stamp is not None:
             at = stamp
-            if not clock_unsure and message.received - at > 2 * self._period_ms + LATE_MS:
+            late = message.received - at > 2 * self._period_ms + LATE_MS
+            if late and not clock_unsure:
                 source = Source.BACKFILL
         else:
             at = self._arrival(message.received)
             if message.retained:
                 qualities = qualities.translate(_STALE)
                 values = (None,) * len(values)
-        if clock_unsure or (stamp is None and (self._stamps or self._is_draining)):
+        promised = self._stamps or bool(decoded.stamp_fault)
+        if clock_unsure or (stamp is None and (promised or self._is_draining)):
             qualities = qualities.translate(_UNSURE)
-        return Scan(self.layout, at, message.received, values, qualities, source, repeat)
+        if decoded.test:
+            source = Source.TEST
+        return Scan(
+            self._layout(decoded.said), at, message.received, values, qualities, source, repeat
+        )
 
     def _arrival(self, received: int) -> int:
         # Two readings must not have one time; a clock that was set back is followed.

@@ -11,12 +11,16 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from collector.clock import Clock
+from collector.mqtt_arrival import Arrival, Finding, Findings
 from collector.mqtt_feed import Feed, Intake
+from collector.mqtt_feeds import Feeds
 from collector.mqtt_link import Link, Message
 from collector.mqtt_settings import BrokerSettings, Subscription
-from collector.mqtt_window import Ticket, Window
+from collector.mqtt_window import Window
 from collector.silence import Silence
-from devices.loose_json import PoisonError
+from collector.sparkplug_host import command_topic
+from devices.dialects.sparkplug import rebirth_request
+from devices.quality import Quality
 from devices.scan import Scan, Source, absent
 from storage.journal import JournalFullError, MessageKey, Outcome
 
@@ -29,6 +33,7 @@ FULL_PAUSE_S = 1.0
 MOST_STRANGERS = 1_000
 _UNWATCHED_S = 3_600.0
 _LEAST_PAUSE_S = 0.01
+_NODES_S = 0.5
 
 
 class Store(Protocol):
@@ -65,22 +70,6 @@ class Counts:
     misdated: int = 0
 
 
-class _Arrival:
-    """A message under way, and what has been found out about it."""
-
-    __slots__ = ("came_s", "clock_unsure", "intake", "link", "message", "ticket")
-
-    def __init__(
-        self, link: Link, message: Message, ticket: Ticket, came_s: float, *, clock_unsure: bool
-    ) -> None:
-        self.link = link
-        self.message = message
-        self.ticket = ticket
-        self.came_s = came_s
-        self.clock_unsure = clock_unsure
-        self.intake: Intake | None = None
-
-
 class Ingest:
     """Takes messages from one broker's links; ``store`` and ``watch`` are its two tasks."""
 
@@ -97,13 +86,13 @@ class Ingest:
         self._clock = clock
         self._counts = counts
         self._now_s = asyncio.get_running_loop().time
-        self._feeds = {topic: Feed(topic, sub) for topic, sub in subscriptions.items()}
+        self._feeds = Feeds(subscriptions)
         self._silence = Silence(
-            {topic: sub.period_ms / 1000 for topic, sub in subscriptions.items()},
+            {sub.layout.device: sub.period_ms / 1000 for sub in subscriptions.values()},
             start_s=self._now_s(),
         )
         self._window = Window(settings.window, WINDOW_BYTES)
-        self._waiting: deque[_Arrival] = deque()
+        self._waiting: deque[Arrival | Callable[[], None]] = deque()
         self._something = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -119,6 +108,11 @@ class Ingest:
         """How many messages are taken in and not yet stored."""
         return len(self._window)
 
+    @property
+    def is_host(self) -> bool:
+        """Whether there are Sparkplug edge nodes, to which a host application shows itself."""
+        return bool(self._feeds.host)
+
     async def room(self) -> None:
         """Wait until more messages may be taken in."""
         await self._room.wait()
@@ -133,7 +127,7 @@ class Ingest:
         ticket = self._window.admit(partial(link.acknowledge, message), size)
         # It may wait long for a full journal; what counts is the clock that stamped it.
         unsure = self._clock.is_unsure
-        self._waiting.append(_Arrival(link, message, ticket, self._now_s(), clock_unsure=unsure))
+        self._waiting.append(Arrival(link, message, ticket, self._now_s(), clock_unsure=unsure))
         self._something.set()
         if self._window.is_full:
             self._room.clear()
@@ -145,7 +139,7 @@ class Ingest:
             await self._something.wait()
             self._something.clear()
             while self._waiting:
-                await self._hand_over(self._prepared(self._waiting.popleft()))
+                await self._hand_over_all(self._waiting.popleft())
 
     async def watch(self) -> None:
         """Tell of every device that is silent; only cancellation ends this."""
@@ -157,33 +151,69 @@ class Ingest:
             pause_s = self._silence.pause_s(self._now_s())
             await asyncio.sleep(_UNWATCHED_S if pause_s is None else max(pause_s, _LEAST_PAUSE_S))
 
+    async def watch_nodes(self) -> None:
+        """Wait for what edge nodes owe; only cancellation ends this."""
+        while self._feeds.host:
+            await asyncio.sleep(_NODES_S)
+            self._follow(self._feeds.host.tick(self._now_s()))
+        await asyncio.Event().wait()
+
+    def connected(self, link: Link) -> None:
+        """Note that a link is open and its topics are asked for."""
+        if link is not self._link:
+            self._begin(link)
+        self._follow(self._feeds.host.connect(self._now_s()))
+
     def _begin(self, link: Link) -> None:
         self._link = link
         if link.resumed:
-            for feed in self._feeds.values():
-                feed.resume(self._now_s())
+            self._feeds.resume(self._now_s())
 
-    def _prepared(self, arrival: _Arrival) -> Callable[[], None]:
-        message = arrival.message
-        if arrival.intake is not None:
-            return partial(self._append, arrival)
-        feed = self._feeds.get(message.topic)
-        if feed is None:
-            self._refuse_stranger(arrival.link, message.topic)
-            return partial(self._put_aside, arrival, "no device is expected on this topic")
-        self.last_message_ms[feed.device] = message.received
-        try:
-            arrival.intake = feed.take(
-                message, now_s=arrival.came_s, clock_unsure=arrival.clock_unsure
-            )
-        except PoisonError as error:
-            self._complain(message.topic, f"cannot be read and is put aside: {error}")
-            return partial(self._put_aside, arrival, str(error))
-        self._counts.repeats += arrival.intake.scan.repeat
-        fault = arrival.intake.stamp_fault
+    def _follow(self, findings: Findings) -> None:
+        self._waiting.extend(self._attempts(findings))
+        self._something.set()
+
+    async def _hand_over_all(self, item: Arrival | Callable[[], None]) -> None:
+        if not isinstance(item, Arrival):
+            await self._hand_over(item)
+            return
+        for attempt in self._attempts(self._feeds.take(item)):
+            await self._hand_over(attempt)
+
+    def _attempts(self, findings: Findings) -> list[Callable[[], None]]:
+        """What is to be handed to the journal."""
+        attempts: list[Callable[[], None]] = []
+        for finding in findings.found:
+            attempts += self._attempts_of(finding)
+        for feed in findings.dead:
+            attempts.append(partial(self._tell_dead, feed))
+        for node in findings.nodes:
+            self._ask_for_rebirth(node)
+        return attempts
+
+    def _attempts_of(self, finding: Finding) -> list[Callable[[], None]]:
+        arrival, topic = finding.arrival, finding.arrival.message.topic
+        arrival.left = len(finding.intakes) + bool(finding.aside)
+        if not arrival.left:
+            self._settle(arrival)
+            return []
+        if finding.stranger:
+            self._refuse_stranger(arrival.link, topic)
+        elif finding.aside:
+            self._complain(topic, f"cannot be read and is put aside: {finding.aside}")
+        attempts = [self._prepared(arrival, *found) for found in finding.intakes]
+        if finding.aside:
+            attempts.append(partial(self._put_aside, arrival, finding.aside))
+        return attempts
+
+    def _prepared(self, arrival: Arrival, feed: Feed, intake: Intake) -> Callable[[], None]:
+        self.last_message_ms[feed.device] = arrival.message.received
+        self._counts.repeats += intake.scan.repeat
+        fault = intake.stamp_fault
         self._counts.misdated += bool(fault)
-        self._complain(message.topic, f"is given the time of its arrival: {fault}" if fault else "")
-        return partial(self._append, arrival)
+        told = f"is given the time of its arrival: {fault}" if fault else ""
+        self._complain(arrival.message.topic, told)
+        return partial(self._append, arrival, feed, intake)
 
     async def _hand_over(self, attempt: Callable[[], None]) -> None:
         while True:
@@ -200,66 +230,78 @@ class Ingest:
             log.info("%s: the journal takes messages again", self._name)
         self.is_stalled = False
 
-    def _append(self, arrival: _Arrival) -> None:
-        intake = arrival.intake
-        assert intake is not None  # noqa: S101 # the caller made it
-        self._journal.append(intake.scan, key=intake.key, done=partial(self._stored, arrival))
+    def _append(self, arrival: Arrival, feed: Feed, intake: Intake) -> None:
+        done = partial(self._stored, arrival, feed, intake)
+        self._journal.append(intake.scan, key=intake.key, done=done)
 
-    def _put_aside(self, arrival: _Arrival, reason: str) -> None:
+    def _put_aside(self, arrival: Arrival, reason: str) -> None:
         message = arrival.message
         self._journal.quarantine(
             message.topic, reason, message.payload, done=partial(self._settle, arrival)
         )
         self._counts.poison += 1
 
-    def _stored(self, arrival: _Arrival, outcome: Outcome) -> None:
+    def _stored(self, arrival: Arrival, feed: Feed, intake: Intake, outcome: Outcome) -> None:
         match outcome:
             case Outcome.STORED:
                 self._counts.stored += 1
-                self._hear(arrival)
+                self._hear(arrival, feed, intake)
             case Outcome.DUPLICATE:
                 self._counts.duplicates += 1
             case Outcome.CONFLICT:
                 self._counts.conflicts += 1
-        if self._is_to_be_kept(arrival, outcome):
-            self._waiting.append(arrival)
-            self._something.set()
-        else:
+        anew = self._anew(arrival, feed, intake, outcome)
+        if anew is None:
             self._settle(arrival)
+        else:
+            self._waiting.append(partial(self._append, arrival, feed, anew))
+            self._something.set()
 
-    def _is_to_be_kept(self, arrival: _Arrival, outcome: Outcome) -> bool:
-        """Whether the message is to be stored without a key, its own being taken."""
-        intake = arrival.intake
-        if outcome is Outcome.STORED or intake is None or not intake.by_sequence:
-            return False
+    def _anew(
+        self, arrival: Arrival, feed: Feed, intake: Intake, outcome: Outcome
+    ) -> Intake | None:
+        """The reading to be stored without a key, its own being taken; None if it is not to be."""
+        if outcome is Outcome.STORED or not intake.by_sequence:
+            return None
         if outcome is Outcome.DUPLICATE and arrival.message.again:
-            return False
+            return None
         # A sequence number alone recurs when a device starts again. Only what the broker
         # itself says it repeats, and is the same to the byte, is surely nothing new.
         if outcome is Outcome.CONFLICT and intake.key is not None:
-            self._feeds[arrival.message.topic].restart(intake.key, arrival.message.received)
+            feed.restart(intake.key, arrival.message.received)
         repeat = outcome is Outcome.DUPLICATE
         self._counts.repeats += repeat
         scan = replace(intake.scan, repeat=repeat)
-        arrival.intake = replace(intake, scan=scan, key=None, by_sequence=False)
-        return True
+        return replace(intake, scan=scan, key=None, by_sequence=False)
 
-    def _hear(self, arrival: _Arrival) -> None:
+    def _hear(self, arrival: Arrival, feed: Feed, intake: Intake) -> None:
         # Only what is live, new and stored breaks a silence: a device whose clock stands still,
         # or of which old messages arrive, is as good as silent.
-        intake, message = arrival.intake, arrival.message
-        if intake is not None and intake.scan.source is Source.LIVE and not message.retained:
-            self._silence.heard(message.topic, arrival.came_s)
+        live = intake.scan.source is Source.LIVE and not intake.gone
+        if live and not arrival.message.retained:
+            self._silence.heard(feed.device, arrival.came_s)
 
-    def _settle(self, arrival: _Arrival) -> None:
+    def _settle(self, arrival: Arrival) -> None:
+        arrival.left -= 1
+        if arrival.left > 0:
+            return
         self._window.settle(arrival.ticket)
         if self._window.has_room and not self._room.is_set():
             self._room.set()
             if self._link is not None:
                 self._link.resume()
 
-    def _tell_silent(self, topic: str) -> bool:
-        feed = self._feeds[topic]
+    def _tell_dead(self, feed: Feed) -> None:
+        self._journal.append(absent(feed.layout, at=self._clock.now(), quality=Quality.STALE))
+        self._counts.absent += 1
+
+    def _ask_for_rebirth(self, node: str) -> None:
+        if self._link is not None:
+            log.info("%s: edge node %s is asked for its births", self._name, node)
+            self._link.publish(command_topic(node), rebirth_request(self._clock.now()))
+
+    def _tell_silent(self, device: str) -> bool:
+        feed = self._feeds.by_device[device]
         try:
             self._journal.append(absent(feed.layout, at=self._clock.now()))
         except JournalFullError as error:

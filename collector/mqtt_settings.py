@@ -62,7 +62,11 @@ class BrokerSettings:
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """What is expected on one topic: a device, and a message each ``period_ms``."""
+    """What is expected at one address: a device, and a message each ``period_ms``.
+
+    The address is the device's topic, with ``#`` and a probe's Id where it is one of several
+    (``devices.dialects.address``).
+    """
 
     layout: Layout
     profile: Profile

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import cast
 
+from collector.mqtt_packet import Frame, frame
+
 _CLOSE_S = 1.0
 
 
@@ -11,7 +13,8 @@ class Wire(asyncio.Protocol):
     """Calls ``read`` while there are bytes to ``recv``, and ``write`` when some may be sent.
 
     What ``write`` sends is written in one piece. ``closed`` is told once that the connection
-    ended, and the error that ended it, if any.
+    ended, and the error that ended it, if any. Each whole packet is shown to ``divert`` first;
+    one that it takes, the library never sees.
     """
 
     def __init__(
@@ -19,14 +22,19 @@ class Wire(asyncio.Protocol):
         read: Callable[[], None],
         write: Callable[[], None],
         closed: Callable[[Exception | None], None],
+        divert: Callable[[bytes, Frame], bool],
     ) -> None:
         self._read = read
         self._write = write
         self._closed = closed
+        self._divert = divert
         self._transport: asyncio.Transport | None = None
         self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._unread = b""
         self._at = 0
+        self._until = 0
+        self._parts: list[bytes] = []
+        self._lacking = 0
         self._unsent: list[bytes] = []
         self._paused = False
 
@@ -54,6 +62,12 @@ class Wire(asyncio.Protocol):
         """Call ``write`` soon; all that is wanted until then goes out together."""
         asyncio.get_running_loop().call_soon(self._flush)
 
+    def post(self, data: bytes) -> None:
+        """Send ``data``, which is a whole packet, soon; beside what the library sends."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent.append(data)
+
     def abort(self) -> None:
         """Drop the connection at once."""
         if self._transport is not None:
@@ -77,9 +91,11 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came."""
-        self._unread = self._unread[self._at :] + data if self._at < len(self._unread) else data
-        self._at = 0
-        self._pump()
+        # A large packet comes in many pieces, which are put together once.
+        self._parts.append(data)
+        self._lacking -= len(data)
+        if self._lacking <= 0:
+            self._pump()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -95,7 +111,7 @@ class Wire(asyncio.Protocol):
         Raises:
             BlockingIOError: none are left.
         """
-        taken = self._unread[self._at : self._at + size]
+        taken = self._unread[self._at : min(self._at + size, self._until)]
         if not taken:
             raise BlockingIOError
         self._at += len(taken)
@@ -119,12 +135,36 @@ class Wire(asyncio.Protocol):
         """Nothing: it never blocks."""
 
     def _pump(self) -> None:
+        if self._parts:
+            self._unread = b"".join((self._unread[self._at :], *self._parts))
+            self._parts.clear()
+            self._at = self._until = 0
         while self._at < len(self._unread) and not self._paused and not self._gone.done():
+            if self._at >= self._until and self._is_done_with_next():
+                continue
             before = self._at
-            self._read()
+            if before < self._until:
+                self._read()
             if self._at == before:
-                # The library reads no more: it has closed.
+                # The library reads no more, or the rest of a packet is still to come.
                 return
+
+    def _is_done_with_next(self) -> bool:
+        """Look at the next packet: diverted it is done with; else the library may have it."""
+        try:
+            found = frame(self._unread, self._at)
+        except ValueError:
+            # It is the library that says what is wrong with it.
+            self._until = len(self._unread)
+            return False
+        if found is None or found.end > len(self._unread):
+            self._lacking = 1 if found is None else found.end - len(self._unread)
+            return False
+        if self._divert(self._unread, found):
+            self._at = self._until = found.end
+            return True
+        self._until = found.end
+        return False
 
     def _flush(self) -> None:
         if self._transport is None:

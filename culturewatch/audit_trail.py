@@ -11,9 +11,10 @@ import msgspec
 
 from alerts.reader import AlarmReader, Recorded
 from alerts.transition import Transition, What
+from batches.clerk import check_text
 from batches.export import manifest
 from batches.ledger import Ledger
-from batches.trail import Line, Note
+from batches.trail import Line, Note, keep
 from culturewatch import paths
 from culturewatch.site import Site
 from storage.chain import GENESIS, Head
@@ -50,6 +51,45 @@ def trail(
     mine = (line for line in told if by in {"", line.by} and area in {"", line.area})
     both = heapq.merge(page.lines, mine, key=lambda line: line.entered)
     return Trail(ledger=page.head, alarms=head, lines=tuple(both))
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the trail was read: between two times (epoch ms, UTC), whose, and which area."""
+
+    since: int | None
+    until: int | None
+    by: str
+    area: str
+
+
+def sign_review(site: Site, read: Trail, of: Selection, by: str, meaning: str) -> None:
+    """Enter that ``by``, who proves it once more, has reviewed ``read``, which is ``of`` the trail.
+
+    Raises:
+        batches.authority.Denied: reviews are not theirs to sign.
+        Refused: they did not prove who they are, or the meaning cannot be kept.
+        DatabaseError: the ledger cannot be written.
+    """
+    # Only who signs needs passwords and people.
+    from culturewatch.who import Who  # noqa: PLC0415
+
+    check_text(sign=meaning)
+    ledger = Ledger(site.ledger_url)
+    person = Who(site, ledger).signing(by)
+    signed = {"ledger": read.ledger, "alarms": read.alarms, "of": of, "entries": len(read.lines)}
+    note = Note(
+        kind="sign-audit",
+        by=person.id,
+        subject="audit trail",
+        area="signature",
+        item="review",
+        outcome="signed",
+        new=msgspec.json.encode(signed, order="sorted").decode(),
+        reason=meaning,
+    )
+    with ledger.database.writing() as connection:
+        ledger.clerk.gate.check(note.kind, note.subject, note.by)
+        keep(connection, note, at=ledger.clerk.now())
 
 
 def exported(site: Site, by: str, batch: str, folder: Path) -> None:

@@ -29,6 +29,7 @@ from culturewatch.cli_reload import reload
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_shipping import shipping_commands
+from culturewatch.cli_sign import sign
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
 from culturewatch.faults import FAILED, told
@@ -62,6 +63,7 @@ app.add_typer(ledger_commands, name="ledger")
 app.command()(exposure)
 app.command("import")(import_)
 app.command()(record)
+app.command()(sign)
 app.command()(verify)
 app.command()(audit)
 app.command()(explain)

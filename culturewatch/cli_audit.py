@@ -31,12 +31,23 @@ def audit(
         ),
     ] = "",
     reader: Annotated[str, typer.Option("--as", help="who asks; default: who is logged in")] = "",
+    sign: Annotated[
+        str,
+        typer.Option(
+            "--sign",
+            metavar="MEANING",
+            help="sign that this was reviewed; the password is asked for once more",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Show the audit trail, oldest first; ``culturewatch verify`` proves it."""
+    """Show the audit trail, oldest first; ``culturewatch verify`` proves it.
+
+    A signature is of the heads of both chains up to which it was read.
+    """
     from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.audit_trail import trail  # noqa: PLC0415
+    from culturewatch.audit_trail import Selection, sign_review, trail  # noqa: PLC0415
     from culturewatch.who import FAULTS, acting  # noqa: PLC0415
 
     with told(StoreError, *FAULTS):
@@ -44,6 +55,9 @@ def audit(
         first, last = instant(loaded, "--since", since), instant(loaded, "--until", until)
         acting(loaded, reader, "read-audit", "audit trail")
         found = trail(loaded, since=first, until=last, by=by, area=area)
+        if sign:
+            of = Selection(since=first, until=last, by=by, area=area)
+            sign_review(loaded, found, of, reader, sign)
     if as_json:
         say(msgspec.json.encode(found).decode())
         return

@@ -200,6 +200,12 @@ def verify(
             help="hold a record against the data it came from",
         ),
     ] = None,
+    key: Annotated[
+        str,
+        typer.Option(
+            "--key", metavar="SHA256", help="of the site's key: a record must be signed by that"
+        ),
+    ] = "",
     replay: Annotated[
         bool,
         typer.Option(
@@ -220,9 +226,8 @@ def verify(
 
     with told(), shown("bytes of the archive read") as read, shown("entries replayed") as advance:
         ledger = server_ledger(load(site)) if site else ""
-        report = check(
-            path, data=data, ledger=ledger, replay=advance if replay else None, progress=read
-        )
+        judge = advance if replay else None
+        report = check(path, data=data, ledger=ledger, key=key, replay=judge, progress=read)
     tell(report, as_json=as_json)
 
 

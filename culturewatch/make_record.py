@@ -1,16 +1,24 @@
-"""Writes the record of a batch from a site's data."""
+"""Writes the record of a batch from a site's data, as a version that the ledger keeps."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
+import msgspec
+
 from alerts.configuration import kept
 from alerts.reader import AlarmReader
+from batches import editions
+from batches.batch import Signed
+from batches.editions import Edition
+from batches.export import manifest
 from batches.export.folder import make_record
 from batches.in_force import in_force
 from batches.ledger import Ledger
-from batches.record import Made
+from batches.record import BatchRecord, Made
+from batches.version import Content, Former
 from culturewatch import paths
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
@@ -25,21 +33,79 @@ def write_record(
     by: str,
     progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> Path:
-    """Write the record of ``batch`` as of now into ``out``; returns that folder.
+    """Write the record of ``batch`` as of now into ``out``; returns the folder it is in.
+
+    Where ``out`` holds an earlier version it stays, and the new one lies beside it: ``out-v2``.
 
     Raises:
         culturewatch.site.SiteError: the rules cannot be used.
         as ``batches.export.folder.make_record``.
     """
+    ledger = Ledger(site.ledger_url)
+    versions = Versions(ledger, batch, by)
     with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
         return make_record(
             batch,
-            out,
-            ledger=Ledger(site.ledger_url),
+            versions.beside(out),
+            ledger=ledger,
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
             made=Made(by=by, at=time.time_ns() // 1_000_000),
             past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
+            former=versions.former,
+            keeping=versions.keeping,
             progress=progress,
         )
+
+
+class Versions:
+    """The versions of the record of one batch or vial, in the ledger."""
+
+    def __init__(self, ledger: Ledger, subject: str, by: str) -> None:
+        """``by``: who makes one."""
+        self._ledger = ledger
+        self._subject = subject
+        self._by = by
+
+    def former(self) -> tuple[Former, Content] | None:
+        """The newest version, and what it says; None when there is none."""
+        known = self._known()
+        if not known:
+            return None
+        last = known[-1]
+        before = Former(version=last.version, record=last.record, manifest=last.manifest)
+        return before, msgspec.json.decode(last.content, type=Content)
+
+    @contextmanager
+    def keeping(self, record: BatchRecord, digest: str) -> Iterator[None]:
+        """Enter ``record``, whose manifest has the SHA-256 ``digest``, when the context ends.
+
+        Raises:
+            batches.placement.Refused: another version was entered meanwhile.
+        """
+        new = Edition(
+            row=0,
+            record=record.id,
+            subject=record.subject,
+            version=record.version.number,
+            manifest=digest,
+            content=msgspec.json.encode(record.content, order="sorted").decode(),
+        )
+        with self._ledger.database.writing() as connection:
+            act = Signed(by=self._by, reason=f"version {new.version}")
+            entry = self._ledger.clerk.entry("record", new.subject, act)
+            editions.enter(connection, new, entry)
+            yield
+
+    def beside(self, out: Path) -> Path:
+        """``out``, or a folder beside it where that holds an earlier version."""
+        made = {each.manifest for each in self._known()}
+        listed = out / manifest.NAME
+        if not manifest.is_plain(listed) or manifest.describe(listed).sha256 not in made:
+            return out
+        return out.with_name(f"{out.name}-v{len(made) + 1}")
+
+    def _known(self) -> tuple[Edition, ...]:
+        with self._ledger.database.reading() as connection:
+            return editions.editions(connection, self._subject)

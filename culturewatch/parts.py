@@ -15,6 +15,7 @@ from culturewatch import itself, own_state
 from culturewatch.site import Site, SiteDevice, SiteError
 from culturewatch.site_file import Broker, BrokerTls
 from devices import document
+from devices.dialects.address import joined
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
 
@@ -143,9 +144,9 @@ def _tls(site: Site, declared: BrokerTls | None) -> TlsFiles | None:
 
 
 def subscriptions(site: Site, broker: Broker) -> dict[str, Subscription]:
-    """What is expected on each topic of a broker."""
+    """What is expected at each address of a broker."""
     return {
-        device.declared.topic: Subscription(
+        joined(device.declared.topic, device.declared.sensor): Subscription(
             layout(device.id, device.profile), device.profile, int(device.period)
         )
         for device in site.behind(broker)

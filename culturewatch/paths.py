@@ -23,6 +23,11 @@ def session_key(data: Path) -> Path:
     return data / "secrets" / "session.key"
 
 
+def signing_key(data: Path) -> Path:
+    """The key that seals signatures of records."""
+    return data / "secrets" / "signing.key"
+
+
 def bootstrap(data: Path) -> Path:
     """The hash of the token that enters the first admin."""
     return data / "secrets" / "bootstrap.json"

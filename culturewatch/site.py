@@ -26,6 +26,7 @@ from culturewatch.site_mistakes import (
 )
 from devices import document
 from devices.catalog import ProfileError, find
+from devices.dialects.address import joined
 from devices.duration import Duration
 from devices.profile import Profile
 
@@ -221,7 +222,7 @@ def _shared_place_mistakes(placed: list[tuple[str, SiteDevice]]) -> Iterator[str
         place = (
             (declared.endpoint, f"unit {device.unit}")
             if declared.endpoint
-            else (declared.broker, f"topic {declared.topic}")
+            else (declared.broker, f"topic {joined(declared.topic, declared.sensor)}")
         )
         if place in seen:
             yield (

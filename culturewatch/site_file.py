@@ -107,6 +107,7 @@ class Device(Part, frozen=True, kw_only=True):
     unit: int | None = None
     broker: str = ""
     topic: str = ""
+    sensor: str = ""
     default_rules: str | None = None
     behind: str = ""
     period: Duration | None = None
@@ -252,6 +253,23 @@ class AccessTable(Part, frozen=True, kw_only=True):
             raise ValueError("expires: write how long a password is good, as 365d, or nothing")
 
 
+class SigningTable(Part, frozen=True, kw_only=True):
+    """``[signing]``: the certificate by which the pages of records are signed.
+
+    ``key`` is a PKCS#12 file, or a PEM file with its ``certificate`` in another; ``timestamp`` is
+    the address of a server of time stamps (RFC 3161), if there is one.
+    """
+
+    key: str
+    certificate: str = ""
+    password: Secret | None = None
+    timestamp: str = ""
+
+    def __post_init__(self) -> None:
+        if self.timestamp and not self.timestamp.startswith(("https://", "http://")):
+            raise ValueError("timestamp: write the server's address, with https://")
+
+
 class SiteFile(Part, frozen=True, kw_only=True):
     """All of ``site.toml``."""
 
@@ -277,6 +295,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     console: Console = Console()
     access: AccessTable = AccessTable()
     archive: Archive = Archive()
+    signing: SigningTable | None = None
 
 
 class DevicesFile(Part, frozen=True, kw_only=True):

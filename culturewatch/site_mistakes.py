@@ -23,6 +23,7 @@ from culturewatch.site_channel_mistakes import (
 )
 from culturewatch.site_file import BeatTo, Broker, BrokerTls, Device, Endpoint, SiteFile
 from devices import document
+from devices.dialects.address import AddressError, joined, route
 from devices.duration import Duration
 from devices.profile import Profile
 
@@ -214,6 +215,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("ledger.password", file.ledger.password if file.ledger else None),
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
+        ("signing.password", file.signing.password if file.signing else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
         *(
             (f"broker[{n}].tls.key_password", broker.tls.key_password)
@@ -289,8 +291,17 @@ def transport_mistakes(device: Device, profile: Profile, file: SiteFile) -> Iter
         yield f"{profile.model} speaks over MQTT; give broker and topic, not endpoint and unit"
     elif device.broker not in {b.id for b in file.broker}:
         yield _unknown("broker", device.broker, (b.id for b in file.broker))
+    yield from _topic_mistakes(device, profile)
+
+
+def _topic_mistakes(device: Device, profile: Profile) -> Iterator[str]:
     if not device.topic or any(c in device.topic for c in "+#"):
         yield f"topic {device.topic!r} must name one topic, without + and #"
+        return
+    try:
+        route(joined(device.topic, device.sensor), profile)
+    except AddressError as error:
+        yield str(error)
 
 
 def _unknown(table: str, name: str, known: Iterable[str]) -> str:

@@ -85,6 +85,24 @@ class Who:
             self._prove(name)
         return name
 
+    def signing(self, by: str) -> Person:
+        """Who signs: ``by`` or who is logged in, by id and password, typed for this signature.
+
+        Raises:
+            Refused: they did not prove it, or the ledger knows no people.
+        """
+        if not self._ledger.has_people():
+            raise Refused(
+                "a signature is of a person whom the ledger knows; begin with "
+                "culturewatch user bootstrap"
+            )
+        name = person(by or self._logged_in())
+        self._prove(name)
+        found = self.people.find(name)
+        if found is None:
+            raise Refused(f"{name}: {Why.UNREADABLE}")
+        return found
+
     def log_in(self, name: str, span_ms: int) -> Session:
         """Ask for the password of ``name``, and keep a session of ``span_ms``."""
         self._prove(person(name))

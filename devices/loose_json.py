@@ -5,6 +5,8 @@ Only what stands between values is mended; a value is never completed. Seen of M
 
 import re
 
+from devices.decoded import PoisonError
+
 _CURLY = str.maketrans(dict.fromkeys("“”„‟", '"'))
 _TOKEN = re.compile(
     r'(?P<text>"(?:[^"\\\n]|\\.)*")'
@@ -17,10 +19,6 @@ _CLOSING = {"{": "}", "[": "]"}
 _LITERALS = frozenset({"true", "false", "null"})
 _MOST_OPEN = 16
 """Braces within braces; an answer with more is not one of a device that measures."""
-
-
-class PoisonError(ValueError):
-    """A payload in which nothing can be read; the text says why."""
 
 
 def mended(payload: bytes, *, is_whole: bool) -> bytes:

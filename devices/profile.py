@@ -9,7 +9,7 @@ from devices.part import Part
 from devices.quality import Quality
 from devices.question import check_question
 from devices.scan import Layout
-from devices.source import JsonPath, QualityWord, Query, Register
+from devices.source import JsonPath, Metric, Packed, QualityWord, Query, Register
 from devices.transport import Http, Line, Modbus, Mqtt
 from devices.units import Stored, stored
 
@@ -67,7 +67,7 @@ class Channel(Part, frozen=True, kw_only=True):
     unit: str
     range: tuple[float, float]
     resolution: float
-    source: Register | JsonPath | Query
+    source: Register | JsonPath | Query | Packed | Metric
     faults: tuple[Fault, ...] = ()
     status: tuple[Status, ...] = ()
     selector: Register | None = None
@@ -117,6 +117,11 @@ class Profile(Part, frozen=True, kw_only=True):
                 raise ValueError(f"{self.model}: channel {channel.key!r} stands twice")
             seen.add(channel.key)
             self._check(channel)
+        self._check_across(seen)
+        for test in self.self_test:
+            self._check_register(f"{self.model}, self-test", test.register)
+
+    def _check_across(self, seen: set[str]) -> None:
         if self.line is not None and not self.is_unasked:
             silent = [
                 c.key for c in self.channels if isinstance(c.source, Query) and not c.source.ask
@@ -125,8 +130,9 @@ class Profile(Part, frozen=True, kw_only=True):
                 raise ValueError(
                     f"{self.model}: {', '.join(silent)}: without ask, where other channels have it"
                 )
-        for test in self.self_test:
-            self._check_register(f"{self.model}, self-test", test.register)
+        for key in [key for part in self.mqtt.history for key in part.values] if self.mqtt else []:
+            if key not in seen:
+                raise ValueError(f"{self.model}: its history has a channel {key!r} that it has not")
 
     def _check(self, channel: Channel) -> None:
         where = f"{self.model}, channel {channel.key}"
@@ -162,9 +168,11 @@ class Profile(Part, frozen=True, kw_only=True):
         )
 
     @property
-    def _kind(self) -> type[Register | JsonPath | Query]:
+    def _kind(self) -> type[Register | JsonPath | Query | Packed | Metric]:
         if self.modbus is not None:
             return Register
+        if self.mqtt is not None and self.mqtt.dialect in _OWN_SOURCE:
+            return _OWN_SOURCE[self.mqtt.dialect]
         return JsonPath if self.line is None else Query
 
     def _check_register(self, where: str, register: Register) -> None:
@@ -252,3 +260,5 @@ def _check_numbers(where: str, register: Register) -> None:
 
 
 FAULT_QUALITY: dict[str, Quality] = {quality.word: quality for quality in Quality}
+_OWN_SOURCE: dict[str, type[Packed | Metric]] = {"lorawan": Packed, "sparkplug": Metric}
+"""Dialects of MQTT whose values do not stand in JSON."""

@@ -12,6 +12,8 @@ WordType = Literal["u16", "i16", "u32", "i32", "f32", "bit"]
 WordOrder = Literal["high-first", "low-first"]
 REGISTERS: dict[WordType, int] = {"u16": 1, "i16": 1, "u32": 2, "i32": 2, "f32": 2, "bit": 1}
 """Registers (or bits) that a value of a type takes."""
+ByteType = Literal["u8", "i8", "u16", "i16", "u32", "i32"]
+BYTES: dict[ByteType, int] = {"u8": 1, "i8": 1, "u16": 2, "i16": 2, "u32": 4, "i32": 4}
 QualityWord = Literal["sensor_fault", "out_of_range", "no_answer", "suspect"]
 
 
@@ -109,3 +111,55 @@ class Query(Part, frozen=True, kw_only=True, tag_field="via", tag="line"):
 
     def __post_init__(self) -> None:
         check_pattern(self.pattern)
+
+
+class Bits(Part, frozen=True, kw_only=True):
+    """Some bits of one byte: they hold where they are one of ``any_of``; without it, not 0."""
+
+    at: int
+    mask: int = 0xFF
+    any_of: tuple[int, ...] = ()
+
+    def read(self, data: bytes) -> int:
+        """The bits, where they stand; 0 beyond the end."""
+        return data[self.at] & self.mask if self.at < len(data) else 0
+
+    def hold(self, data: bytes) -> bool:
+        """Whether they are as named; beyond the end they are not."""
+        if self.at >= len(data):
+            return False
+        found = data[self.at] & self.mask
+        return found in self.any_of if self.any_of else found != 0
+
+
+class Packed(Part, frozen=True, kw_only=True, tag_field="via", tag="bytes"):
+    """Where a value stands in the bytes of a radio message, ``at`` bytes from their start.
+
+    ``items`` are the tags (hex) of those items of a tagged payload that carry it, counted from
+    the item's own start, ``port`` the LoRaWAN port of an untagged one. ``mask`` picks bits of the
+    raw number. ``when``: said only if all of these hold. ``broken``: if one of these holds, or
+    one of ``broken_items`` is in the payload, the sensor is at fault. ``by`` are bits that choose
+    among ``scales`` and ``places`` (where it stands); where they choose none, the device is set
+    to say something else, and there is no value (sensor fault).
+    """
+
+    at: int = 0
+    type: ByteType
+    items: tuple[str, ...] = ()
+    port: int = 0
+    mask: int | None = None
+    scale: float = 1.0
+    when: tuple[Bits, ...] = ()
+    broken: tuple[Bits, ...] = ()
+    broken_items: tuple[str, ...] = ()
+    by: Bits | None = None
+    scales: dict[str, float] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+
+
+class Metric(Part, frozen=True, kw_only=True, tag_field="via", tag="sparkplug"):
+    """The name of a Sparkplug metric; ``words`` maps texts and booleans (``true``) to numbers."""
+
+    metric: str
+    scale: float = 1.0
+    words: dict[str, float] = field(default_factory=dict)

@@ -4,9 +4,11 @@ import re
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from msgspec import field
+
 from devices.duration import Duration
 from devices.part import Part
-from devices.source import WordOrder
+from devices.source import Bits, Packed, WordOrder
 
 Framing = Literal["tcp", "rtu", "ascii"]
 LineEnd = Literal["\r", "\n", "\r\n"]
@@ -132,11 +134,38 @@ class Stamp(Part, frozen=True, kw_only=True):
     format: Literal["ms", "s", "iso8601"]
 
 
-class Mqtt(Part, frozen=True, kw_only=True):
-    """How the model speaks over MQTT: the topic, below the device's own, and its stamps.
+Dialect = Literal["plain", "lorawan", "zigbee2mqtt", "shelly", "tasmota", "sparkplug"]
 
-    ``sequence`` is the path of a number that tells two messages apart when no stamp does.
+
+class History(Part, frozen=True, kw_only=True):
+    """Old readings in the bytes of a radio message: records, each with its own time.
+
+    They are the items tagged ``item``, or fill the message on ``port`` if all of ``when`` hold.
+    ``length`` is that of a record in bytes; ``stamp`` is where its time stands, in seconds since
+    1970 (4 bytes); ``values`` is where each channel (by its key) stands.
     """
 
+    item: str = ""
+    port: int = 0
+    when: tuple[Bits, ...] = ()
+    length: int
+    stamp: int
+    values: dict[str, Packed]
+
+
+class Mqtt(Part, frozen=True, kw_only=True):
+    """How the model speaks over MQTT: its dialect, and its stamps where it is plain JSON.
+
+    ``sequence`` is the path of a number that tells two messages apart when no stamp does.
+    For LoRaWAN: ``order`` is that of the bytes of a number; ``items`` is how many bytes follow
+    each tag (two bytes, as hex), where the payload is made of tagged items. ``sleeps``: it is
+    offline most of the time, and that is no fault.
+    """
+
+    dialect: Dialect = "plain"
     stamp: Stamp | None = None
     sequence: str | None = None
+    order: Literal["big", "little"] = "big"
+    items: dict[str, int] = field(default_factory=dict)
+    history: tuple[History, ...] = ()
+    sleeps: bool = False

@@ -337,6 +337,27 @@ anchor = Table(
     Column("head", String(64)),
     Index("anchor_chain", "chain"),
 )
+edition = Table(
+    "edition",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("record", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("manifest", String(64), nullable=False),
+    Column("content", String, nullable=False),
+    Index("edition_version", "subject", "version", unique=True),
+    Index("edition_manifest", "manifest", unique=True),
+)
+signature = Table(
+    "signature",
+    metadata,
+    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    Column("manifest", String(64), nullable=False),
+    Column("step", String, nullable=False),
+    Column("content", String, nullable=False),
+    Index("signature_step", "manifest", "step", unique=True),
+)
 DETAILS = {
     table.name: table
     for table in (
@@ -346,6 +367,7 @@ DETAILS = {
         *(enrolment, shipment, transit, arrival, consignment, carried, intake),
         *(sensor, installation, certificate, calibrating, conclusion, care),
         *(alarm_event, anchor),
+        *(edition, signature),
     )
 }
 """The tables an act may have its further row in."""

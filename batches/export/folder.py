@@ -1,7 +1,7 @@
 """Makes the folder of a record: tables of readings, pages, record.json and manifest.json."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from batches.placement import Interval
 from batches.record import BatchRecord, Made, assemble, dossier, record_id
 from batches.setting import Setting
 from batches.survey import Part, Readings
+from batches.version import Content, Former
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 
@@ -44,6 +45,8 @@ def make_record(
     setting: Setting,
     made: Made,
     past: InForce | None = None,
+    former: Callable[[], tuple[Former, Content] | None] = lambda: None,
+    keeping: Callable[[BatchRecord, str], AbstractContextManager[None]] | None = None,
     progress: Progress = lambda _done, _of: None,
 ) -> Path:
     """Write the record of ``batch`` into the folder ``out``, and return that.
@@ -59,6 +62,9 @@ def make_record(
         setting: what is in force at the site.
         made: by whom and when; part of the record.
         past: what was in force before; None: what the setting says, all the time.
+        former: the version before this one, and what it said; None: there is none.
+        keeping: entered with the record and the SHA-256 of its manifest before the folder appears,
+            and left when it has; what it raises leaves no folder.
         progress: how far it has come.
 
     Raises:
@@ -69,7 +75,8 @@ def make_record(
         alerts.schema.StoreError: the alarm history cannot be read.
     """
     check_free(out, record_id(batch, made))
-    with published(out) as folder:
+    # What keeps it is left last: after the folder has appeared.
+    with ExitStack() as kept, published(out) as folder:
         with (
             (folder / READINGS).open("wb") as rows,
             (folder / COLUMNS).open("wb") as file,
@@ -89,10 +96,15 @@ def make_record(
                 visit=visitor,
             )
             visitor.finish()
+        before = former()
+        if before is not None:
+            record = record.after(*before)
         (folder / RECORD).write_bytes(canonical(record))
         _write_pages(folder, record, visitor.traces)
         (folder / VERIFIER).write_bytes((files("batches.export") / VERIFIER).read_bytes())
         _write_manifest(folder, record, tuple(visitor.table.chunks))
+        if keeping is not None:
+            kept.enter_context(keeping(record, manifest.describe(folder / manifest.NAME).sha256))
     return out
 
 

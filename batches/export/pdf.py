@@ -5,6 +5,7 @@ those packaged with matplotlib, so that words and charts are of one face and not
 what a machine has installed.
 """
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from batches.export.paper.sheet import Sheet
 
 STANDARD: Final = "a-2a"
 _TEMPLATE = files("batches.export") / "templates" / "record.typ"
+_STAMP = files("batches.export") / "templates" / "stamp.typ"
 _UNTOUCHED = frozenset({"svg", "kind", "tone"})
 
 
@@ -50,6 +52,23 @@ def pdf(sheet: Sheet, glyphs: Glyphs, fonts: Path, *, at: int) -> bytes:
     except typst.TypstError as error:
         raise LayoutError(f"the pages cannot be set: {error.message}") from error
     return pages
+
+
+def picture(lines: Sequence[str], glyphs: Glyphs, fonts: Path, *, at: int) -> bytes:
+    """A page of PDF as large as the place of one signature; arguments and errors as ``pdf``."""
+    shown = [glyphs.shown(line) for line in lines]
+    try:
+        page: bytes = typst.compile(
+            _STAMP.read_bytes(),
+            font_paths=typst.Fonts(include_system_fonts=False, font_paths=[fonts]),
+            ignore_system_fonts=True,
+            format="pdf",
+            sys_inputs={"stamp": msgspec.json.encode(shown).decode()},
+            timestamp=at // 1000,
+        )
+    except typst.TypstError as error:
+        raise LayoutError(f"the signature cannot be set: {error.message}") from error
+    return page
 
 
 def _shown(value: object, glyphs: Glyphs) -> object:

@@ -23,7 +23,9 @@ from zlib import crc32
 
 MANIFEST = "manifest.json"
 SCHEMA = "culturewatch.manifest/1"
-BESIDE = ("record-signed.pdf", "signatures.json")
+SIGNED_PAPER, SIGNATURES = "record-signed.pdf", "signatures.json"
+BESIDE = (SIGNED_PAPER, SIGNATURES)
+SIGNATURES_SCHEMA = "culturewatch.signatures/1"
 PRIME = (1 << 61) - 1
 BLOCK = 1 << 20
 CHUNKS_NAMED = 10
@@ -65,10 +67,79 @@ def check(folder: Path) -> Iterator[tuple[str, str]]:
     for name in sorted(files):
         yield from _file(folder, name, files[name])
     for name in sorted(path.name for path in folder.iterdir()):
-        if name in BESIDE:
-            yield "note", f"{name}: came after the manifest and is not checked here"
-        elif name != MANIFEST and name not in files:
+        if name not in (MANIFEST, *BESIDE) and name not in files:
             yield "WRONG", f"{name}: is not part of the record; it was added"
+    yield from _signatures(folder, listed["record"], digest)
+
+
+def _signatures(folder: Path, record: str, digest: str) -> Iterator[tuple[str, str]]:
+    """The chain of the signatures, which begins with the hash of the manifest."""
+    given: list[dict[str, Any]] = []
+    if _lies_there(folder / SIGNATURES):
+        try:
+            given = _chain(_decoded(folder / SIGNATURES), record, digest)
+            paper = given[-1]["paper"]
+            told = [f"{g['step']} by {g['name']} ({g['person']}): {g['meaning']}" for g in given]
+        except DamagedError as error:
+            yield "WRONG", f"{SIGNATURES}: {error}"
+            return
+        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+            yield "WRONG", f"{SIGNATURES}: was changed: {error}"
+            return
+        for each in told:
+            yield "ok", f"{SIGNATURES}: {each}"
+        yield "note", f"{SIGNATURES}: whose key sealed them is checked by culturewatch verify"
+    yield from _signed_paper(folder, paper if given else "")
+
+
+def _chain(found: dict[str, Any], record: str, digest: str) -> list[dict[str, Any]]:
+    given: list[dict[str, Any]] = found["signatures"]
+    if found["schema"] != SIGNATURES_SCHEMA or not given:
+        raise DamagedError("was changed: its schema or its signatures are gone")
+    if (found["record"], found["manifest"]) != (record, digest):
+        raise DamagedError("is of another record")
+    before = digest
+    for place, each in enumerate(given, start=1):
+        if each["previous"] != before or each["number"] != place:
+            raise DamagedError(f"signature {place} does not follow what stands before it")
+        if _linked(each) != each["hash"]:
+            raise DamagedError(f"signature {place} was changed: it does not match its own hash")
+        before = each["hash"]
+    return given
+
+
+def _signed_paper(folder: Path, wanted: str) -> Iterator[tuple[str, str]]:
+    path = folder / SIGNED_PAPER
+    if not _lies_there(path):
+        if wanted:
+            yield "WRONG", f"{SIGNED_PAPER}: is missing"
+        return
+    if not _is_plain(path):
+        yield "WRONG", f"{SIGNED_PAPER}: is not a file of this folder"
+    elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        yield "WRONG", f"{SIGNED_PAPER}: is not the copy that the last signature names"
+    elif not path.read_bytes().startswith((folder / "record.pdf").read_bytes()):
+        yield "WRONG", f"{SIGNED_PAPER}: does not begin with the bytes of record.pdf"
+    else:
+        yield "ok", f"{SIGNED_PAPER}: SHA-256 {wanted}; it begins with the bytes of record.pdf"
+
+
+def _decoded(path: Path) -> dict[str, Any]:
+    """What the signatures say, if they are spelt as they were written: keys sorted, one space."""
+    if not _is_plain(path):
+        raise DamagedError("is not a file of this folder")
+    data = path.read_bytes()
+    found = json.loads(data.decode("utf-8"))
+    spelt = json.dumps(found, sort_keys=True, ensure_ascii=False, indent=1)
+    if spelt.encode() + b"\n" != data or not isinstance(found, dict):
+        raise DamagedError("was changed: it is not spelt as it was written")
+    return found
+
+
+def _linked(each: dict[str, Any]) -> str:
+    said = {name: value for name, value in each.items() if name not in ("hash", "seal")}
+    body = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"{each['previous']}\n{body}".encode()).hexdigest()
 
 
 def _manifest(path: Path) -> tuple[dict[str, Any], str]:

@@ -190,8 +190,9 @@ async def test_what_came_while_the_collector_was_away_is_drained(
     mosquitto = mosquitto_with(max_queued_messages=0)
     broker = settings(mosquitto.host, mosquitto.port, protocol=protocol)
     topics = subscriptions(freezer(), "tank")
-    taken_at = now() - timedelta(seconds=age_s)
-    said = [message(n, at=taken_at) for n in range(2_000)]
+    first = now() - timedelta(seconds=age_s)
+    taken_at = [first - timedelta(milliseconds=n) for n in range(2_000)]
+    said = [message(n, at=at) for n, at in enumerate(taken_at)]
     async with journal_in(tmp_path) as journal:
         collector = MqttCollector(broker, topics, journal, clock())
         async with running(collector):
@@ -200,7 +201,7 @@ async def test_what_came_while_the_collector_was_away_is_drained(
         async with running(collector):
             await until(lambda: journal.stats.entries == len(said))
     found = scans(tmp_path)
-    assert {scan.at for scan in found} == {int(taken_at.timestamp() * 1000)}
+    assert {scan.at for scan in found} == {int(at.timestamp() * 1000) for at in taken_at}
     assert {scan.source for scan in found} == {Source.BACKFILL if age_s else Source.LIVE}
 
 

@@ -21,7 +21,7 @@ PACKAGES = (
 CLIENTS = (
     *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography", "httpx"),
     *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
-    *("pyarrow", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
+    *("pyarrow", "pyhanko", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
 )
 
 

@@ -100,7 +100,8 @@ def signed() -> Section:
     text = (
         "The places for signatures are on page 1. A signature says who signed, when, and with "
         "which meaning; it is bound to the SHA-256 of manifest.json and stands in signatures.json "
-        "beside it, so that it cannot be carried to another record. What is changed after signing "
+        "beside it, so that it cannot be carried to another record. record-signed.pdf, if there is "
+        "one, is this file with the places filled in. What is changed after signing "
         "is a new version of the record, and the old one stays."
     )
     return Section("Signatures", (Text(text),))

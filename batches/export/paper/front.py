@@ -25,6 +25,7 @@ from batches.exposure import Exposure
 from batches.kinship import Kin
 from batches.policy import Verdict
 from batches.record import BatchRecord
+from batches.version import Version
 from batches.vial import Vial
 
 ON_FRONT = 8
@@ -106,8 +107,10 @@ def _signed(signatures: Sequence[Signature]) -> Answer:
     missing = [step for step, _ in _STEPS if step.casefold() not in steps]
     if not missing:
         return Answer("Signed?", "Approved", "prepared, reviewed and approved", Tone.GOOD)
-    answer = "In part" if signatures else "Not yet"
-    return Answer("Signed?", answer, f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
+    if not signatures:
+        # The pages are made before anybody signs; on the signed copy the places below are filled.
+        return Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE)
+    return Answer("Signed?", "In part", f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
 
 
 def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
@@ -130,8 +133,24 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
         ("Not known", cell(f"{span(unknown)} in {counted(gaps, 'gap')} of channels with limits")),
         ("In no device", cell(span(sum(each.length for each in record.bench)))),
         ("Alarms", cell(f"{len(record.alarms):,}, of which {never:,} never acknowledged")),
+        ("Version", version_cell(record.version, zone)),
     )
     return Facts(rows)
+
+
+def version_cell(version: Version, zone: ZoneInfo) -> Cell:
+    """Which version this is, and what has changed since the one before."""
+    former = version.former
+    if former is None:
+        return cell("1, the first record of this")
+    changed = "; ".join(f"{each.what} {each.before} → {each.now}" for each in version.changed)
+    at = moment(zone, int(former.record.rpartition("/")[2]))
+    said = changed or "nothing that is counted here has changed"
+    return cell(
+        f"{version.number}. Since version {former.version} of {at}: {said}",
+        f"Its manifest: {former.manifest}. Its signatures are not of this version.",
+        Tone.UNSURE,
+    )
 
 
 def _goes_on(record: BatchRecord) -> bool:

@@ -29,6 +29,8 @@ INPUTS = frozenset(
     {
         *("advantech-adam-6015", "advantech-adam-6017", "moxa-iologik-e1260"),
         *("moxa-iologik-e1262", "vaisala-indigo520", "wago-750-461", "wago-750-464"),
+        *("dragino-lht65n", "dragino-ltc2", "dragino-ltc2-lb", "milesight-ts301"),
+        *("milesight-ts302", "generic-json", "generic-sparkplug"),
     }
 )
 """Profiles of inputs, which say nothing of what they are connected to."""
@@ -76,8 +78,8 @@ def rules_of(name: str, specs: list[ChannelSpec]) -> dict[str, Rule]:
 
 def test_the_sets_are_those_of_the_equipment() -> None:
     assert defaults.names() == (
-        *("freezers-80", "incubators", "ln2-freezers", "network", "probes", "refrigerators"),
-        *("room-oxygen", "site-power", "system"),
+        *("freezers-80", "incubators", "ln2-freezers", "network", "probes", "radio-probes"),
+        *("refrigerators", "room-oxygen", "site-power", "system"),
     )
 
 

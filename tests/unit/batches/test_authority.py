@@ -54,21 +54,29 @@ ADMINISTRATION = {
     *("user-add", "user-change", "user-end", "user-return", "password-reset", "unlock", "pin"),
 }
 MATRIX: dict[str, set[str]] = {
-    "operator": {*WORK, *ALARM, "sign-prepared", "password", "export"},
+    "operator": {*WORK, *ALARM, "sign-prepared", "password", "export", "record"},
     "on-call": {*ALARM, *ROTAS, "alarm.out_of_service", "alarm.suppress", "password"},
     "supervisor": {
         *(*WORK, "amend", "relink", "protocol", "erase"),
         *(*ALARM, *ROTAS, "alarm.out_of_service", "alarm.suppress", "alarm.edit", "alarm.remove"),
-        *("sign-prepared", "sign-reviewed", "password", "export", "read-audit", "explain"),
-        "alarm.reload",
+        *(
+            "sign-prepared",
+            "sign-reviewed",
+            "password",
+            "export",
+            "record",
+            "read-audit",
+            "explain",
+            "alarm.reload",
+        ),
     },
     "qa": {
         *("sign-reviewed", "sign-approved", "sign-audit"),
-        *("password", "export", "read-audit"),
+        *("password", "export", "record", "read-audit"),
     },
-    "admin": {*ADMINISTRATION, *ROTAS, "password", "backup", "read-audit", "explain"}
-    | {"alarm.reload"},
-    "auditor": {"password", "export", "read-audit"},
+    "admin": {*ADMINISTRATION, *ROTAS, "alarm.reload", "password", "backup"}
+    | {"read-audit", "explain"},
+    "auditor": {"password", "export", "record", "read-audit"},
 }
 OWN = {
     *(

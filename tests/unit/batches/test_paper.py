@@ -27,6 +27,7 @@ from batches.export.paper.whole import sheet
 from batches.export.pdf import pdf
 from batches.placement import Interval
 from batches.record import BatchRecord
+from batches.version import Difference, Former, Version
 from devices import duration
 
 MONDAY = 1_767_596_400_000
@@ -126,8 +127,8 @@ def test_the_first_page_answers_and_each_page_is_numbered(written: Path, tmp_pat
     front_page, _, rest = text.partition("Page 1 of ")
     for said in (
         "Complete? In limits? Open? Signed?",
-        "? No ✗ Out of limits ? 7 items ? Not yet",
-        "missing: prepared, reviewed,",
+        "? No ✗ Out of limits ? 7 items ? See below",
+        "not signed yet when this",
         "In no device for 10m; its environment there is not measured.",
         "Stay 1 in inc1, temperature: 1 excursion, 5m out of limits.",
         "I approve it for the batch record.",
@@ -244,6 +245,28 @@ def test_of_many_open_items_page_one_says_where_they_are(record: BatchRecord) ->
     assert shown.items_note == "1000 in all: see “Open items”."
     (section,) = [s for s in shown.sections if s.title == "Open items"]
     assert len(msgspec.to_builtins(section.blocks[0])["rows"]) == LISTED
+
+
+def test_what_is_said_of_a_later_version_pushes_no_signature_off_page_one(
+    record: BatchRecord, tmp_path: Path
+) -> None:
+    replace = msgspec.structs.replace
+    changed = tuple(
+        Difference(what="readings that came late", before="1,234,567", now="7,654,321")
+        for _ in range(14)
+    )
+    former = Former(version=1, record=f"B-2026-0001/{MONDAY}", manifest="ab" * 32)
+    crowded = replace(
+        record,
+        batch=replace(record.batch, product="W" * 300),
+        open_items=("WM " * 53,) * 40,
+        version=Version(number=2, former=former, changed=changed),
+    )
+    text = text_of(pages(sheet(crowded, Drawings({}, 0))), tmp_path)
+    first, _, _ = text.partition("Page 1 of ")
+    assert "2. Since version 1 of 2026-01-05 08:00:00 CET: readings that came late 1,234," in first
+    assert "Its manifest: abab" in first
+    assert "I approve it for the batch record." in first
 
 
 def test_the_longest_gaps_are_on_paper_when_there_are_too_many(record: BatchRecord) -> None:

@@ -17,8 +17,10 @@ from alerts import history
 from alerts.reader import AlarmReader
 from alerts.schema import open_store
 from alerts.transition import Transition, What
+from batches import editions
 from batches.alarm_trail import JOURNAL, follow, note_heads
 from batches.batch import Signed
+from batches.editions import Edition
 from batches.export import manifest
 from batches.export.csv import CHUNK_ROWS
 from batches.export.json import canonical
@@ -217,16 +219,30 @@ def test_a_folder_that_is_neither_is_said_to_be_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("lived", "alarms")
-def test_a_record_agrees_with_the_data_it_was_made_from(record: Path, tmp_path: Path) -> None:
+def test_a_record_agrees_with_the_data_it_was_made_from(
+    record: Path, lived: Ledger, tmp_path: Path
+) -> None:
+    with lived.database.writing() as connection:
+        made = Edition(
+            row=0,
+            record="B-2026-0001/1767628800000",
+            subject="B-2026-0001",
+            version=1,
+            manifest=manifest.describe(record / "manifest.json").sha256,
+            content="{}",
+        )
+        entry = lived.clerk.entry("record", made.subject, Signed(by="quality"))
+        editions.enter(connection, made, entry)
     report = verify(record, data=tmp_path / "data")
-    assert report.sound
-    assert report.checked[-2:] == (
+    assert (report.sound, report.absent) == (True, ())
+    assert {
         "ledger.db: the chain of the ledger holds",
         "alarms.db: the chain of the alarm history holds",
-    )
+        "manifest.json: is version 1 of 1, entered as row 7 of ledger.db",
+    } <= set(report.checked)
 
 
-@pytest.mark.usefixtures("alarms")
+@pytest.mark.usefixtures("lived", "alarms")
 def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
     record: Path, lived: Ledger, tmp_path: Path
 ) -> None:
@@ -236,9 +252,10 @@ def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
     for number in range(10):
         again.open_batch(f"B-2026-{number:04}", product="x", act=Signed(by="mallory"))
     assert verify(tmp_path / "data").sound
-    (fault,) = verify(record, data=tmp_path / "data").faults
+    fault, stranger = verify(record, data=tmp_path / "data").faults
     assert fault.where == "ledger.db"
     assert "table act, row 6, hash: the chain was rewritten" in fault.what
+    assert "never entered a record with this manifest" in stranger.what
 
 
 @pytest.mark.usefixtures("lived")

@@ -122,14 +122,29 @@ def test_a_row_taken_out_an_added_file_and_a_missing_one_are_named(
     ]
 
 
-def test_signatures_come_later_and_are_said_not_to_be_checked(
+@pytest.mark.parametrize("text", ["[]", "{}", "{", '{"schema": 1}\n', "\udcff"])
+def test_what_lies_there_as_signatures_and_is_none_is_named(
+    record: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (record / "signatures.json").write_bytes(os.fsencode(text))
+    code, lines = told(record, capsys)
+    assert code == 1
+    assert [line.split(":")[0] for line in lines if line.startswith("WRONG")] == [
+        "WRONG  signatures.json"
+    ]
+    assert [fault.where for fault in verify(record).faults] == ["signatures.json"]
+
+
+def test_signed_pages_that_no_signature_names_are_named(
     record: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (record / "signatures.json").write_text("[]")
+    shutil.copy(record / "record.pdf", record / "record-signed.pdf")
     code, lines = told(record, capsys)
-    assert code == 0
-    assert "note   signatures.json: came after the manifest and is not checked here" in lines
-    assert verify(record).sound
+    assert code == 1
+    (wrong,) = [line for line in lines if line.startswith("WRONG")]
+    assert wrong == "WRONG  record-signed.pdf: is not the copy that the last signature names"
+    (fault,) = verify(record).faults
+    assert str(fault) == "record-signed.pdf: no signature names it; it was added"
 
 
 def test_a_record_of_an_earlier_version_is_checked_as_well(

@@ -9,6 +9,7 @@ from collector.mqtt_feed import Feed, Intake
 from collector.mqtt_link import Message
 from collector.mqtt_settings import Subscription
 from devices.catalog import find
+from devices.dialects.reader import PlainReader
 from devices.document import parse
 from devices.profile import Profile, layout
 from devices.quality import Quality
@@ -43,7 +44,8 @@ SEQUENCE = 'sequence = "n"'
 def feed(*mqtt: str) -> Feed:
     """The feed of a probe with one channel."""
     profile = parse(PROBE.format(mqtt="\n".join(mqtt)), Profile, name="probe")
-    return Feed("lab/probe", Subscription(layout("probe", profile), profile, PERIOD_MS))
+    subscription = Subscription(layout("probe", profile), profile, PERIOD_MS)
+    return Feed("lab/probe", subscription, PlainReader(profile))
 
 
 def message(
@@ -55,7 +57,8 @@ def message(
 
 def take(taker: Feed, sent: Message, *, now_s: float = 0.0, clock_unsure: bool = False) -> Intake:
     """What the feed makes of a message."""
-    return taker.take(sent, now_s=now_s, clock_unsure=clock_unsure)
+    (intake,) = taker.take(sent, now_s=now_s, clock_unsure=clock_unsure)
+    return intake
 
 
 @pytest.mark.parametrize(
@@ -182,7 +185,9 @@ def test_a_device_that_counts_anew_gets_marks_of_its_own() -> None:
 
 def test_the_shipped_freezer_is_read_as_it_stamps() -> None:
     profile = find("sim-freezer")
-    taker = Feed("lab/tank", Subscription(layout("tank", profile), profile, 1_000))
+    taker = Feed(
+        "lab/tank", Subscription(layout("tank", profile), profile, 1_000), PlainReader(profile)
+    )
     at = datetime.fromtimestamp(NOON / 1000, UTC).isoformat()
     sent = message(f'{{"time": "{at}", "sequence": 3, "level_mm": 400}}', at=NOON + 15)
     intake = take(taker, sent)

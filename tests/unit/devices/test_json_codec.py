@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from devices.catalog import find
+from devices.decoded import Decoded, PoisonError
 from devices.document import parse
-from devices.json_codec import LARGEST, Decoded, JsonCodec
-from devices.loose_json import PoisonError
+from devices.json_codec import LARGEST, JsonCodec
 from devices.profile import Fault, Profile, layout
 from devices.quality import VALUELESS, Quality
 from devices.scan import Scan

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import document
-from devices.loose_json import PoisonError, mended
+from devices.decoded import PoisonError
+from devices.loose_json import mended
 from devices.profile import Profile
 
 LINE = """

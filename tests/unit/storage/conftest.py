@@ -119,6 +119,14 @@ FURTHER: dict[str, dict[str, Scalar]] = {
         "hash": "aa",
     },
     "anchor": {"chain": "alarms", "number": 1, "head": "aa"},
+    "edition": {
+        "record": "B-1/12",
+        "subject": "B-1",
+        "version": 1,
+        "manifest": "ab",
+        "content": "{}",
+    },
+    "signature": {"manifest": "ab", "step": "prepared", "content": "{}"},
 }
 ROWS = {"act": 3, "batch": 1, "placement": 4, "departure": 3} | {
     table: row for row, table in enumerate(FURTHER, start=6)

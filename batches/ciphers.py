@@ -1,0 +1,52 @@
+"""What is sealed so that it can be read, or made, by one key alone. The one door to cryptography.
+
+AES-256-GCM (NIST SP 800-38D) keeps what only its key may open; Ed25519 (RFC 8032) signs what
+anybody can check who has the public half.
+"""
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES = 32
+"""Of an Ed25519 key, private and public (RFC 8032, 5.1.5)."""
+
+
+class WrongKeyError(Exception):
+    """What was enclosed is not opened by this key, or was changed."""
+
+
+def enclosed(key: bytes, nonce: bytes, plain: bytes, bound: bytes) -> bytes:
+    """``plain`` under ``key``, bound to ``bound``; a nonce serves once."""
+    return AESGCM(key).encrypt(nonce, plain, bound)
+
+
+def disclosed(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes:
+    """What was ``enclosed``.
+
+    Raises:
+        WrongKeyError: with another key, or bound to something else.
+    """
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, bound)
+    except InvalidTag as error:
+        raise WrongKeyError from error
+
+
+def public_half(private: bytes) -> bytes:
+    """The public key that belongs to ``private``."""
+    return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
+
+
+def signed(private: bytes, message: bytes) -> bytes:
+    """The signature of ``message``, 64 bytes."""
+    return Ed25519PrivateKey.from_private_bytes(private).sign(message)
+
+
+def is_signed(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether whoever has the private half of ``public`` made ``signature`` of ``message``."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
