@@ -115,6 +115,7 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "alarm.rota": _ROTA,
         "alarm.drill": _by("rota", ON_CALL, SUPERVISOR, ADMIN),
         "alarm.tell": _by("rota"),
+        "alarm.reload": _by("configuration", SUPERVISOR, ADMIN),
         "alarm.due": _by("equipment"),
         # Signatures; ``why_not_sign`` asks for clean hands as well.
         "sign-prepared": _by("signature", OPERATOR, SUPERVISOR),

@@ -117,7 +117,8 @@ class _Past:
     def take(self, note: Note) -> None:
         match note:
             case Started():
-                self.runs.append(Ran(at=note.at, what="the core started", software=note.version))
+                what = "the configuration was read anew" if note.reloaded else "the core started"
+                self.runs.append(Ran(at=note.at, what=what, software=note.version))
                 self._start(note)
             case Stopped():
                 self.runs.append(Ran(at=note.at, what=f"the core stopped: {note.reason}"))
@@ -131,7 +132,8 @@ class _Past:
     def _start(self, note: Started) -> None:
         if note.configuration == self._digest:
             return
-        before, why = self._book, "the core started with them"
+        manner = "the core read them anew" if note.reloaded else "the core started with them"
+        before, why = self._book, manner
         try:
             self._book = self._rulebook_of(note.configuration)
         except RuleError as error:

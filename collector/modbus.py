@@ -59,6 +59,11 @@ class ModbusClient(EndpointLink[Wire]):
         self.window = window if address.framing == "tcp" else 1
         self._quarantine = Quarantine()
 
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection, or was none the last time."""
+        return self._trouble
+
     async def read(
         self, unit: int, table: Table, address: int, count: int, timeout_s: float
     ) -> bytes:

@@ -33,29 +33,76 @@ class ModbusCollector:
         on_crash: OnCrash,
         connects_per_second: float = 50.0,
     ) -> None:
-        budget = ConnectBudget(connects_per_second)
-        groups = endpoints(devices)
+        self._clock = clock
+        self._deliver = deliver
+        self._budget = ConnectBudget(connects_per_second)
         self._on_crash = on_crash
-        self.pollers = tuple(
-            EndpointPoller(
-                group,
-                clock=clock,
-                deliver=deliver,
-                budget=budget,
-                offset=phase(index, len(groups)),
-            )
-            for index, group in enumerate(groups)
-        )
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, tuple[asyncio.Task[None], ...]] = {}
+        self.pollers: tuple[EndpointPoller, ...] = ()
+        self._have(endpoints(devices))
 
     async def run(self) -> None:
         """Poll for ever; only cancellation ends this."""
-        async with asyncio.TaskGroup() as tasks:
-            for poller in self.pollers:
-                for name, run in (
-                    (f"link {poller.name}", poller.client.run),
-                    (f"poll {poller.name}", poller.run),
-                ):
-                    tasks.create_task(supervise(name, run, on_crash=self._on_crash), name=name)
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for poller in self.pollers:
+                    self._start(poller)
+                await asyncio.Event().wait()
+        finally:
+            self._tasks = None
+            self._running.clear()
+
+    async def adopt(self, devices: Iterable[ModbusDevice]) -> None:
+        """Poll ``devices`` from now on; endpoints and devices that stay miss nothing.
+
+        Raises:
+            ValueError: two devices are the same unit of the same endpoint; all is as before.
+        """
+        before = self.pollers
+        self._have(endpoints(devices))
+        gone = [
+            task for poller in before if poller not in self.pollers for task in self._stop(poller)
+        ]
+        if gone:
+            await asyncio.wait(gone)
+        for poller in self.pollers:
+            if poller not in before and self._tasks is not None:
+                self._start(poller)
+
+    def _have(self, groups: list[tuple[ModbusDevice, ...]]) -> None:
+        held = {poller.address: poller for poller in self.pollers}
+        pollers = []
+        for index, group in enumerate(groups):
+            poller = held.get(group[0].address)
+            if poller is None:
+                poller = EndpointPoller(
+                    group,
+                    clock=self._clock,
+                    deliver=self._deliver,
+                    budget=self._budget,
+                    offset=phase(index, len(groups)),
+                )
+            else:
+                poller.adopt(group)
+            pollers.append(poller)
+        self.pollers = tuple(pollers)
+
+    def _start(self, poller: EndpointPoller) -> None:
+        assert self._tasks is not None  # noqa: S101 # asked for only while it runs
+        self._running[poller.name] = tuple(
+            self._tasks.create_task(supervise(name, run, on_crash=self._on_crash), name=name)
+            for name, run in (
+                (f"link {poller.name}", poller.client.run),
+                (f"poll {poller.name}", poller.run),
+            )
+        )
+
+    def _stop(self, poller: EndpointPoller) -> tuple[asyncio.Task[None], ...]:
+        running = self._running.pop(poller.name, ())
+        for task in running:
+            task.cancel()
+        return running
 
     def stats(self) -> tuple[EndpointStats, ...]:
         """A snapshot of every endpoint's counters."""

@@ -49,11 +49,12 @@ class EndpointPoller:
         first = devices[0]
         self.client = ModbusClient(
             first.address,
-            window=min(device.modbus.window for device in devices),
+            window=self._window(devices),
             budget=budget,
             on_connect=self._connected,
         )
         self.name = self.client.name
+        self.address = first.address
         self._clock = clock
         self._deliver = deliver
         self._offset = offset
@@ -72,6 +73,22 @@ class EndpointPoller:
                 await self._tick(min(due, key=lambda unit: _urgency(unit, now_s)))
             else:
                 await self._nap(min(unit.beat.due_s for unit in self._units) - now_s)
+
+    def adopt(self, devices: Sequence[ModbusDevice]) -> None:
+        """Poll ``devices`` from now on; those that are as before keep their beat and memory."""
+        kept = {unit.device: unit for unit in self._units}
+        self._units = tuple(
+            kept.get(device) or Unit(device, self._beat(device)) for device in devices
+        )
+        self.client.window = self._window(devices)
+        self._wake()
+
+    @staticmethod
+    def _window(devices: Sequence[ModbusDevice]) -> int:
+        # Only frames of Modbus TCP carry a number by which answers are told apart.
+        if devices[0].address.framing != "tcp":
+            return 1
+        return min(device.modbus.window for device in devices)
 
     def stats(self) -> EndpointStats:
         """A snapshot of the counters."""

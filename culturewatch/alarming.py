@@ -26,6 +26,7 @@ from alerts.schema import StoreError
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused, Saved
 from alerts.token import TokenDesk, load_key
+from alerts.transition import What
 from alerts.trouble import oldest_page_ms
 from alerts.upkeep import hear
 from culturewatch.at_risk import AtRisk
@@ -34,6 +35,7 @@ from culturewatch.everybody import Everybody
 from culturewatch.on_call import drills_wanted, feeds, rotas
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
+from culturewatch.reload import VERB as RELOAD
 from culturewatch.sirens import Sirens
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
@@ -105,10 +107,12 @@ async def alarming(
     at_risk: AtRisk,
     troubles: Troubles,
     stamp: Callable[[], int],
+    on_reload: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[Alarming]:
     """The alarms of ``site``, where they left off, while its notifiers are open.
 
-    ``stamp`` is the clock of the readings.
+    ``stamp`` is the clock of the readings. ``on_reload`` is told who orders that the configuration
+    is read again.
 
     Raises:
         alerts.token.KeyFileError: the key that signs links cannot be used.
@@ -162,6 +166,8 @@ async def alarming(
             emergency.stored(caused)
             outbox.wake()
             duty.committed(caused)
+            for by in _who_want_a_reload(caused):
+                on_reload(by)
 
         service = AlarmService(
             journal,
@@ -201,6 +207,14 @@ async def alarming(
             auditor=auditor,
             sirens=_sirens(site, service, everybody, troubles),
         )
+
+
+def _who_want_a_reload(caused: Sequence[Caused]) -> list[str]:
+    return [
+        one.transition.by
+        for one in caused
+        if one.transition.what is What.SYSTEM and one.transition.detail.get("verb") == RELOAD
+    ]
 
 
 async def _judged_by_the_rules_of_then(

@@ -16,6 +16,7 @@ from culturewatch.cli_backup import backup, restore
 from culturewatch.cli_calibration import calibration_commands
 from culturewatch.cli_correct import batch_commands
 from culturewatch.cli_database import ledger_commands
+from culturewatch.cli_doctor import doctor
 from culturewatch.cli_drill import drill_commands
 from culturewatch.cli_equipment import equipment_commands, report_commands
 from culturewatch.cli_exposure import exposure
@@ -24,7 +25,9 @@ from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
 from culturewatch.cli_lineage import patient_commands
+from culturewatch.cli_probe import probe
 from culturewatch.cli_protocol import protocol_commands
+from culturewatch.cli_reload import reload
 from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_shipping import shipping_commands
@@ -72,6 +75,9 @@ app.command()(verify)
 app.command()(audit)
 app.command()(explain)
 app.command()(login)
+app.command()(doctor)
+app.command()(probe)
+app.command()(reload)
 app.command()(logout)
 
 SitePath = Annotated[
@@ -121,6 +127,7 @@ def core(site: SitePath) -> None:
     from alerts.token import KeyFileError  # noqa: PLC0415
     from culturewatch.core import run_core  # noqa: PLC0415
     from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
+    from culturewatch.reload import HANGUP, Reload  # noqa: PLC0415
     from culturewatch.site import load  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
@@ -128,8 +135,9 @@ def core(site: SitePath) -> None:
     logs.set_up()
 
     async def main() -> None:
-        with stopped_by_signals() as stop:
-            await run_core(load(site), stop)
+        asked = Reload()
+        with stopped_by_signals(lambda: asked.ask(HANGUP)) as stop:
+            await run_core(load(site), stop, asked)
 
     with told(StoreError, InboxError, JournalError, wrong_use=(KeyFileError,)):
         uvloop.run(main())

@@ -1,16 +1,19 @@
 """The collectors of a site, over one journal and one clock."""
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from collector.clock import AnchoredClock
 from collector.http import HttpCollector
 from collector.line import LineCollector
 from collector.modbus_collector import ModbusCollector
 from collector.mqtt import MqttCollector
+from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
+from collector.supervise import supervise
 from culturewatch.parts import (
     broker_settings,
     http_devices,
@@ -26,6 +29,11 @@ from storage.journal import Journal, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
 """So long after the last refusal of the journal, the next one is news again."""
+LINES, HTTP = "lines of text", "http"
+
+
+Wanted = tuple[BrokerSettings, dict[str, Subscription]]
+"""How a broker is reached, and what is expected on each of its topics."""
 
 
 class StepsFirst:
@@ -69,6 +77,15 @@ class StepsFirst:
             self._steps.popleft()
 
 
+def wanted(site: Site) -> dict[str, Wanted]:
+    """How each broker that is needed is reached, and what is expected there."""
+    return {
+        broker.id: (broker_settings(site, broker), subscriptions(site, broker))
+        for broker in site.file.broker
+        if site.behind(broker)
+    }
+
+
 class Collecting:
     """All that brings readings in. ``refused`` counts scans that the journal could not take."""
 
@@ -77,7 +94,8 @@ class Collecting:
     ) -> None:
         self.refused = 0
         self._refused_s = float("-inf")
-        self._log = StepsFirst(journal, mark)
+        self.mark = mark
+        self._log = StepsFirst(journal, self._marked)
         self._troubles = troubles
         self.clock = AnchoredClock(self._clock_was_set)
         self.modbus = ModbusCollector(
@@ -86,30 +104,95 @@ class Collecting:
             deliver=self.deliver,
             on_crash=troubles.crashed,
         )
-        self.lines = LineCollector(
+        self._line_devices, self._http_devices = line_devices(site), http_devices(site)
+        self.lines, self.http = self._asked_in_turn(site)
+        self._wanted = wanted(site)
+        self.brokers = {name: self._broker(site, name) for name in self._wanted}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Collect until cancelled; each part is supervised by itself."""
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                for name, run in (("clock", self.clock.watch), ("modbus", self.modbus.run)):
+                    self._tasks.create_task(self._supervised(name, run), name=name)
+                self._start(LINES, self.lines.run)
+                self._start(HTTP, self.http.run)
+                for name, broker in self.brokers.items():
+                    self._start(name, broker.run)
+                await asyncio.Event().wait()
+        finally:
+            self._tasks = None
+            self._running.clear()
+
+    async def adopt(self, site: Site) -> None:
+        """Collect what ``site`` declares from now on; what stays as it is misses nothing.
+
+        A broker of which anything changed is connected to anew: it keeps what comes meanwhile.
+        Where a device of text or HTTP changed, all of its kind are.
+        """
+        now = wanted(site)
+        for name in [name for name in self.brokers if now.get(name) != self._wanted[name]]:
+            del self.brokers[name]
+            await self._stop(name)
+        self._wanted = now
+        for name in now:
+            if name not in self.brokers:
+                self.brokers[name] = self._broker(site, name)
+                self._start(name, self.brokers[name].run)
+        await self.modbus.adopt(modbus_devices(site))
+        lines, http = self._asked_in_turn(site)
+        if line_devices(site) != self._line_devices:
+            await self._stop(LINES)
+            self.lines = lines
+            self._start(LINES, lines.run)
+        if http_devices(site) != self._http_devices:
+            await self._stop(HTTP)
+            self.http = http
+            self._start(HTTP, http.run)
+        self._line_devices, self._http_devices = line_devices(site), http_devices(site)
+
+    def _asked_in_turn(self, site: Site) -> tuple[LineCollector, HttpCollector]:
+        lines = LineCollector(
             line_devices(site),
             clock=self.clock,
             deliver=self.deliver,
-            on_crash=troubles.crashed,
+            on_crash=self._troubles.crashed,
         )
-        self.http = HttpCollector(
+        http = HttpCollector(
             http_devices(site),
             clock=self.clock,
             deliver=self.deliver,
-            on_crash=troubles.crashed,
+            on_crash=self._troubles.crashed,
         )
-        self.brokers = {
-            broker.id: MqttCollector(
-                broker_settings(site, broker),
-                subscriptions(site, broker),
-                self._log,
-                self.clock,
-                memory=TopicMemory(site.data / f"topics-{broker.id}.json"),
-                budget=ConnectBudget(),
-            )
-            for broker in site.file.broker
-            if site.behind(broker)
-        }
+        return lines, http
+
+    def _marked(self, scan: Scan) -> Scan:
+        return self.mark(scan)
+
+    def _broker(self, site: Site, name: str) -> MqttCollector:
+        settings, topics = self._wanted[name]
+        return MqttCollector(
+            settings,
+            topics,
+            self._log,
+            self.clock,
+            memory=TopicMemory(site.data / f"topics-{name}.json"),
+            budget=ConnectBudget(),
+        )
+
+    def _start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        if self._tasks is not None:
+            self._running[name] = self._tasks.create_task(self._supervised(name, run), name=name)
+
+    async def _stop(self, name: str) -> None:
+        if (task := self._running.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    async def _supervised(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        await supervise(name, run, on_crash=self._troubles.crashed)
 
     def deliver(self, scan: Scan) -> None:
         """Hand a scan to the journal; one that it cannot take is counted and told of."""

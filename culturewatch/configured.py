@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 ALL, FILES = "all values", "files"
 KIND = "configuration"
+START = "start"
 AGAIN_S = 60.0
 _SECRET = re.compile(r"password|secret|token|credential|api_?key|user_?key|\bpin\b", re.IGNORECASE)
 _TELLING_URL = re.compile(r"://([^/\s]*@|\S*[?#])")
@@ -40,9 +41,20 @@ _PRIVATE = ("addresses", "beat.url")
 
 
 class Configured:
-    """The core's part that writes it down, once a start; the ledger may be away for a while."""
+    """The core's part that writes it down, once a start or when it was read anew.
 
-    def __init__(self, site: Site, book: Rulebook, *, on_trouble: Callable[[str], None]) -> None:
+    The ledger may be away for a while. ``occasion`` is what brought the configuration.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        book: Rulebook,
+        *,
+        on_trouble: Callable[[str], None],
+        occasion: str = START,
+    ) -> None:
+        self._occasion = occasion
         self._site = site
         self._book = book
         self._on_trouble = on_trouble
@@ -52,7 +64,7 @@ class Configured:
         failing = False
         while True:
             try:
-                await asyncio.to_thread(keep, self._site, self._book)
+                await asyncio.to_thread(keep, self._site, self._book, self._occasion)
             except (DatabaseError, KeyFileError, OSError) as error:
                 if not failing:
                     self._on_trouble(f"what this site runs with is not in the audit trail: {error}")
@@ -62,7 +74,7 @@ class Configured:
             await asyncio.sleep(AGAIN_S)
 
 
-def keep(site: Site, book: Rulebook) -> None:
+def keep(site: Site, book: Rulebook, occasion: str = START) -> None:
     """Enter what differs from what the site ran with before; nothing when nothing does.
 
     Raises:
@@ -76,7 +88,7 @@ def keep(site: Site, book: Rulebook) -> None:
     ledger = Ledger(site.ledger_url)
     with ledger.database.writing() as connection:
         digest, before = _last(connection)
-        for note in _notes(site, (digest, before), (site.digest, now)):
+        for note in _notes(site, (digest, before), (site.digest, now), occasion):
             trail.keep(connection, note, at=ledger.clerk.now())
     if not ledger.has_people():
         log.warning(
@@ -110,7 +122,10 @@ def changes(
 
 
 def _notes(
-    site: Site, before: tuple[str | None, dict[str, str] | None], now: tuple[str, dict[str, str]]
+    site: Site,
+    before: tuple[str | None, dict[str, str] | None],
+    now: tuple[str, dict[str, str]],
+    occasion: str,
 ) -> Iterator[Note]:
     def note(item: str, outcome: str, old: str | None, new: str | None) -> Note:
         return Note(
@@ -130,7 +145,7 @@ def _notes(
         return
     differing = list(changes(before[1], now[1]))
     if differing or before[0] != now[0]:
-        yield note(FILES, f"start with {len(differing)} changed values", before[0], now[0])
+        yield note(FILES, f"{occasion} with {len(differing)} changed values", before[0], now[0])
     for path, old, new in differing:
         yield note(path, "changed" if old and new else ("added" if new else "removed"), old, new)
 

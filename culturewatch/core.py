@@ -6,10 +6,9 @@ import os
 import shutil
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from alerts import configuration
-from alerts.rulebook import Rulebook
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
@@ -21,10 +20,11 @@ from culturewatch.at_risk import AtRisk
 from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.calibrations import Calibrations
 from culturewatch.collecting import Collecting
-from culturewatch.configured import Configured
+from culturewatch.configured import START, Configured
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.processes import run_once
+from culturewatch.reload import Configuration, Reload, until_either
 from culturewatch.sealing import Sealing
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
@@ -33,7 +33,7 @@ from storage.entry import Started, Stopped
 from storage.inbox import Inbox, drain
 from storage.influx import CURSOR, Forwarder
 from storage.intake import Intake
-from storage.journal import Journal
+from storage.journal import Journal, JournalFullError
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def run_core(site: Site, stop: asyncio.Event) -> None:
-    """Run ``site`` until ``stop`` is set.
+async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None) -> None:
+    """Run ``site`` until ``stop`` is set; its files are read again when ``reload`` is asked.
 
     Raises:
         culturewatch.site.SiteError: the rules or settings cannot be used.
@@ -57,7 +57,7 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         alerts.token.KeyFileError: the key that signs links cannot be used.
         storage.inbox.InboxError: the inbox cannot be used.
     """
-    book = rulebook(site)
+    first = Configuration(site, rulebook(site))
     troubles = Troubles()
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(
@@ -69,42 +69,150 @@ async def run_core(site: Site, stop: asyncio.Event) -> None:
         )
         store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
         inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
+        await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
+        await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
+
+
+class Runs:
+    """What one configuration after another runs on: readings go on while it is changed."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        store: AlarmStore,
+        inbox: Inbox,
+        troubles: Troubles,
+        reload: Reload,
+    ) -> None:
+        self._journal = journal
+        self._store = store
+        self._inbox = inbox
+        self._troubles = troubles
+        self._reload = reload
+        self._started = now_ms()
+
+    async def run(self, first: Configuration, stop: asyncio.Event) -> None:
+        """Run with ``first``, then with each that is to take its place, until ``stop`` is set."""
+        site = first.site
         at_risk = AtRisk(site.data, site.ledger_url)
-        sensors = Calibrations(site.ledger_url, book.rules, put=journal.put, now=now_ms)
-        await sensors.start()
-        collecting = Collecting(site, journal, troubles, sensors.mark)
-        alarms = await stack.enter_async_context(
-            alarming(
-                site,
-                book,
-                journal=journal,
-                inbox=inbox,
-                store=store,
-                at_risk=at_risk,
-                troubles=troubles,
-                stamp=collecting.clock.now,
-            )
-        )
-        core = Core(site, book, collecting, journal=journal, alarms=alarms, troubles=troubles)
-        await core.announce()
-        await alarms.duty.start()
         trail = AlarmTrail(
             site.ledger_url,
             paths.alarms(site.data),
-            journal_last=lambda: journal.stats.last,
-            on_trouble=troubles.say,
+            journal_last=lambda: self._journal.stats.last,
+            on_trouble=self._troubles.say,
         )
-        parts = core.parts() | {
+        sensors = await self._sensors(first)
+        collecting = Collecting(site, self._journal, self._troubles, sensors.mark)
+        lasting: dict[str, Callable[[], Awaitable[None]]] = {
+            "collecting": collecting.run,
             "batches at risk": at_risk.run,
-            "calibrations": lambda: sensors.run(alarms.due_of, alarms.service.caught_up),
             "alarm history in the ledger": trail.run,
-            "inbox": lambda: drain(inbox, journal, on_trouble=troubles.say),
-            "intake": lambda: intake.watch(Intake(site.data), journal, on_trouble=troubles.say),
-            "troubles": lambda: troubles.keep(store),
-            "configuration": Configured(site, book, on_trouble=troubles.say).run,
+            "inbox": lambda: drain(self._inbox, self._journal, on_trouble=self._troubles.say),
+            "intake": lambda: intake.watch(
+                Intake(site.data), self._journal, on_trouble=self._troubles.say
+            ),
+            "troubles": lambda: self._troubles.keep(self._store),
         }
-        await _run_until(stop, parts, troubles)
-        await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
+        async with asyncio.TaskGroup() as tasks:
+            now, running = first, list[asyncio.Task[None]]()
+            while True:
+                async with self._alarms(now, at_risk, collecting) as alarms:
+                    core = Core(
+                        now,
+                        collecting,
+                        journal=self._journal,
+                        alarms=alarms,
+                        troubles=self._troubles,
+                        started=self._started,
+                    )
+                    if not running:
+                        await core.tell_what_only_the_archive_has()
+                        await self._announce(now, reloaded=False)
+                    await alarms.duty.start()
+                    if not running:
+                        running = _start(tasks, lasting, self._troubles)
+                    parts = core.parts() | self._watching(now, sensors, alarms)
+                    fresh = await self._until(stop, now, parts)
+                if fresh is None:
+                    break
+                # Whatever is in the log before this is judged by the rules of before.
+                try:
+                    await self._announce(fresh, reloaded=True)
+                except JournalFullError as error:
+                    self._troubles.say(f"the configuration was NOT read anew: {error}")
+                    continue
+                sensors = await self._sensors(fresh)
+                collecting.mark = sensors.mark
+                await collecting.adopt(fresh.site)
+                log.info("the configuration was read anew, as %s asked", fresh.by)
+                now = fresh
+            for task in running:
+                task.cancel()
+
+    def _alarms(
+        self, now: Configuration, at_risk: AtRisk, collecting: Collecting
+    ) -> AbstractAsyncContextManager[Alarming]:
+        return alarming(
+            now.site,
+            now.book,
+            journal=self._journal,
+            inbox=self._inbox,
+            store=self._store,
+            at_risk=at_risk,
+            troubles=self._troubles,
+            stamp=collecting.clock.now,
+            on_reload=self._reload.ask,
+        )
+
+    def _watching(
+        self, now: Configuration, sensors: Calibrations, alarms: Alarming
+    ) -> dict[str, Callable[[], Awaitable[None]]]:
+        occasion = f"read anew, as {now.by} asked," if now.by else START
+        configured = Configured(
+            now.site, now.book, occasion=occasion, on_trouble=self._troubles.say
+        )
+        return {
+            "calibrations": lambda: sensors.run(alarms.due_of, alarms.service.caught_up),
+            "configuration": configured.run,
+        }
+
+    async def _sensors(self, now: Configuration) -> Calibrations:
+        sensors = Calibrations(
+            now.site.ledger_url, now.book.rules, put=self._journal.put, now=now_ms
+        )
+        await sensors.start()
+        return sensors
+
+    async def _announce(self, now: Configuration, *, reloaded: bool) -> None:
+        """Put the start into the log, and keep what it runs with."""
+        await asyncio.to_thread(configuration.keep, now.site.data, now.book)
+        at = now_ms() if reloaded else self._started
+        await self._journal.put(
+            Started(at=at, version=VERSION, configuration=now.book.digest, reloaded=reloaded)
+        )
+
+    async def _until(
+        self,
+        stop: asyncio.Event,
+        now: Configuration,
+        parts: dict[str, Callable[[], Awaitable[None]]],
+    ) -> Configuration | None:
+        async with asyncio.TaskGroup() as tasks:
+            running = _start(tasks, parts, self._troubles)
+            async with until_either(stop, now, self._reload, self._troubles.say) as found:
+                fresh = await found
+            for task in running:
+                task.cancel()
+        return fresh
+
+
+def _start(
+    tasks: asyncio.TaskGroup, parts: dict[str, Callable[[], Awaitable[None]]], troubles: Troubles
+) -> list[asyncio.Task[None]]:
+    return [
+        tasks.create_task(supervise(name, run, on_crash=troubles.crashed), name=name)
+        for name, run in parts.items()
+    ]
 
 
 class Core:
@@ -112,20 +220,20 @@ class Core:
 
     def __init__(
         self,
-        site: Site,
-        book: Rulebook,
+        now: Configuration,
         collecting: Collecting,
         *,
         journal: Journal,
         alarms: Alarming,
         troubles: Troubles,
+        started: int,
     ) -> None:
+        site = now.site
         self._site = site
-        self._book = book
         self._journal = journal
         self._alarms = alarms
         self._troubles = troubles
-        self._started = now_ms()
+        self._started = started
         self._filling = False
         self._collecting = collecting
         self._heart = self._heart_of(site)
@@ -171,15 +279,8 @@ class Core:
             unsound=self._alarms.auditor.unsound,
         )
 
-    async def announce(self) -> None:
-        """Put the start into the log, and keep what it runs with."""
-        await asyncio.to_thread(configuration.keep, self._site.data, self._book)
-        await self._tell_what_only_the_archive_has()
-        await self._journal.put(
-            Started(at=self._started, version=VERSION, configuration=self._book.digest)
-        )
-
-    async def _tell_what_only_the_archive_has(self) -> None:
+    async def tell_what_only_the_archive_has(self) -> None:
+        """Say so where InfluxDB lacks entries that the journal has no more."""
         if self._forwarder is None:
             return
         forwarded = await self._journal.cursor(CURSOR)
@@ -193,10 +294,6 @@ class Core:
         """What is to be run, by name."""
         collecting = self._collecting
         running: dict[str, Callable[[], Awaitable[None]]] = {
-            "clock": collecting.clock.watch,
-            "modbus": collecting.modbus.run,
-            "lines of text": collecting.lines.run,
-            "http": collecting.http.run,
             "alarm engine": self._alarms.service.run,
             "outbox": self._alarms.send,
             "auditor": self._alarms.auditor.run,
@@ -211,7 +308,6 @@ class Core:
                 self._own_state, collecting.deliver, collecting.clock.now
             ),
         }
-        running |= {broker.name: broker.run for broker in collecting.brokers.values()}
         if self._alarms.drills is not None:
             running["drills"] = self._alarms.drills.run
         if self._alarms.sirens is not None:
@@ -280,16 +376,3 @@ class Core:
                 "or raise site.max_data_gb"
             )
         self._filling = full
-
-
-async def _run_until(
-    stop: asyncio.Event, parts: dict[str, Callable[[], Awaitable[None]]], troubles: Troubles
-) -> None:
-    async with asyncio.TaskGroup() as tasks:
-        running = [
-            tasks.create_task(supervise(name, run, on_crash=troubles.crashed), name=name)
-            for name, run in parts.items()
-        ]
-        await stop.wait()
-        for task in running:
-            task.cancel()

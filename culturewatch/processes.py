@@ -28,8 +28,13 @@ class ChildError(Exception):
 
 
 @contextlib.contextmanager
-def stopped_by_signals() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C, SIGTERM and a terminal that closes set while the context is open."""
+def stopped_by_signals(
+    on_hangup: Callable[[], None] | None = None,
+) -> Iterator[asyncio.Event]:
+    """An event that Ctrl-C, SIGTERM and a terminal that closes set while the context is open.
+
+    With ``on_hangup``, SIGHUP calls that instead.
+    """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     numbers = [signal.SIGINT, signal.SIGTERM]
@@ -37,7 +42,10 @@ def stopped_by_signals() -> Iterator[asyncio.Event]:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     for number in numbers:
-        loop.add_signal_handler(number, stop.set)
+        if number is signal.SIGHUP and on_hangup is not None:
+            loop.add_signal_handler(number, on_hangup)
+        else:
+            loop.add_signal_handler(number, stop.set)
     try:
         yield stop
     finally:
@@ -45,20 +53,23 @@ def stopped_by_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-async def keep_running(name: str, arguments: Sequence[str], *, log_to: int | None = None) -> None:
+async def keep_running(
+    name: str, arguments: Sequence[str], *, log_to: int | None = None, is_first: bool = True
+) -> None:
     """Run ``culturewatch`` with ``arguments``, and again when it ends, until cancelled.
 
     Cancelled, it asks the process to end, and kills it after a while.
 
     Raises:
-        ChildError: the first time, it says that its configuration cannot be used.
+        ChildError: the first time, it says that its configuration cannot be used; not where
+            this is not the first that runs under the name (``is_first``).
     """
     pause_s = FIRST_PAUSE_S
     for start in itertools.count():
         began_s = time.monotonic()
         code = await run_once(arguments, log_to=log_to)
         # Later somebody may be editing the files: that must not end what runs beside it.
-        if code == WRONG_USE and start == 0:
+        if code == WRONG_USE and is_first and start == 0:
             raise ChildError(f"the {name} cannot run; its message above says why", code)
         if time.monotonic() - began_s > STEADY_S:
             pause_s = FIRST_PAUSE_S

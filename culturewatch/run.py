@@ -3,9 +3,12 @@
 import asyncio
 from pathlib import Path
 
+from console import run_status
 from culturewatch.parts import influx_settings, rulebook
 from culturewatch.processes import keep_running, stopped_by_signals
-from culturewatch.site import load
+from culturewatch.site import Site, load
+
+LOOK_S = 1.0
 
 
 async def run_site(path: Path, *, log_to: int | None = None) -> None:
@@ -21,9 +24,34 @@ async def run_site(path: Path, *, log_to: int | None = None) -> None:
     with stopped_by_signals() as stop:
         async with asyncio.TaskGroup() as tasks:
             children = [
-                tasks.create_task(keep_running(name, [name, str(path)], log_to=log_to), name=name)
-                for name in ("core", "console")
+                tasks.create_task(
+                    keep_running("core", ["core", str(path)], log_to=log_to), name="core"
+                ),
+                tasks.create_task(_keep_console(site, log_to), name="console"),
             ]
             await stop.wait()
             for child in children:
                 child.cancel()
+
+
+async def _keep_console(site: Site, log_to: int | None) -> None:
+    """Run the console; anew when the core has read its configuration anew."""
+    arguments, shown, is_first = ["console", str(site.path)], site.digest, True
+    while True:
+        async with asyncio.TaskGroup() as tasks:
+            child = tasks.create_task(
+                keep_running("console", arguments, log_to=log_to, is_first=is_first),
+                name="console process",
+            )
+            shown = await _other_than(shown, site)
+            child.cancel()
+        is_first = False
+
+
+async def _other_than(shown: str, site: Site) -> str:
+    """The digest of what the core runs with, once that is not ``shown``."""
+    while True:
+        await asyncio.sleep(LOOK_S)
+        status = await asyncio.to_thread(run_status.read, site.data)
+        if status and run_status.is_alive(status) and status.configuration != shown:
+            return status.configuration

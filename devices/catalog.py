@@ -24,6 +24,15 @@ def load(path: Path) -> Profile:
         raise ProfileError(str(error)) from error
 
 
+def names(beside: Path | None = None) -> tuple[str, ...]:
+    """What the profiles are called: those shipped, and a site's own under ``beside``."""
+    with resources.as_file(resources.files("devices") / "profiles") as shipped:
+        known = {path.stem for path in shipped.glob("*.toml")}
+    if beside is not None:
+        known |= {path.stem for path in beside.glob("*.toml")}
+    return tuple(sorted(known))
+
+
 def find(name: str, beside: Path | None = None) -> Profile:
     """The profile called ``name``: a site's own under ``beside``, else a shipped one.
 
@@ -36,7 +45,7 @@ def find(name: str, beside: Path | None = None) -> Profile:
         path = shipped / f"{name}.toml"
         if path.is_file():
             return load(path)
-        known = sorted(path.stem for path in shipped.glob("*.toml"))
+    known = names()
     if near := get_close_matches(name, known, n=3):
         raise ProfileError(f"no profile is called {name!r}; did you mean {' or '.join(near)}?")
     raise ProfileError(

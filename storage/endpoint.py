@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import httpx
+import msgspec
 
 from storage.points import PRECISION
 from storage.verdict import Fate, Verdict, judge
@@ -15,11 +16,37 @@ from storage.verdict import Fate, Verdict, judge
 CONNECT_S = 5.0
 ANSWER_S = 30.0
 REQUEST_S = 60.0
+_NOTHING = "# culturewatch doctor\n"
+"""A comment in line protocol: a write of it needs every right, and leaves no point."""
+
+
+class _Retention(msgspec.Struct):
+    everySeconds: int = 0  # noqa: N815 # InfluxDB's name
+
+
+class _Bucket(msgspec.Struct):
+    retentionRules: list[_Retention] = []  # noqa: N815 # InfluxDB's name
+
+
+class _Buckets(msgspec.Struct):
+    buckets: list[_Bucket] = []
 
 
 def packed(lines: list[str]) -> bytes:
     """``lines`` as the body of a request: gzip, at the level that costs least."""
     return zlib.compress("".join(lines).encode(), level=1, wbits=zlib.MAX_WBITS | 16)
+
+
+class Rights(msgspec.Struct, frozen=True, kw_only=True):
+    """What a token may do. ``fate`` is that of a write that holds no point.
+
+    ``keeps_s`` is how long the bucket keeps points (0: for good), None where the token may not
+    see that.
+    """
+
+    fate: Fate
+    reason: str
+    keeps_s: int | None
 
 
 class WriteEndpoint:
@@ -66,6 +93,24 @@ class WriteEndpoint:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
         self._client = self._closed_client()
+
+    async def rights(self) -> Rights:
+        """Whether points would be taken, without giving any; a server away is told so too."""
+        verdict = await self.write(packed([_NOTHING]))
+        keeps_s = await self._keeps_s() if verdict.fate is Fate.STORED else None
+        return Rights(fate=verdict.fate, reason=verdict.told, keeps_s=keeps_s)
+
+    async def _keeps_s(self) -> int | None:
+        try:
+            answer = await self._client.get(
+                "/api/v2/buckets",
+                params={"org": self._params["org"], "name": self._params["bucket"]},
+            )
+            found = msgspec.json.decode(answer.content, type=_Buckets).buckets
+        except (httpx.HTTPError, msgspec.MsgspecError):
+            return None
+        rules = found[0].retentionRules if found else None
+        return None if rules is None else sum(rule.everySeconds for rule in rules)
 
     async def write(self, body: bytes) -> Verdict:
         """Sends one packed body; a server that cannot be reached is a verdict too."""

@@ -39,11 +39,15 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt"):
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag="started"):
-    """The core began to run. ``configuration`` is the SHA-256 of what it runs with."""
+    """The core began to run. ``configuration`` is the SHA-256 of what it runs with.
+
+    ``reloaded``: it ran on, and only what it runs with was read anew.
+    """
 
     at: int
     version: str
     configuration: str
+    reloaded: bool = False
 
 
 class Stopped(msgspec.Struct, frozen=True, kw_only=True, tag="stopped"):

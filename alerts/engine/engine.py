@@ -188,13 +188,13 @@ class Engine:
         clock = self._clock
         if isinstance(note, ClockStep):
             clock.offset += note.step
-        elif isinstance(note, Started) and clock.begun:
+        elif isinstance(note, Started) and clock.begun and not note.reloaded:
             self._resume_clock(note)
         clock.reach(note.at)
         if not clock.begun:
             self._begin()
         if isinstance(note, Started):
-            self._restart()
+            self._restart(reloaded=note.reloaded)
             return
         if isinstance(note, Tick):
             # One from before what came last is no leave to go ahead of samples of this instant.
@@ -240,15 +240,21 @@ class Engine:
                 monitor.awaited_at = self._clock.now
                 self._annunciator.keep(monitor)
 
-    def _restart(self) -> None:
-        """A run began: silence is allowed anew, then what fell due meanwhile is done, late."""
+    def _restart(self, *, reloaded: bool) -> None:
+        """A run began: silence is allowed anew, then what fell due meanwhile is done, late.
+
+        Where only the configuration was read anew, nothing was away: who is silent stays so.
+        """
         clock = self._clock
         for watch in self._site.watches.values():
-            watch.restart(clock.now)
+            if reloaded:
+                watch.await_new(clock.now)
+            else:
+                watch.restart(clock.now)
             self._heard.add(watch)
         self._await_new()
         self._schedule()
-        clock.resuming = True
+        clock.resuming = not reloaded
         self._work_off(clock.now)
         clock.resuming = False
         touched = []
@@ -256,7 +262,8 @@ class Engine:
             touched += [channel.rejudge(m, clock.now) for m in channel.monitors if not m.removed]
         self._annunciator.announce((), touched)
         for monitor in self._site.monitors.values():
-            self._reconsider(monitor)
+            if not reloaded or monitor.suppressor is None:
+                self._reconsider(monitor)
         self._adopt()
         for watch in self._site.watches.values():
             watch.refresh()

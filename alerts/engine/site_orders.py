@@ -116,6 +116,10 @@ class SiteOrders:
             about = command.arguments.get("about", "")
             self._say(command, What.SYSTEM, text, {"about": about}, to=command.target, of=severity)
 
+    def reload(self, command: Command) -> None:
+        """``reload``: the core reads its configuration again; here only who asked is noted."""
+        self._say(command, What.SYSTEM, f"{command.by} has the configuration read again")
+
     def _answer_drill(self, command: Command) -> None:
         wanted = command.target.removeprefix(DRILL)
         found = [(way, drill) for way, drill in self._drills.items() if drill.id == wanted]
@@ -169,6 +173,7 @@ class SiteOrders:
 
 SITE_ORDERS: Mapping[str, Callable[[SiteOrders, Command], None]] = MappingProxyType(
     {"rota": SiteOrders.set_rota, "drill": SiteOrders.drill, "tell": SiteOrders.tell}
+    | {"reload": SiteOrders.reload}
     | dict.fromkeys(ACTS, SiteOrders.change_rota)
 )
 

@@ -172,3 +172,17 @@ async def test_a_status_is_had_from_another_terminal_while_it_runs(site: Site) -
         assert await asking.ended() == 1
     assert "CORE DOES NOT RUN" in asking.said
     assert "Traceback" not in asking.said
+
+
+@pytest.mark.slow
+async def test_the_console_shows_what_the_core_has_read_anew(site: Site) -> None:
+    async with running(site) as run:
+        console, core = part(run, "console"), part(run, "core")
+        assert console is not None
+        assert core is not None
+        text = site.path.read_text()
+        site.path.write_text(text.replace('name = "Test bench"', 'name = "Bench"'))
+        core.send_signal(signal.SIGHUP)
+        await until(lambda: part(run, "console") not in {console, None}, why=lambda: run.said)
+        await until(lambda: serves(site), why=lambda: run.said)
+        assert part(run, "core") == core

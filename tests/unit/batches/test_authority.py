@@ -76,13 +76,15 @@ MATRIX: dict[str, set[str]] = {
             "record",
             "read-audit",
             "explain",
+            "alarm.reload",
         ),
     },
     "qa": {
         *("sign-reviewed", "sign-approved", "sign-audit"),
         *("password", "export", "record", "read-audit"),
     },
-    "admin": {*ADMINISTRATION, *ROTAS, "password", "backup", "read-audit", "explain"},
+    "admin": {*ADMINISTRATION, *ROTAS, "alarm.reload", "password", "backup"}
+    | {"read-audit", "explain"},
     "auditor": {"password", "export", "record", "read-audit"},
 }
 OWN = {

@@ -449,3 +449,39 @@ def test_devices_of_one_gateway_share_an_endpoint() -> None:
 def test_timers_are_never_waited_for_in_a_spin() -> None:
     # uvloop's timers have whole milliseconds: a shorter wait would come back at once.
     assert poll.TIMER_S >= 0.001
+
+
+async def test_devices_that_stay_miss_no_poll_and_keep_their_connection_over_a_change() -> None:
+    async with responding() as stays, responding() as leaves, responding() as comes:
+        devices = [
+            a_device(stays.port, 1),
+            a_device(stays.port, 2),
+            a_device(leaves.port, 3),
+        ]
+        async with polling(devices) as room:
+            await until(lambda: all(room.good(f"inc{n}") for n in (1, 2, 3)))
+            slower = a_device(stays.port, 4, period=Duration(90))
+            await room.collector.adopt([devices[0], slower, a_device(comes.port, 5)])
+            await until(lambda: not leaves.peers)
+            await until(lambda: len(room.good("inc5")) > 4 and len(room.good("inc4")) > 2)
+            left = len(room.of("inc2")), len(room.of("inc3"))
+            polls = room.stats("inc1").polls
+            await until(lambda: room.stats("inc1").polls > polls + 3)
+            assert (len(room.of("inc2")), len(room.of("inc3"))) == left
+            assert (stays.accepted, leaves.accepted, comes.accepted) == (1, 1, 1)
+            assert stays.most_at_once == 1
+            kept = room.stats("inc1")
+            # One may be under way.
+            assert kept.polls - len(room.of("inc1")) in {0, 1}
+            span_ms = room.of("inc1")[-1].at - room.of("inc1")[0].at
+            assert kept.polls + kept.missed >= int(span_ms / PERIOD)
+
+
+async def test_a_change_that_cannot_be_changes_nothing() -> None:
+    async with responding() as responder, polling([a_device(responder.port)]) as room:
+        await until(lambda: room.good("inc1"))
+        with pytest.raises(ValueError, match="both unit 1"):
+            await room.collector.adopt([a_device(responder.port), a_device(responder.port)])
+        before = len(room.good("inc1"))
+        await until(lambda: len(room.good("inc1")) > before)
+        assert responder.accepted == 1

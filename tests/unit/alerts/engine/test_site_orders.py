@@ -8,6 +8,7 @@ from alerts.policy import Policy, Step
 from alerts.rule import Rule
 from alerts.transition import Transition, What
 from devices.duration import parse
+from storage.entry import Started
 from tests.unit.alerts.engine.lab import HOT, Lab, rulebook  # a test's own
 
 NIGHT = Policy(
@@ -264,3 +265,50 @@ def test_a_state_without_drills_is_read() -> None:
     room = lab(hot("a"))
     parts = {name: body for name, body in room.engine.dump().items() if name != "drills"}
     assert Engine(room.book, parts).dump()["drills"] == b"\x80"
+
+
+def quiet() -> Rule:
+    return msgspec.structs.replace(
+        HOT, id="quiet", kind="silence", limit=None, deadband=0.0, on_delay=parse("1m")
+    )
+
+
+def reloaded(room: Lab, at: str) -> None:
+    """The core goes on from what it had stored, with its files read anew."""
+    room.ticks(at)
+    room.reload()
+    digest = room.book.digest
+    room.feed(Started(at=room.wall(at), version="0", configuration=digest, reloaded=True))
+
+
+def test_a_configuration_that_is_read_anew_gives_silence_no_new_allowance() -> None:
+    restarted, read_anew = Lab(rulebook([quiet()])), Lab(rulebook([quiet()]))
+    for room in (restarted, read_anew):
+        room.hold("0:00", "1:00", 37.0)
+    restarted.ticks("1:50")
+    restarted.reload()
+    restarted.started("1:50")
+    reloaded(read_anew, "1:50")
+    for room in (restarted, read_anew):
+        room.ticks("2:10")
+    assert restarted.count(What.SET) == 0
+    assert read_anew.said(What.SET) == ["0:02:00 set quiet"]
+
+
+def test_a_limit_that_is_read_anew_judges_what_is_there_at_once() -> None:
+    room = Lab(rulebook([HOT]))
+    room.hold("0:00", "1:00", 37.6)
+    lower = msgspec.structs.replace(HOT, limit=37.5, on_delay=parse("1m"))
+    room.book = rulebook([lower])
+    room.engine = Engine(room.book, room.engine.dump())
+    digest = room.book.digest
+    room.feed(Started(at=room.wall("1:05"), version="0", configuration=digest, reloaded=True))
+    room.hold("1:10", "2:20", 37.6)
+    assert room.said(What.SET) == ["0:02:00 set hot"]
+
+
+def test_who_has_the_configuration_read_again_is_noted() -> None:
+    room = lab(hot("a"))
+    room.order("1:00", "reload", target="site", by="A")
+    assert room.last(What.SYSTEM).why == "A has the configuration read again"
+    assert room.last(What.SYSTEM).by == "A"

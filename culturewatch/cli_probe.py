@@ -1,0 +1,88 @@
+"""``culturewatch probe``: what an unknown Modbus device is."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from culturewatch.faults import FAILED, told
+from culturewatch.probe_target import TargetError, target, unit_ids
+
+MOST_PER_S = 50.0
+INTERRUPTED = 130
+
+
+def probe(
+    endpoint: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENDPOINT",
+            help="tcp://HOST:PORT, rtu+tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=9600",
+        ),
+    ],
+    units: Annotated[str, typer.Option(help="unit ids to try, as 1-16,240")] = "",
+    rate: Annotated[
+        float, typer.Option(min=0.2, max=MOST_PER_S, help="reads a second, at the most")
+    ] = 10.0,
+    timeout: Annotated[
+        float, typer.Option(min=0.05, max=10.0, help="seconds to wait for an answer")
+    ] = 1.0,
+    profiles: Annotated[
+        Path | None, typer.Option(help="a folder of your own profiles, to try as well")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+) -> None:
+    """Find out what an unknown Modbus device is; it is only read, and slowly.
+
+    Prints which profiles fit and the lines for site.toml. Exit 1 when nothing that answers fits.
+    """
+    from collector.modbus import ModbusClient  # noqa: PLC0415 # only here
+    from collector.survey import SurveyError, surveying  # noqa: PLC0415
+    from culturewatch.probe import (  # noqa: PLC0415
+        Report,
+        default_units,
+        known_guesses,
+    )
+    from culturewatch.probe import probe as find_out  # noqa: PLC0415
+    from culturewatch.probe_report import lines  # noqa: PLC0415
+    from devices.catalog import ProfileError  # noqa: PLC0415
+
+    # What the client tells of a connection that it makes again is of no interest here.
+    logging.getLogger("collector").setLevel(logging.ERROR)
+    shows = sys.stderr.isatty() and not as_json
+
+    def progress(text: str) -> None:
+        if shows:
+            sys.stderr.write(f"\r\x1b[K{text}")
+            sys.stderr.flush()
+
+    async def main() -> Report:
+        where = target(endpoint)
+        among = known_guesses(profiles)
+        asked = unit_ids(units) if units else default_units(among)
+        async with surveying(
+            lambda there: ModbusClient(where.address, on_connect=there),
+            per_second=rate,
+            timeout_s=timeout,
+        ) as surveyor:
+            return await find_out(surveyor, where.name, among, units=asked, progress=progress)
+
+    with told(SurveyError, wrong_use=(TargetError, ProfileError)):
+        try:
+            report = asyncio.run(main())
+        except KeyboardInterrupt:
+            progress("")
+            sys.stderr.write("culturewatch: stopped; nothing was changed on the device\n")
+            raise SystemExit(INTERRUPTED) from None
+    progress("")
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines(report, target(endpoint)))
+    if not any(suspect.best for suspect in report.suspects):
+        raise SystemExit(FAILED)

@@ -1,0 +1,39 @@
+"""``culturewatch reload``: a running core reads its configuration again."""
+
+from typing import Annotated
+
+import typer
+
+from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.faults import FAILED, told
+
+
+def reload(
+    by: By = "",
+    site: SiteOption = DEFAULT_SITE,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only check the files")] = False,
+) -> None:
+    """Have a running core read its files again; no reading and no alarm is missed.
+
+    Files with a mistake change nothing: what is wrong is said here, exit 2. The change stands in
+    the audit trail, value by value.
+    """
+    from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.reload import VERB, read  # noqa: PLC0415
+    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
+    from storage.inbox import InboxError  # noqa: PLC0415
+
+    with told(InboxError, *FAULTS):
+        loaded = read(site).site
+        if dry_run:
+            say(f"{site}: can be used")
+            return
+        who = acting(loaded, by, "alarm.reload", loaded.file.site.id)
+        answer = order(loaded, VERB, loaded.file.site.id, by=who, arguments={})
+    if answer is None:
+        say("no core has answered yet; one that starts reads its files anyway")
+        raise SystemExit(FAILED)
+    say(answer.why if answer.accepted else f"refused: {answer.why}")
+    if not answer.accepted:
+        raise SystemExit(FAILED)
