@@ -5,9 +5,6 @@ chain. What an act says beyond that stands in one row of a table of its own, und
 ``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials),
 ``kinship``, ``pseudonym`` and ``journey`` (of a vial between places) are views: what holds once
 corrections and withdrawals are taken into account.
-)
-``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials) and
-``kinship`` are views: what holds once corrections and withdrawals are taken into account.
 
 ``alarm_event`` follows the alarm history: ``history`` is the hash of that history's first row,
 ``number`` the row, ``entry`` the journal's entry behind it, ``value`` a decimal number in stored

@@ -36,6 +36,8 @@ from tests.unit.alerts.desk import (  # a test's own
 )
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 BRISK = Pace(bundle_ms=150, lease_ms=30_000, again_ms=100, skew_ms=0)
 PACE = Pace(bundle_ms=30_000, skew_ms=0)

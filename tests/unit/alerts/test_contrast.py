@@ -19,6 +19,8 @@ from tests.unit.alerts.engine.lab import HOT, START, ms, rulebook  # a test's ow
 from tests.unit.alerts.engine.test_replay import journals, site, with_ticks  # a test's own
 from tests.unit.alerts.plain_judge import sample  # a test's own
 
+pytestmark = pytest.mark.long
+
 HOUR = 3_600_000
 SET, CLEAR = "1:05:00", "1:22:10"
 """Of 38.2 from 1:00:00 to 1:20:00: five minutes after the first, two after 37.0 at 1:20:10."""

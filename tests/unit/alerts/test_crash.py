@@ -12,6 +12,8 @@ from alerts.delivery import Delivery
 from alerts.reader import AlarmReader, SentPage
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -10,6 +10,8 @@ from alerts.rehearse.reading import read
 from alerts.rehearse.story import Story
 from alerts.rehearse.timeline import Outcome
 
+pytestmark = pytest.mark.long
+
 DEVICES = 200
 HEAD = """
 title = "two hundred devices lose power within a minute"

@@ -33,6 +33,8 @@ from tests.unit.alerts.engine.lab import CHAIN, HOT, START, rulebook  # a test's
 from tests.unit.alerts.plain_judge import sample  # a test's own
 from tests.unit.culturewatch.test_alarming import site_in  # a test's own
 
+pytestmark = pytest.mark.long
+
 OTHER = Policy(id="other", steps=(Step(after=parse("0s"), to=("C",)),))
 BRIEF = replace(HOT, on_delay=parse("30s"), off_delay=parse("20s"), re_alarm=parse("3m"))
 COLD = Rule(id="cold", channel="inc1.temperature", kind="low", limit=36.0, policy="chain")

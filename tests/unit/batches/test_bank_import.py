@@ -17,6 +17,8 @@ from batches.lineage import Lineage
 from batches.vial import Place
 from storage.acts import verify_chain
 
+pytestmark = pytest.mark.long
+
 ANNA = Signed(by="anna")
 HEADING = (
     "vial,patient,batch,passage,frozen,device,rack,box,slot,product,biopsy,biopsy_taken,stored"

@@ -22,6 +22,8 @@ from storage.acts import Act, append, verify_chain
 from storage.database import Database
 from tests.unit.batches.staff import enlist
 
+pytestmark = pytest.mark.long
+
 TOKEN, OTHER = "PT-7F3K9M2Q", "PT-0A1B2C3D"
 B = "B-2026-0001"
 ANNA = Signed(by="anna")

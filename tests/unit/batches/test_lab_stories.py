@@ -40,6 +40,8 @@ from storage.archive.sealer import Heads, Sealer
 from storage.intake import Origin
 from tests.unit.storage.archive.week import store
 
+pytestmark = pytest.mark.long
+
 STORY = Path(__file__).parents[2] / "stories" / "lab" / "three-thaws.toml"
 MONDAY = 1_767_596_400_000
 MINUTE, HOUR = 60_000, 3_600_000

@@ -24,6 +24,8 @@ from batches.export.stamp import box, stamp
 from batches.signature import Step
 from tests.unit.batches.certified import NEW_YEAR, pem_files, pkcs12_file, time_stamps
 
+pytestmark = pytest.mark.long
+
 WORD = "of the key"
 JANUARY = round(NEW_YEAR.timestamp() * 1000) + 10 * 86_400_000
 DAY = 86_400_000

@@ -32,6 +32,8 @@ from devices.scan import Layout, Scan
 from storage.acts import verify_chain
 from storage.intake import Origin
 
+pytestmark = pytest.mark.long
+
 PATIENT = "PT-7F3K9M2Q"
 B, AGAIN, ANEW = "B-2026-0001", "B-2026-0002", "C-2026-0001"
 V1, V2, V3 = (f"{B}-V00{n}" for n in (1, 2, 3))

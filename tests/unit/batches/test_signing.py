@@ -27,6 +27,8 @@ from culturewatch.make_record import Versions
 from tests.unit.batches.conftest import HOUR, MONDAY, Clock, alarmed, day, live, site
 from tests.unit.batches.staff import enlist
 
+pytestmark = pytest.mark.long
+
 B = "B-2026-0001"
 KEY = b"k" * 48
 STAFF = {

@@ -31,6 +31,8 @@ from tests.unit.console.lab import (
     state_of,
 )
 
+pytestmark = pytest.mark.long
+
 PUBLIC = "https://lab.example"
 TOKEN = "12345"  # noqa: S105 # of Twilio's own examples
 ADA, BEN = "+43660123456", "+43660999999"

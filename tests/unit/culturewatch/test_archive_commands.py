@@ -23,6 +23,8 @@ from storage.journal import Journal
 from storage.reader import JournalReader
 from tests.unit.storage.archive.week import MINUTE, at_day, entries, seal, store
 
+pytestmark = pytest.mark.long
+
 LOG = entries(3, step=6 * MINUTE)
 SITE = """
 [site]

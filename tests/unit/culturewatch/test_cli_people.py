@@ -20,6 +20,8 @@ from storage.inbox import Inbox
 from tests.integration.laboratory import lay_out
 from tests.unit.batches.staff import QUICK, enlist
 
+pytestmark = pytest.mark.long
+
 FIRST, OWN = "correct horse 1", "another horse 22"
 B = "B-2026-0001"
 STAFF = {

@@ -12,6 +12,8 @@ from culturewatch.cli import app
 from storage.entry import Command
 from storage.inbox import Inbox
 
+pytestmark = pytest.mark.long
+
 SITE = """
 [site]
 id = "lab"

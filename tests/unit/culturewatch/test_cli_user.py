@@ -10,6 +10,8 @@ from culturewatch import paths
 from culturewatch.cli import app
 from culturewatch.site import load
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
 
 

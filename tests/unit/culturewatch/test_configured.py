@@ -18,6 +18,8 @@ from culturewatch.parts import rulebook
 from culturewatch.site import Site, load
 from tests.integration.laboratory import lay_out
 
+pytestmark = pytest.mark.long
+
 PHONE = "+43 1 5550100"
 
 

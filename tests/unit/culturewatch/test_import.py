@@ -15,6 +15,8 @@ from storage.lock import FolderLock
 from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out
 
+pytestmark = pytest.mark.long
+
 NOON = 1_740_826_800_000
 """2025-03-01 12:00 in Vienna, an hour ahead of UTC."""
 MINUTE = 60_000

@@ -16,6 +16,8 @@ from culturewatch.label_pages import Pages, on_rolls, on_sheets, pdf, pictures
 from tests.integration.laboratory import lay_out as lay_out_site
 from tests.unit.batches.barcode_reader import code128, data_matrix
 
+pytestmark = pytest.mark.long
+
 ID = "B-2026-0001-V001"
 VIENNA = ZoneInfo("Europe/Vienna")
 VIAL = Vial(

@@ -15,6 +15,8 @@ from devices.scan import Layout, Scan
 from tests.integration.laboratory import lay_out
 from tests.unit.storage.archive.week import store
 
+pytestmark = pytest.mark.long
+
 PATIENT = "PT-7F3K9M2Q"
 B, PART = "B-2026-0001", "B-2026-0002"
 V1, V2 = f"{B}-V001", f"{B}-V002"

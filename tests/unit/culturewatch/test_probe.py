@@ -24,6 +24,8 @@ from tests.unit.collector.map_server import CASES, TABLES, cells_of, holding
 from tests.unit.collector.responder import Behaviour, Peer, Query, responding
 from tests.unit.collector.serial_responder import Line, Question, on_a_line
 
+pytestmark = pytest.mark.long
+
 TWINS = (
     {"senseair-k30", "senseair-s8", "senseair-sunrise"},
     {"vaisala-gmp251", "vaisala-gmp252"},

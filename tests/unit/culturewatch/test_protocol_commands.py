@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from culturewatch.cli import app
 from tests.integration.laboratory import lay_out
 
+pytestmark = pytest.mark.long
+
 GOOD = """
 name = "fibroblast"
 version = "3"

@@ -22,6 +22,8 @@ from storage.journal import Journal
 from tests.integration.laboratory import lay_out  # a test's own
 from tests.integration.test_cli import typed  # a test's own
 
+pytestmark = pytest.mark.long
+
 NOON = 1_767_614_400_000
 """2026-01-05 12:00 UTC, 13:00 in Vienna."""
 

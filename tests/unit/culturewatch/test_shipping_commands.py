@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from culturewatch.cli import app
 from tests.integration.laboratory import lay_out
 
+pytestmark = pytest.mark.long
+
 PATIENT = "PT-7F3K9M2Q"
 B = "B-2026-0001"
 V1, V2 = f"{B}-V001", f"{B}-V002"

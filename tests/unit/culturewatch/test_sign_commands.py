@@ -22,6 +22,8 @@ from tests.unit.batches import conftest as day_of
 from tests.unit.batches.certified import pkcs12_file, time_stamps
 from tests.unit.batches.staff import PASSWORD, QUICK, enlist
 
+pytestmark = pytest.mark.long
+
 OWN = "another horse 22"
 B = "B-2026-0001"
 STAFF = {

@@ -17,6 +17,8 @@ from simulators.freezer import (
     step,
 )
 
+pytestmark = pytest.mark.long
+
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 LOW_ALARM_MM = 483.0

@@ -29,6 +29,8 @@ from tests.unit.storage.archive.week import (
     store,
 )
 
+pytestmark = pytest.mark.long
+
 LOG = entries(3, step=6 * MINUTE)
 NOW = at_day(3)
 

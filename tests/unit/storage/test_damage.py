@@ -22,6 +22,8 @@ from tests.unit.storage.samples import (
     scan,
 )
 
+pytestmark = pytest.mark.long
+
 COUNT = 1_500
 PAGE = 4096
 INDEX_LEAF = 0x0A

@@ -14,6 +14,8 @@ from storage.journal import Journal, JournalError, JournalFullError, Outcome
 from storage.reader import JournalReader
 from tests.unit.storage.samples import NOON, scan
 
+pytestmark = pytest.mark.long
+
 LIMIT = 256 * 1024
 
 ON_A_SMALL_DISK = """

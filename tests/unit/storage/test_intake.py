@@ -12,6 +12,8 @@ from storage.intake import Intake, IntakeError, Origin, watch
 from storage.journal import Journal
 from storage.reader import JournalReader
 
+pytestmark = pytest.mark.long
+
 MINUTE = 60_000
 COUNT = 2_500
 ROWS = [(n * MINUTE, None if n == 7 else n / 10) for n in range(COUNT)]

@@ -20,6 +20,8 @@ from storage.schema import DETAILS, metadata
 from tests.intruder import Intruder
 from tests.unit.storage.conftest import ROWS
 
+pytestmark = pytest.mark.long
+
 TABLES = ("act", *DETAILS)
 
 

@@ -14,6 +14,8 @@ from storage.database import Database, DatabaseError, file_of
 from storage.schema import DETAILS
 from tests.intruder import Intruder
 
+pytestmark = pytest.mark.long
+
 _EVERYTHING = "SELECT * FROM {t} ORDER BY 1"
 TABLES = ("act", *DETAILS)
 

@@ -14,6 +14,8 @@ from storage.journal import Journal
 from storage.reader import JournalReader
 from tests.unit.storage.samples import scan
 
+pytestmark = pytest.mark.long
+
 COUNT = 400
 KILLED = 9
 OPEN_AND_DIE = """

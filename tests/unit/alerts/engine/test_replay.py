@@ -21,6 +21,8 @@ from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Entry, Started, Tick
 from tests.unit.alerts.engine.lab import CHAIN, START, rulebook  # a test's own
 
+pytestmark = pytest.mark.long
+
 LAYOUTS = (
     Layout("inc1", ("temperature", "oxygen"), ("temperature", "oxygen")),
     Layout("room", ("power",), ("state",)),

@@ -16,6 +16,8 @@ from alerts.rota.resolve import Shift
 from culturewatch.fetch import fetch
 from devices.duration import Duration
 
+pytestmark = pytest.mark.long
+
 CALENDARS = Path(__file__).parent / "calendars"
 GOOD = (CALENDARS / "nights-and-days.ics").read_bytes()
 PEOPLE = (Person(id="A", name="Ada"), Person(id="B", name="Ben Bird"))

@@ -14,6 +14,8 @@ from alerts.rota.calendar import CalendarError
 from alerts.rota.ical import read_calendar
 from alerts.rota.worker import read_apart
 
+pytestmark = pytest.mark.long
+
 WHO = Path(__file__).parent / "calendars" / "who.ics"
 PEOPLE = (
     Person(id="A", name="Ada", addresses={"mail": "ada@lab.example"}),

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi.routing import APIRoute
 from msgspec.structs import replace
 from starlette.routing import Mount
@@ -35,6 +36,8 @@ from tests.unit.console.lab import (
     state_of,
     waiting,
 )
+
+pytestmark = pytest.mark.long
 
 Asking = dict[str, str | int | float | bool | Sequence[str | int | float | bool | None] | None]
 MINUTE = 60_000
