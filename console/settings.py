@@ -7,6 +7,7 @@ import msgspec
 from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
+from batches.password import Rules
 from console.view import Equipment
 
 
@@ -14,7 +15,9 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One site's console. ``public_url`` is the address under which people reach it.
 
     With ``twilio`` it takes what Twilio posts, and knows it by the signature. ``pins`` is where the
-    PINs of people are kept.
+    PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
+    the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
+    off.
     """
 
     site: str
@@ -30,3 +33,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     twilio: Signatures | None = None
     pins: Path | None = None
+    passwords: Path | None = None
+    bootstrap: Path | None = None
+    password_rules: Rules = Rules()
+    idle_ms: int = 15 * 60_000

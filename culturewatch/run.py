@@ -1,11 +1,15 @@
 """``culturewatch run``: the core and the console, each a process of its own, both watched."""
 
 import asyncio
+import logging
+import sys
 from pathlib import Path
 
 from culturewatch.parts import influx_settings, rulebook
 from culturewatch.processes import keep_running, stopped_by_signals
-from culturewatch.site import load
+from culturewatch.site import Site, load
+
+log = logging.getLogger(__name__)
 
 
 async def run_site(path: Path, *, log_to: int | None = None) -> None:
@@ -18,6 +22,7 @@ async def run_site(path: Path, *, log_to: int | None = None) -> None:
     site = load(path)
     rulebook(site)
     influx_settings(site)
+    await asyncio.to_thread(_say_how_to_begin, site)
     with stopped_by_signals() as stop:
         async with asyncio.TaskGroup() as tasks:
             children = [
@@ -27,3 +32,20 @@ async def run_site(path: Path, *, log_to: int | None = None) -> None:
             await stop.wait()
             for child in children:
                 child.cancel()
+
+
+def _say_how_to_begin(site: Site) -> None:
+    """Say the token of the first admin; that there is none keeps nothing from being watched."""
+    from batches.password import PasswordError  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from culturewatch.first_admin import first_admin, told  # noqa: PLC0415
+    from storage.database import DatabaseError  # noqa: PLC0415
+
+    try:
+        token = first_admin(site)
+    except (DatabaseError, PasswordError, OSError) as error:
+        log.warning("no token for a first admin: %s", error)
+        return
+    if token:
+        # Not into the log: whoever reads that later is not who starts it now.
+        sys.stderr.write(told(site, token))
+        sys.stderr.flush()

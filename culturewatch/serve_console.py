@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from alerts.notify.twilio_callback import Signatures
+from batches.password import Rules
 from console.app import serve
 from console.settings import ConsoleSettings
 from culturewatch import paths
@@ -27,7 +28,7 @@ def settings(site: Site) -> ConsoleSettings:
     Raises:
         culturewatch.site.SiteError: the rules cannot be used.
     """
-    declared, twilio = site.file.console, site.file.twilio
+    declared, twilio, access = site.file.console, site.file.twilio, site.file.access
     return ConsoleSettings(
         site=site.file.site.name,
         time_zone=site.file.site.time_zone,
@@ -41,5 +42,13 @@ def settings(site: Site) -> ConsoleSettings:
         port=declared.port,
         public_url=site.public_url,
         pins=paths.pins(site.data),
+        passwords=paths.passwords(site.data),
+        bootstrap=paths.bootstrap(site.data),
+        password_rules=Rules(
+            least=access.least,
+            last=access.last,
+            expires_ms=None if access.expires is None else int(access.expires),
+        ),
+        idle_ms=int(declared.idle),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

@@ -19,7 +19,8 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography", "httpx"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "babel", "barcode", "cryptography"),
+    "httpx",
     *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
     *("pyarrow", "pyhanko", "pymodbus", "recurring_ical_events", "typst", "uvicorn"),
 )
