@@ -174,7 +174,7 @@ def _unit(device: DeviceView | None, channel: str) -> str:
 
 def _beyond(alarm: AlarmView, rule: Rule | None, unit: str, say: Speech) -> str:
     value = words.measured(alarm.value, unit, say)
-    limit = "" if rule is None else words.limit(rule, unit, words.severity(alarm))
+    limit = "" if rule is None else words.limit(rule, unit, words.severity(alarm), say)
     return f"{value} ({say('limit')} {limit})" if limit else value
 
 

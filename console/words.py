@@ -100,12 +100,12 @@ def asks(alarm: "AlarmView") -> bool:
     return alarm.state in _UNACKNOWLEDGED and not alarm.quiet
 
 
-def limit(rule: Rule, unit: str, severity_word: str = "") -> str:
+def limit(rule: Rule, unit: str, severity_word: str = "", say: Say = english) -> str:
     """``≥ 38.00 °C``: the limit of this severity, for rules that have limits."""
     if rule.limit is None or rule.kind not in _SIGN:
         return ""
     further = (step.limit for step in rule.steps if step.severity == severity_word)
-    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit)}"
+    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit, say)}"
 
 
 def within(rule: Rule) -> str:

@@ -200,7 +200,7 @@ class _Acknowledge:
         self._frame, self._guest = frame, guest
         say = guest.say
         self._line: AlarmLine | None = None
-        with ui.dialog() as self._dialog, ui.card().classes("ask"):
+        with ui.dialog().props("transition-duration=0") as self._dialog, ui.card().classes("ask"):
             self._title = html("", tag="h2")
             html(frame.render("not_fixed.html.j2", guest))
             self._note = ui.textarea(say("Note: what was found or done")).props("autogrow")
@@ -233,7 +233,7 @@ class _Shelve:
         self._frame, self._guest = frame, guest
         self._rule = ""
         say = guest.say
-        with ui.dialog() as self._dialog, ui.card().classes("ask"):
+        with ui.dialog().props("transition-duration=0") as self._dialog, ui.card().classes("ask"):
             self._title = html("", tag="h2")
             self._reason = ui.input(say("Reason"))
             self._span = ui.select(list(SPANS), value=SPANS[1], label=say("For how long"))

@@ -99,7 +99,7 @@ class Frame:
     def framed(self, guest: Guest, title: str) -> Iterator[None]:
         """The head of a screen, and its main part to be filled."""
         say = guest.say
-        ui.colors(primary=PRIMARY, negative="#a3121b", dark="#17202a")
+        ui.colors(primary=PRIMARY, positive="#17633a", negative="#a3121b", dark="#17202a")
         ui.page_title(f"{title}: {self.settings.site}")
         for sheet in ("console.css", "screens.css"):
             ui.add_head_html(f'<link rel="stylesheet" href="/static/{sheet}?{self.means.version}">')
@@ -158,11 +158,13 @@ class Frame:
         kind = {Became.DONE: "positive", Became.TAKEN_IN: "warning"}.get(ordered.became, "negative")
         said = guest.say(ordered.became.value).capitalize()
         mark = "✔" if ordered.became is Became.DONE else "✖" if kind == "negative" else "…"
+        # What is done stands in the list; why something is not must be read.
+        why = "" if ordered.became is Became.DONE or not ordered.why else f": {ordered.why}"
         ui.notify(
-            f"{mark} {said}{': ' if ordered.why else ''}{ordered.why}",
+            f"{mark} {said}{why}",
             type=kind,  # type: ignore[arg-type] # one of its own words
             timeout=0 if kind == "negative" else 5000,
-            close_button=guest.say("Close"),
+            actions=[{"label": guest.say("Close"), "color": "white", "noCaps": True}],
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from fastapi import FastAPI
+from nicegui import app as screens
 from nicegui import ui
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
@@ -34,6 +35,8 @@ def mount(app: FastAPI, means: Means) -> None:
         tailwind=False,
         show_welcome_message=False,
     )
+    # A bar over the page at each request says nothing that anybody waits for, and has no name.
+    screens.config.quasar_config["loadingBar"] = {"skipHijack": True}
     place = _mounted(app.router.routes)
 
     async def is_in(connection: HTTPConnection) -> bool:
