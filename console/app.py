@@ -20,6 +20,7 @@ from console import run_status
 from console.acknowledge import AckDesk, Filled, Standing, fields
 from console.acknowledge_all import Listing, listing, press_all
 from console.callbacks import Callbacks
+from console.chart_data import ChartData
 from console.door import run
 from console.entrance import Entrance
 from console.forms import fields_of
@@ -68,7 +69,9 @@ def serve(settings: ConsoleSettings) -> None:
     app = _application(console, settings)
     from console.screens.mount import mount  # noqa: PLC0415 # NiceGUI is for the one that serves
 
-    mount(app, console.means())
+    means = console.means()
+    means.charts.warm()
+    mount(app, means)
     with _listening(settings) as door:
         log.info("the console is at %s", settings.public_url or f"port {settings.port}")
         run(app, door)
@@ -141,8 +144,8 @@ class _Console:
         self.entrance = Entrance(settings)
         self.login = LoginPages(settings, self.entrance, key)
         self._orders = OrderDesk(settings.data, self.entrance)
-        self._trends = Trends(settings.data)
-        self._trend_sight = Sight(self._trends)
+        self._trend_sight = Sight(Trends(settings.data))
+        self._charts = ChartData(settings.data)
         proof = settings.twilio
         self.callbacks = None if proof is None else Callbacks(settings, proof, self._desk, key)
 
@@ -154,6 +157,7 @@ class _Console:
             orders=self._orders,
             sight=self._sight,
             trends=self._trend_sight,
+            charts=self._charts,
             cookie=self.login.cookie,
             version=self._pages.version,
         )
@@ -166,6 +170,7 @@ class _Console:
             finally:
                 self._desk.close()
                 self._orders.close()
+                self._charts.close()
                 if self.callbacks is not None:
                     self.callbacks.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from console.chart_data import ChartData
 from console.entrance import Entrance
 from console.orders import OrderDesk
 from console.settings import ConsoleSettings
@@ -19,5 +20,6 @@ class Means(NamedTuple):
     orders: OrderDesk
     sight: Sight[SiteView]
     trends: Sight[Mapping[str, Line]]
+    charts: ChartData
     cookie: str
     version: str

@@ -18,7 +18,7 @@ def first_admin(site: Site) -> str:
         batches.password.PasswordError: the token cannot be kept.
     """
     site.data.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(paths.ledger_url(site.data))
+    ledger = Ledger(site.ledger_url)
     if ledger.has_people():
         return ""
     people = People(ledger, Passwords(paths.passwords(site.data)))

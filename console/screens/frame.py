@@ -28,6 +28,7 @@ EVERY_S = 1.0
 TOUCH_S = 15.0
 BUILD_S = 8.0
 """How long a screen may take to be built: the disk's patience and a little."""
+ASK_S = 20.0
 PRIMARY = "#0b4f9e"
 
 
@@ -126,6 +127,19 @@ class Frame:
                 )
             html(self.render("title.html.j2", guest, title=title))
             yield
+
+    async def asked(self, act: Callable[[], T], *, within_s: float = ASK_S) -> T:
+        """What a question to the log comes to; one is answered at a time.
+
+        Raises:
+            BlindError: it takes too long, or cannot be answered.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(within_s):
+                return await loop.run_in_executor(self.means.charts.thread, act)
+        except TimeoutError as error:
+            raise BlindError(f"no answer within {within_s:g} s; look at the disk") from error
 
     def render(self, template: str, guest: Guest, **values: object) -> str:
         """A template in the language of the guest."""

@@ -68,14 +68,7 @@ async def test_a_door_is_opened_acknowledged_from_a_phone_and_seen_to_clear(
 async def test_an_alarm_is_shelved_with_a_reason_and_stands_in_the_list_of_the_day(
     lab: Lab, browser: Browser
 ) -> None:
-    async with visit(browser, lab, WALL) as one:
-        await one.go("/begin")
-        for label, text in (("Token", lab.token), ("Your id", "ada"), ("Your name", "Ada")):
-            await one.page.get_by_label(label).fill(text)
-        for label in ("Password", "The same once more"):
-            await one.page.get_by_label(label, exact=True).fill(PASSWORD)
-        await one.page.get_by_role("button", name="Enter as admin").click()
-        await one.page.wait_for_url("**/now")
+    lab.begin()
     lab.enter("olga", "operator")
     lab.enter("quinn", "qa")
     lab.rooms.act(Door(device="inc1", open=True))
