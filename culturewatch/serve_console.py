@@ -1,5 +1,6 @@
 """Runs the console of a site as a process of its own."""
 
+from functools import partial
 from pathlib import Path
 
 from alerts.notify.twilio_callback import Signatures
@@ -7,6 +8,7 @@ from batches.password import Rules
 from console.app import serve
 from console.settings import ConsoleSettings
 from culturewatch import paths
+from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
 from culturewatch.show import equipment
 from culturewatch.site import Site, load
@@ -50,5 +52,6 @@ def settings(site: Site) -> ConsoleSettings:
             expires_ms=None if access.expires is None else int(access.expires),
         ),
         idle_ms=int(declared.idle),
+        roster=partial(on_call, site),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )
