@@ -12,9 +12,10 @@ from http import HTTPStatus
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from console.login_pages import spoken
+from console.login_pages import spoken, to_login
 from console.origin import is_ours
 
 CHANNEL = "/_nicegui_ws/"
@@ -54,6 +55,10 @@ class Seal:
         elif path.startswith(FILES):
             await self._app(scope, receive, send)
         elif any(path == each or path.startswith(f"{each}/") for each in self._screens):
+            # Before NiceGUI makes anything for them: who is not in costs no memory.
+            if not await self._is_in(HTTPConnection(scope)):
+                await _to_login(scope, receive, send)
+                return
             language = spoken(Request(scope)).language
             await self._app(scope, receive, _Sealed(send, language))
         else:
@@ -108,6 +113,12 @@ class _Sealed:
 
 def _is_page(message: Message) -> bool:
     return MutableHeaders(scope=message).get("content-type", "").startswith("text/html")
+
+
+async def _to_login(scope: Scope, receive: Receive, send: Send) -> None:
+    query = scope.get("query_string", b"").decode("latin-1")
+    path = f"{scope['path']}?{query}" if query else scope["path"]
+    await RedirectResponse(to_login(path), HTTPStatus.SEE_OTHER)(scope, receive, send)
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:

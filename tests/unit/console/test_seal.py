@@ -16,6 +16,7 @@ from console.screens.seal import Seal
 
 PAGE = "<!doctype html><html dir=ltr><script>a</script><script type=module>b</script></html>"
 HERE = "http://localhost"
+IN = {"Cookie": "s=good"}
 
 
 def inner() -> Starlette:
@@ -54,7 +55,7 @@ async def client(seal: Seal) -> AsyncIterator[httpx.AsyncClient]:
 async def test_only_scripts_that_the_page_brings_may_run_and_each_page_has_its_own_word(
     client: httpx.AsyncClient,
 ) -> None:
-    one, other = await client.get("/now"), await client.get("/now")
+    one, other = [await client.get("/now", headers=IN) for _ in range(2)]
     policy = one.headers["content-security-policy"]
     nonces = set(re.findall(r'<script nonce="([^"]+)"', one.text))
     assert len(re.findall("<script", one.text)) == 2
@@ -67,8 +68,14 @@ async def test_only_scripts_that_the_page_brings_may_run_and_each_page_has_its_o
     assert int(one.headers["content-length"]) == len(one.content)
 
 
+async def test_who_is_not_in_is_sent_to_the_login_and_then_back(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/now?span=7d")
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/login?next=%2Fnow%3Fspan%3D7d"
+
+
 async def test_a_page_says_in_which_language_it_is(client: httpx.AsyncClient) -> None:
-    page = await client.get("/now", headers={"Accept-Language": "de"})
+    page = await client.get("/now", headers=IN | {"Accept-Language": "de"})
     assert '<html lang="de"' in page.text
 
 
