@@ -18,7 +18,7 @@ from alerts.store import Answer
 from alerts.token import AckAllClaim, AckClaim, Reason, TokenDesk
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
-from console.view import ChannelView, DeviceView, wall_clock_ms
+from console.view import ChannelView, DeviceView, SiteView, wall_clock_ms
 from storage.entry import Command
 from storage.inbox import Inbox, InboxError, OtherActError
 
@@ -86,7 +86,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 class AckDesk:
     """Judges links and takes acknowledgements in. Reading a link changes nothing."""
 
-    def __init__(self, settings: ConsoleSettings, key: bytes, sight: Sight) -> None:
+    def __init__(self, settings: ConsoleSettings, key: bytes, sight: Sight[SiteView]) -> None:
         # Whether a link was used is asked below, where the answer also says when and why.
         self._tokens = TokenDesk(key, used=lambda _: False)
         self._data = settings.data

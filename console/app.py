@@ -7,7 +7,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -22,18 +22,24 @@ from console.acknowledge_all import Listing, listing, press_all
 from console.api.application import AT, said_to_program
 from console.api.serve import serve_on
 from console.callbacks import Callbacks
+from console.chart_data import ChartData
 from console.door import run
+from console.entrance import Entrance
+from console.forms import fields_of
 from console.guard import Guard, TooLargeError, host_name
+from console.login_pages import LoginPages
+from console.means import Means
+from console.orders import OrderDesk
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
 from console.pins import Pins, Verdict
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
+from console.trends import Trends
 from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
 
 log = logging.getLogger(__name__)
 
-READ_S = 10.0
 _READ = ["GET", "HEAD"]
 _STATUS = {
     Reason.EXPIRED: HTTPStatus.GONE,
@@ -61,7 +67,13 @@ def serve(settings: ConsoleSettings) -> None:
         alerts.token.KeyFileError: the key that signs links cannot be used.
         AddressError: the address is taken, or not one of this machine's.
     """
-    app = create(settings)
+    console = _Console(settings)
+    app = _application(console, settings)
+    from console.screens.mount import mount  # noqa: PLC0415 # NiceGUI is for the one that serves
+
+    means = console.means()
+    means.charts.warm()
+    mount(app, means)
     with _listening(settings) as door:
         log.info("the console is at %s", settings.public_url or f"port {settings.port}")
         run(app, door)
@@ -73,7 +85,10 @@ def create(settings: ConsoleSettings) -> FastAPI:
     Raises:
         alerts.token.KeyFileError: the key that signs links cannot be used.
     """
-    console = _Console(settings)
+    return _application(_Console(settings), settings)
+
+
+def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
     names = (settings.host, host_name(urlsplit(settings.public_url).netloc))
     app = _Guarded(
         [name for name in names if name],
@@ -103,6 +118,7 @@ def create(settings: ConsoleSettings) -> FastAPI:
         console.callbacks.serve_on(app)
     if settings.api_tokens is not None:
         serve_on(app, settings, console.sight)
+    console.login.serve_on(app)
     return app
 
 
@@ -129,16 +145,36 @@ class _Console:
         self._nonces = Nonces(key)
         self._pages = Pages(settings)
         self._pins = None if settings.pins is None else Pins(settings.pins)
+        self.entrance = Entrance(settings)
+        self.login = LoginPages(settings, self.entrance, key)
+        self._orders = OrderDesk(settings.data, self.entrance)
+        self._trend_sight = Sight(Trends(settings.data))
+        self._charts = ChartData(settings.data)
         proof = settings.twilio
         self.callbacks = None if proof is None else Callbacks(settings, proof, self._desk, key)
 
+    def means(self) -> Means:
+        """What screens are made from."""
+        return Means(
+            settings=self._settings,
+            entrance=self.entrance,
+            orders=self._orders,
+            sight=self.sight,
+            trends=self._trend_sight,
+            charts=self._charts,
+            cookie=self.login.cookie,
+            version=self._pages.version,
+        )
+
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        async with self.sight:
+        async with self.sight, self._trend_sight:
             try:
                 yield
             finally:
                 self._desk.close()
+                self._orders.close()
+                self._charts.close()
                 if self.callbacks is not None:
                     self.callbacks.close()
 
@@ -191,7 +227,7 @@ class _Console:
         claim = self._desk.judge(token)
         if isinstance(claim, Reason):
             return self._say_reason(claim)
-        filled = fields(await _form(request))
+        filled = fields(await fields_of(request))
         if isinstance(claim, AckAllClaim):
             return await self._press_all(token, claim, filled)
         standing = await self._desk.standing(claim)
@@ -291,19 +327,6 @@ def _listening(settings: ConsoleSettings) -> Iterator[socket.socket]:
         ) from error
     with door:
         yield door
-
-
-async def _form(request: Request) -> dict[str, list[str]]:
-    """The fields of a form; none where it is not one."""
-    try:
-        async with asyncio.timeout(READ_S):
-            body = await request.body()
-    except TimeoutError as error:
-        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT) from error
-    try:
-        return parse_qs(body.decode(errors="replace"), max_num_fields=20)
-    except ValueError:
-        return {}
 
 
 def _json(value: object) -> Response:

@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,10 +18,14 @@ ASK_S = 10.0
 """How long a connection may take to send the head of a request."""
 WHOLE_S = 60.0
 """How long a request may then take until all of its answer is fetched."""
+LARGEST_MESSAGE = 64 * 1024
+"""Bytes that a screen may send at once."""
 
 
 def run(app: ASGIApp, listening: socket.socket) -> None:
     """Serve ``app`` to whoever connects, until SIGTERM or Ctrl-C."""
+    # It would tell of each channel of a screen, with what names it.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(
         uvicorn.Config(
             app,
@@ -29,7 +35,9 @@ def run(app: ASGIApp, listening: socket.socket) -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            ws="none",
+            # The screens' own channel; without it they would ask again and again.
+            ws="websockets-sansio",
+            ws_max_size=LARGEST_MESSAGE,
             lifespan="on",
             limit_concurrency=AT_ONCE,
             timeout_graceful_shutdown=8,
@@ -52,6 +60,12 @@ class _Visit(H11Protocol):
     def on_response_complete(self) -> None:
         self._wait(ASK_S, self._look)
         super().on_response_complete()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        # From here on it is pinged, and ends when it does not answer.
+        if self._patience is not None:
+            self._patience.cancel()
+        super().handle_websocket_upgrade(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._patience is not None:

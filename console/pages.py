@@ -6,9 +6,7 @@ from hashlib import sha256
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from console import words
+from console import templating, words
 from console.acknowledge import LONGEST_NOTE, Pressed, Result, Standing
 from console.acknowledge_all import Listing, PressedAll
 from console.settings import ConsoleSettings
@@ -17,9 +15,23 @@ from console.view import DeviceView, SiteView
 NOWHERE = "Elsewhere"
 ASSETS = {
     "console.css": "text/css; charset=utf-8",
+    "forms.css": "text/css; charset=utf-8",
+    "screens.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "refresh.js": "text/javascript; charset=utf-8",
 }
+_SHOWN = tuple(
+    f"{name}.html.j2"
+    for name in (
+        "status",
+        "live",
+        "acknowledge",
+        "acknowledge_all",
+        "pressed",
+        "pressed_all",
+        "message",
+    )
+)
 
 
 class Pages:
@@ -29,15 +41,7 @@ class Pages:
         self.assets = {name: (files("console") / "static" / name).read_bytes() for name in ASSETS}
         zone = ZoneInfo(settings.time_zone)
         names = {person.id: person.name or person.id for person in settings.people}
-        environment = Environment(
-            loader=PackageLoader("console"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            # A newer version may be laid over the files while this one runs.
-            auto_reload=False,
-        )
+        environment = templating.environment()
         environment.filters |= {
             "moment": partial(words.moment, zone=zone),
             "person": lambda person: names.get(person, person),
@@ -49,12 +53,9 @@ class Pages:
             "within": words.within,
         }
         environment.tests["asking"] = words.asks
-        version = sha256(b"".join(self.assets.values())).hexdigest()[:12]
-        environment.globals |= {"site": settings.site, "version": version}
-        self._templates = {
-            name: environment.get_template(name)
-            for name in environment.list_templates(extensions=["j2"])
-        }
+        self.version = sha256(b"".join(self.assets.values())).hexdigest()[:12]
+        environment.globals |= {"site": settings.site, "version": self.version}
+        self._templates = {name: environment.get_template(name) for name in _SHOWN}
 
     def status(self, view: SiteView) -> str:
         """The whole status page."""

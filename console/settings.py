@@ -8,6 +8,8 @@ import msgspec
 from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
+from batches.password import Rules
+from console.on_call_page import Roster
 from console.view import Equipment
 
 
@@ -17,6 +19,9 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     With ``twilio`` it takes what Twilio posts, and knows it by the signature. ``pins`` is where the
     PINs of people are kept, ``api_tokens`` where tokens of programs are; None: no API.
     ``record`` makes the JSON record of a batch or vial, for whom.
+    PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
+    the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
+    off. ``roster`` works out who is on call.
     """
 
     site: str
@@ -34,3 +39,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     pins: Path | None = None
     api_tokens: Path | None = None
     record: Callable[[str, str], bytes] | None = None
+    passwords: Path | None = None
+    bootstrap: Path | None = None
+    password_rules: Rules = Rules()
+    idle_ms: int = 15 * 60_000
+    roster: Roster | None = None

@@ -1,6 +1,6 @@
 """What screens say: values with units, ages, times with their offset, states in words. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from math import isfinite
 from types import MappingProxyType
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from alerts.engine.view import AlarmView
 
 NOTHING = "\N{EN DASH}"
+Say = Callable[[str], str]
+"""Says a word in somebody's language (``console.speech``)."""
+
+
+def english(text: str) -> str:
+    """As it is written."""
+    return text
+
+
 _DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1, "s": 1, "n": 0}
 _SHOWN = {"degC": "°C", "1": "", "n": ""}
 _SIGN = {"high": "≥", "low": "≤", "discrete": "=", "count": "≥"}
@@ -30,12 +39,12 @@ _STATES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def measured(value: float | None, unit: str) -> str:
+def measured(value: float | None, unit: str, say: Say = english) -> str:
     """``37.02 °C``; yes or no for a state; a dash where there is no value."""
     if value is None or not isfinite(value):
         return NOTHING
     if unit == "1":
-        return "yes" if value else "no"
+        return say("yes") if value else say("no")
     return f"{value:.{_DIGITS.get(unit, 2)}f} {_SHOWN.get(unit, unit)}".strip()
 
 
@@ -44,10 +53,10 @@ def spaced(word: str) -> str:
     return word.replace("_", " ")
 
 
-def age(ms: int | None) -> str:
+def age(ms: int | None, say: Say = english) -> str:
     """How old, in the unit that a person would choose."""
     if ms is None:
-        return "never"
+        return say("never")
     seconds = ms / 1000
     if seconds < 10:  # noqa: PLR2004 # tenths say something up to here
         return f"{seconds:.1f} s"
@@ -57,7 +66,7 @@ def age(ms: int | None) -> str:
     if minutes < 120:  # noqa: PLR2004
         return f"{minutes:.0f} min"
     hours = minutes / 60
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"  # noqa: PLR2004
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} {say('days')}"  # noqa: PLR2004
 
 
 def moment(at: int | None, zone: tzinfo) -> str:
@@ -70,14 +79,14 @@ def moment(at: int | None, zone: tzinfo) -> str:
     return f"{whole[:19]} {whole[19:]}"
 
 
-def state(alarm: "AlarmView") -> str:
+def state(alarm: "AlarmView", say: Say = english) -> str:
     """Where an alarm stands, under which other one, and what keeps it from paging."""
-    words = [_STATES.get(alarm.state, alarm.state)]
+    words = [say(_STATES.get(alarm.state, alarm.state))]
     if alarm.under:
-        words.append(f"explained by {alarm.under}")
+        words.append(f"{say('explained by')} {alarm.under}")
     if alarm.error:
-        words.append(f"cannot be judged: {alarm.error}")
-    words += [quiet.how for quiet in alarm.quiet]
+        words.append(f"{say('cannot be judged')}: {alarm.error}")
+    words += [say(quiet.how) for quiet in alarm.quiet]
     return ", ".join(words)
 
 
@@ -91,12 +100,12 @@ def asks(alarm: "AlarmView") -> bool:
     return alarm.state in _UNACKNOWLEDGED and not alarm.quiet
 
 
-def limit(rule: Rule, unit: str, severity_word: str = "") -> str:
+def limit(rule: Rule, unit: str, severity_word: str = "", say: Say = english) -> str:
     """``≥ 38.00 °C``: the limit of this severity, for rules that have limits."""
     if rule.limit is None or rule.kind not in _SIGN:
         return ""
     further = (step.limit for step in rule.steps if step.severity == severity_word)
-    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit)}"
+    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit, say)}"
 
 
 def within(rule: Rule) -> str:

@@ -16,7 +16,16 @@ from batches.export.publish import RecordError
 from batches.placement import Refused
 from console.view import SiteView, Viewer
 from culturewatch import logs
-from culturewatch.demo_people import CULTURE, OPERATOR, OnCall, enter_batches, move_culture
+from culturewatch.demo_people import (
+    ADMIN,
+    CULTURE,
+    ON_CALL,
+    OPERATOR,
+    OnCall,
+    enter_batches,
+    enter_people,
+    move_culture,
+)
 from culturewatch.demo_site import laid_out
 from culturewatch.demo_summary import Summary, summarise
 from culturewatch.faults import FAILED, told
@@ -58,10 +67,13 @@ def run_demo(*, span_s: float, out: Path) -> int:
 
 
 async def _perform(site: Site, out: Path, span_s: float, console: Console) -> None:
+    password = await asyncio.to_thread(enter_people, site)
     console.print(
         f"Simulated rooms on loopback; delays are made short for {span_s:.0f} s "
         f"(see {out / 'rules.d'}).\n"
         f"Status page: {site.public_url}   another terminal: {_program()} status {site.path}\n"
+        f"Console: {site.public_url}/now   log in as {OPERATOR}, {ON_CALL} or {ADMIN}, "
+        f"password {password}\n"
         f"Logs: {out / 'core.log'}. Ctrl-C ends the demonstration early.",
         # To be copied: a line that was broken is another command.
         soft_wrap=True,

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import secrets
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlencode
@@ -12,13 +13,17 @@ import msgspec
 
 from alerts.notify.notifier import Message
 from batches.batch import Signed
+from batches.enlisting import OneTime
 from batches.ledger import Ledger, wall_clock_ms
+from batches.password import Passwords
+from batches.people import People
+from batches.person import SOFTWARE, Role
 from culturewatch import paths
 from culturewatch.site import Site
 
 log = logging.getLogger(__name__)
 
-ON_CALL, OPERATOR = "oncall", "demo"
+ADMIN, ON_CALL, OPERATOR = "admin", "oncall", "demo"
 CULTURE = "B-2026-0001"
 THINKS_S = 3.0
 LOOKS_EVERY_S = 0.5
@@ -39,6 +44,23 @@ def enter_batches(site: Site) -> None:
     ):
         ledger.open_batch(batch, product=product, act=act)
         ledger.place(batch, device, position=position, act=act)
+
+
+def enter_people(site: Site) -> str:
+    """Enter the people of the demonstration; the password of all of them, made anew each time."""
+    ledger, password = _ledger(site), secrets.token_urlsafe(12)
+    people = People(ledger, Passwords(paths.passwords(site.data)))
+    desk = OneTime(paths.bootstrap(site.data))
+    token = people.bootstrap(desk, act=Signed(by=SOFTWARE, reason="demonstration"))
+    people.begin(desk, token, ADMIN, name="Admin", password=password, by=ADMIN)
+    for person, name, roles in (
+        (OPERATOR, "Operator", (Role.OPERATOR, Role.SUPERVISOR)),
+        (ON_CALL, "On call", (Role.ON_CALL,)),
+    ):
+        first = secrets.token_urlsafe(12)
+        people.add(person, name=name, roles=roles, password=first, act=Signed(by=ADMIN))
+        people.change_password(person, first, password)
+    return password
 
 
 def move_culture(site: Site) -> None:

@@ -4,10 +4,12 @@ from functools import partial
 from pathlib import Path
 
 from alerts.notify.twilio_callback import Signatures
+from batches.password import Rules
 from console.app import serve
 from console.settings import ConsoleSettings
 from culturewatch import paths
 from culturewatch.make_record import record_of
+from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
 from culturewatch.show import equipment
 from culturewatch.site import Site, load
@@ -29,7 +31,7 @@ def settings(site: Site) -> ConsoleSettings:
     Raises:
         culturewatch.site.SiteError: the rules cannot be used.
     """
-    declared, twilio = site.file.console, site.file.twilio
+    declared, twilio, access = site.file.console, site.file.twilio, site.file.access
     return ConsoleSettings(
         site=site.file.site.name,
         time_zone=site.file.site.time_zone,
@@ -45,5 +47,14 @@ def settings(site: Site) -> ConsoleSettings:
         pins=paths.pins(site.data),
         api_tokens=paths.api_tokens(site.data),
         record=partial(record_of, site),
+        passwords=paths.passwords(site.data),
+        bootstrap=paths.bootstrap(site.data),
+        password_rules=Rules(
+            least=access.least,
+            last=access.last,
+            expires_ms=None if access.expires is None else int(access.expires),
+        ),
+        idle_ms=int(declared.idle),
+        roster=partial(on_call, site),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

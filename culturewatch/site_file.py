@@ -12,6 +12,7 @@ from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
 from devices.transport import Framing
 
+LEAST_IDLE_MS = 60_000
 LONGEST_LOGIN_MS = 12 * 3_600_000
 
 
@@ -178,11 +179,19 @@ class Annunciator(Part, frozen=True, kw_only=True):
 
 
 class Console(Part, frozen=True, kw_only=True):
-    """``[console]``: where the pages are served, and under which address people reach them."""
+    """``[console]``: where the pages are served, and under which address people reach them.
+
+    Who does nothing for ``idle`` is logged off.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
+    idle: Duration = Duration(15 * 60_000)
+
+    def __post_init__(self) -> None:
+        if not LEAST_IDLE_MS <= self.idle <= LONGEST_LOGIN_MS:
+            raise ValueError("idle: who does nothing is logged off after 1m at least, 12h at most")
 
 
 class RotaFeed(Part, frozen=True, kw_only=True):

@@ -51,6 +51,7 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
         "ten thousand orders of entries",
         (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "slow", ORDERS),
     ),
+    ("tests in a browser", (sys.executable, "-m", "pytest", "-q", "tests/browser")),
     ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),
 )
@@ -80,7 +81,7 @@ def _passes(name: str, command: Sequence[str]) -> bool:
 
 def _name_services() -> None:
     path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
-    for name in ("mosquitto",):
+    for name in ("mosquitto", "chromium"):
         if shutil.which(name, path=path) is None:
             sys.stdout.write(f"! {name} is not installed: its tests are SKIPPED\n")
     if shutil.which("initdb") is None and not [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]:

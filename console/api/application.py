@@ -20,6 +20,7 @@ from console.api.routes import VERSION, Api, Name, Note, Shelving
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
+from console.view import SiteView
 from storage.database import DatabaseError
 from storage.inbox import InboxError
 from storage.waiting import JournalError
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 AT = f"/api/v{VERSION}"
 
 
-def api(settings: ConsoleSettings, sight: Sight, tokens: ApiTokens) -> FastAPI:
+def api(settings: ConsoleSettings, sight: Sight[SiteView], tokens: ApiTokens) -> FastAPI:
     """The application that is mounted at ``AT``."""
     site = Api(settings, sight, tokens)
     app = _Described(

@@ -16,6 +16,7 @@ from alerts.reader import AlarmReader
 from alerts.schema import StoreError
 from console.api.tokens import Scope
 from console.sight import BlindError, Sight
+from console.view import SiteView
 from storage.waiting import JournalError
 
 LASTS_S = 50.0
@@ -26,7 +27,7 @@ AGAIN_MS = 1_000
 
 
 async def stream(
-    sight: Sight,
+    sight: Sight[SiteView],
     alarms: Path,
     *,
     scopes: frozenset[Scope],
@@ -64,7 +65,7 @@ def _alarms(path: Path, after: int | None) -> tuple[int, list[str]]:
     return (rows[-1].number if rows else after), events
 
 
-async def _readings(sight: Sight, seen: dict[str, int | None]) -> AsyncIterator[str]:
+async def _readings(sight: Sight[SiteView], seen: dict[str, int | None]) -> AsyncIterator[str]:
     view = await sight.look()
     for device in view.devices:
         for channel in device.channels:

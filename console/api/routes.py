@@ -23,7 +23,7 @@ from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import Sight
-from console.view import wall_clock_ms
+from console.view import SiteView, wall_clock_ms
 from storage.database import DatabaseError, file_of
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,9 @@ class Shelving(BaseModel):
 class Api:
     """The routes, over one site."""
 
-    def __init__(self, settings: ConsoleSettings, sight: Sight, tokens: ApiTokens) -> None:
+    def __init__(
+        self, settings: ConsoleSettings, sight: Sight[SiteView], tokens: ApiTokens
+    ) -> None:
         self._data = settings.data
         self._ledger_url = settings.ledger_url
         self._record = settings.record

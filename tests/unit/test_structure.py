@@ -19,7 +19,7 @@ PACKAGES = (
     "storage",
 )
 CLIENTS = (
-    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "barcode", "cryptography"),
+    *("aiomqtt", "aiosmtplib", "amqtt", "apprise", "argon2", "babel", "barcode", "cryptography"),
     *("grafana_client", "httpx"),
     *("icalendar", "influxdb_client", "itsdangerous", "jinja2", "matplotlib", "paho", "ppf"),
     *("prometheus_client", "pyarrow", "pyhanko", "pymodbus", "recurring_ical_events"),

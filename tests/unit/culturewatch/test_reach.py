@@ -300,6 +300,7 @@ def test_the_samples_in_the_example_can_be_used_as_they_stand(
         (tmp_path / "secrets" / name).write_text(secret)
     monkeypatch.setenv("CULTUREWATCH_TWILIO_TOKEN", TOKEN)
     monkeypatch.setenv("CULTUREWATCH_PUSHOVER_TOKEN", TOKEN)
+    monkeypatch.setenv("CULTUREWATCH_SIGNING_PASSWORD", TOKEN)
     loaded = load(tmp_path / "site.toml")
     assert loaded.file.person[-1].id == "night"
     assert set(loaded.file.person[-1].channels) == set(loaded.file.person[-1].addresses)

@@ -54,6 +54,9 @@ def test_what_went_in_comes_out_in_order_also_for_another_process(
     entries: list[Entry], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("journal")
+    # Of two values for one instant of a device, a backfilled second one is kept apart.
+    instants = [(e.device, e.at) if isinstance(e, Scan) else n for n, e in enumerate(entries)]
+    entries = [e for n, e in enumerate(entries) if instants[n] not in instants[:n]]
 
     async def store() -> list[Logged]:
         async with Journal(folder) as journal:

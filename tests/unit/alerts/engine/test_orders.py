@@ -149,7 +149,7 @@ def test_what_cannot_be_done_is_answered_with_why(
             (
                 "'dance' is not known here; known: ack, unack, reset, edit, remove, done, due, "
                 "shelve, unshelve, out_of_service, in_service, suppress, rota, drill, tell, "
-                "override, swap, withdraw"
+                "reload, override, swap, withdraw"
             ),
         ),
         ("ack", "cold", {}, "there is no rule 'cold'"),

@@ -1,0 +1,204 @@
+"""The screens of batches and the bank: search, one of them, and the map of a freezer."""
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import Request, Response
+from nicegui import ui
+
+from batches.placement import Refused
+from batches.vial import Vial
+from console import batch_page, bench_work, places
+from console.bench_work import Subject, WorkDesk
+from console.entrance import Visitor
+from console.orders import Became, Ordered
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+
+_LEDGER_S = 5.0
+_EVERY_S = 10.0
+Act = Callable[[Visitor], Awaitable[Ordered]]
+
+
+def serve(frame: Frame) -> None:
+    """Add the screens."""
+
+    @ui.page("/batches", response_timeout=BUILD_S)
+    async def listed(request: Request, q: str = "") -> Response | None:
+        guest = await frame.guest(request)
+        if isinstance(guest, Response):
+            return guest
+        with frame.framed(guest, guest.say("Batches")):
+            await _list(frame, guest, q)
+        return None
+
+    @ui.page("/batches/map/{device}", response_timeout=BUILD_S)
+    async def mapped(request: Request, device: str) -> Response | None:
+        guest = await frame.guest(request)
+        if isinstance(guest, Response):
+            return guest
+        with frame.framed(guest, f"{guest.say('Positions')}: {device}"):
+            body = html("")
+
+            async def refresh() -> None:
+                ledger = frame.means.entrance.ledger
+                stays = await in_time(_LEDGER_S, lambda: ledger.at_risk(device))
+                show(body, frame.render("map.html.j2", guest, racks=places.racks(stays)))
+
+            await frame.keep_current(guest, refresh, every_s=_EVERY_S)
+        return None
+
+    @ui.page("/batches/{subject}", response_timeout=BUILD_S)
+    async def one(request: Request, subject: str) -> Response | None:
+        guest = await frame.guest(request)
+        if isinstance(guest, Response):
+            return guest
+        with frame.framed(guest, subject):
+            shown = _One(frame, guest, subject)
+            await frame.keep_current(guest, shown.refresh, every_s=_EVERY_S)
+        return None
+
+
+async def _list(frame: Frame, guest: Guest, text: str) -> None:
+    say = guest.say
+    # A scanner types what it reads and presses Enter: the field is where that goes.
+    field = ui.input(say("Search, or scan a label"), value=text).props("autofocus clearable")
+    field.classes("scan")
+    body = html("")
+
+    async def refresh() -> None:
+        ledger = frame.means.entrance.ledger
+        batches = await in_time(_LEDGER_S, ledger.batches)
+        stays = await in_time(_LEDGER_S, ledger.all_at_risk)
+        inside = {stay.batch: stay for each in stays.values() for stay in each}
+        lines = batch_page.found(batches, inside, field.value or "")
+        freezers = sorted(stays)
+        show(
+            body,
+            frame.render(
+                "batches.html.j2",
+                guest,
+                lines=lines[: batch_page.SHOWN],
+                more=max(0, len(lines) - batch_page.SHOWN),
+                freezers=freezers,
+            ),
+        )
+
+    async def entered() -> None:
+        scanned = (field.value or "").strip()
+        ledger = frame.means.entrance.ledger
+        try:
+            await in_time(_LEDGER_S, lambda: bench_work.read(ledger, scanned))
+        except (Refused, ValueError):
+            await refresh()
+        else:
+            ui.navigate.to(f"/batches/{scanned}")
+
+    field.on_value_change(refresh)
+    field.on("keydown.enter", entered, args=[])
+    await frame.keep_current(guest, refresh, every_s=_EVERY_S)
+
+
+class _One:
+    """One batch or vial on one screen, and what may be done with it."""
+
+    def __init__(self, frame: Frame, guest: Guest, subject: str) -> None:
+        self._frame, self._guest, self._subject = frame, guest, subject
+        self._work = WorkDesk(frame.means.entrance)
+        self._body = html("")
+        self._forms = ui.element("div").classes("forms")
+        self._built: tuple[bool, bool] | None = None
+
+    async def refresh(self) -> None:
+        """What the ledger says now."""
+        frame, ledger = self._frame, self._frame.means.entrance.ledger
+        try:
+            found = await in_time(_LEDGER_S, lambda: bench_work.read(ledger, self._subject))
+        except (Refused, ValueError) as error:
+            show(self._body, frame.render("plain.html.j2", self._guest, text=str(error)))
+            return
+        picture = batch_page.picture(self._subject, found.ancestors, found.descendants)
+        show(self._body, frame.render("batch.html.j2", self._guest, s=found, p=picture))
+        self._build(found)
+
+    def _build(self, found: Subject) -> None:
+        """The forms; built anew when what may be done has changed, not while somebody types."""
+        is_open = (
+            found.life.ended_at is None if isinstance(found.life, Vial) else found.life.is_open
+        )
+        state = is_open, found.here is not None
+        if state == self._built or not self._guest.visitor.may("place"):
+            return
+        self._built = state
+        self._forms.clear()
+        if not is_open:
+            return
+        with self._forms:
+            self._place_form(moved=found.here is not None)
+            if found.here is not None:
+                self._out_form()
+            if isinstance(found.life, Vial):
+                self._thaw_form()
+
+    def _place_form(self, *, moved: bool) -> None:
+        say = self._guest.say
+        devices = {
+            one.id: f"{one.name or one.id} ({one.location})" if one.location else one.name or one.id
+            for one in self._frame.settings.equipment
+        }
+        called = say("Move") if moved else say("Place")
+        with ui.element("section").classes("form"):
+            html(self._title(called))
+            device = ui.select(devices, label=say("Device"), with_input=True)
+            position = ui.input(say("Position"))
+            reason = ui.input(say("Reason, if it was done earlier"))
+
+            async def press() -> None:
+                if not device.value:
+                    ui.notify(f"✖ {say('Choose a device')}", type="negative")
+                    return
+                await self._done(
+                    lambda visitor: self._work.place(
+                        visitor,
+                        self._subject,
+                        device=str(device.value),
+                        position=position.value or "",
+                        reason=reason.value or "",
+                    )
+                )
+
+            ui.button(called, on_click=press).props("no-caps")
+
+    def _out_form(self) -> None:
+        say = self._guest.say
+        with ui.element("section").classes("form"):
+            html(self._title(say("Take out")))
+
+            async def press() -> None:
+                await self._done(lambda visitor: self._work.take_out(visitor, self._subject))
+
+            ui.button(say("Take out"), on_click=press).props("no-caps outline")
+
+    def _thaw_form(self) -> None:
+        say = self._guest.say
+        with ui.element("section").classes("form"):
+            html(self._title(say("Thaw")))
+            into = ui.input(say("Into a new batch (empty: for use)"))
+
+            async def press() -> None:
+                await self._done(
+                    lambda visitor: self._work.thaw(visitor, self._subject, into=into.value or "")
+                )
+
+            ui.button(say("Thaw"), on_click=press).props("no-caps outline")
+
+    def _title(self, text: str) -> str:
+        return self._frame.render("room.html.j2", self._guest, room=text)
+
+    async def _done(self, act: Act) -> None:
+        visitor = await self._frame.still(self._guest)
+        if visitor is None:
+            return
+        self._frame.means.entrance.touch(self._guest.token)
+        ordered = await act(visitor)
+        self._frame.tell(self._guest, ordered)
+        if ordered.became is Became.DONE:
+            await self.refresh()

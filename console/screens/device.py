@@ -1,0 +1,77 @@
+"""The screen of one device: now, charts over any span, marks, tank, what is inside, calibration."""
+
+from fastapi import Request, Response
+from nicegui import ui
+from starlette.exceptions import HTTPException
+
+from batches.instruments import Instruments
+from console import device_page, now
+from console.device_page import SPANS, USUAL, DevicePage
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.view import Equipment
+
+_CHART_S = 15.0
+_LEDGER_S = 5.0
+
+
+def serve(frame: Frame) -> None:
+    """Add the screen."""
+
+    @ui.page("/device/{device}", response_timeout=BUILD_S)
+    async def page(request: Request, device: str, span: str = USUAL) -> Response | None:
+        guest = await frame.guest(request)
+        if isinstance(guest, Response):
+            return guest
+        known = next((one for one in frame.settings.equipment if one.id == device), None)
+        if known is None or span not in SPANS:
+            raise HTTPException(404)
+        with frame.framed(guest, known.name or known.id):
+            shown = _Device(frame, guest, known, span)
+            await frame.keep_current(guest, shown.refresh)
+            await frame.keep_current(guest, shown.redraw, every_s=_CHART_S)
+        return None
+
+
+class _Device:
+    """One device on one screen."""
+
+    def __init__(self, frame: Frame, guest: Guest, device: Equipment, span: str) -> None:
+        self._frame, self._guest, self._device, self._span = frame, guest, device, span
+        with ui.element("div").classes("device wide-device"):
+            self._card = html("")
+        ways = frame.render(
+            "span_ways.html.j2", guest, device=device.id, spans=tuple(SPANS), span=span
+        )
+        html(ways)
+        self._charts = html("")
+
+    async def refresh(self) -> None:
+        """What is so now."""
+        frame, guest = self._frame, self._guest
+        view = await frame.means.sight.look()
+        lines = await frame.means.trends.look()
+        found = next(one for one in view.devices if one.id == self._device.id)
+        show(self._card, frame.render("card.html.j2", guest, c=now.card(found, lines, guest.say)))
+
+    async def redraw(self) -> None:
+        """The charts, and what the ledger says of the device."""
+        show(self._charts, self._frame.render("device.html.j2", self._guest, d=await self._page()))
+
+    async def _page(self) -> DevicePage:
+        frame, device = self._frame, self._device.id
+        view = await frame.means.sight.look()
+        start = view.at - SPANS[self._span]
+        found = await frame.asked(lambda: frame.means.charts.read(device, start, view.at))
+        ledger = frame.means.entrance.ledger
+        book = await in_time(_LEDGER_S, lambda: Instruments(ledger).book())
+        placed = await in_time(_LEDGER_S, lambda: ledger.at_risk(device))
+        return device_page.page(
+            next(one for one in view.devices if one.id == device),
+            found,
+            frame.settings.rules,
+            book=book,
+            placed=placed,
+            now=view.at,
+            zone=frame.zone,
+            say=self._guest.say,
+        )

@@ -1,0 +1,206 @@
+"""What all screens share: who looks, the head with its ways, and how a screen stays current."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from nicegui import ui
+
+from console import speech, templating, words
+from console.entrance import Visitor
+from console.login_pages import spoken, to_login
+from console.means import Means
+from console.orders import Became, Ordered
+from console.sight import BlindError
+from console.speech import Speech
+from storage.database import DatabaseError
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+TOUCH_S = 15.0
+BUILD_S = 8.0
+"""How long a screen may take to be built: the disk's patience and a little."""
+ASK_S = 20.0
+PRIMARY = "#0b4f9e"
+
+
+class Way(NamedTuple):
+    """A way in the head of every screen; whoever may do ``act`` sees it, empty: everybody."""
+
+    path: str
+    title: str
+    act: str = ""
+
+
+WAYS = (
+    Way("/now", "Now"),
+    Way("/alarms", "Alarms"),
+    Way("/batches", "Batches"),
+    Way("/on-call", "On call"),
+    Way("/system", "System"),
+)
+
+
+class Guest(NamedTuple):
+    """Who looks at a screen, in which language, and their session's token."""
+
+    visitor: Visitor
+    say: Speech
+    token: str
+    path: str
+
+
+class Frame:
+    """Frames the screens of one site."""
+
+    def __init__(self, means: Means) -> None:
+        self.means = means
+        self.settings = means.settings
+        self.zone = ZoneInfo(means.settings.time_zone)
+        self._names = {one.id: one.name or one.id for one in means.settings.people}
+        self._environment = templating.environment()
+        self._environment.filters |= {
+            "moment": lambda at: words.moment(at, self.zone),
+            "person": self.name_of,
+            "quoted": lambda text: quote(str(text), safe=""),
+        }
+        self._environment.globals["site"] = means.settings.site
+
+    def name_of(self, person: str) -> str:
+        """The printed name of a person of the site's file."""
+        return self._names.get(person, person)
+
+    async def guest(self, request: Request) -> Guest | Response:
+        """Who asks for a screen, or the way to the login."""
+        token = request.cookies.get(self.means.cookie, "")
+        visitor = await self.means.entrance.visitor(token)
+        here = request.url.path
+        if visitor is None:
+            query = f"?{request.url.query}" if request.url.query else ""
+            return RedirectResponse(to_login(here + query), 303)
+        self.means.entrance.touch(token)
+        return Guest(visitor, spoken(request), token, here)
+
+    async def still(self, guest: Guest) -> Visitor | None:
+        """Who the guest is now; None, and the way to the login, when they are in no more."""
+        visitor = await self.means.entrance.visitor(guest.token)
+        if visitor is None:
+            ui.navigate.to(f"{to_login(guest.path)}&idle=1")
+        return visitor
+
+    @contextmanager
+    def framed(self, guest: Guest, title: str) -> Iterator[None]:
+        """The head of a screen, and its main part to be filled."""
+        say = guest.say
+        ui.colors(primary=PRIMARY, positive="#17633a", negative="#a3121b", dark="#17202a")
+        ui.page_title(f"{title}: {self.settings.site}")
+        for sheet in ("console.css", "screens.css"):
+            ui.add_head_html(f'<link rel="stylesheet" href="/static/{sheet}?{self.means.version}">')
+        ui.add_head_html('<link rel="icon" href="/static/icon.svg">')
+        ways = [way for way in WAYS if not way.act or guest.visitor.may(way.act)]
+        head = self.render(
+            "head.html.j2",
+            guest,
+            ways=[(way.path, say(way.title), guest.path.startswith(way.path)) for way in ways],
+            nonce=guest.visitor.session.form,
+            person=guest.visitor.person,
+            languages=speech.LANGUAGES,
+            here=guest.path,
+        )
+        html(head, tag="header")
+        with ui.element("div").classes("screen") as body:
+            for event in ("pointerdown", "keydown"):
+                body.on(
+                    event,
+                    lambda: self.means.entrance.touch(guest.token),
+                    args=[],
+                    throttle=TOUCH_S,
+                    leading_events=True,
+                )
+            html(self.render("title.html.j2", guest, title=title))
+            yield
+
+    async def asked(self, act: Callable[[], T], *, within_s: float = ASK_S) -> T:
+        """What a question to the log comes to; one is answered at a time.
+
+        Raises:
+            BlindError: it takes too long, or cannot be answered.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(within_s):
+                return await loop.run_in_executor(self.means.charts.thread, act)
+        except TimeoutError as error:
+            raise BlindError(f"no answer within {within_s:g} s; look at the disk") from error
+
+    def render(self, template: str, guest: Guest, **values: object) -> str:
+        """A template in the language of the guest."""
+        say = guest.say
+        return self._environment.get_template(template).render(
+            _=say, language=say.language, **values
+        )
+
+    async def keep_current(
+        self, guest: Guest, refresh: Callable[[], Awaitable[None]], *, every_s: float = EVERY_S
+    ) -> None:
+        """Call ``refresh`` now, and again and again while the guest is in; say so if it fails."""
+        trouble = html("").props('role="alert"')
+
+        async def again() -> None:
+            try:
+                if await self.still(guest) is None:
+                    return
+                await refresh()
+                show(trouble, "")
+            except (BlindError, DatabaseError) as error:
+                log.error("%s: %s", guest.path, error)  # noqa: TRY400 # the text says all of it
+                show(trouble, self.render("trouble.html.j2", guest, why=str(error)))
+
+        await again()
+        ui.timer(every_s, again, immediate=False)
+
+    def tell(self, guest: Guest, ordered: Ordered) -> None:
+        """Say what came of an order."""
+        kind = {Became.DONE: "positive", Became.TAKEN_IN: "warning"}.get(ordered.became, "negative")
+        said = guest.say(ordered.became.value).capitalize()
+        mark = "✔" if ordered.became is Became.DONE else "✖" if kind == "negative" else "…"
+        # What is done stands in the list; why something is not must be read.
+        why = "" if ordered.became is Became.DONE or not ordered.why else f": {ordered.why}"
+        ui.notify(
+            f"{mark} {said}{why}",
+            type=kind,  # type: ignore[arg-type] # one of its own words
+            timeout=0 if kind == "negative" else 5000,
+            actions=[{"label": guest.say("Close"), "color": "white", "noCaps": True}],
+        )
+
+
+def html(text: str, *, tag: str = "div") -> ui.html:
+    """What a template made: it has escaped what others wrote."""
+    return ui.html(text, sanitize=False, tag=tag)
+
+
+def show(place: ui.html, text: str) -> None:
+    """Put ``text`` there, if it is not there already."""
+    if place.content != text:
+        place.set_content(text)
+
+
+async def in_time(seconds: float, act: Callable[[], T]) -> T:
+    """``act`` in a thread, with an end to the wait.
+
+    Raises:
+        BlindError: it takes too long.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await asyncio.to_thread(act)
+    except TimeoutError as error:
+        raise BlindError(f"no answer within {seconds:g} s; look at the disk") from error

@@ -1,0 +1,112 @@
+"""The screens of the system: health, audit trail, people and roles."""
+
+from fastapi import Request, Response
+from nicegui import ui
+
+from batches.trail import Line
+from console import system_page
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.view import wall_clock_ms
+
+_LEDGER_S = 7.0
+_DAY_MS = 86_400_000
+_DAYS = {"1": 1, "7": 7, "31": 31, "366": 366}
+
+
+def serve(frame: Frame) -> None:
+    """Add the screens."""
+
+    @ui.page("/system", response_timeout=BUILD_S)
+    async def health(request: Request) -> Response | None:
+        return await _health(frame, request)
+
+    @ui.page("/system/trail", response_timeout=BUILD_S)
+    async def trail(request: Request) -> Response | None:
+        return await _trail(frame, request)
+
+    @ui.page("/system/people", response_timeout=BUILD_S)
+    async def people(request: Request) -> Response | None:
+        return await _people(frame, request)
+
+
+def _ways(frame: Frame, guest: Guest) -> None:
+    say, may = guest.say, guest.visitor.may
+    ways = [("/system", say("Health"))]
+    if may("read-audit"):
+        ways += [("/system/trail", say("Audit trail")), ("/system/people", say("People"))]
+    html(frame.render("tabs.html.j2", guest, ways=ways, here=guest.path, label=say("System")))
+
+
+async def _health(frame: Frame, request: Request) -> Response | None:
+    guest = await frame.guest(request)
+    if isinstance(guest, Response):
+        return guest
+    with frame.framed(guest, guest.say("System")):
+        _ways(frame, guest)
+        body = html("")
+
+        async def refresh() -> None:
+            view = await frame.means.sight.look()
+            facts = system_page.health(view, zone=frame.zone, say=guest.say)
+            troubles = () if view.status is None else view.status.troubles
+            told = {"facts": facts, "troubles": troubles, "problems": view.problems}
+            show(body, frame.render("health.html.j2", guest, **told))
+
+        await frame.keep_current(guest, refresh)
+    return None
+
+
+async def _trail(frame: Frame, request: Request) -> Response | None:
+    guest = await frame.guest(request)
+    if isinstance(guest, Response):
+        return guest
+    with frame.framed(guest, guest.say("Audit trail")):
+        _ways(frame, guest)
+        if not guest.visitor.may("read-audit"):
+            html(frame.render("denied.html.j2", guest))
+            return None
+        say = guest.say
+        read: dict[str, tuple[Line, ...]] = {}
+        with ui.element("div").classes("filters"):
+            field = ui.input(say("Search")).props("debounce=300 clearable")
+            days = {name: say("{days} days", days=name) for name in _DAYS}
+            span = ui.select(days, value="7", label=say("Span"))
+        body = html("")
+
+        async def refresh() -> None:
+            since = wall_clock_ms() - _DAYS[span.value] * _DAY_MS
+            ledger = frame.means.entrance.ledger
+            page = await in_time(_LEDGER_S, lambda: ledger.trail(since=since))
+            read["lines"] = page.lines
+            draw()
+
+        def draw() -> None:
+            lines = system_page.searched(read.get("lines", ()), field.value or "")
+            shown = lines[: system_page.SHOWN]
+            told = {"lines": shown, "more": len(lines) - len(shown)}
+            show(body, frame.render("trail.html.j2", guest, **told))
+
+        field.on_value_change(draw)
+        span.on_value_change(refresh)
+        await frame.keep_current(guest, refresh, every_s=30.0)
+    return None
+
+
+async def _people(frame: Frame, request: Request) -> Response | None:
+    guest = await frame.guest(request)
+    if isinstance(guest, Response):
+        return guest
+    with frame.framed(guest, guest.say("People")):
+        _ways(frame, guest)
+        if not guest.visitor.may("read-audit"):
+            html(frame.render("denied.html.j2", guest))
+            return None
+        body = html("")
+
+        async def refresh() -> None:
+            people = frame.means.entrance.people
+            found = await in_time(_LEDGER_S, people.everybody)
+            show(body, frame.render("people.html.j2", guest, people=found))
+
+        await frame.keep_current(guest, refresh, every_s=30.0)
+    return None

@@ -1,0 +1,208 @@
+"""What the screens say, worked out without a browser."""
+
+from datetime import UTC
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.reader import Recorded
+from alerts.transition import Transition, What
+from batches.placement import Refused
+from console import alarm_list, now, trends, words
+from console.alarm_list import Wanted
+from console.speech import Speech
+from console.trends import COUNT, WIDTH_MS, Trend, Trends, path
+from console.view import SiteView, Viewer
+from devices.scan import Scan
+from tests.unit.console.lab import (
+    EQUIPMENT,
+    INC1,
+    RULE,
+    core,
+    freezer_is_silent,
+    incubator,
+    ledger_url,
+    put_batch_into,
+)
+
+VIENNA = ZoneInfo("Europe/Vienna")
+ENGLISH, GERMAN = Speech("en"), Speech("de")
+NOON = 1_767_956_400_000
+"""2026-01-09 12:00 in Vienna, a whole number of buckets."""
+
+
+async def seen(data: Path, *scans: Scan) -> SiteView:
+    """The site after ``scans``, as its files tell it."""
+    async with core(data) as running:
+        await running.hear(*scans)
+        return Viewer(data, ledger_url(data), EQUIPMENT).look()
+
+
+async def test_a_card_says_value_quality_batches_and_alarm(tmp_path: Path) -> None:
+    put_batch_into(tmp_path, "inc1")
+    view = await seen(tmp_path, incubator(38.5, door=1.0))
+    rooms = now.cards(view, {"inc1.temperature": (37.0, None, 38.5)}, ENGLISH)
+    assert list(rooms) == ["Culture room", "Cryo room"]
+    (card,) = rooms["Culture room"]
+    assert (card.silent, card.batches, card.alarm) == (False, ("B-2026-0001",), "asks")
+    temperature, door = card.rows
+    assert (temperature.value, temperature.quality, temperature.is_good) == (
+        "38.50 °C",
+        "good",
+        True,
+    )
+    assert temperature.says == "CRITICAL, unacknowledged"
+    assert temperature.told == "last 30 min: 37.00 °C to 38.50 °C"
+    assert (door.value, door.alarm) == ("yes", "")
+
+
+async def test_a_device_that_is_silent_shows_no_value(tmp_path: Path) -> None:
+    view = await seen(tmp_path, freezer_is_silent(), incubator(37.0))
+    (card,) = now.cards(view, {}, ENGLISH)["Cryo room"]
+    assert card.silent
+    assert [(row.value, row.quality) for row in card.rows] == [(words.NOTHING, "no answer")]
+    told = now.facts(view)
+    assert (told.devices, told.silent, told.core_alive) == (2, 1, False)
+
+
+async def test_a_device_that_was_never_heard_says_so(tmp_path: Path) -> None:
+    view = await seen(tmp_path, incubator(37.0))
+    (card,) = now.cards(view, {}, ENGLISH)["Cryo room"]
+    assert (card.silent, card.never) == (True, True)
+
+
+async def test_cards_speak_german(tmp_path: Path) -> None:
+    view = await seen(tmp_path, incubator(38.5, door=1.0))
+    (card,) = now.cards(view, {}, GERMAN)["Culture room"]
+    assert [(row.name, row.value) for row in card.rows] == [
+        ("Temperatur", "38.50 °C"),
+        ("Tür", "ja"),
+    ]
+    assert card.rows[0].says == "KRITISCH, unquittiert"
+
+
+async def test_an_alarm_says_what_must_be_known_and_what_may_be_done(tmp_path: Path) -> None:
+    put_batch_into(tmp_path, "inc1")
+    view = await seen(tmp_path, incubator(37.0), incubator(38.5))
+    (line,) = lines(view)
+    assert (line.mark, line.severity, line.where) == ("asks", "critical", "Incubator 1")
+    assert line.value == "38.50 °C (limit ≥\N{NO-BREAK SPACE}38.00 °C)"
+    assert line.batches == ("B-2026-0001",)
+    assert line.does == ("ack", "shelve")
+    assert ("Action", "close the door; move the plates to inc2") in line.guidance
+    assert ("Time to respond", "30m") in line.guidance
+    assert line.since.endswith(("+01:00", "+02:00"))
+    assert alarm_list.acknowledgement(line, "seen") == {
+        "occurrence": "1",
+        "severity": "critical",
+        "note": "seen",
+    }
+
+
+def lines(view: SiteView, wanted: Wanted = alarm_list.ALL) -> tuple[alarm_list.AlarmLine, ...]:
+    return alarm_list.lines(
+        view,
+        {RULE.id: RULE},
+        zone=VIENNA,
+        say=ENGLISH,
+        name_of=str.upper,
+        wanted=wanted,
+    )
+
+
+async def test_filters_leave_what_is_wanted(tmp_path: Path) -> None:
+    put_batch_into(tmp_path, "inc1")
+    view = await seen(tmp_path, incubator(38.5))
+    for wanted, count in (
+        (Wanted(), 1),
+        (Wanted(text="  INCUBATOR "), 1),
+        (Wanted(text="B-2026-0001"), 1),
+        (Wanted(text="freezer"), 0),
+        (Wanted(severity="critical", asking=True), 1),
+        (Wanted(severity="low"), 0),
+    ):
+        assert len(lines(view, wanted)) == count, wanted
+
+
+@pytest.mark.parametrize(
+    ("reason", "span", "one_shot"), [(" ", "1h", False), ("cleaning", "", False)]
+)
+def test_shelving_needs_a_reason_and_an_end(reason: str, span: str, *, one_shot: bool) -> None:
+    with pytest.raises(Refused):
+        alarm_list.shelving(reason, span, one_shot=one_shot)
+
+
+def test_shelving_until_it_returned_once_may_leave_the_end_to_the_rule() -> None:
+    assert alarm_list.shelving("cleaning", "", one_shot=True) == {
+        "reason": "cleaning",
+        "for": "",
+        "one_shot": "true",
+    }
+
+
+def test_silenced_today_begins_at_midnight_of_the_site() -> None:
+    midnight = NOON - 12 * 3_600_000
+    history = [
+        Recorded(n, n, Transition(at=at, what=what, rule="r"))
+        for n, (at, what) in enumerate(
+            [
+                (NOON, What.SHELVED),
+                (midnight, What.OUT_OF_SERVICE),
+                (midnight - 1, What.SHELVED),
+                (NOON, What.ACK),
+            ]
+        )
+    ]
+    found = alarm_list.silenced_today(history, NOON, VIENNA)
+    assert [one.number for one in found] == [0, 1]
+    # An hour earlier it was yesterday still in London.
+    assert [one.number for one in alarm_list.silenced_today(history, NOON, UTC)] == [0]
+
+
+def test_a_trend_has_means_and_holes() -> None:
+    trend = Trend()
+    for at, value in ((0, 1.0), (WIDTH_MS - 1, 3.0), (3 * WIDTH_MS, 5.0)):
+        trend.add(at, value)
+    line = trend.line(3 * WIDTH_MS)
+    assert line == (*(None,) * (COUNT - 4), 2.0, None, None, 5.0)
+
+
+def test_a_path_is_broken_where_there_was_no_value_and_lies_in_its_box() -> None:
+    assert path((1.0, 2.0, None, 3.0, 1.0), width=8.0, height=10.0) == (
+        "M0.0 10.0L2.0 5.0M6.0 0.0L8.0 10.0"
+    )
+    assert path((None, 5.0), width=8.0, height=10.0) == ""
+    assert path((5.0, 5.0), width=8.0, height=10.0) == "M0.0 5.0L8.0 5.0"
+
+
+@given(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=2, max_size=40))
+def test_no_point_of_a_path_lies_outside(values: list[float | None]) -> None:
+    numbers = path(tuple(values), width=90.0, height=20.0).replace("M", " ").replace("L", " ")
+    points = [float(number) for number in numbers.split()]
+    assert all(0 <= x <= 90 for x in points[::2])
+    assert all(-0.05 <= y <= 20.05 for y in points[1::2])
+
+
+async def test_trends_follow_the_journal_and_invent_nothing(tmp_path: Path) -> None:
+    follower = Trends(tmp_path)
+    assert follower.look() == {}
+    async with core(tmp_path) as running:
+        await running.hear(_at(37.0, NOON), _at(38.0, NOON + 2 * WIDTH_MS))
+        line = follower.look()["inc1.temperature"]
+        assert line[-3:] == (37.0, None, 38.0)
+        await running.hear(_at(39.0, NOON + 3 * WIDTH_MS))
+        assert follower.look()["inc1.temperature"][-4:] == (37.0, None, 38.0, 39.0)
+        await running.hear(freezer_is_silent())
+        assert "ln2a.level" not in follower.look()
+    follower.close()
+
+
+def _at(temperature: float, at: int) -> Scan:
+    return Scan(INC1, at, at, (temperature, 0.0), bytes(2))
+
+
+def test_the_look_back_covers_the_line_of_a_site_of_twenty_devices_a_second() -> None:
+    assert trends.LOOK_BACK >= 20 * COUNT * WIDTH_MS / 1000

@@ -1,0 +1,61 @@
+"""The console's languages."""
+
+import pytest
+
+from console.orders import Became
+from console.speech import LANGUAGES, Speech, chosen
+from console.words import _STATES
+from devices.quality import Quality
+from tools.catalogue import missing, said
+
+
+@pytest.mark.parametrize("language", [each for each in LANGUAGES if each != "en"])
+def test_a_catalogue_says_all_that_is_said_on_screens(language: str) -> None:
+    assert missing(language) == []
+
+
+def test_what_is_said_is_really_found() -> None:
+    found = set(said())
+    assert {"Log in", "Acknowledge", "SILENT: no value is known"} <= found
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *_STATES.values(),
+        *(quality.word.replace("_", " ") for quality in Quality),
+        *(became.value for became in Became),
+        *("critical", "high", "medium", "low", "advisory"),
+        *("shelved", "shelved for one occurrence", "out of service", "suppressed by design"),
+    ],
+)
+def test_words_that_come_from_below_have_a_german_one(word: str) -> None:
+    assert Speech("de")._words.get(word)
+
+
+def test_values_stand_where_the_translation_wants_them() -> None:
+    assert Speech("de")("{silent} of {all} devices silent", silent=1, all=9) == (
+        "1 von 9 Geräten stumm"
+    )
+
+
+def test_what_a_catalogue_lacks_is_said_in_english() -> None:
+    assert Speech("de")("no such text") == "no such text"
+
+
+@pytest.mark.parametrize(
+    ("cookie", "accepted", "language"),
+    [
+        ("", "de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("", "fr-FR,en;q=0.7", "en"),
+        ("", "", "en"),
+        ("", "*;q=0.1, ,,;;-", "en"),
+        ("", "\x00" * 5_000, "en"),
+        ("de", "en", "de"),
+        ("xx", "de", "de"),
+    ],
+)
+def test_the_language_is_what_was_chosen_or_what_the_browser_asks_for(
+    cookie: str, accepted: str, language: str
+) -> None:
+    assert chosen(cookie, accepted).language == language

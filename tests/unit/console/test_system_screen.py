@@ -1,0 +1,151 @@
+"""The screens of the system and of who is on call, without a browser."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from batches.placement import Refused
+from batches.trail import Line
+from console.on_call_page import RotaShown, Shift, overriding
+from console.run_status import RunStatus
+from console.speech import Speech
+from console.system_page import health, searched
+from console.view import SiteView
+from storage.influx import ForwarderStatus
+from storage.stats import JournalStats
+
+VIENNA = ZoneInfo("Europe/Vienna")
+NOW = 1_767_956_400_000
+
+
+def seen(status: RunStatus | None) -> SiteView:
+    return SiteView(
+        at=NOW,
+        core_alive=status is not None,
+        core_age_ms=None,
+        devices=(),
+        alarms=(),
+        pages=(),
+        counts=None,
+        status=status,
+        problems=(),
+    )
+
+
+def running(*, fill: float, quarantined: int, behind_ms: int | None) -> RunStatus:
+    forwarding = None
+    if behind_ms is not None:
+        forwarding = ForwarderStatus(
+            behind=3,
+            behind_ms=behind_ms,
+            lines_written=0,
+            quarantined=0,
+            expired=0,
+            requests=0,
+            in_flight=0,
+            trouble="",
+        )
+    return RunStatus(
+        at=NOW,
+        started=NOW,
+        pid=1,
+        version="1.2.3",
+        configuration="ab" * 32,
+        journal=JournalStats(
+            last=10,
+            entries=10,
+            duplicates=0,
+            conflicts=0,
+            quarantined=quarantined,
+            damaged=0,
+            commits=1,
+            pending=0,
+            oldest_pending_ms=0,
+            bytes=1,
+            fill=fill,
+            start_s=0.1,
+            trouble="",
+        ),
+        modbus=(),
+        mqtt={},
+        forwarding=forwarding,
+        alarm_cursor=8,
+        refused=0,
+        troubles=(),
+    )
+
+
+def test_health_says_what_is_bad_and_what_is_not() -> None:
+    status = running(fill=0.71, quarantined=2, behind_ms=61_000)
+    facts = {fact.name: fact for fact in health(seen(status), zone=VIENNA, say=Speech("en"))}
+    bad = {name for name, fact in facts.items() if fact.is_good is False}
+    assert bad == {"Disk: journal fills", "Quarantine", "Forwarding lags"}
+    assert facts["Core"].is_good
+    assert facts["Not judged yet"].says == "2"
+    assert facts["Last written"].says == "2026-01-09 12:00:00 +01:00"
+    good = running(fill=0.1, quarantined=0, behind_ms=None)
+    fine = health(seen(good), zone=VIENNA, say=Speech("en"))
+    assert not [fact for fact in fine if fact.is_good is False]
+
+
+def test_a_core_that_never_ran_is_no_good_news() -> None:
+    (fact,) = health(seen(None), zone=VIENNA, say=Speech("en"))
+    assert fact.is_good is False
+
+
+def line(row: int, by: str, item: str, reason: str = "") -> Line:
+    return Line(
+        chain="ledger",
+        row=row,
+        at=row,
+        entered=row,
+        by=by,
+        area="data",
+        item=item,
+        subject="B-2026-0001",
+        outcome="done",
+        old=None,
+        new='{"device":"inc1"}',
+        reason=reason,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [("", [3, 2, 1]), ("ANNA place", [1]), ("inc1 typo", [3]), ("nobody", [])],
+)
+def test_the_trail_is_searched_in_all_that_it_says(text: str, rows: list[int]) -> None:
+    lines = [line(1, "anna", "place"), line(2, "ben", "place"), line(3, "anna", "correct", "typo")]
+    assert [one.row for one in searched(lines, text)] == rows
+
+
+def test_somebody_stands_in_from_a_time_of_the_site_on() -> None:
+    made = overriding("ben", "2026-03-29 01:00", 4, "ill", zone=VIENNA)
+    # That night clocks go from 02:00 to 03:00: an hour of the clock is none of duty.
+    start = datetime(2026, 3, 29, 0, 0, tzinfo=UTC).timestamp() * 1000
+    assert made == {
+        "from": f"{start:.0f}",
+        "until": f"{start + 4 * 3_600_000:.0f}",
+        "to": "ben",
+        "reason": "ill",
+    }
+
+
+@pytest.mark.parametrize(
+    ("person", "begins", "hours", "reason"),
+    [
+        ("", "2026-03-29 01:00", 4, "ill"),
+        ("ben", "tomorrow", 4, "ill"),
+        ("ben", "2026-03-29 01:00", 5, "ill"),
+        ("ben", "2026-03-29 01:00", 4, "  "),
+    ],
+)
+def test_standing_in_needs_all_of_it(person: str, begins: str, hours: int, reason: str) -> None:
+    with pytest.raises(Refused):
+        overriding(person, begins, hours, reason, zone=VIENNA)
+
+
+def test_a_rota_without_anybody_has_nobody_on_call() -> None:
+    gap = Shift(start=0, end=1, people=())
+    assert RotaShown(id="r", zone="UTC", shifts=(gap,), changes=(), problems=()).now == ()
