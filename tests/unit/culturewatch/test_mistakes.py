@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from culturewatch.cli import app
 
+pytestmark = pytest.mark.long
+
 MISTAKES = Path(__file__).parents[2] / "mistakes"
 CASES = sorted(MISTAKES.iterdir())
 

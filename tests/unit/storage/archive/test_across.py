@@ -11,6 +11,8 @@ from storage.reader import JournalReader
 from storage.waiting import Logged
 from tests.unit.storage.archive.week import MINUTE, at_day, entries, remove, seal, store
 
+pytestmark = pytest.mark.long
+
 DAYS = 5
 LOG = entries(DAYS, step=6 * MINUTE)
 
