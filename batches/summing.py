@@ -47,7 +47,10 @@ class Stay(NamedTuple):
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel over a stay; the fields are those of ``batches.exposure.Exposure``."""
+    """One channel over a stay; the fields are those of ``batches.exposure.Exposure``.
+
+    ``rejected`` has those that carry the mark of a calibration, which ``Exposure`` counts apart.
+    """
 
     expected: int
     received: int

@@ -33,6 +33,7 @@ from batches.shipping import Shipping
 from batches.survey import Channel
 from batches.verify import verify
 from batches.vial import Place
+from culturewatch.make_record import Versions
 from devices.duration import Duration
 from devices.scan import Layout, Scan
 from storage.archive.log import LogReader
@@ -113,6 +114,7 @@ class Lab(NamedTuple):
 
     def record(self, subject: str, out: Path, hours: float) -> dict[str, object]:
         """The record as of then, which verifies; what its JSON says."""
+        versions = Versions(self.ledger, subject, "quality")
         with self.log() as readings, AlarmReader(self.data / "alarms.db") as alarms:
             make_record(
                 subject,
@@ -122,6 +124,8 @@ class Lab(NamedTuple):
                 alarms=alarms,
                 setting=self.setting,
                 made=Made(by="quality", at=hour(hours)),
+                former=versions.former,
+                keeping=versions.keeping,
             )
         assert verify(out).sound
         assert verify(out, data=self.data).sound
