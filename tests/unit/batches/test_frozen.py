@@ -80,10 +80,10 @@ def freezer(setting: Setting) -> Setting:
 
 
 @pytest.fixture
-def twice(ledger_url: str, clock: Clock, journal: Journal) -> Ledger:
+def twice(tmp_path: Path, ledger_url: str, clock: Clock, journal: Journal) -> Ledger:
     """Frozen from 0 to 4, grown in no freezer until 6, frozen again; out from 9 to 9:30."""
     journal.kept.clear()
-    ledger = Ledger(ledger_url, now=clock)
+    ledger = Ledger(ledger_url, now=clock, keys=tmp_path / "patients")
     lineage = Lineage(ledger)
     lineage.enrol(token=PATIENT, act=ANNA)
     lineage.take("BX-2026-0001", PATIENT, act=ANNA)
@@ -219,9 +219,9 @@ def test_a_record_whose_stays_are_cut_says_the_same_of_the_whole_life(
 
 
 def test_a_freezer_that_the_site_does_not_know_is_refused(
-    ledger_url: str, clock: Clock, journal: Journal, setting: Setting
+    tmp_path: Path, ledger_url: str, clock: Clock, journal: Journal, setting: Setting
 ) -> None:
-    ledger = Ledger(ledger_url, now=clock)
+    ledger = Ledger(ledger_url, now=clock, keys=tmp_path / "patients")
     lineage = Lineage(ledger)
     ledger.open_batch("B-2026-0001", product="x", act=ANNA)
     lineage.passage("B-2026-0001", act=ANNA)

@@ -1,6 +1,7 @@
 """One patient's cells from the biopsy to a second bank, told in hours, and all that is refused."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -37,8 +38,10 @@ def slot(number: int, device: str = "ln2a") -> Place:
 
 
 @pytest.fixture
-def ledger(ledger_url: str, clock: Clock) -> Ledger:
-    return Ledger(ledger_url, devices=["inc1", "ln2a", "ln2b"], now=clock)
+def ledger(tmp_path: Path, ledger_url: str, clock: Clock) -> Ledger:
+    return Ledger(
+        ledger_url, devices=["inc1", "ln2a", "ln2b"], now=clock, keys=tmp_path / "patients"
+    )
 
 
 @pytest.fixture
