@@ -1,9 +1,7 @@
 """The first page: complete? in limits? what is open? who signed? Then whose cells these are."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
-
-import msgspec
 
 from batches.export.paper.sheet import (
     Answer,
@@ -39,25 +37,14 @@ _STEPS = (
 )
 
 
-class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """Who signed a record as ``step`` (prepared, reviewed, approved), when, and what it means.
-
-    ``at`` is epoch milliseconds, UTC.
-    """
-
-    step: str
-    name: str
-    meaning: str
-    at: int
-
-
-def answers(record: BatchRecord, signatures: Sequence[Signature]) -> tuple[Answer, ...]:
+def answers(record: BatchRecord) -> tuple[Answer, ...]:
     """The four of page 1."""
     return (
         _complete(record),
         _in_limits(record),
         _open(record),
-        _signed(signatures),
+        # The pages are made before anybody signs; on the signed copy the places below are filled.
+        Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE),
     )
 
 
@@ -100,17 +87,6 @@ def _open(record: BatchRecord) -> Answer:
     tone = Tone.UNSURE if count else Tone.GOOD
     answer = counted(count, "item") if count else "Nothing"
     return Answer("Open?", answer, said, tone)
-
-
-def _signed(signatures: Sequence[Signature]) -> Answer:
-    steps = {each.step.casefold() for each in signatures}
-    missing = [step for step, _ in _STEPS if step.casefold() not in steps]
-    if not missing:
-        return Answer("Signed?", "Approved", "prepared, reviewed and approved", Tone.GOOD)
-    if not signatures:
-        # The pages are made before anybody signs; on the signed copy the places below are filled.
-        return Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE)
-    return Answer("Signed?", "In part", f"missing: {', '.join(missing).lower()}", Tone.UNSURE)
 
 
 def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
@@ -157,15 +133,9 @@ def _goes_on(record: BatchRecord) -> bool:
     return record.batch.is_open if record.vial is None else record.vial.ended_at is None
 
 
-def signing(signatures: Sequence[Signature], zone: ZoneInfo) -> tuple[Signing, ...]:
+def signing() -> tuple[Signing, ...]:
     """The places for signatures, in the order in which they are given."""
-    given = {each.step.casefold(): each for each in signatures}
-    return tuple(
-        Signing(step, meaning)
-        if (found := given.get(step.casefold())) is None
-        else Signing(step, found.meaning, found.name, moment(zone, found.at))
-        for step, meaning in _STEPS
-    )
+    return tuple(Signing(step, meaning) for step, meaning in _STEPS)
 
 
 def front_items(record: BatchRecord) -> tuple[tuple[str, ...], str]:

@@ -1,20 +1,18 @@
 """Puts the pages of a record together."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from batches.export.drawings import Drawings
 from batches.export.paper import alarms, changes, equipment, front, limits, stays
-from batches.export.paper.front import Signature
 from batches.export.paper.sheet import LISTED, Sheet
 from batches.record import BatchRecord
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def sheet(record: BatchRecord, drawings: Drawings, signatures: Sequence[Signature] = ()) -> Sheet:
-    """The pages; places for signatures stay empty without ``signatures``."""
+def sheet(record: BatchRecord, drawings: Drawings) -> Sheet:
+    """The pages; the places for signatures are empty."""
     zone = ZoneInfo(record.setting.time_zone)
     made = _EPOCH + timedelta(milliseconds=record.made.at)
     kind = f"{'Batch' if record.vial is None else 'Vial'} environmental record"
@@ -28,11 +26,11 @@ def sheet(record: BatchRecord, drawings: Drawings, signatures: Sequence[Signatur
         footer=f"Record {record.id} · made {made:%Y-%m-%d %H:%M:%S} UTC by {record.made.by}",
         author=record.made.by,
         made=(made.year, made.month, made.day, made.hour, made.minute, made.second),
-        answers=front.answers(record, signatures),
+        answers=front.answers(record),
         summary=front.summary(record, zone),
         items=items,
         items_note=note,
-        signing=front.signing(signatures, zone),
+        signing=front.signing(),
         sections=(
             front.identity(record, zone),
             *front.open_items(record, LISTED),
