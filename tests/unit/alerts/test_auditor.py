@@ -86,10 +86,10 @@ def view(rule: str, step_due: int | None, state: str = "U") -> AlarmView:
     )
 
 
-async def test_a_sender_that_is_stuck_is_called_out_from_outside_and_so_is_the_end(
+async def test_96_a_sender_that_is_stuck_is_called_out_from_outside_and_so_is_the_end(
     desk: Desk,
 ) -> None:
-    # Scenario 96. The sender holds its claim; the auditor reads the file by itself.
+    # The sender holds its claim; the auditor reads the file by itself.
     mail = Provider(rest="wait")
     clock = Clock()
     now = desk.now()

@@ -106,8 +106,7 @@ def test_the_lists_that_a_provider_refuses_go_to_the_next_channel_and_to_somebod
     assert len(troubles) <= 12
 
 
-def test_after_the_network_was_down_for_long_few_messages_come(tmp_path: Path) -> None:
-    # Scenario 98: no flood of old pages on return.
+def test_98_after_the_network_was_down_for_long_few_messages_come(tmp_path: Path) -> None:
     down = '[[event]]\nat = "0:01:00"\nprovider = { does = "error", times = 40 }'
     timeline = play(outage(tmp_path, down)).timeline
     delivered = [e for e in timeline if e.what == "delivered"]

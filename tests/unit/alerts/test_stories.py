@@ -1,5 +1,6 @@
 """The alarm scenarios as files, and that a story which is wrong does not hold."""
 
+import re
 from io import StringIO
 from pathlib import Path
 
@@ -14,7 +15,20 @@ from alerts.rehearse.reading import read
 from alerts.rehearse.timeline import clock
 
 STORIES = Path(__file__).parents[2] / "stories"
-OF_THE_SPINE = ("01", "02", "03", "05", "06", "07", "09", "11", "13", "14", "15", "17", "19", "20")
+TESTS = Path(__file__).parents[2]
+SCENARIOS = (
+    *(1, 2, 3, 5, 6, 7, 9, 11),
+    *(13, 14, 15, 17, 19, 20, 22, 23, 25, 26, 28, 29),
+    *(30, 31, 32, 33, 34, 37, 38, 40, 42, 43, 45),
+    *(47, 48, 50, 51, 52, 53, 55, 57),
+    *(58, 59, 61, 62, 64, 65, 67),
+    *(68, 70, 71, 73, 74, 75, 76, 78, 79),
+    *(80, 82, 83, 85, 87, 88, 89, 91, 93, 96, 97, 98),
+    *(99, 101, 102),
+)
+"""The hard scenarios, by number: filter, state, quiet, quality, time, crash, reach, detection."""
+NO_STORY = frozenset({65, 67, 74, 75, 76, 78, 79, 85, 96, 98, 102})
+"""Of these the format cannot tell: calendars, disks, processes, forged links, other machines."""
 TWICE = '[[count]]\nwhat = "set"\nis = 2'
 EXAMPLE = """
 title = "on-delay: one SET, one page"
@@ -97,9 +111,17 @@ def test_the_command_says_which_stories_hold() -> None:
     assert said.startswith("holds")
 
 
-def test_every_scenario_that_must_be_told_has_its_file() -> None:
-    numbers = {path.name[:2] for path in STORIES.glob("*.toml")}
-    assert numbers >= {*OF_THE_SPINE, "47", "48"}
+def test_every_hard_scenario_is_a_story_or_where_it_cannot_be_one_a_test_of_its_number() -> None:
+    told_of = {int(m[0]) for path in STORIES.glob("*.toml") if (m := re.match(r"\d+", path.name))}
+    assert told_of >= {*SCENARIOS} - NO_STORY
+    tested: set[int] = set()
+    for path in TESTS.rglob("test_*.py"):
+        tested |= {int(number) for number in re.findall(r"_(\d+)", path.stem)}
+        tested |= {
+            int(n)
+            for n in re.findall(r"^(?:async )?def test_(\d+)", path.read_text(), re.MULTILINE)
+        }
+    assert tested >= NO_STORY
 
 
 @pytest.mark.parametrize("path", sorted(STORIES.glob("*.toml")), ids=lambda path: path.stem)

@@ -229,7 +229,7 @@ async def test_a_key_says_that_the_call_reached_somebody(
 
 
 @pytest.mark.parametrize("by", ["machine_start", "machine_end_beep", "machine_end_other", "fax"])
-async def test_a_mailbox_acknowledges_nothing(
+async def test_83_a_mailbox_acknowledges_nothing(
     tmp_path: Path, client: httpx.AsyncClient, by: str
 ) -> None:
     form = {"CallSid": "CA1", "Digits": "1", "AnsweredBy": by}
