@@ -116,11 +116,8 @@ def test_every_hard_scenario_is_a_story_or_where_it_cannot_be_one_a_test_of_its_
     assert told_of >= {*SCENARIOS} - NO_STORY
     tested: set[int] = set()
     for path in TESTS.rglob("test_*.py"):
-        tested |= {int(number) for number in re.findall(r"_(\d+)", path.stem)}
-        tested |= {
-            int(n)
-            for n in re.findall(r"^(?:async )?def test_(\d+)", path.read_text(), re.MULTILINE)
-        }
+        named = re.findall(r"^(?:async )?def test_(\d+)", path.read_text("utf-8"), re.MULTILINE)
+        tested |= {int(number) for number in [*named, *re.findall(r"_(\d+)", path.stem)]}
     assert tested >= NO_STORY
 
 
