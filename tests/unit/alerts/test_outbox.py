@@ -453,6 +453,20 @@ async def test_a_message_that_kills_its_sender_again_and_again_takes_another_way
     assert "the sender died 10 times" in desk.troubles[0]
 
 
+async def test_what_follows_it_to_the_same_person_may_be_a_repeat_too(tmp_path: Path) -> None:
+    both = {"mail": "d@lab.example", "sms": "+1 555 0100"}
+    people = [*PEOPLE, Person(id="D", channels=("mail", "sms"), addresses=both)]
+    taker = Provider()
+    async with opened(tmp_path, people) as desk:
+        await desk.say(page("D"))
+        died = "UPDATE outbox SET tries = 10, may_repeat = 1"
+        await desk.store.write(lambda db: db.execute(died).rowcount)
+        async with desk.sending({"mail": taker, "sms": taker}):
+            await desk.rest(2)
+    (message,) = taker.took
+    assert (message.person, message.address, message.may_repeat) == ("D", both["sms"], True)
+
+
 async def test_a_second_burst_does_not_overrun_the_slots_of_a_person(desk: Desk) -> None:
     mail = Provider(rest="wait")
     bounds = Bounds(per_channel=16, per_person=4, idle_s=0.02)
