@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import serial_frame
-from collector.frame import GarbageError
+from collector.frame import GarbageError, introduction, read
 from collector.serial_frame import FRAMERS, SerialFrame, crc, lrc
 from tests.unit.collector.serial_responder import crc16  # computed bit by bit
 
@@ -28,7 +28,7 @@ def test_a_request_has_the_crc_that_is_printed_elsewhere(told: str, check: str) 
     assert crc(whole) == bytes.fromhex(check)
     unit, function = whole[:2]
     address, count = int.from_bytes(whole[2:4], "big"), int.from_bytes(whole[4:], "big")
-    assert RTU.request(unit, function, address, count) == whole + bytes.fromhex(check)
+    assert RTU.request(unit, read(function, address, count)) == whole + bytes.fromhex(check)
 
 
 @given(st.binary(max_size=260))
@@ -37,7 +37,7 @@ def test_the_crc_is_that_of_the_specifications_own_steps(told: bytes) -> None:
 
 
 def test_an_ascii_request_is_as_it_is_printed() -> None:
-    assert ASCII.request(0x11, 3, 0x6B, 3) == b":1103006B00037E\r\n"
+    assert ASCII.request(0x11, read(3, 0x6B, 3)) == b":1103006B00037E\r\n"
 
 
 @given(st.binary(max_size=260))
@@ -56,7 +56,7 @@ def test_an_answer_is_taken_apart(framing: Framing) -> None:
     found, left = FRAMERS[framing].take(ANSWERS[framing])
     assert found == SerialFrame(0x11, 3, bytes.fromhex("06AE4156524340"))
     assert left == b""
-    assert FRAMERS[framing].characters(6) == len(ANSWERS[framing])
+    assert FRAMERS[framing].characters(7) == len(ANSWERS[framing])
 
 
 @pytest.mark.parametrize("framing", ["rtu", "ascii"])
@@ -128,5 +128,33 @@ def test_any_bytes_are_a_frame_or_garbage_or_wait(data: bytes) -> None:
         assert found is None or len(left) < len(data)
 
 
+# KBR MULTICOMP F144 manual 25359_EDEBDA0279-2320-1_EN, p. 63: question and answer as printed.
+KBR_ASKS = bytes.fromhex("012B0E01007077")
+KBR_SAYS = bytes.fromhex(
+    "012B0E010100000300084B425220476D62480112"
+    "6D756C7469636F6D7020463134342D3320200209"
+    "20322E303072303136CDDB"
+)
+
+
+def test_a_question_for_the_identity_is_as_a_manual_prints_it() -> None:
+    assert RTU.request(1, introduction(1, 0)) == KBR_ASKS
+
+
+def test_an_identity_is_as_long_as_its_objects_are() -> None:
+    for cut in range(len(KBR_SAYS)):
+        assert RTU.take(KBR_SAYS[:cut]) == (None, KBR_SAYS[:cut])
+    found, left = RTU.take(KBR_SAYS + b"\x01")
+    assert found == SerialFrame(1, 0x2B, KBR_SAYS[2:-2])
+    assert left == b"\x01"
+
+
+def test_another_envelope_is_garbage() -> None:
+    # MEI type 13 is CANopen.
+    told = bytes.fromhex("012B0D0101")
+    with pytest.raises(GarbageError, match="no device identification"):
+        RTU.take(told + crc16(told))
+
+
 def test_the_framers_know_only_reads() -> None:
-    assert {1, 2, 3, 4} == serial_frame._READS
+    assert {1, 2, 3, 4, 43} == serial_frame._READS
