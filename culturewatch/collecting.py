@@ -14,6 +14,7 @@ from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
 from collector.supervise import supervise
+from culturewatch.acquaintance import Acquaintance, AcquaintanceError
 from culturewatch.parts import (
     broker_settings,
     http_devices,
@@ -23,8 +24,9 @@ from culturewatch.parts import (
 )
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from devices.identity import Identity, difference
 from devices.scan import Scan
-from storage.entry import ClockStep, Entry
+from storage.entry import ClockStep, Entry, Introduced, Note
 from storage.journal import Journal, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
@@ -63,6 +65,11 @@ class StepsFirst:
         self._write_steps()
         kept = self._mark(entry) if isinstance(entry, Scan) else entry
         self._journal.append(kept, key=key, done=done)
+
+    async def put(self, note: Note) -> None:
+        """``Journal.put``, after the steps that wait."""
+        self._write_steps()
+        await self._journal.put(note)
 
     def quarantine(
         self, origin: str, reason: str, payload: bytes, *, done: Callable[[], None] | None = None
@@ -103,7 +110,9 @@ class Collecting:
             clock=self.clock,
             deliver=self.deliver,
             on_crash=troubles.crashed,
+            on_identity=self._introduced,
         )
+        self._acquaintance = Acquaintance(site.data / "identities.json")
         self._line_devices, self._http_devices = line_devices(site), http_devices(site)
         self.lines, self.http = self._asked_in_turn(site)
         self._wanted = wanted(site)
@@ -204,6 +213,31 @@ class Collecting:
                 self._troubles.say(f"readings are being LOST: {error}")
             self._refused_s = now_s
             self.refused += 1
+
+    async def _introduced(self, device: str, said: Identity) -> None:
+        """Keep what a device says of itself; that it says otherwise than before is news."""
+        try:
+            before = await self._acquaintance.of(device)
+            if before == said:
+                return
+            # Remembered only when it is in the log: else nobody would ever hear of it.
+            await self._log.put(
+                Introduced(
+                    at=self.clock.now(),
+                    device=device,
+                    said=said.said,
+                    before={} if before is None else before.said,
+                )
+            )
+            await self._acquaintance.keep(device, said)
+        except (JournalFullError, AcquaintanceError) as error:
+            self._troubles.say(f"{device}: who it is was not kept: {error}")
+            return
+        if before is not None:
+            self._troubles.say(
+                f"{device} says it is another than before: {difference(before, said)}; if it was "
+                "exchanged, enter its calibration and service, else look who changed the wiring"
+            )
 
     def _clock_was_set(self, step: ClockStep) -> None:
         self._troubles.say(f"the wall clock was set by {step.step / 1000:+.1f} s")

@@ -27,7 +27,7 @@ LONG = "a name that fills pages, " * 8
 async def test_another_implementations_identity_is_read_in_all_its_pages(
     framing: Literal["tcp", "rtu", "ascii"],
 ) -> None:
-    told = ModbusDeviceIdentification(
+    told = ModbusDeviceIdentification(  # type: ignore[no-untyped-call] # pymodbus' own
         info_name={
             "VendorName": "Vaisala",
             "ProductCode": "GMP252",
