@@ -21,7 +21,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
-    off. ``roster`` works out who is on call.
+    off. ``roster`` works out who is on call. ``site_id`` is what orders to the whole site are given
+    to, ``findings`` are the mistakes in its files as they are now: none, and they can be used.
     """
 
     site: str
@@ -44,3 +45,5 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_rules: Rules = Rules()
     idle_ms: int = 15 * 60_000
     roster: Roster | None = None
+    site_id: str = ""
+    findings: Callable[[], tuple[str, ...]] | None = None

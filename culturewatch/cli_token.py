@@ -28,7 +28,7 @@ def create(
         list[str],
         typer.Option(
             "--scope",
-            help="read:readings|alarms|batches|records|health, act:alarms; may repeat",
+            help="read:readings|alarms|batches|records|health, act:alarms, admin:site; may repeat",
         ),
     ],
     *,
@@ -36,7 +36,7 @@ def create(
         str, typer.Option("--expires", metavar="SPAN", help="when it ends, such as 90d")
     ] = "90d",
     person: Annotated[
-        str, typer.Option("--person", help="with act:alarms: in whose name it acts")
+        str, typer.Option("--person", help="with act:alarms and admin:site: in whose name it acts")
     ] = "",
     by: By = "",
     site: SiteOption = DEFAULT_SITE,

@@ -11,6 +11,7 @@ from culturewatch import paths
 from culturewatch.make_record import record_of
 from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
+from culturewatch.reload import findings
 from culturewatch.show import equipment
 from culturewatch.site import Site, load
 
@@ -47,6 +48,8 @@ def settings(site: Site) -> ConsoleSettings:
         pins=paths.pins(site.data),
         api_tokens=paths.api_tokens(site.data),
         record=partial(record_of, site),
+        site_id=site.file.site.id,
+        findings=partial(findings, site),
         passwords=paths.passwords(site.data),
         bootstrap=paths.bootstrap(site.data),
         password_rules=Rules(

@@ -55,6 +55,7 @@ def api(settings: ConsoleSettings, sight: Sight[SiteView], tokens: ApiTokens) ->
     _reads(app, site)
     _records(app, site)
     _acts(app, site)
+    _orders(app, site)
     return app
 
 
@@ -156,6 +157,27 @@ def _acts(app: FastAPI, site: Api) -> None:
             response_class=Response,
             responses=said,
         )
+
+
+def _orders(app: FastAPI, site: Api) -> None:
+    person = Depends(site.entry.needs(Scope.ADMIN))
+
+    async def reload(token: Annotated[ApiToken, person]) -> Response:
+        """Have the core read its files again; with a mistake in them nothing is changed.
+
+        What differs stands in the audit trail, value by value, old and new.
+        """
+        return await site.reload(token)
+
+    acted = answers(described.Acted)[200]
+    app.add_api_route(
+        "/reload",
+        reload,
+        methods=["POST"],
+        response_class=Response,
+        responses=answers(described.Acted)
+        | {202: acted, 409: acted, 422: answers(described.Unusable)[200]},
+    )
 
 
 class _Described(FastAPI):

@@ -80,7 +80,17 @@ class Acted(msgspec.Struct, frozen=True):
     why: str
 
 
-ANSWERS = (Fault, Devices, Alarms, History, Batches, Placements, Health, Acted, Curve)
+class Unusable(msgspec.Struct, frozen=True):
+    """Why the site's files cannot take the place of what it runs with; nothing was changed.
+
+    ``findings`` are lines that each say where, what, and what to do.
+    """
+
+    detail: str
+    findings: tuple[str, ...]
+
+
+ANSWERS = (Fault, Unusable, Devices, Alarms, History, Batches, Placements, Health, Acted, Curve)
 _REF = "#/components/schemas/{name}"
 
 

@@ -1,4 +1,4 @@
-"""The HTTP API, version 1: what programs ask of a site. It reads; what it does is acts on alarms.
+"""The HTTP API, version 1: what programs ask of a site. It reads, and gives orders to the core.
 
 Nothing here can alter a reading: readings come out of the log, and there is no way in.
 """
@@ -15,10 +15,11 @@ from fastapi import Header, HTTPException, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.engine.site_orders import RELOAD
 from alerts.reader import AlarmReader
 from batches.ledger import Ledger
 from console.api import described, events, readings
-from console.api.acts import act_in_thread
+from console.api.acts import act_in_thread, check_may
 from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
@@ -69,6 +70,8 @@ class Api:
         self._data = settings.data
         self._ledger_url = settings.ledger_url
         self._record = settings.record
+        self._site_id = settings.site_id
+        self._findings = settings.findings
         self._alarms = settings.data / "alarms.db"
         self._sight = sight
         self.entry = Entry(tokens, wall_clock_ms)
@@ -217,6 +220,18 @@ class Api:
         """Take an alarm off the shelf before its time."""
         return await self._act("unshelve", rule, token)
 
+    async def reload(self, token: ApiToken) -> Response:
+        """Have the core read its files again; with a mistake in them nothing is changed."""
+        if self._findings is None:
+            raise HTTPException(503, "this console knows no files; use culturewatch reload")
+        await asyncio.to_thread(check_may, self._ledger_url, RELOAD, self._site_id, by=token.person)
+        async with self._reading:
+            found = await asyncio.to_thread(self._findings)
+        if found:
+            why = f"{len(found)} mistakes in the files: all goes on as before"
+            return _json(described.Unusable(why, found), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await self._act(RELOAD, self._site_id, token)
+
     def _ledger(self) -> Ledger:
         """The ledger; who only looks makes none.
 
@@ -231,11 +246,11 @@ class Api:
                 self._opened = Ledger(self._ledger_url)
             return self._opened
 
-    async def _act(self, verb: str, rule: str, token: ApiToken, **arguments: str) -> Response:
+    async def _act(self, verb: str, target: str, token: ApiToken, **arguments: str) -> Response:
         answer = await act_in_thread(
-            self._data, self._ledger_url, verb, rule, by=token.person, arguments=arguments
+            self._data, self._ledger_url, verb, target, by=token.person, arguments=arguments
         )
-        log.info("%s %s by %s with the token %s", verb, rule, token.person, token.id)
+        log.info("%s %s by %s with the token %s", verb, target, token.person, token.id)
         if answer is None:
             why = "it is kept, and done when the core answers"
             return _json(described.Acted(None, why), HTTPStatus.ACCEPTED)

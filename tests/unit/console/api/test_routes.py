@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from starlette.routing import Mount
 
 from alerts.reader import AlarmReader
+from batches.ledger import Ledger
 from batches.placement import Refused
 from console.api import events
 from console.api.application import AT
@@ -23,6 +24,7 @@ from console.sight import Sight
 from console.view import Viewer, wall_clock_ms
 from storage.archive.log import LogReader
 from storage.inbox import Inbox
+from tests.unit.batches.staff import enlist
 from tests.unit.console.lab import (
     EQUIPMENT,
     RULE,
@@ -152,6 +154,49 @@ async def test_what_no_core_takes_is_kept_and_said_to_be(tmp_path: Path) -> None
     assert waiting(tmp_path) == [f"ack {RULE.id} by A"]
 
 
+MISTAKES = ("site.toml:3: unknown key `time_zoen`", "rules.d/a.toml:1: no such policy")
+
+
+async def test_files_that_can_be_used_are_read_again_in_the_name_of_a_person(
+    tmp_path: Path,
+) -> None:
+    with Inbox(tmp_path):
+        pass
+    header = token(tmp_path, Scope.ADMIN, person="A")
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: ())
+    async with browser(site) as program:
+        answer = await program.post(f"{AT}/reload", headers=header)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, None)
+    assert waiting(tmp_path) == ["reload lab by A"]
+
+
+async def test_files_with_mistakes_are_answered_with_all_of_them_and_no_order_goes_out(
+    tmp_path: Path,
+) -> None:
+    with Inbox(tmp_path):
+        pass
+    header = token(tmp_path, Scope.ADMIN, person="A")
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: MISTAKES)
+    async with browser(site) as program:
+        answer = await program.post(f"{AT}/reload", headers=header)
+    assert answer.status_code == 422
+    assert tuple(answer.json()["findings"]) == MISTAKES
+    assert waiting(tmp_path) == []
+
+
+async def test_who_may_not_reload_is_not_told_what_stands_in_the_files(tmp_path: Path) -> None:
+    enlist(Ledger(ledger_url(tmp_path)), {"admin": ["admin"], "olga": ["operator"]})
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: MISTAKES)
+    acting = token(tmp_path, Scope.ACT, person="admin", name="acts")
+    operator = token(tmp_path, Scope.ADMIN, person="olga", name="olga")
+    gone = token(tmp_path, Scope.ADMIN, person="gone", name="gone")
+    async with browser(site) as program:
+        for header in (acting, operator, gone):
+            answer = await program.post(f"{AT}/reload", headers=header)
+            assert answer.status_code == 403
+            assert "time_zoen" not in answer.text
+
+
 async def test_batches_and_where_they_stood(tmp_path: Path) -> None:
     put_batch_into(tmp_path, "inc1")
     async with client(tmp_path, Scope.BATCHES) as program:
@@ -231,10 +276,10 @@ def test_nothing_in_the_route_table_can_alter_a_reading(tmp_path: Path) -> None:
         for method in (one.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
     assert len(routes) > 10
-    # What is written are acts on alarms: commands in the inbox, with a name and a time.
+    # What is written are orders to the core: commands in the inbox, with a name and a time.
     assert writes == {
         ("POST", f"/alarms/{{rule}}/{verb}") for verb in ("ack", "shelve", "unshelve")
-    }
+    } | {("POST", "/reload")}
 
 
 async def test_no_method_on_readings_changes_the_log(tmp_path: Path) -> None:
