@@ -156,5 +156,56 @@ def test_another_envelope_is_garbage() -> None:
         RTU.take(told + crc16(told))
 
 
+# Thermo Scientific Isotemp -86 C freezers, appendix B, p. 24: question and answer as printed.
+ISOTEMP_SAYS = (b":010304FFFFFCE01E\r\n", b":010304FFFFFD44B9\r\n")
+ISOTEMP = [
+    pytest.param(0x530, b":010305300002C5\r\n", ISOTEMP_SAYS[0], "FFFFFCE0", id="-80 C"),
+    pytest.param(0x538, b":010305380002BD\r\n", ISOTEMP_SAYS[1], "FFFFFD44", id="-70 C"),
+]
+
+
+@pytest.mark.parametrize(("address", "asked", "said", "data"), ISOTEMP)
+def test_a_freezers_ascii_frames_are_as_its_manual_prints_them(
+    address: int, asked: bytes, said: bytes, data: str
+) -> None:
+    assert ASCII.request(1, read(3, address, 2)) == asked
+    found, left = ASCII.take(said)
+    assert found == SerialFrame(1, 3, bytes.fromhex(f"04{data}"))
+    assert left == b""
+    # Seven bits hold all of it: nothing of a frame is lost on such a line.
+    assert max(said) < 0x80
+
+
+def with_parity(told: bytes) -> bytes:
+    """Seven bits and even parity, as a line of eight bits without parity hears them."""
+    return bytes(c | (c.bit_count() % 2) << 7 for c in told)
+
+
+@pytest.mark.parametrize("said", ISOTEMP_SAYS)
+@given(cut=st.integers(1, 19))
+def test_a_line_that_takes_the_parity_for_data_never_reads_a_value(said: bytes, cut: int) -> None:
+    heard = with_parity(said)
+    assert heard != said
+    try:
+        found, _ = ASCII.take(heard[:cut])
+    except GarbageError:
+        return
+    assert found is None
+
+
+@pytest.mark.parametrize("said", ISOTEMP_SAYS)
+def test_a_character_of_wrong_parity_which_the_system_gives_as_zero_is_no_answer(
+    said: bytes,
+) -> None:
+    # termios(3): with INPCK and without PARMRK and IGNPAR such a character is read as \0.
+    for at in range(len(said)):
+        hurt = said[:at] + b"\0" + said[at + 1 :]
+        try:
+            found, _ = ASCII.take(hurt)
+        except GarbageError:
+            continue
+        assert found is None, at
+
+
 def test_the_framers_know_only_reads() -> None:
     assert {1, 2, 3, 4, 43} == serial_frame._READS
