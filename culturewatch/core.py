@@ -329,6 +329,8 @@ class Core:
             configuration=self._site.digest,
             journal=self._journal.stats,
             modbus=collecting.modbus.stats(),
+            lines=collecting.lines.stats(),
+            http=collecting.http.stats(),
             mqtt={name: broker.stats for name, broker in collecting.brokers.items()},
             forwarding=None if self._forwarder is None else self._forwarder.status,
             alarm_cursor=self._alarms.service.cursor,
