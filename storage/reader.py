@@ -182,9 +182,9 @@ class JournalReader:
                 found.setdefault(layout.device, []).append(scan)
         return {device: _of_each_channel(scans) for device, scans in sorted(found.items())}
 
-    def layouts(self) -> dict[str, Layout]:
-        """The layout in which each device spoke last."""
-        return {layout.device: layout for _, layout in sorted(self._all_layouts().items())}
+    def layouts(self) -> list[Layout]:
+        """Every layout in which a device ever spoke, the newest last."""
+        return [layout for _, layout in sorted(self._all_layouts().items())]
 
     def index_fault(self) -> str:
         """What is wrong in the index by which scans are found, where all is read; else empty.

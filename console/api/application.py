@@ -1,5 +1,6 @@
 """The HTTP API as an application: its table of routes, its description, and its faults."""
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from alerts.schema import StoreError
 from batches.authority import Denied
 from batches.placement import Refused
-from console.api import described, readings
+from console.api import described, examples, readings
 from console.api.described import answers
 from console.api.routes import VERSION, Api, Name, Note, Shelving
 from console.api.tokens import ApiToken, ApiTokens, Scope
@@ -87,6 +88,7 @@ def _reads(app: FastAPI, site: Api) -> None:
             dependencies=[Depends(site.entry.needs(scope))],
         )
     plain: dict[str, Any] = {"schema": {"type": "string"}}
+    lines = json.dumps(examples.READING) + '\n{"end":true,"readings":1,"damaged":0}\n'
     app.add_api_route(
         "/readings/each",
         site.each,
@@ -96,7 +98,7 @@ def _reads(app: FastAPI, site: Api) -> None:
         | {
             200: {
                 "description": "A line a reading; the last says how many.",
-                "content": {"application/x-ndjson": plain, "text/csv": plain},
+                "content": {"application/x-ndjson": plain | {"example": lines}, "text/csv": plain},
             }
         },
         dependencies=[Depends(site.entry.needs(Scope.READINGS))],
@@ -195,6 +197,7 @@ class _Described(FastAPI):
             components = made.setdefault("components", {})
             components.setdefault("schemas", {}).update(described.schemas())
             components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            described.illustrate(made)
             made["security"] = [{"token": []}]
             self.openapi_schema = made
         return self.openapi_schema

@@ -8,6 +8,7 @@ from alerts.engine.view import AlarmView
 from alerts.transition import Transition
 from batches.batch import Batch
 from batches.placement import Placement
+from console.api.examples import EXAMPLES
 from console.api.readings import Curve
 from console.run_status import RunStatus
 from console.view import DeviceView
@@ -110,3 +111,14 @@ def _of(kind: type) -> dict[str, Any]:
     schema = {"$ref": _REF.format(name=kind.__name__)}
     about = (kind.__doc__ or kind.__name__).splitlines()[0]
     return {"description": about, "content": {"application/json": {"schema": schema}}}
+
+
+def illustrate(document: dict[str, Any]) -> None:
+    """Put an example beside each schema of an answer; whole, with what is None."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                content = answer.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name in EXAMPLES:
+                    content["example"] = EXAMPLES[name]

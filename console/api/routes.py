@@ -25,6 +25,7 @@ from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import Sight
 from console.view import SiteView, wall_clock_ms
+from storage.archive.days import DAY_MS
 from storage.database import DatabaseError, file_of
 
 log = logging.getLogger(__name__)
@@ -92,8 +93,11 @@ class Api:
         end: _Instant,
         buckets: Annotated[int, Query(ge=1, le=readings.MOST_BUCKETS)] = 500,
     ) -> Response:
-        """A channel in equal spans: least, mean, most, and how many readings were not good."""
-        _check_span(start, end)
+        """A channel in equal spans: least, mean, most, and how many readings were not good.
+
+        Up to 31 days each reading is looked at; what is longer is made of whole days (UTC).
+        """
+        _check_span(start, end, readings.MOST_DAYS * DAY_MS)
         async with self._reading:
             try:
                 found = await asyncio.to_thread(
@@ -111,7 +115,7 @@ class Api:
         form: Annotated[str, Query(pattern="^(ndjson|csv)$")] = "ndjson",
     ) -> Response:
         """Each reading of a channel as it was; the last line says how many there were."""
-        _check_span(start, end)
+        _check_span(start, end, readings.LONGEST_MS)
         if self._streams.locked():
             raise HTTPException(503, "too many streams are open; try again")
         lines = readings.lines(self._data, channel, start, end, csv=form == "csv")
@@ -271,9 +275,10 @@ class Api:
                 yield line
 
 
-def _check_span(start: int, end: int) -> None:
-    if not start < end <= start + readings.LONGEST_MS:
-        raise HTTPException(422, "end comes after start, by 31 days at most; ask in pieces")
+def _check_span(start: int, end: int, longest: int) -> None:
+    if not start < end <= start + longest:
+        most = longest // DAY_MS
+        raise HTTPException(422, f"end comes after start, by {most} days at most; ask in pieces")
 
 
 async def _in_threads(first: str, lines: Iterator[str]) -> AsyncIterator[str]:

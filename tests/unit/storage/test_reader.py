@@ -91,7 +91,7 @@ async def test_of_one_instant_what_came_last_is_the_newest(tmp_path: Path) -> No
 async def test_a_reader_sees_what_is_written_after_it_began(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         with JournalReader(tmp_path) as reader:
-            assert (reader.last, reader.entries(0), reader.layouts()) == (0, [], {})
+            assert (reader.last, reader.entries(0), reader.layouts()) == (0, [], [])
             await journal.put(scan(1))
             assert reader.entries(0) == [(1, scan(1))]
             await journal.put(command(2))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from fastapi.routing import APIRoute
 from msgspec.structs import replace
@@ -14,9 +15,10 @@ from starlette.routing import Mount
 from alerts.reader import AlarmReader
 from batches.ledger import Ledger
 from batches.placement import Refused
-from console.api import events
+from console.api import described, events
 from console.api.application import AT
 from console.api.entry import BURST, STRANGER_BURST
+from console.api.examples import EXAMPLES
 from console.api.tokens import ApiTokens, Scope
 from console.app import create
 from console.settings import ConsoleSettings
@@ -106,11 +108,38 @@ async def test_a_curve_has_a_bucket_for_what_was_not_read(tmp_path: Path) -> Non
     assert len(lines) == 5
 
 
+async def test_every_answer_is_described_with_an_example_that_is_one(tmp_path: Path) -> None:
+    async with browser(told(tmp_path)) as program:
+        header = token(tmp_path, Scope.HEALTH)
+        described_ = (await program.get(f"{AT}/openapi.json", headers=header)).json()
+    kinds = {kind.__name__: kind for kind in described.ANSWERS}
+    shown = set()
+    for path in described_["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                content = answer.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name in kinds:
+                    assert content["example"] == EXAMPLES[name]
+                    shown.add(name)
+    assert shown == kinds.keys() == EXAMPLES.keys()
+    for name, kind in kinds.items():
+        # Strictly: a field that is unknown, missing or of another type is none of the kind.
+        made = msgspec.json.encode(msgspec.convert(EXAMPLES[name], kind))
+        assert json.loads(made) == EXAMPLES[name]
+
+
 async def test_the_past_that_was_asked_for_in_too_large_a_piece_is_refused(tmp_path: Path) -> None:
     async with core(tmp_path) as running, client(tmp_path, Scope.READINGS) as program:
         await running.hear(incubator(37.0))
         ask: Asking = {"channel": "inc1.temperature", "start": 0, "end": 32 * 86_400_000}
-        assert (await program.get(f"{AT}/readings", params=ask)).status_code == 422
+        assert (await program.get(f"{AT}/readings/each", params=ask)).status_code == 422
+        days = (await program.get(f"{AT}/readings", params=ask)).json()
+        assert (days["of"], len(days["buckets"])) == ("days", 32)
+        century: Asking = ask | {"end": 36_500 * 86_400_000}
+        answer = await program.get(f"{AT}/readings", params=century)
+        assert answer.status_code == 422
+        assert "by 4000 days at most" in answer.json()["detail"]
         unknown: Asking = ask | {"channel": "inc9.x", "end": 1}
         assert (await program.get(f"{AT}/readings", params=unknown)).status_code == 404
 
