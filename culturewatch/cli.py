@@ -23,8 +23,9 @@ from culturewatch.cli_exposure import exposure
 from culturewatch.cli_grafana import grafana_commands
 from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
-from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
+from culturewatch.cli_ledger import record, verify
 from culturewatch.cli_lineage import patient_commands
+from culturewatch.cli_options import DEFAULT_SITE, AsJson
 from culturewatch.cli_probe import probe
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_reload import reload
@@ -84,7 +85,6 @@ SitePath = Annotated[
     Path,
     typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 
 
 def _span(text: str) -> float:

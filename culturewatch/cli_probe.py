@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
 from culturewatch.probe_target import TargetError, target, unit_ids
 
@@ -40,7 +41,7 @@ def probe(
     prefix: Annotated[
         str, typer.Option(help="of a broker: where devices announce themselves")
     ] = "homeassistant",
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Find out what an unknown Modbus device is; it is only read, and slowly.
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 
 

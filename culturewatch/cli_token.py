@@ -6,7 +6,8 @@ import msgspec
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.cli_user import Office, office
 from culturewatch.faults import told
 from culturewatch.site import SiteError
@@ -73,7 +74,7 @@ def revoke(name: Name, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
 @token_commands.command("list")
 def list_(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show every token, also those that are over; never their text."""
