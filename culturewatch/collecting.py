@@ -27,10 +27,12 @@ from culturewatch.troubles import Troubles
 from devices.identity import Identity, difference
 from devices.scan import Scan
 from storage.entry import ClockStep, Entry, Introduced, Note
-from storage.journal import Journal, JournalFullError, MessageKey, Outcome
+from storage.journal import Journal, JournalError, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
 """So long after the last refusal of the journal, the next one is news again."""
+KEEP_S = 10.0
+"""How long it may take to keep what a device says of itself."""
 LINES, HTTP = "lines of text", "http"
 
 
@@ -217,27 +219,34 @@ class Collecting:
     async def _introduced(self, device: str, said: Identity) -> None:
         """Keep what a device says of itself; that it says otherwise than before is news."""
         try:
-            before = await self._acquaintance.of(device)
-            if before == said:
-                return
-            # Remembered only when it is in the log: else nobody would ever hear of it.
-            await self._log.put(
-                Introduced(
-                    at=self.clock.now(),
-                    device=device,
-                    said=said.said,
-                    before={} if before is None else before.said,
-                )
-            )
-            await self._acquaintance.keep(device, said)
-        except (JournalFullError, AcquaintanceError) as error:
+            # Whoever polls waits for this: a disk that hangs must not keep readings from coming.
+            async with asyncio.timeout(KEEP_S):
+                before = await self._kept(device, said)
+        except TimeoutError:
+            self._troubles.say(f"{device}: who it is was not kept within {KEEP_S:g} s")
+            return
+        except (JournalError, JournalFullError, AcquaintanceError) as error:
             self._troubles.say(f"{device}: who it is was not kept: {error}")
             return
-        if before is not None:
+        if before is not None and before != said:
             self._troubles.say(
                 f"{device} says it is another than before: {difference(before, said)}; if it was "
                 "exchanged, enter its calibration and service, else look who changed the wiring"
             )
+
+    async def _kept(self, device: str, said: Identity) -> Identity | None:
+        """What it said before; what is new is remembered once it is in the log, and not sooner."""
+        before = await self._acquaintance.of(device)
+        if before != said:
+            note = Introduced(
+                at=self.clock.now(),
+                device=device,
+                said=said.said,
+                before={} if before is None else before.said,
+            )
+            await self._log.put(note)
+            await self._acquaintance.keep(device, said)
+        return before
 
     def _clock_was_set(self, step: ClockStep) -> None:
         self._troubles.say(f"the wall clock was set by {step.step / 1000:+.1f} s")

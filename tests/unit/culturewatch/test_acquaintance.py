@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from culturewatch import collecting
 from culturewatch.acquaintance import Acquaintance, AcquaintanceError
 from culturewatch.collecting import Collecting
 from culturewatch.site import load
@@ -43,6 +44,21 @@ async def test_an_exchanged_device_is_told_and_stands_in_the_journal(tmp_path: P
         ("inc1", first, {}),
         ("inc1", second, first),
     ]
+
+
+async def test_a_journal_that_takes_its_time_does_not_hold_up_whoever_polls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collecting, "KEEP_S", 0.02)
+    troubles = Troubles()
+    # Nothing is committed within this test.
+    async with Journal(tmp_path, group_ms=3_600_000, group_size=1_000) as journal:
+        room = Collecting(load(EXAMPLE), journal, troubles, lambda scan: scan)
+        room._acquaintance = Acquaintance(tmp_path / "identities.json")
+        await room._introduced("inc1", OLD)
+        assert list(troubles.newest) == ["inc1: who it is was not kept within 0.02 s"]
+        # It is not known then, and told of when it is heard again.
+        assert await room._acquaintance.of("inc1") is None
 
 
 async def test_what_cannot_be_kept_is_said_and_not_taken_for_known(tmp_path: Path) -> None:
