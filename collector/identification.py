@@ -22,7 +22,7 @@ MOST_PAGES = 32
 
 
 async def identified(introduce: Introduce) -> Identity | None:
-    """Who the unit says it is; None where it has no word for that.
+    """Who the unit says it is; None where it has no word for that, or empty ones.
 
     What is regular is asked for first, and what is the maker's own where the unit has such.
 
@@ -42,7 +42,8 @@ async def identified(introduce: Introduce) -> Identity | None:
                 objects |= (await _all(introduce, EXTENDED, FIRST_OF_ITS_OWN))[1]
             except RefusedError as error:
                 _check_lasting(error)
-        return identity(objects)
+        said = identity(objects)
+        return said if said.said else None
     return None
 
 

@@ -187,7 +187,7 @@ class EndpointPoller:
             return
         unit.introduce_s = now_s + INTRODUCE_EVERY_S
         if said is None:
-            unit.tell_shy("it has no such function")
+            unit.tell_shy("it has no word for that")
         else:
             unit.is_told_shy = False
             await self._on_identity(device.layout.device, said)

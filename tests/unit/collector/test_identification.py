@@ -65,6 +65,12 @@ async def test_a_device_without_that_function_says_nothing() -> None:
         assert await identified(introduce) is None
 
 
+async def test_a_device_whose_words_are_empty_says_nothing() -> None:
+    empty = {(2, 0): "2B0E 02 01 00 00 03 00 00 01 01 20 02 00"}
+    async with asking(saying(empty)) as introduce:
+        assert await identified(introduce) is None
+
+
 @pytest.mark.parametrize("code", [6, 11])
 async def test_one_that_is_busy_or_not_reached_is_not_one_that_says_nothing(code: int) -> None:
     async with asking(saying({}, otherwise=code)) as introduce:

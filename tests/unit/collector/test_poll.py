@@ -543,7 +543,7 @@ async def test_one_that_does_not_say_who_it_is_is_read_all_the_same(
         await until(lambda: responder.asked[1] > 3)
     assert met == []
     told = [record.message for record in caplog.records if "who it is" in record.message]
-    assert told == ["inc1 does not say who it is: it has no such function"]
+    assert told == ["inc1 does not say who it is: it has no word for that"]
 
 
 async def test_one_that_is_silent_at_that_question_is_asked_again_later_and_told_once(
