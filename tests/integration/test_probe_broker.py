@@ -14,6 +14,7 @@ from collector.mqtt_link import Link
 from collector.mqtt_settings import BrokerSettings
 from culturewatch.probe_mqtt import Heard, lines, listen, profile, settings
 from culturewatch.probe_target import TargetError
+from culturewatch.site import load
 from devices import document
 from devices.announcement import Transmitter
 from devices.json_codec import JsonCodec
@@ -24,6 +25,12 @@ from tests.unit.devices.test_announcement import BEDROOM
 
 pytestmark = pytest.mark.mosquitto
 
+HEAD = """
+[site]
+id = "lab"
+name = "Lab"
+time_zone = "Europe/Vienna"
+"""
 DOOR = {
     "stat_t": "lab/door",
     "val_tpl": "{{ value_json.contact }}",
@@ -71,12 +78,23 @@ async def test_what_is_announced_becomes_profiles_that_read_the_messages(
 
 
 async def test_the_lines_for_the_site_can_be_read_and_nothing_is_left_at_the_broker(
-    mosquitto: MosquittoServer,
+    mosquitto: MosquittoServer, tmp_path: Path
 ) -> None:
     await announce(mosquitto, odd=b"\xff")
     where = broker(mosquitto)
     heard = await listen(where, quiet_s=0.3)
     text = "\n".join(lines(heard, where))
+    (tmp_path / "profiles").mkdir()
+    for name, one in zip(
+        ("homeassistant-sensor-sensorbedroom-state", "lab-door"), heard.transmitters, strict=True
+    ):
+        (tmp_path / "profiles" / f"{name}.toml").write_text("\n".join(profile(one)))
+    declared = tmp_path / "site.toml"
+    declared.write_text(f"{HEAD}\n{text[text.index('# for site.toml') :]}")
+    assert [device.id for device in load(declared).devices] == [
+        "homeassistant-sensor-sensorbedroom-state",
+        "lab-door",
+    ]
     site = tomllib.loads(text[text.index("# for site.toml") :])
     assert [one["topic"] for one in site["device"]] == [
         "homeassistant/sensor/sensorBedroom/state",
