@@ -9,6 +9,7 @@ from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
+from console.certificate import TlsFiles
 from console.on_call_page import Roster
 from console.view import Equipment
 
@@ -21,7 +22,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
-    off. ``roster`` works out who is on call.
+    off. ``roster`` works out who is on call. With ``tls`` it speaks TLS itself.
     """
 
     site: str
@@ -35,6 +36,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
+    tls: TlsFiles | None = None
     twilio: Signatures | None = None
     pins: Path | None = None
     api_tokens: Path | None = None

@@ -12,6 +12,7 @@ from alerts import configuration
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
+from console.certificate import renewal_wait_s
 from console.run_status import RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarm_trail import AlarmTrail
@@ -352,6 +353,9 @@ class Core:
             disk_used=1 - disk.free / disk.total,
             seal_wait_s=self._sealing.status.since_s,
             damaged_segments=self._sealing.status.aside,
+            renewal_wait_s=await asyncio.to_thread(
+                renewal_wait_s, self._site.console_tls, now_ms()
+            ),
         )
 
     async def _say_how_it_is(self) -> None:

@@ -21,6 +21,7 @@ def serve_console(path: Path) -> None:
     Raises:
         culturewatch.site.SiteError: the site cannot be read.
         alerts.token.KeyFileError: the key that signs links cannot be used.
+        console.certificate.CertificateError: its certificate cannot be used.
     """
     serve(settings(load(path)))
 
@@ -44,6 +45,7 @@ def settings(site: Site) -> ConsoleSettings:
         host=declared.host,
         port=declared.port,
         public_url=site.public_url,
+        tls=site.console_tls,
         pins=paths.pins(site.data),
         api_tokens=paths.api_tokens(site.data),
         record=partial(record_of, site),

@@ -178,16 +178,29 @@ class Annunciator(Part, frozen=True, kw_only=True):
     silence: Literal["acknowledged", "cleared"] = "acknowledged"
 
 
+class ConsoleTls(Part, frozen=True, kw_only=True):
+    """``[console.tls]``: PEM files of the certificate, with those that signed it, and of its key.
+
+    Renewed files are shown within a minute.
+    """
+
+    certificate: str
+    key: str
+
+
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them.
 
-    Who does nothing for ``idle`` is logged off.
+    Who does nothing for ``idle`` is logged off. Without ``tls`` it listens on this machine only,
+    unless it is ``behind_proxy``: something else speaks TLS before it.
     """
 
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
     idle: Duration = Duration(15 * 60_000)
+    tls: ConsoleTls | None = None
+    behind_proxy: bool = False
 
     def __post_init__(self) -> None:
         if not LEAST_IDLE_MS <= self.idle <= LONGEST_LOGIN_MS:
