@@ -10,6 +10,7 @@ from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
 from console.certificate import TlsFiles
+from console.oidc.sign_on import SignOn
 from console.on_call_page import Roster
 from console.view import Equipment
 
@@ -22,7 +23,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
-    off. ``roster`` works out who is on call. With ``tls`` it speaks TLS itself.
+    off. ``roster`` works out who is on call. With ``tls`` it speaks TLS itself,
+    with ``sign_on`` people may also log in by a provider of identities.
     """
 
     site: str
@@ -37,6 +39,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 8440
     public_url: str = ""
     tls: TlsFiles | None = None
+    sign_on: SignOn | None = None
     twilio: Signatures | None = None
     pins: Path | None = None
     api_tokens: Path | None = None

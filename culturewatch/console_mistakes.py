@@ -5,11 +5,14 @@ it, and the console, which cannot serve by it, is started again until it can.
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from batches.person import is_id
 from console.certificate import CertificateError, TlsFiles, context
-from culturewatch.site_file import Console, SiteFile
+from console.oidc.sign_on import is_loopback, is_safe
+from culturewatch.site_file import Console, Oidc, SiteFile
 from culturewatch.site_mistakes import of
 
 _IN_THE_CLEAR = (
@@ -22,7 +25,12 @@ _IN_THE_CLEAR = (
 def console_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     """Mistakes in ``[console]``, each a line that says where and what to do."""
     console = file.console
-    for key, what in _tls_mistakes(path.parent, console):
+    found = list(_tls_mistakes(path.parent, console))
+    if console.oidc is not None:
+        scheme = "http" if console.tls is None else "https"
+        public_url = console.public_url or f"{scheme}://{console.host}"
+        found += _oidc_mistakes(path.parent, console.oidc, public_url)
+    for key, what in found:
         yield f"{of(path, f'console.{key}')}: {what}"
 
 
@@ -39,12 +47,41 @@ def _tls_mistakes(base: Path, console: Console) -> Iterator[tuple[str, str]]:
         yield "public_url", "the console speaks TLS; write https://name"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether what listens at ``host`` is reached from this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _oidc_mistakes(base: Path, oidc: Oidc, public_url: str) -> Iterator[tuple[str, str]]:
+    parts = urlsplit(oidc.issuer)
+    found = (
+        (
+            find_spec("authlib") is None,
+            "oidc",
+            "needs Authlib; install culturewatch with its extra oidc",
+        ),
+        (
+            not is_safe(oidc.issuer) or bool(parts.query or parts.fragment),
+            "oidc.issuer",
+            f"{oidc.issuer!r} is no issuer; write its https address",
+        ),
+        (
+            not is_safe(public_url),
+            "oidc",
+            "browsers must come back by TLS; set console.public_url to https://name",
+        ),
+        (
+            not (oidc.client_id and oidc.claim),
+            "oidc",
+            "client_id and claim must say something",
+        ),
+        (
+            bool(oidc.ca) and not (base / oidc.ca).is_file(),
+            "oidc.ca",
+            f"{oidc.ca}: there is no such file; put it there",
+        ),
+    )
+    yield from ((key, what) for wrong, key, what in found if wrong)
+    for person, said in oidc.people.items():
+        if not is_id(person):
+            yield "oidc.people", f"{person!r} is no id of a person, as anna-k"
+        if not said or list(oidc.people.values()).count(said) > 1:
+            yield "oidc.people", f"{person}: {said!r} must say who one person is, and only one"
 
 
 def certificate_mistake(files: TlsFiles | None) -> str:

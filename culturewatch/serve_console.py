@@ -6,6 +6,7 @@ from pathlib import Path
 from alerts.notify.twilio_callback import Signatures
 from batches.password import Rules
 from console.app import serve
+from console.oidc.sign_on import SignOn
 from console.settings import ConsoleSettings
 from culturewatch import paths
 from culturewatch.make_record import record_of
@@ -46,6 +47,7 @@ def settings(site: Site) -> ConsoleSettings:
         port=declared.port,
         public_url=site.public_url,
         tls=site.console_tls,
+        sign_on=sign_on(site),
         pins=paths.pins(site.data),
         api_tokens=paths.api_tokens(site.data),
         record=partial(record_of, site),
@@ -59,4 +61,22 @@ def settings(site: Site) -> ConsoleSettings:
         idle_ms=int(declared.idle),
         roster=partial(on_call, site),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
+    )
+
+
+def sign_on(site: Site) -> SignOn | None:
+    """The provider of identities that people may log in by, if any."""
+    oidc = site.file.console.oidc
+    if oidc is None:
+        return None
+    revealed = site.reveal(oidc.secret)
+    return SignOn(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        secret=lambda: revealed,
+        public_url=site.public_url,
+        claim=oidc.claim,
+        people=oidc.people,
+        name=oidc.name,
+        ca=site.base / oidc.ca if oidc.ca else None,
     )

@@ -188,6 +188,25 @@ class ConsoleTls(Part, frozen=True, kw_only=True):
     key: str
 
 
+class Oidc(Part, frozen=True, kw_only=True):
+    """``[console.oidc]``: a provider of identities (OpenID Connect) that people may log in by.
+
+    ``people`` gives for each id what the ``claim`` of the provider says of that person; where it
+    is left out the claim is the id. Whom the ledger does not know does not come in; what somebody
+    may do the ledger says alone, and signatures want the password. ``ca`` signed the provider's
+    certificate, where this machine does not trust it. The provider must know public_url +
+    ``/oidc/callback``.
+    """
+
+    issuer: str
+    client_id: str
+    secret: Secret
+    claim: str = "sub"
+    people: dict[str, str] = {}
+    name: str = ""
+    ca: str = ""
+
+
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them.
 
@@ -200,6 +219,7 @@ class Console(Part, frozen=True, kw_only=True):
     public_url: str = ""
     idle: Duration = Duration(15 * 60_000)
     tls: ConsoleTls | None = None
+    oidc: Oidc | None = None
     behind_proxy: bool = False
 
     def __post_init__(self) -> None:

@@ -215,6 +215,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("ledger.password", file.ledger.password if file.ledger else None),
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
+        ("console.oidc.secret", file.console.oidc.secret if file.console.oidc else None),
         ("signing.password", file.signing.password if file.signing else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
         *(

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 
 from alerts.rulebook import Rulebook
+from console.oidc.sign_on import is_loopback
 from culturewatch.check import SitePlan
-from culturewatch.console_mistakes import is_loopback
 from culturewatch.doctor.finding import Finding
 from culturewatch.site import Site
 

@@ -197,6 +197,7 @@ def _collector() -> tuple[str, str]:
         own("People", "drills_unproven", "rota_faults"),
         own("Clock", "clock_unsure"),
         own("Since the archive was sealed", "seal_wait"),
+        own("Certificate overdue for renewal", "renewal_wait"),
         _qualities(_OF_ITSELF),
         listing("Troubles", Rows(sql.TROUBLES), width=WIDTH),
     )
