@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from culturewatch import logs
+from culturewatch import cli_report, logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_archive import export, influx_commands, seal
 from culturewatch.cli_audit import audit, explain
@@ -60,6 +60,9 @@ app.add_typer(protocol_commands, name="protocol")
 app.add_typer(sensor_commands, name="sensor")
 app.add_typer(calibration_commands, name="calibration")
 app.add_typer(equipment_commands, name="equipment")
+report_commands.command()(cli_report.show)
+report_commands.command()(cli_report.send)
+report_commands.command(hidden=True)(cli_report.post)
 app.add_typer(report_commands, name="report")
 app.add_typer(influx_commands, name="influx")
 app.command()(seal)

@@ -14,6 +14,7 @@ from culturewatch import paths
 from culturewatch.console_mistakes import console_mistakes
 from culturewatch.endpoints import address, endpoint_mistakes, port
 from culturewatch.ledger_address import with_password
+from culturewatch.report_mistakes import report_mistakes
 from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
 from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
@@ -164,6 +165,7 @@ def load(path: Path) -> Site:
     mistakes += [*id_mistakes(path, file, declared), *behind_mistakes(declared)]
     mistakes += [*rota_mistakes(path, file), *quiet_mistakes(path, file)]
     mistakes += [*drill_mistakes(path, file), *console_mistakes(path, file)]
+    mistakes += report_mistakes(path, file, {device.id for *_, device in declared})
     devices: list[SiteDevice] = []
     placed: list[tuple[str, SiteDevice]] = []
     for place in declared:

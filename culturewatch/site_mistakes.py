@@ -247,6 +247,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
         ("rota", [(path, n, r.id) for n, r in enumerate(file.rota)]),
         ("annunciator", [(path, n, a.id) for n, a in enumerate(file.annunciator)]),
+        ("report", [(path, n, r.id) for n, r in enumerate(file.report)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:

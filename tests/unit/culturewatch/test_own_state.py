@@ -50,6 +50,7 @@ STATE = OwnState(
     seal_wait_s=90_000.0,
     damaged_segments=1,
     renewal_wait_s=120.0,
+    reports_failed=1,
 )
 NOON = 1_767_614_400_000
 
@@ -74,6 +75,7 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "archive_damaged": 1.0,
         "conflicts": 0.0,
         "renewal_wait": 120.0,
+        "reports_failed": 1,
     }
 
 
