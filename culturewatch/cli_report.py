@@ -64,7 +64,8 @@ def send(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Mail a report of the newest period that is over, once more if need be."""
-    from culturewatch.reports import facts, letter  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.audit_trail import enter_sending  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.reports import facts, letter  # noqa: PLC0415
     from culturewatch.reports.post import FAULTS  # noqa: PLC0415
     from culturewatch.reports.sent import SentError  # noqa: PLC0415
     from culturewatch.who import FAULTS as NOT_PROVEN  # noqa: PLC0415
@@ -74,13 +75,17 @@ def send(
         loaded = load(site)
         report = _report(loaded, which, device)
         _check_reached(loaded, to)
-        acting(loaded, by, "export", f"report {report.id}")
+        who = acting(loaded, by, "export", f"report {report.id}")
         now = _now()
         period = _period(loaded, report, now)
         made = facts.made(loaded, report, period, now=now)
         files = letter.attached(loaded, report, made, period, now=now)
         mails = [letter.message(loaded, report, made, period, person) for person in to]
-        well = [asyncio.run(_hand_over(loaded, report, period, mail, files)) for mail in mails]
+        well = []
+        for mail in mails:
+            # Before it goes: what cannot be entered is not sent.
+            enter_sending(loaded, who, f"report {report.id}", mail.person)
+            well.append(asyncio.run(_hand_over(loaded, report, period, mail, files)))
     if not all(well):
         raise SystemExit(FAILED)
 

@@ -269,6 +269,9 @@ async def test_it_is_sent_by_hand_and_then_no_longer_missing(tmp_path: Path) -> 
         code, said = await asyncio.to_thread(typed, "report", "send", "quiet", "--to", "oncall")
         assert (code, "quiet was sent to oncall" in said) == (0, True)
         assert sent.standing("quiet", period.start)["oncall"].state is State.SENT
+        noted = Ledger(site.ledger_url).trail().lines[-1]
+        assert (noted.by, noted.subject) == ("tester", "report quiet")
+        assert noted.item == "mail to oncall"
         code, _ = await asyncio.to_thread(typed, "report", "send", "silenced", "--to", "nobody")
         assert code == 2
     assert len(postbox.mails) == 1
