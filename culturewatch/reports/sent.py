@@ -25,6 +25,7 @@ CREATE TRIGGER IF NOT EXISTS attempt_refuses_update BEFORE UPDATE ON attempt
 BEGIN SELECT RAISE(ABORT, 'attempt is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS attempt_refuses_delete BEFORE DELETE ON attempt
 BEGIN SELECT RAISE(ABORT, 'attempt is append-only'); END;
+PRAGMA user_version = 1;
 """
 NOBODY = ""
 """In place of a person: what is said of the report itself."""
@@ -138,7 +139,8 @@ class Sent:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=5.0, isolation_level=None)) as db:
                 db.execute("PRAGMA synchronous = FULL")
-                db.executescript(_TABLES)
+                if not db.execute("PRAGMA user_version").fetchone()[0]:
+                    db.executescript(_TABLES)
                 yield db
         except (sqlite3.Error, OSError) as error:
             raise SentError(

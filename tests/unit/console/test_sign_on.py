@@ -16,9 +16,9 @@ from batches.ledger import Ledger, wall_clock_ms
 from batches.person import UNKNOWN
 from console.entrance import Entrance
 from console.login_pages import LoginPages
-from console.oidc.flow import LASTS_MS, MOST, Flows
+from console.oidc.flow import Flows
 from console.oidc.provider import Provider
-from console.oidc.sign_on import SignOn, is_safe
+from console.oidc.sign_on import SignOn
 from tests.unit.batches.staff import QUICK, enlist, people_of
 from tests.unit.console.lab import ADDRESS, browser, ledger_url, settings
 from tests.unit.console.oidc_house import CLIENT, SECRET, House, standing
@@ -338,46 +338,6 @@ async def test_who_logs_out_here_is_sent_to_log_out_there(
     there = f"{house.issuer}/goodbye?client_id={CLIENT}&amp;post_logout_redirect_uri="
     assert f'http-equiv="refresh" content="0; url={there}' in left.text
     assert "culturewatch" not in client.cookies
-
-
-async def test_claims_name_people_and_an_address_must_be_verified(house: House) -> None:
-    by_email = of(house, claim="email", people={"anna": "anna@lab.example"})
-    said = {"email": "anna@lab.example", "sub": "u-anna"}
-    assert by_email.person_of(said | {"email_verified": True}) == "anna"
-    assert by_email.person_of(said | {"email_verified": "true"}) is None
-    assert by_email.person_of(said) is None
-    plain = of(house, claim="preferred_username", people={})
-    assert plain.person_of({"preferred_username": "anna"}) == "anna"
-    assert plain.person_of({"preferred_username": "anna k\n"}) is None
-    assert plain.person_of({"preferred_username": ["anna"]}) is None
-
-
-def test_a_flow_ends_and_there_are_only_so_many() -> None:
-    flows = Flows()
-    old = flows.begin("/now", 0)
-    assert flows.take(old.state, old.browser, LASTS_MS) is None
-    first = flows.begin("/now", 1)
-    for _ in range(MOST):
-        last = flows.begin("/now", 1)
-    assert flows.take(first.state, first.browser, 2) is None
-    assert flows.take(last.state, "ü", 2) is None
-    assert flows.take(last.state, last.browser, 2) is None
-
-
-@pytest.mark.parametrize(
-    ("url", "safe"),
-    [
-        ("https://login.example", True),
-        ("http://127.0.0.1:9", True),
-        ("http://login.example", False),
-        ("http://127.evil.example", False),
-        ("javascript:alert(1)", False),
-        ("https://", False),
-        ("http://[::1", False),
-    ],
-)
-def test_only_tls_or_this_machine_will_do(url: str, *, safe: bool) -> None:
-    assert is_safe(url) is safe
 
 
 async def test_an_answer_without_end_is_cut(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
