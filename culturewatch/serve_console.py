@@ -6,13 +6,13 @@ from pathlib import Path
 from alerts.notify.twilio_callback import Signatures
 from batches.password import Rules
 from console.app import serve
-from console.oidc.sign_on import SignOn
 from console.settings import ConsoleSettings
 from culturewatch import paths
 from culturewatch.make_record import record_of
 from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
 from culturewatch.show import equipment
+from culturewatch.sign_on import sign_on
 from culturewatch.site import Site, load
 
 
@@ -61,22 +61,4 @@ def settings(site: Site) -> ConsoleSettings:
         idle_ms=int(declared.idle),
         roster=partial(on_call, site),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
-    )
-
-
-def sign_on(site: Site) -> SignOn | None:
-    """The provider of identities that people may log in by, if any."""
-    oidc = site.file.console.oidc
-    if oidc is None:
-        return None
-    revealed = site.reveal(oidc.secret)
-    return SignOn(
-        issuer=oidc.issuer,
-        client_id=oidc.client_id,
-        secret=lambda: revealed,
-        public_url=site.public_url,
-        claim=oidc.claim,
-        people=oidc.people,
-        name=oidc.name,
-        ca=site.base / oidc.ca if oidc.ca else None,
     )

@@ -61,6 +61,19 @@ class Provider:
         self._keys: KeySet | None = None
         self._keys_s = 0.0
 
+    async def look(self) -> None:
+        """See that the provider can be used: what it says of itself, and its keys.
+
+        Raises:
+            OidcError: it cannot; the text says why.
+        """
+        async with self._http() as http:
+            known = await self._metadata(http)
+            try:
+                await self._key_set(http, known, again=True)
+            except (JoseError, ValueError, TypeError, KeyError) as error:
+                raise OidcError(Why.AWAY, f"{known.jwks_uri}: no keys: {error!r}") from error
+
     async def way_there(self, flow: Flow) -> str:
         """Where to send a browser, to prove who sits at it.
 
