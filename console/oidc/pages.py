@@ -1,6 +1,7 @@
 """The way to the provider of identities and back: log in there, come in here."""
 
 import logging
+import time
 from http import HTTPStatus
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -14,10 +15,12 @@ from console.oidc.flow import LASTS_MS, Flow, Flows
 from console.oidc.provider import Provider
 from console.oidc.sign_on import CALLBACK, SignOn
 from console.oidc.why import OidcError, Why
+from console.rate import Rate
 
 log = logging.getLogger(__name__)
 
 LOGIN = "/oidc/login"
+GOING, REFILL_S = 30, 1.0
 LONGEST = 4_096
 """Characters of what a browser brings back."""
 
@@ -50,6 +53,7 @@ class SignOnPages:
         self._secure = sign_on.public_url.startswith("https:")
         self._provider = Provider(sign_on)
         self._flows = Flows()
+        self._rate = Rate(burst=GOING, refill_s=REFILL_S, now_s=time.monotonic)
         self.name = sign_on.name or urlsplit(sign_on.issuer).netloc
 
     def serve_on(self, app: FastAPI) -> None:
@@ -68,7 +72,8 @@ class SignOnPages:
     async def go(self, request: Request) -> Response:
         """Send the browser to the provider."""
         wanted = _brought(request, "next")
-        if not self._entrance.may_try(_address(request)):
+        # Apart from those who come back: behind a proxy all have one address.
+        if not self._rate.allows(_address(request)):
             return self._hall.not_in(request, Stopped(why=Refusal.OFTEN), wanted)
         flow = self._flows.begin(wanted, wall_clock_ms())
         try:
