@@ -221,7 +221,8 @@ def worker(site: Site, name: str) -> "subprocess.Popen[bytes]":
 async def test_a_process_that_is_killed_while_it_sends_leaves_it_to_nobody(tmp_path: Path) -> None:
     """And two that are at it at once send it once."""
     postbox = Postbox()
-    postbox.seconds = 3.0
+    # Shorter than the patience of who sends, and long enough for the other one to leave.
+    postbox.seconds = 12.0
     async with serving(postbox) as port:
         site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
         both = [worker(site, "quiet"), worker(site, "quiet")]
