@@ -9,6 +9,8 @@ from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
+from console.certificate import TlsFiles
+from console.oidc.sign_on import SignOn
 from console.on_call_page import Roster
 from console.view import Equipment
 
@@ -23,6 +25,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
     off. ``roster`` works out who is on call. ``site_id`` is what orders to the whole site are given
     to, ``findings`` are the mistakes in its files as they are now: none, and they can be used.
+    off. ``roster`` works out who is on call. With ``tls`` it speaks TLS itself,
+    with ``sign_on`` people may also log in by a provider of identities.
     """
 
     site: str
@@ -36,6 +40,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
+    tls: TlsFiles | None = None
+    sign_on: SignOn | None = None
     twilio: Signatures | None = None
     pins: Path | None = None
     api_tokens: Path | None = None
