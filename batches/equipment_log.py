@@ -62,9 +62,9 @@ class EquipmentLog(msgspec.Struct, frozen=True, kw_only=True):
     ledger_head: Head
 
 
-def log_id(device: str, span: Interval) -> str:
-    """The name of the log of ``device`` over ``span``."""
-    return f"equipment-log/{device}/{span.start}-{span.end}"
+def log_id(device: str, span: Interval, made: Made) -> str:
+    """The name of the log of ``device`` over ``span`` that was made then."""
+    return f"equipment-log/{device}/{span.start}-{span.end}/{made.at}"
 
 
 def equipment_log(
@@ -85,7 +85,7 @@ def equipment_log(
         entries = tuple(sorted(log.entries(), key=lambda each: (each.at, each.row)))
         return EquipmentLog(
             schema=SCHEMA,
-            id=log_id(device, span),
+            id=log_id(device, span, made),
             made=made,
             site=setting.site,
             time_zone=setting.time_zone,

@@ -141,6 +141,7 @@ def excursions(
     from batches.record import Made  # noqa: PLC0415
     from culturewatch import paths  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
+    from culturewatch.make_record import past_of  # noqa: PLC0415
     from culturewatch.parts import rulebook, setting  # noqa: PLC0415
     from culturewatch.who import acting  # noqa: PLC0415
     from storage.archive.log import LogReader  # noqa: PLC0415
@@ -161,6 +162,7 @@ def excursions(
                 alarms=alarms,
                 setting=setting(loaded, rulebook(loaded)),
                 made=Made(by=maker, at=ledger.clerk.now()),
+                past=past_of(loaded, readings, alarms),
             )
         made = write_report(excursions_report(found), out)
         exported(loaded, maker, device or "excursions", made)

@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 from alerts.transition import What
 from batches.calibrated import moment
 from batches.episode import Episode
-from batches.excursions import ExcursionReport, Outside
+from batches.excursions import ExcursionReport
 from batches.export.listing import Listing, Report, Table
+from batches.outside import Outside
 from devices.duration import Duration
 
 EXCURSIONS = (
