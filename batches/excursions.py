@@ -11,14 +11,17 @@ import msgspec
 
 from alerts.reader import AlarmReader
 from batches.calibrated import moment
-from batches.episode import Episode, device_of, episodes
+from batches.episode import Episode, episodes
 from batches.in_force import InForce, RulesSince
 from batches.ledger import Ledger
-from batches.outside import Known, Outside, Search
+from batches.outside import Known, Outside, Search, Visit, unheeded
 from batches.placement import Interval, Refused
+from batches.policy import Standing, Verdict
 from batches.record import Made
 from batches.setting import Setting
 from batches.survey import Readings
+from batches.version import Version, hashed
+from devices.duration import Duration
 from storage.chain import Head
 
 SCHEMA = "culturewatch.excursions/2"
@@ -28,23 +31,44 @@ class ExcursionReport(msgspec.Struct, frozen=True, kw_only=True):
     """All of it, over ``span``. ``alarms`` are those on ``devices`` at any time of it.
 
     ``rules`` are those on ``devices`` that were in force, from when on; where there are none, the
-    limits are those of the rules of the setting.
+    limits are those of the rules of the ``setting``. ``verdict`` is over all limits and all of the
+    time: in only when everything was known, limited and in limits. ``version`` is its place among
+    the reports of the same devices and period; ``people`` are those who acted on its alarms.
     """
 
     schema: str
     id: str
     made: Made
-    site: str
-    time_zone: str
+    version: Version
+    setting: Setting
     devices: tuple[str, ...]
     span: Interval
     rules: tuple[RulesSince, ...]
+    verdict: Verdict
     excursions: tuple[Outside, ...]
     alarms: tuple[Episode, ...]
     known: tuple[Known, ...]
     open_items: tuple[str, ...]
+    people: tuple[str, ...]
     ledger_head: Head
     alarm_head: Head
+
+    @property
+    def subject(self) -> str:
+        """What it is a version of: the devices and the period."""
+        return self.id.rpartition("/")[0]
+
+    @property
+    def content(self) -> dict[str, str]:
+        """What it says in short, to be compared with another version."""
+        return {
+            "verdict": self.verdict.value,
+            "excursions": f"{len(self.excursions):,}",
+            "alarms": f"{len(self.alarms):,}",
+            "time not known": str(Duration(sum(each.unknown_ms for each in self.known))),
+            "open items": f"{len(self.open_items):,}",
+            "limits and excursions": hashed((self.rules, self.excursions)),
+        }
 
 
 def report_id(devices: Sequence[str], span: Interval, made: Made) -> str:
@@ -63,10 +87,12 @@ def excursion_report(
     setting: Setting,
     made: Made,
     past: InForce | None = None,
+    visit: Visit = unheeded,
 ) -> ExcursionReport:
     """Go through the readings of ``devices`` in ``span``, which must be over.
 
-    ``past`` is what was in force before; None: what the setting says, all the time.
+    ``past`` is what was in force before; None: what the setting says, all the time. ``visit`` is
+    shown each channel that was out of the limits of the rules, and its line.
 
     Raises:
         Refused: a device is unknown, or the period is not over.
@@ -87,7 +113,13 @@ def excursion_report(
     )
     then = (past or InForce()).over(span)
     search = Search(
-        span, ledger=ledger, readings=readings, setting=setting, alarms=raised, then=then
+        span,
+        ledger=ledger,
+        readings=readings,
+        setting=setting,
+        alarms=raised,
+        then=then,
+        visit=visit,
     )
     for device in devices:
         search.look(known[device])
@@ -95,27 +127,30 @@ def excursion_report(
         schema=SCHEMA,
         id=report_id(devices, span, made),
         made=made,
-        site=setting.site,
-        time_zone=setting.time_zone,
+        version=Version(),
+        setting=setting.on(devices),
         devices=tuple(devices),
         span=span,
-        rules=tuple(_on(devices, each) for each in then.rules),
+        rules=tuple(each.on(devices) for each in then.rules),
+        verdict=_verdict(search),
         excursions=tuple(
             sorted(search.found, key=lambda o: (o.judged.excursion.start, o.channel, o.by))
         ),
         alarms=raised,
         known=tuple(search.known),
         open_items=tuple(_open_items(search, then, raised, ZoneInfo(setting.time_zone))),
+        people=tuple(sorted({t.by for alarm in raised for t in alarm.trail if t.by})),
         ledger_head=search.head,
         alarm_head=alarm_head,
     )
 
 
-def _on(devices: Sequence[str], each: RulesSince) -> RulesSince:
-    if each.rules is None:
-        return each
-    rules = tuple(rule for rule in each.rules if device_of(rule.channel) in devices)
-    return msgspec.structs.replace(each, rules=rules)
+def _verdict(search: Search) -> Verdict:
+    if {each.judged.standing for each in search.found} - {Standing.ALLOWED, Standing.UNSURE}:
+        return Verdict.OUT
+    sure = not search.found or all(e.judged.standing is Standing.ALLOWED for e in search.found)
+    measured = search.known and not any(each.unknown_ms for each in search.known)
+    return Verdict.IN if sure and measured and not search.unlimited else Verdict.UNKNOWN
 
 
 def _open_items(

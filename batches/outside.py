@@ -1,17 +1,18 @@
 """Looks for what was out of limits on devices over a period, by what was in force at the time."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import floor
 
 import msgspec
 
 from alerts.rule import Rule
-from batches import kinship
+from batches import kinship, patients
 from batches.bank import Bank
 from batches.calibration import Book
 from batches.course import Course, courses
 from batches.episode import Episode
+from batches.export.trace import Trace
 from batches.exposure import Exposure
 from batches.in_force import InForce
 from batches.instruments import Instruments
@@ -20,10 +21,18 @@ from batches.ledger import Ledger
 from batches.placement import Interval, Placement
 from batches.policy import Judged, Policy
 from batches.setting import Equipment, Setting
-from batches.survey import Readings, Summary, limits_of, survey
-from devices.scan import Scan
+from batches.survey import Part, Readings, Sink, Summary, limits_of, survey
+from devices.quality import Quality
+from devices.scan import Scan, Source
 
 RULES = "alarm rules"
+Visit = Callable[[Summary, Trace], None]
+"""Is shown a channel over a time with limits, and its line."""
+_GOOD = int(Quality.GOOD)
+
+
+def unheeded(_: object, __: object) -> None:
+    """What is shown to nobody."""
 
 
 class Outside(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +94,7 @@ class Search:
         setting: Setting,
         alarms: Sequence[Episode],
         then: InForce,
+        visit: Visit,
     ) -> None:
         """Look at ``span``: by the rules of ``then``, where it knows none by those of today."""
         self._ledger = ledger
@@ -92,6 +102,7 @@ class Search:
         self._setting = setting
         self._alarms = alarms
         self._then = then
+        self._visit = visit
         self._bank = Bank(ledger)
         self.span = span
         self.head = ledger.head()
@@ -104,9 +115,13 @@ class Search:
         """Judge it by the rules, then by each protocol of what stood there."""
         keys = [channel.key for channel in device.channels]
         cuts = self._then.cuts(device.id, keys, self.span)
-        pieces = _together([self._ruled(device, span) for span in cuts])
+        lines = [_Lines(device.id, span) for span in cuts]
+        pieces = _together(
+            [self._ruled(device, span, line) for span, line in zip(cuts, lines, strict=True)]
+        )
         self.known += _known(pieces)
-        for piece in pieces:
+        for piece, line in zip(pieces, lines, strict=True):
+            line.show(piece.channels, self._visit)
             if not any(each.exposure.limits.given for each in piece.channels):
                 self.unlimited.append((device.id, piece.span))
             self._note(device.id, piece, None)
@@ -116,7 +131,7 @@ class Search:
             for piece in _together([*self._followed(device, course)]):
                 self._note(device.id, piece, course)
 
-    def _ruled(self, device: Equipment, span: Interval) -> _Piece:
+    def _ruled(self, device: Equipment, span: Interval, sink: Sink) -> _Piece:
         then = self._then.at(span.start)
         # Rules that nobody kept set no limits: what they were is not known.
         rules: tuple[Rule, ...] = self._setting.rules if then is None else then.rules or ()
@@ -128,7 +143,7 @@ class Search:
             step="",
             rules="" if then is None else then.digest,
             span=span,
-            channels=self._survey(device, span, policies),
+            channels=self._survey(device, span, policies, sink),
         )
 
     def _followed(self, device: Equipment, course: Course) -> Iterator[_Piece]:
@@ -140,11 +155,11 @@ class Search:
                     step=ruling.step.id,
                     rules="",
                     span=span,
-                    channels=self._survey(device, span, policies),
+                    channels=self._survey(device, span, policies, unheeded),
                 )
 
     def _survey(
-        self, device: Equipment, span: Interval, policies: Mapping[str, Policy]
+        self, device: Equipment, span: Interval, policies: Mapping[str, Policy], sink: Sink
     ) -> tuple[Summary, ...]:
         return survey(
             self._readings,
@@ -154,7 +169,7 @@ class Search:
             channels=device.channels,
             policies=policies,
             book=self._book,
-            sink=_unheeded,
+            sink=sink,
         )
 
     def _note(self, device: str, piece: _Piece, course: Course | None) -> None:
@@ -193,7 +208,33 @@ class Search:
     def _patients(self, subjects: set[str]) -> tuple[str, ...]:
         with self._ledger.database.reading() as connection:
             found = kinship.patients(connection, subjects)
-        return tuple(sorted({token for tokens in found.values() for token in tokens}))
+            handles = frozenset().union(*found.values())
+            tokens = patients.shown(connection, self._ledger.identities, handles)
+        return tuple(sorted(tokens.get(handle, handle) for handle in handles))
+
+
+class _Lines:
+    """The lines of the channels of ``device`` over ``span``, drawn from scans as they go by."""
+
+    def __init__(self, device: str, span: Interval) -> None:
+        self._device = device
+        self._span = span
+        self._traces: dict[str, Trace] = {}
+
+    def __call__(self, part: Part, scan: Scan) -> None:
+        if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
+            return
+        keys = scan.layout.keys
+        for key, value, code in zip(keys, scan.values, scan.qualities, strict=True):
+            if code == _GOOD and value is not None:
+                self._traces.setdefault(key, Trace(self._span)).add(scan.at, value)
+
+    def show(self, channels: Sequence[Summary], visit: Visit) -> None:
+        """Those of channels that were out of limits."""
+        for summary in channels:
+            trace = self._traces.get(summary.channel.rpartition(".")[2])
+            if summary.exposure.judged and trace is not None:
+                visit(summary, trace)
 
 
 def _together(pieces: Sequence[_Piece]) -> tuple[_Piece, ...]:
@@ -237,7 +278,3 @@ def _known(pieces: Sequence[_Piece]) -> Iterator[Known]:
 def _among(stays: Sequence[Placement], subjects: frozenset[str] | None) -> tuple[str, ...]:
     who = (stay.batch for stay in stays if subjects is None or stay.batch in subjects)
     return tuple(dict.fromkeys(who))
-
-
-def _unheeded(_: object, __: Scan) -> None:
-    return

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.reader import AlarmReader
-from alerts.rule import Rule
 from alerts.transition import Transition, What
 from batches.bank import Bank
 from batches.batch import Batch
@@ -194,14 +193,14 @@ def assemble(
         id=record_id(batch, made),
         made=made,
         version=Version(),
-        setting=_relevant(setting, devices),
+        setting=setting.on(devices),
         batch=culture,
         vial=entered.vial,
         passage=entered.passage,
         parents=entered.parents,
         children=entered.children,
         protocols=entered.protocols,
-        rules=tuple(_of(devices, each) for each in then.rules),
+        rules=tuple(each.on(devices) for each in then.rules),
         span=span,
         complete=complete(stays),
         verdict=verdict(stays),
@@ -302,17 +301,3 @@ def _orders(alarms: AlarmReader, stays: Sequence[Stay]) -> Iterable[Transition]:
             for stay in stays
         ):
             yield entry
-
-
-def _relevant(setting: Setting, devices: set[str]) -> Setting:
-    equipment = tuple(e for e in setting.equipment if e.id in devices)
-    return msgspec.structs.replace(setting, equipment=equipment, rules=_on(devices, setting.rules))
-
-
-def _of(devices: set[str], each: RulesSince) -> RulesSince:
-    rules = None if each.rules is None else _on(devices, each.rules)
-    return msgspec.structs.replace(each, rules=rules)
-
-
-def _on(devices: set[str], rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules if device_of(rule.channel) in devices)

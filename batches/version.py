@@ -38,6 +38,12 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     limits: str
 
 
+def hashed(value: object) -> str:
+    """A few characters that are others when ``value`` is."""
+    said = msgspec.json.encode(value, order="sorted", enc_hook=str)
+    return hashlib.sha256(said).hexdigest()[:_SHOWN]
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """``what`` was ``before`` and is ``now``, in words."""
 

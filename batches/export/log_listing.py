@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from batches.calibrated import moment
 from batches.equipment_log import Entry, EquipmentLog
 from batches.export.listing import Listing, Report, Table
+from batches.export.paper.log import log_sheet
 from storage.chain import GENESIS, Head
 
 COLUMNS = (
@@ -36,8 +37,10 @@ def log_report(log: EquipmentLog) -> Report:
         id=log.id,
         schema=log.schema,
         subject=device.id,
+        made=log.made,
         value=log,
         listing=listing,
+        sheet=log_sheet(log),
         ledger_head=log.ledger_head,
         # Nothing in it is of the alarm history.
         alarm_head=Head(0, GENESIS),

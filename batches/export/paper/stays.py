@@ -28,7 +28,7 @@ from batches.policy import Judged, Standing
 from batches.record import BatchRecord
 from batches.survey import Summary
 
-_STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
+STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
 _METHOD = (
     "Mean, SD and mean kinetic temperature (MKT, ΔH 83.144 kJ/mol) are weighted by time. A reading "
     "holds until the next one, for at most 1.5 periods; gaps carry no weight and are never counted "
@@ -254,7 +254,7 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
         each.side,
         number(each.worst),
         number(each.area, 1),
-        cell(str(judged.standing), piece, _STANDINGS.get(judged.standing, Tone.BAD)),
+        cell(str(judged.standing), piece, STANDINGS.get(judged.standing, Tone.BAD)),
     )
 
 

@@ -222,8 +222,10 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
         "coverage.csv",
         "excursions.csv",
         "manifest.json",
-        "report.html",
-        "report.json",
+        "record.html",
+        "record.json",
+        "record.pdf",
+        "verify_record.py",
     ]
     line = (out / "excursions.csv").read_text().splitlines()[1]
     assert line == (

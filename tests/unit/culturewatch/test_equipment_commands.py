@@ -53,7 +53,7 @@ def test_care_is_entered_checked_and_written_into_the_log(here: Path) -> None:
     good("equipment withdraw 5 --reason never")
     said = good(f"equipment log inc1 {PERIOD} --out log")
     assert said == "log: the log of inc1, 4 entries\n"
-    written = json.loads((here / "log" / "report.json").read_bytes())
+    written = json.loads((here / "log" / "record.json").read_bytes())
     assert [entry["what"] for entry in written["entries"]] == [
         "placed",
         "cleaned",
@@ -77,7 +77,7 @@ async def test_the_excursions_of_a_period_are_written(here: Path) -> None:
     open_store(here / "data" / "alarms.db").close()
     said = good(f"report excursions {PERIOD} --device inc1 --out report")
     assert said == "report: 0 excursions, 0 alarms\n"
-    written = json.loads((here / "report" / "report.json").read_bytes())
+    written = json.loads((here / "report" / "record.json").read_bytes())
     assert written["open_items"] == ["inc1: no limits are in force, so no excursion can be found."]
     code, said = typed("report excursions --from 2026-01-01 --to 2099-01-03 --out later")
     assert (code, "the period is not over" in said) == (1, True)
