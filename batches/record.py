@@ -17,6 +17,7 @@ from batches.episode import Episode, device_of, episodes
 from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
 from batches.frozen import Frozen, Travelled, known, live_through
+from batches.holding import Method
 from batches.in_force import InForce, Ran, RulesSince
 from batches.kinship import Kin
 from batches.ledger import Ledger
@@ -33,7 +34,7 @@ from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
 
-SCHEMA = "culturewatch.record/4"
+SCHEMA = "culturewatch.record/5"
 _ORDERED = frozenset(
     {
         *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
@@ -67,6 +68,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
     suppression), ``runs`` when the core began and ended, ``clock`` the steps of its clock.
     ``damaged`` are entries of the journal, up to ``journal_last``, that could not be read.
+    ``method`` is how readings were summed up.
     """
 
     schema: str
@@ -100,6 +102,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     alarm_head: Head
     journal_last: int
     damaged: dict[str, str]
+    method: Method
 
     @property
     def subject(self) -> str:
@@ -228,6 +231,7 @@ def assemble(
         alarm_head=alarm_head,
         journal_last=last,
         damaged=damaged,
+        method=Method(),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from batches.export.paper import handled
 from batches.export.paper.sheet import (
     Answer,
     Block,
@@ -109,6 +110,7 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
         ("Out of limits", cell(f"{span(out)} in {counted(excursions, 'excursion')}")),
         ("Not known", cell(f"{span(unknown)} in {counted(gaps, 'gap')} of channels with limits")),
         ("In no device", cell(span(sum(each.length for each in record.bench)))),
+        ("Handling", cell(handled.counts(record))),
         ("Alarms", cell(f"{len(record.alarms):,}, of which {never:,} never acknowledged")),
         ("Version", version_cell(record.version, zone)),
     )

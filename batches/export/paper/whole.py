@@ -3,7 +3,7 @@
 from zoneinfo import ZoneInfo
 
 from batches.export.drawings import Drawings
-from batches.export.paper import alarms, changes, equipment, front, limits, stays
+from batches.export.paper import alarms, changes, equipment, front, handled, limits, stays
 from batches.export.paper.front import dated, footer, short
 from batches.export.paper.sheet import LISTED, Sheet
 from batches.record import BatchRecord
@@ -35,6 +35,7 @@ def sheet(record: BatchRecord, drawings: Drawings) -> Sheet:
             limits.limits_in_force(record, zone),
             *stays.measured(record, drawings, zone),
             *stays.too_warm(record, zone),
+            handled.handled(record, zone),
             alarms.alarms(record, zone),
             equipment.sensors(record, zone),
             equipment.clock(record, zone),

@@ -14,6 +14,7 @@ from batches.equipment_log import equipment_log
 from batches.excursions import excursion_report
 from batches.export import verify_record as program
 from batches.export.excursion_listing import Lines, excursions_report
+from batches.export.folder import make_record
 from batches.export.listing import write_report
 from batches.export.log_listing import log_report
 from batches.ledger import Ledger
@@ -172,3 +173,64 @@ def test_a_log_is_signed_in_order_by_people_with_clean_hands(lab: Laboratory) ->
     lab.log(lab.base / "log", made=Made(by="quin", at=MONDAY + 10 * HOUR + MINUTE))
     with pytest.raises(SignatureError, match="there is version 2"):
         signatory.sign(folder, Wish(step=Step.PREPARED, person=person("anna")))
+
+
+def test_a_record_lists_openings_by_stay_and_says_how_its_readings_were_summed_up(
+    tmp_path: Path,
+) -> None:
+    clock, readings = Clock(), day()
+    for device, minutes in (("inc1", (60, 61, 239)), ("inc2", (270,))):
+        kept = readings.kept[device]
+        for minute in minutes:
+            # Scans are a minute apart from five minutes before the first on.
+            old = kept[minute + 5]
+            kept[minute + 5] = msgspec.structs.replace(old, values=(*old.values[:2], 1.0))
+    with alarmed(tmp_path / "data" / "alarms.db") as alarms:
+        out = make_record(
+            "B-2026-0001",
+            tmp_path / "record",
+            ledger=live(Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock), clock),
+            readings=readings,
+            alarms=alarms,
+            setting=site(),
+            made=MADE,
+        )
+    first, second = msgspec.json.decode((out / "record.json").read_bytes())["stays"]
+    warm, late = first["handlings"]
+    assert (warm["what"], warm["channel"]) == ("opened", "inc1.door")
+    assert [(warm[key] - MONDAY) // MINUTE for key in ("start", "end")] == [60, 62]
+    assert warm["start_known"]
+    assert warm["end_known"]
+    values = {each["channel"]: (each["minimum"], each["maximum"]) for each in warm["meanwhile"]}
+    assert values == {"inc1.temperature": (38.5, 38.5), "inc1.carbon_dioxide": (5.0, 5.0)}
+    # The batch was taken out at 240, and at that minute the door is shut.
+    assert ((late["end"] - MONDAY) // MINUTE, late["end_known"]) == (240, True)
+    assert len(second["handlings"]) == 1
+    said = text_of((out / "record.pdf").read_bytes(), tmp_path)
+    assert "Handling 3 openings (4m), 0 fills with LN2" in said
+    assert "Openings: 3, 4m in all" in said
+    assert "temperature: 38.50 to 38.50 °C" in said
+    held = "(inc1 1m30s, else 1m; inc2 1m30s, else 1m)"
+    for text in (said, " ".join((out / "record.html").read_text().split())):
+        assert "where that follows within 1.5 periods, else for one period" in text
+        assert held in text
+        assert "ΔH 83.144 kJ/mol" in text
+
+
+def test_a_device_that_does_not_tell_of_its_door_is_named(tmp_path: Path) -> None:
+    clock, setting = Clock(), site()
+    blind = tuple(
+        msgspec.structs.replace(each, channels=each.channels[:2]) for each in setting.equipment
+    )
+    with alarmed(tmp_path / "data" / "alarms.db") as alarms:
+        out = make_record(
+            "B-2026-0001",
+            tmp_path / "record",
+            ledger=live(Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock), clock),
+            readings=day(),
+            alarms=alarms,
+            setting=msgspec.structs.replace(setting, equipment=blind),
+            made=MADE,
+        )
+    said = text_of((out / "record.pdf").read_bytes(), tmp_path)
+    assert "inc1 has no channel that tells of its door or lid: openings are not known." in said
