@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from batches import authority, ciphers, editions, signature
+from batches import authority, ciphers, editions, signature, site_key
 from batches.batch import Signed
 from batches.clerk import check_text
 from batches.editions import Edition
@@ -57,7 +57,7 @@ class Signatory:
         ``stamp`` signs the pages as well; None: there is no certificate for that.
         """
         self._ledger = ledger
-        self._private = hashlib.sha256(b"culturewatch.signing.1\n" + key).digest()
+        self._private = site_key.private_half(key)
         self._zone = zone
         self._stamp = stamp
 

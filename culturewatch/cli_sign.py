@@ -42,13 +42,12 @@ def sign(
     it. What the signature says is bound to the manifest, entered in the ledger, and kept in
     signatures.json; with a certificate ([signing]) the pages are signed as well.
     """
-    from alerts.token import load_key  # noqa: PLC0415 # --help needs none of it
-    from batches.export.pades import PadesError  # noqa: PLC0415
+    from batches.export.pades import PadesError  # noqa: PLC0415 # --help needs none of it
     from batches.export.pdf import LayoutError  # noqa: PLC0415
     from batches.ledger import Ledger  # noqa: PLC0415
     from batches.signature import SignatureError  # noqa: PLC0415
     from batches.signing import Signatory, Wish  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
+    from culturewatch.signing_key import secret  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(SignatureError, PadesError, LayoutError, *FAULTS):
@@ -57,7 +56,7 @@ def sign(
         stamp = _stamp(loaded)
         ledger = Ledger(loaded.ledger_url)
         person = Who(loaded, ledger).signing(by)
-        key = load_key(paths.signing_key(loaded.data), {})
+        key = secret(loaded, ledger, person.id)
         signatory = Signatory(ledger, key, str(loaded.zone), stamp=stamp)
         given = signatory.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
     if as_json:

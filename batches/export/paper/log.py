@@ -24,6 +24,7 @@ from batches.export.wording import NOTHING, moment, span
 from batches.setting import Equipment
 from batches.signature import REPORT_MEANINGS
 
+_KIND = "Equipment log"
 ENTRIES = 5_000
 """Lines on paper: a log is kept to be read whole, and two hundred pages is what one reads."""
 _CARE = frozenset(kind.value for kind in care.Kind)
@@ -35,8 +36,8 @@ def log_sheet(log: EquipmentLog) -> Sheet:
     items, note = front.front_items(log.open_items)
     device = log.device
     return Sheet(
-        title=f"Equipment log of {device.id}",
-        kind="Equipment log",
+        title=f"{_KIND} of {device.id}",
+        kind=_KIND,
         subject=device.id,
         about=front.short(f"{moment(zone, log.span.start)} to {moment(zone, log.span.end)}", 180),
         site=front.short(log.site, 50),

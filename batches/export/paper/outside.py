@@ -29,6 +29,7 @@ from batches.policy import Verdict
 from batches.signature import REPORT_MEANINGS
 from batches.survey import Summary
 
+_KIND = "Excursions of a period"
 _NAMED = 6
 """Batches, vials or patients named in a cell; record.json names them all."""
 Charts = Sequence[tuple[Summary, str]]
@@ -43,7 +44,7 @@ def excursion_sheet(found: ExcursionReport, charts: Charts, omitted: int) -> She
     of = found.devices[0] if len(found.devices) == 1 else "all devices"
     return Sheet(
         title=f"Excursions of {of}, {start} to {end}",
-        kind="Excursions of a period",
+        kind=_KIND,
         subject=front.short(of, 60),
         about=f"{start} to {end}",
         site=front.short(found.setting.site, 50),
