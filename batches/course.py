@@ -48,19 +48,38 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
 
 def courses(connection: Connection, device: str, span: Interval) -> tuple[Course, ...]:
     """What stood in ``device`` during ``span`` and had a protocol, by the protocols it had."""
+    found: dict[tuple[Ruling, ...], list[Placement]] = defaultdict(list)
+    for stay, adopted in _there(connection, device, span):
+        rulings = tuple(_rulings(adopted, device, span))
+        if rulings:
+            found[rulings].append(stay)
+    return tuple(Course(rulings=rulings, stays=tuple(stays)) for rulings, stays in found.items())
+
+
+def unkept(connection: Connection, device: str, span: Interval) -> tuple[str, ...]:
+    """The protocols that what stood in ``device`` had, and of which the ledger has no version."""
+    missing = {
+        each.reference
+        for _, adopted in _there(connection, device, span)
+        for each in adopted
+        if each.reference and each.kept is None
+    }
+    return tuple(sorted(missing))
+
+
+def _there(
+    connection: Connection, device: str, span: Interval
+) -> Iterator[tuple[Placement, tuple[Adopted, ...]]]:
+    """Each stay in ``device`` during ``span``, with the protocols of its batch."""
     stay = schema.stay.c
     there = or_(stay.end_at.is_(None), stay.end_at > span.start)
-    found: dict[tuple[Ruling, ...], list[Placement]] = defaultdict(list)
-    known: dict[str, tuple[Ruling, ...]] = {}
+    known: dict[str, tuple[Adopted, ...]] = {}
     where = and_(stay.device == device, stay.start_at < span.end, there)
     for each in standing.stays(connection, where):
         batch = batch_of(each.batch)
         if batch not in known:
-            adopted = shelf.adopted(connection, batch)
-            known[batch] = tuple(_rulings(adopted, device, span))
-        if known[batch]:
-            found[known[batch]].append(each)
-    return tuple(Course(rulings=rulings, stays=tuple(stays)) for rulings, stays in found.items())
+            known[batch] = shelf.adopted(connection, batch)
+        yield each, known[batch]
 
 
 def _rulings(adopted: Sequence[Adopted], device: str, span: Interval) -> Iterator[Ruling]:

@@ -166,6 +166,8 @@ def _open_items(
         if known.unknown_ms:
             yield f"{known.channel}: {known.coverage:.2f} % known; what was between is not known."
     yield from _unlimited(search, zone)
+    for reference in sorted(search.unkept):
+        yield f"Protocol {reference} is not in the ledger; nothing was held against it."
     for alarm in alarms:
         if alarm.acknowledged_at is None:
             yield f"Alarm {alarm.rule} no. {alarm.occurrence} was never acknowledged."

@@ -1,7 +1,7 @@
 """Looks for what was out of limits on devices over a period, by what was in force at the time."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import floor
 
 import msgspec
@@ -10,7 +10,7 @@ from alerts.rule import Rule
 from batches import kinship, patients
 from batches.bank import Bank
 from batches.calibration import Book
-from batches.course import Course, courses
+from batches.course import Course, courses, unkept
 from batches.episode import Episode
 from batches.export.trace import Trace
 from batches.exposure import Exposure
@@ -23,7 +23,7 @@ from batches.policy import Judged, Policy
 from batches.setting import Equipment, Setting
 from batches.survey import Part, Readings, Sink, Summary, limits_of, survey
 from devices.quality import Quality
-from devices.scan import Scan, Source
+from devices.scan import Layout, Scan, Source
 
 RULES = "alarm rules"
 Visit = Callable[[Summary, Trace], None]
@@ -82,7 +82,8 @@ class _Piece(msgspec.Struct, frozen=True, kw_only=True):
 class Search:
     """Looks through device after device.
 
-    ``unlimited`` are devices, and times, of which no channel had limits.
+    ``unlimited`` are devices, and times, of which no channel had limits; ``unkept`` protocols
+    that the ledger has no version of.
     """
 
     def __init__(
@@ -110,12 +111,13 @@ class Search:
         self.found: list[Outside] = []
         self.known: list[Known] = []
         self.unlimited: list[tuple[str, Interval]] = []
+        self.unkept: set[str] = set()
 
     def look(self, device: Equipment) -> None:
         """Judge it by the rules, then by each protocol of what stood there."""
         keys = [channel.key for channel in device.channels]
         cuts = self._then.cuts(device.id, keys, self.span)
-        lines = [_Lines(device.id, span) for span in cuts]
+        lines = [_Lines(span) for span in cuts]
         pieces = _together(
             [self._ruled(device, span, line) for span, line in zip(cuts, lines, strict=True)]
         )
@@ -127,23 +129,25 @@ class Search:
             self._note(device.id, piece, None)
         with self._ledger.database.reading() as connection:
             found = courses(connection, device.id, self.span)
+            self.unkept.update(unkept(connection, device.id, self.span))
         for course in found:
             for piece in _together([*self._followed(device, course)]):
                 self._note(device.id, piece, course)
 
-    def _ruled(self, device: Equipment, span: Interval, sink: Sink) -> _Piece:
+    def _ruled(self, device: Equipment, span: Interval, lines: "_Lines") -> _Piece:
         then = self._then.at(span.start)
         # Rules that nobody kept set no limits: what they were is not known.
         rules: tuple[Rule, ...] = self._setting.rules if then is None else then.rules or ()
         policies = {
             c.key: Policy(limits=limits_of(rules, f"{device.id}.{c.key}")) for c in device.channels
         }
+        lines.draw(key for key, policy in policies.items() if policy.limits.given)
         return _Piece(
             by=RULES,
             step="",
             rules="" if then is None else then.digest,
             span=span,
-            channels=self._survey(device, span, policies, sink),
+            channels=self._survey(device, span, policies, lines),
         )
 
     def _followed(self, device: Equipment, course: Course) -> Iterator[_Piece]:
@@ -214,20 +218,29 @@ class Search:
 
 
 class _Lines:
-    """The lines of the channels of ``device`` over ``span``, drawn from scans as they go by."""
+    """The lines of channels over ``span``, drawn from the scans of their device as they go by."""
 
-    def __init__(self, device: str, span: Interval) -> None:
-        self._device = device
+    def __init__(self, span: Interval) -> None:
         self._span = span
         self._traces: dict[str, Trace] = {}
+        self._layout: Layout | None = None
+        self._columns: list[tuple[int, Callable[[int, float], None]]] = []
+
+    def draw(self, keys: Iterable[str]) -> None:
+        """Those of the channels of these keys are wanted."""
+        self._traces = {key: Trace(self._span) for key in keys}
 
     def __call__(self, part: Part, scan: Scan) -> None:
         if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
             return
-        keys = scan.layout.keys
-        for key, value, code in zip(keys, scan.values, scan.qualities, strict=True):
-            if code == _GOOD and value is not None:
-                self._traces.setdefault(key, Trace(self._span)).add(scan.at, value)
+        if scan.layout is not self._layout:
+            self._layout = scan.layout
+            keys = enumerate(scan.layout.keys)
+            self._columns = [(n, self._traces[key].add) for n, key in keys if key in self._traces]
+        for column, add in self._columns:
+            value = scan.values[column]
+            if value is not None and scan.qualities[column] == _GOOD:
+                add(scan.at, value)
 
     def show(self, channels: Sequence[Summary], visit: Visit) -> None:
         """Those of channels that were out of limits."""

@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 import httpx
 import msgspec
 from asn1crypto import tsp, x509
+from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.pdf_utils.misc import PdfError
@@ -186,6 +187,40 @@ def load(
             "file, or a PEM file and its certificate"
         )
     return Certified(signer, certificate or key, server)
+
+
+def certificate(path: Path) -> x509.Certificate:
+    """The certificate in a file, PEM or DER.
+
+    Raises:
+        PadesError: it cannot be read, or is none.
+    """
+    try:
+        return load_cert_from_pemder(str(path))  # type: ignore[no-untyped-call] # pyHanko has none
+    except OSError as error:
+        raise PadesError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PadesError(f"{path}: is no certificate (PEM or DER)") from error
+
+
+def of_session(
+    session: object, key: str, found: x509.Certificate | None, *, hashed: bool
+) -> signers.Signer:
+    """What signs by the key labelled ``key`` in a PKCS#11 session; see ``batches.export.token``.
+
+    Its certificate is ``found``; None: the token has it, labelled alike. ``hashed``: the token only
+    signs what was hashed before.
+    """
+    # It needs python-pkcs11, which is an extra.
+    from pyhanko.sign.pkcs11 import PKCS11Signer  # noqa: PLC0415
+
+    return PKCS11Signer(
+        session,
+        key_label=key,
+        cert_label=None if found else key,
+        signing_cert=found,
+        use_raw_mechanism=hashed,
+    )
 
 
 def check(original: bytes, signed: bytes) -> Iterator[tuple[bool, str]]:

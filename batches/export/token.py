@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from asn1crypto import x509
-from pyhanko.keys import load_cert_from_pemder
 
+from batches.export import pades
 from batches.export.pades import Certified, PadesError
 
 
@@ -37,41 +36,28 @@ def certified(token: Token, *, server: str = "") -> Iterator[Certified]:
     """
     try:
         import pkcs11  # noqa: PLC0415 # an extra: few have a token
-        from pyhanko.sign.pkcs11 import PKCS11Signer  # noqa: PLC0415
     except ImportError as error:
         raise PadesError(
             "[signing] names a token, and python-pkcs11 is not installed; install "
             "culturewatch[pkcs11]. Nothing was signed"
         ) from error
     where = f"{token.module}: token {token.label!r}"
-    certificate = _certificate(token.certificate)
+    certificate = None if token.certificate is None else pades.certificate(token.certificate)
     try:
         found = pkcs11.lib(str(token.module)).get_token(token_label=token.label)
         with found.open(user_pin=token.pin) as session:
             key = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label=token.key)
             # Many tokens sign by elliptic curves only what was hashed before.
             hashed = pkcs11.Mechanism.ECDSA_SHA256 not in found.slot.get_mechanisms()
-            signer = PKCS11Signer(
+            signer = pades.of_session(
                 session,
-                key_label=token.key,
-                cert_label=None if certificate else token.key,
-                signing_cert=certificate,
-                use_raw_mechanism=hashed and key.key_type == pkcs11.KeyType.EC,
+                token.key,
+                certificate,
+                hashed=hashed and key.key_type == pkcs11.KeyType.EC,
             )
             yield Certified(signer, token.certificate or token.module, server)
     except pkcs11.PKCS11Error as error:
         raise PadesError(f"{where}: {_why(error, token)}. Nothing was signed") from error
-
-
-def _certificate(path: Path | None) -> x509.Certificate | None:
-    if path is None:
-        return None
-    try:
-        return load_cert_from_pemder(str(path))  # type: ignore[no-untyped-call] # pyHanko has none
-    except OSError as error:
-        raise PadesError(f"{path}: cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise PadesError(f"{path}: is no certificate (PEM or DER)") from error
 
 
 def _why(error: Exception, token: Token) -> str:

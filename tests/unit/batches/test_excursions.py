@@ -235,4 +235,7 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
     acknowledged = (out / "alarms.csv").read_text().splitlines()[1]
     assert acknowledged.startswith("2026-01-05 09:02 CET,inc1-hot,1,high,")
     assert ",2026-01-05 09:04 CET,anna,2m,," in acknowledged
-    assert verify(out, data=tmp_path / "data").sound
+    assert verify(out).sound
+    # It was not entered in the ledger as a version, so that does not know it.
+    (fault,) = verify(out, data=tmp_path / "data").faults
+    assert "never entered a record with this manifest" in fault.what
