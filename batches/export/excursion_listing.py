@@ -55,6 +55,8 @@ def excursions_report(found: ExcursionReport, lines: Lines | None = None) -> Rep
             ("From", moment(found.span.start, zone)),
             ("Until", moment(found.span.end, zone)),
             ("Made", f"{moment(found.made.at, zone)} by {found.made.by}"),
+            ("Version", str(found.version.number)),
+            ("In limits", found.verdict.value),
             ("Excursions", str(len(found.excursions))),
             ("Alarms", str(len(found.alarms))),
         ),

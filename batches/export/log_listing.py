@@ -26,6 +26,7 @@ def log_report(log: EquipmentLog) -> Report:
             ("From", moment(log.span.start, zone)),
             ("Until", moment(log.span.end, zone)),
             ("Made", f"{moment(log.made.at, zone)} by {log.made.by}"),
+            ("Version", str(log.version.number)),
         ),
         open_items=log.open_items,
         tables=(
