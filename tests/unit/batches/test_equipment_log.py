@@ -178,7 +178,7 @@ def test_the_folder_has_json_csv_and_page_and_verifies(
     assert "fibroblasts &lt;P2&gt;" in page
     assert "fibroblasts <P2>" not in page
     assert verify(one).sound
-    assert verify(one, data=Path(tmp_path / "data")).faults[0].where == "alarms.db"
+    assert verify(one, data=tmp_path / "data", ledger=busy.url).faults[0].where == "alarms.db"
     (one / "log.csv").write_bytes((one / "log.csv").read_bytes().replace(b"cleo", b"dora"))
     assert [fault.where for fault in verify(one).faults] == ["log.csv"]
 
