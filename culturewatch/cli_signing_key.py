@@ -3,8 +3,8 @@
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, Reason, SiteOption, say
-from culturewatch.cli_sensor import AsJson
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, Reason, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import load
 
