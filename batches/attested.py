@@ -19,8 +19,11 @@ from batches.signature import Signature, SignatureError, fingerprint
 from storage.database import Database, DatabaseError
 
 SIGNED_PAPER = "record-signed.pdf"
-_RECORDS = "culturewatch.record/"
-_UNENTERED = ("culturewatch.record/1", "culturewatch.record/2", "culturewatch.record/3")
+_VERSIONED = ("culturewatch.record/", "culturewatch.equipment-log/", "culturewatch.excursions/")
+_UNENTERED = (
+    *("culturewatch.record/1", "culturewatch.record/2", "culturewatch.record/3"),
+    *("culturewatch.equipment-log/1", "culturewatch.excursions/1"),
+)
 """Schemas of records that were made before the ledger kept their versions."""
 
 
@@ -105,8 +108,8 @@ def in_ledger(folder: Path, listed: Manifest, url: str, where: str) -> Iterator[
     except DatabaseError:
         # The chain of the ledger has said what is wrong with it.
         return
-    if not listed.record_schema.startswith(_RECORDS):
-        # Logs and reports have no versions, and nobody signs them here.
+    if not listed.record_schema.startswith(_VERSIONED):
+        # Other reports have no versions, and nobody signs them here.
         return
     if mine is None:
         yield _stranger(listed, where)

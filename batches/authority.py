@@ -122,6 +122,7 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "sign-reviewed": _by("signature", SUPERVISOR, QA),
         "sign-approved": _by("signature", QA),
         "sign-audit": _by("signature", QA),
+        "signing-key": _by("signature", QA, ADMIN, reason=True),
         # People. Everybody changes their own password.
         "user-add": _by("user", ADMIN),
         "user-change": _USER,

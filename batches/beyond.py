@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from batches.calibration import Book
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
+from batches.holding import holds_ms
 from batches.summing import NO_CALIBRATION, NotSummable, Stay, refuse_calibration
 from devices.scan import Layout
 from storage.archive import sums
@@ -103,7 +104,7 @@ def _steps(samples: Samples, stay: Stay, good: npt.NDArray[np.bool_]) -> _Steps:
     # Rounds as Python does: half to even.
     milli = np.rint(samples.values[:, 0] * 1_000).astype(np.int64)
     following = np.append(at[1:], _FAR)
-    joined = following - at <= 3 * stay.period // 2
+    joined = following - at <= holds_ms(stay.period)
     until = np.where(joined, following, at + stay.period)
     ahead = np.where(joined & np.append(good[1:], False), np.append(milli[1:], 0), milli)
     return _Steps(

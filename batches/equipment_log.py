@@ -16,12 +16,13 @@ from batches.placement import Interval, Placement, Refused
 from batches.record import Made
 from batches.sensor import Installation
 from batches.setting import Equipment, Setting
+from batches.version import Version, hashed
 from batches.vial import number_of
 from storage import schema
 from storage.acts import head
 from storage.chain import Head
 
-SCHEMA = "culturewatch.equipment-log/1"
+SCHEMA = "culturewatch.equipment-log/2"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,25 +47,46 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 class EquipmentLog(msgspec.Struct, frozen=True, kw_only=True):
     """The log of ``device`` over ``span``. ``inside`` stood in it when the period began.
 
-    ``open_items`` are sentences for whoever reviews it.
+    ``open_items`` are sentences for whoever reviews it, ``people`` all who did or checked any of
+    it. ``version`` is its place among the logs of the same device and period;
+    ``configuration`` the SHA-256 of the site's files, ``software`` the version.
     """
 
     schema: str
     id: str
     made: Made
+    version: Version
     site: str
     time_zone: str
+    software: str
+    configuration: str
     device: Equipment
     span: Interval
     inside: tuple[Entry, ...]
     entries: tuple[Entry, ...]
     open_items: tuple[str, ...]
+    people: tuple[str, ...]
     ledger_head: Head
 
+    @property
+    def subject(self) -> str:
+        """What it is a version of: the device and the period."""
+        return self.id.rpartition("/")[0]
 
-def log_id(device: str, span: Interval) -> str:
-    """The name of the log of ``device`` over ``span``."""
-    return f"equipment-log/{device}/{span.start}-{span.end}"
+    @property
+    def content(self) -> dict[str, str]:
+        """What it says in short, to be compared with another version."""
+        return {
+            "in the device when the period began": f"{len(self.inside):,}",
+            "entries": f"{len(self.entries):,}",
+            "open items": f"{len(self.open_items):,}",
+            "what it says": hashed((self.inside, self.entries)),
+        }
+
+
+def log_id(device: str, span: Interval, made: Made) -> str:
+    """The name of the log of ``device`` over ``span`` that was made then."""
+    return f"equipment-log/{device}/{span.start}-{span.end}/{made.at}"
 
 
 def equipment_log(
@@ -83,17 +105,23 @@ def equipment_log(
     with ledger.database.reading() as connection:
         log = _Log(connection, device, span)
         entries = tuple(sorted(log.entries(), key=lambda each: (each.at, each.row)))
+        inside = tuple(log.inside())
+        people = {each for e in (*inside, *entries) for each in (e.by, e.checked_by) if each}
         return EquipmentLog(
             schema=SCHEMA,
-            id=log_id(device, span),
+            id=log_id(device, span, made),
             made=made,
+            version=Version(),
             site=setting.site,
             time_zone=setting.time_zone,
+            software=setting.software,
+            configuration=setting.configuration,
             device=known,
             span=span,
-            inside=tuple(log.inside()),
+            inside=inside,
             entries=entries,
             open_items=tuple(_open_items(entries, span, made.at)),
+            people=tuple(sorted(people)),
             ledger_head=head(connection),
         )
 

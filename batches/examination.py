@@ -9,6 +9,7 @@ import msgspec
 from batches.calibration import Book
 from batches.exposure import Exposure
 from batches.findings import Stamps, Stay
+from batches.handling import Watcher
 from batches.in_force import InForce
 from batches.joined import joined
 from batches.placement import Interval, Placement, Refused
@@ -100,7 +101,10 @@ class Examiner:
         protocol, span = ruling.protocol, ruling.span
         step = None if protocol is None else protocol.step_in(device)
         rules = self._past.at(span.start)
-        seen = _Seen(self._visit, number, span)
+        watcher = Watcher(
+            device, span, period=equipment.period, channels=equipment.channels, book=self._book
+        )
+        seen = _Seen(self._visit, number, span, watcher)
         summaries = survey(
             self._readings,
             device,
@@ -123,6 +127,7 @@ class Examiner:
             rules=rules.digest if protocol is None and rules is not None else "",
             unchecked=bool(step and step.second_check and placement.checked_by is None),
             channels=summaries,
+            handlings=watcher.result(),
             stamps=seen.stamps(),
         )
 
@@ -155,8 +160,9 @@ def _protocol_at(adopted: Sequence[Adopted], at: int) -> Protocol | None:
 class _Seen:
     """Shows the scans of a stay to whoever visits, and notes how they were stamped."""
 
-    def __init__(self, visit: Visit, number: int, span: Interval) -> None:
+    def __init__(self, visit: Visit, number: int, span: Interval, watcher: Watcher) -> None:
         self._visit = visit
+        self._watch = watcher.take
         self._number = number
         self._span = span
         self._soonest: int | None = None
@@ -165,6 +171,7 @@ class _Seen:
 
     def __call__(self, part: Part, scan: Scan) -> None:
         self._visit(self._number, self._span, part, scan)
+        self._watch(scan)
         if part is not Part.INSIDE or scan.source is not Source.LIVE or scan.repeat:
             return
         late = scan.received - scan.at

@@ -17,6 +17,7 @@ import msgspec
 
 from batches.calibration import Guard, Marks
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
+from batches.holding import holds_ms
 from batches.kinetic import CRYOGENIC_C, DELTA_H, KineticMean
 from batches.placement import Interval
 from batches.policy import Judged, Policy, Verdict, judge, verdict
@@ -131,7 +132,7 @@ class Meter:
         self._heat = KineticMean(delta_h) if kinetic else None
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
-        self._joined = 3 * period // 2
+        self._joined = holds_ms(period)
         # A sample within both is in limits, and above nothing that is counted.
         self._calm = False
         self._may_be_calm = not (marks.apart or self._policy.guard_band)
@@ -299,7 +300,7 @@ class Meter:
             joined = following is not None and following <= until
         else:
             until = at + self._period
-            joined = following is not None and 2 * (following - at) <= 3 * self._period
+            joined = following is not None and following - at <= self._joined
         return (following, True) if joined and following is not None else (until, False)
 
     def _know(self, start: int, end: int) -> None:

@@ -6,6 +6,7 @@ import msgspec
 
 from batches.batch import Batch
 from batches.episode import Episode
+from batches.handling import Handling
 from batches.placement import Interval, Placement
 from batches.policy import Verdict
 from batches.survey import Summary
@@ -32,7 +33,8 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
     Where what judges it changed meanwhile it is cut there, into two of one placement. ``protocol``
     is the ``name@version`` that judges, ``step`` its step; without a protocol, ``rules`` is the
     digest of the rulebook whose limits do (empty: those in force now). ``unchecked`` when the step
-    demands a second person, and nobody has seen to it. ``stamps`` tells of the times.
+    demands a second person, and nobody has seen to it. ``stamps`` tells of the times, ``handlings``
+    of when the device was opened or filled, as far as it tells.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Stay(msgspec.Struct, frozen=True, kw_only=True):
     rules: str
     unchecked: bool
     channels: tuple[Summary, ...]
+    handlings: tuple[Handling, ...]
     stamps: Stamps
 
 

@@ -4,7 +4,7 @@ The limits of a batch without a protocol are those of the rules that ran while i
 not those of today.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -12,6 +12,7 @@ from alerts.engine.definition import changed
 from alerts.rule import Rule
 from alerts.rulebook import Rulebook, RuleError
 from alerts.transition import Transition, What
+from batches.episode import device_of
 from batches.placement import Interval
 from batches.survey import limits_of
 from storage.entry import ClockStep, Command, Note, Started, Stopped
@@ -29,6 +30,13 @@ class RulesSince(msgspec.Struct, frozen=True, kw_only=True):
     software: str
     why: str
     rules: tuple[Rule, ...] | None
+
+    def on(self, devices: Collection[str]) -> "RulesSince":
+        """The same with the rules on ``devices`` alone."""
+        if self.rules is None:
+            return self
+        mine = tuple(rule for rule in self.rules if device_of(rule.channel) in devices)
+        return msgspec.structs.replace(self, rules=mine)
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from alerts.reader import AlarmReader
-from alerts.rule import Rule
 from alerts.transition import Transition, What
 from batches.bank import Bank
 from batches.batch import Batch
@@ -18,6 +17,7 @@ from batches.episode import Episode, device_of, episodes
 from batches.examination import Examiner, Visit
 from batches.findings import Stay, complete, open_items, verdict
 from batches.frozen import Frozen, Travelled, known, live_through
+from batches.holding import Method
 from batches.in_force import InForce, Ran, RulesSince
 from batches.kinship import Kin
 from batches.ledger import Ledger
@@ -34,7 +34,7 @@ from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
 
-SCHEMA = "culturewatch.record/4"
+SCHEMA = "culturewatch.record/5"
 _ORDERED = frozenset(
     {
         *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
@@ -68,6 +68,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
     suppression), ``runs`` when the core began and ended, ``clock`` the steps of its clock.
     ``damaged`` are entries of the journal, up to ``journal_last``, that could not be read.
+    ``method`` is how readings were summed up.
     """
 
     schema: str
@@ -101,6 +102,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     alarm_head: Head
     journal_last: int
     damaged: dict[str, str]
+    method: Method
 
     @property
     def subject(self) -> str:
@@ -194,14 +196,14 @@ def assemble(
         id=record_id(batch, made),
         made=made,
         version=Version(),
-        setting=_relevant(setting, devices),
+        setting=setting.on(devices),
         batch=culture,
         vial=entered.vial,
         passage=entered.passage,
         parents=entered.parents,
         children=entered.children,
         protocols=entered.protocols,
-        rules=tuple(_of(devices, each) for each in then.rules),
+        rules=tuple(each.on(devices) for each in then.rules),
         span=span,
         complete=complete(stays),
         verdict=verdict(stays),
@@ -229,6 +231,7 @@ def assemble(
         alarm_head=alarm_head,
         journal_last=last,
         damaged=damaged,
+        method=Method(),
     )
 
 
@@ -302,17 +305,3 @@ def _orders(alarms: AlarmReader, stays: Sequence[Stay]) -> Iterable[Transition]:
             for stay in stays
         ):
             yield entry
-
-
-def _relevant(setting: Setting, devices: set[str]) -> Setting:
-    equipment = tuple(e for e in setting.equipment if e.id in devices)
-    return msgspec.structs.replace(setting, equipment=equipment, rules=_on(devices, setting.rules))
-
-
-def _of(devices: set[str], each: RulesSince) -> RulesSince:
-    rules = None if each.rules is None else _on(devices, each.rules)
-    return msgspec.structs.replace(each, rules=rules)
-
-
-def _on(devices: set[str], rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    return tuple(rule for rule in rules if device_of(rule.channel) in devices)

@@ -1,10 +1,12 @@
 """What is in force where a record is made: the devices, how they are read, and the rules."""
 
 import hashlib
+from collections.abc import Collection
 
 import msgspec
 
 from alerts.rule import Rule
+from batches.episode import device_of
 from batches.export.json import canonical
 from batches.survey import Channel
 from devices.profile import Profile
@@ -37,6 +39,14 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     software: str
     configuration: str
+
+    def on(self, devices: Collection[str]) -> "Setting":
+        """What of it concerns ``devices``."""
+        return msgspec.structs.replace(
+            self,
+            equipment=tuple(each for each in self.equipment if each.id in devices),
+            rules=tuple(rule for rule in self.rules if device_of(rule.channel) in devices),
+        )
 
 
 def equipment(

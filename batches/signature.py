@@ -42,6 +42,13 @@ MEANINGS = {
     Step.APPROVED: "I approve it for the batch record.",
 }
 """What a signature means where nothing else is said; page 1 of the record says the same."""
+REPORT_MEANINGS = {
+    Step.PREPARED: "I made this report, and it is of this period.",
+    Step.REVIEWED: "I reviewed it with its open items.",
+    Step.APPROVED: "I approve it.",
+}
+"""The same of an equipment log and of the excursions of a period."""
+_RECORDS = "culturewatch.record/"
 
 
 class Justified(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,6 +111,11 @@ class Signatures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     record: str
     manifest: str
     signatures: tuple[Signature, ...]
+
+
+def is_report(schema: str) -> bool:
+    """Whether what has this schema is a log or report, and not of a batch or vial."""
+    return not schema.startswith(_RECORDS)
 
 
 class SignatureError(Exception):

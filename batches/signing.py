@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from batches import authority, ciphers, editions, signature
+from batches import authority, ciphers, editions, signature, site_key
 from batches.batch import Signed
 from batches.clerk import check_text
 from batches.editions import Edition
@@ -40,9 +40,10 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Said(msgspec.Struct, frozen=True):
-    """What is asked of ``record.json`` before it is signed."""
+    """What is asked of ``record.json`` before it is signed; a report names its ``people``."""
 
     open_items: tuple[str, ...]
+    people: tuple[str, ...] = ()
 
 
 class Signatory:
@@ -56,7 +57,7 @@ class Signatory:
         ``stamp`` signs the pages as well; None: there is no certificate for that.
         """
         self._ledger = ledger
-        self._private = hashlib.sha256(b"culturewatch.signing.1\n" + key).digest()
+        self._private = site_key.private_half(key)
         self._zone = zone
         self._stamp = stamp
 
@@ -76,13 +77,13 @@ class Signatory:
             storage.database.DatabaseError: the ledger cannot be used.
             OSError: the files cannot be written.
         """
-        meaning = wish.meaning.strip() or signature.MEANINGS[wish.step]
-        check_text(meaning=meaning, **{f"item {n}": why for n, why in wish.why.items()})
+        check_text(meaning=wish.meaning, **{f"item {n}": why for n, why in wish.why.items()})
         settle(folder, self._ledger)
         digest = _sound(folder)
+        meaning = wish.meaning.strip() or _meaning(folder, wish.step)
         edition, given = self._known(folder, digest)
         kind = f"sign-{wish.step}"
-        touched = self._touched(edition, given)
+        touched = self._touched(folder, edition, given)
         self._ledger.authorise(kind, edition.subject, wish.person.id, touched=touched)
         why_not = signature.why_not_now(wish.step, given)
         if why_not is not None:
@@ -135,9 +136,14 @@ class Signatory:
             )
         return edition, given
 
-    def _touched(self, edition: Edition, given: Sequence[Signature]) -> frozenset[str]:
-        acts = dossier(edition.subject, self._ledger).acts
-        return authority.hands(acts) | {g.person for g in given if g.step is Step.PREPARED}
+    def _touched(
+        self, folder: Path, edition: Edition, given: Sequence[Signature]
+    ) -> frozenset[str]:
+        if signature.is_report(manifest.read(folder).record_schema):
+            hands = frozenset(_said(folder).people)
+        else:
+            hands = authority.hands(dossier(edition.subject, self._ledger).acts)
+        return hands | {g.person for g in given if g.step is Step.PREPARED}
 
     def _pages(self, folder: Path, wish: Wish, meaning: str, at: int) -> bytes | None:
         if self._stamp is None:
@@ -254,13 +260,23 @@ def _sound(folder: Path) -> str:
     return signature.manifest_digest(folder)
 
 
+def _meaning(folder: Path, step: Step) -> str:
+    """What page 1 says that it means."""
+    if signature.is_report(manifest.read(folder).record_schema):
+        return signature.REPORT_MEANINGS[step]
+    return signature.MEANINGS[step]
+
+
+def _said(folder: Path) -> _Said:
+    return msgspec.json.decode((folder / manifest.RECORD).read_bytes(), type=_Said)
+
+
 def _justified(folder: Path, wish: Wish) -> tuple[Justified, ...]:
     if wish.step is not Step.APPROVED:
         if wish.why:
             raise SignatureError("open items are justified by whoever approves")
         return ()
-    data = (folder / manifest.RECORD).read_bytes()
-    items = dict(enumerate(msgspec.json.decode(data, type=_Said).open_items, start=1))
+    items = dict(enumerate(_said(folder).open_items, start=1))
     unknown = sorted(wish.why.keys() - items.keys())
     if unknown:
         raise SignatureError(f"{folder}: has no open item {unknown[0]}; it has {len(items)}")

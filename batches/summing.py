@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batches.calibration import Book
+from batches.holding import holds_ms
 from batches.kinetic import DEFAULT_THETA
 from batches.placement import Interval
 from devices.scan import Layout
@@ -131,7 +132,7 @@ class Summing:
     def _unusable(self, days: "_Device", stay: Stay, first: int, last: int) -> set[int]:
         """Days that must be read: late readings, gaps, or not all of it is sealed."""
         late = {day for day in self._unsealed[stay.device] if first <= day < last}
-        return late | days.unusable(first, last, 3 * stay.period // 2)
+        return late | days.unusable(first, last, holds_ms(stay.period))
 
     def _rows(self, stay: Stay, layout: Layout, start: int, end: int) -> Columns | None:
         late = self._unsealed[stay.device]
@@ -164,7 +165,7 @@ def _added(stay: Stay, layout: Layout, rows: Columns | None) -> Table | None:
     samples = sums.samples_of(rows, len(layout.keys))
     if not len(samples.at):
         return None
-    return sums.summed(samples, layout.quantities, longest=3 * stay.period // 2)
+    return sums.summed(samples, layout.quantities, longest=holds_ms(stay.period))
 
 
 class _Near:
@@ -319,7 +320,7 @@ def _holds(stay: Stay, table: Table, near: _Near) -> _Holds:
     beyond = np.iinfo(np.int64).max if near.after is None else int(near.after.at[0])
     following = np.concatenate([first[1:], np.full((1, width), beyond)])
     # "2 * gap <= 3 * period", written so that it does not overflow where nothing follows.
-    joined = following - last <= 3 * stay.period // 2
+    joined = following - last <= holds_ms(stay.period)
     until = np.where(joined, following, last + stay.period)
     weight = np.minimum(until, stay.end) - np.maximum(last, stay.start)
     return _Holds(np.where(good, values, 0.0), np.where(good & (weight > 0), weight, 0))

@@ -14,12 +14,16 @@ from storage.acts import Act
 
 _SHOWN = 12
 """Characters of a hash that stand for it."""
+_HANDLINGS = "openings and fills"
 MAKING = frozenset({"record", "sign-prepared", "sign-reviewed", "sign-approved", "sign-audit"})
 """Acts on a record, not on what it is about."""
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
-    """What is compared. ``readings`` were received, ``late`` of them as backfill; spans are ms."""
+    """What is compared. ``readings`` were received, ``late`` of them as backfill; spans are ms.
+
+    ``handlings`` are openings and fills; None in what was kept before they were noted.
+    """
 
     verdict: Verdict
     complete: bool
@@ -36,6 +40,13 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     open_items: int
     protocols: str
     limits: str
+    handlings: int | None = None
+
+
+def hashed(value: object) -> str:
+    """A few characters that are others when ``value`` is."""
+    said = msgspec.json.encode(value, order="sorted", enc_hook=str)
+    return hashlib.sha256(said).hexdigest()[:_SHOWN]
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +103,7 @@ def content(
         open_items=open_items,
         protocols=", ".join(protocols) or "none",
         limits=_limits(stays),
+        handlings=sum(len(stay.handlings) for stay in stays),
     )
 
 
@@ -112,6 +124,8 @@ def _ends(exposure: Exposure) -> tuple[float | None, float | None]:
 def differences(before: Content, now: Content) -> tuple[Difference, ...]:
     """What is not the same, in the order in which a reader asks."""
     old, new = _words(before), _words(now)
+    if before.handlings is None:
+        del old[_HANDLINGS]
     return tuple(
         Difference(what=what, before=said, now=new[what])
         for what, said in old.items()
@@ -138,6 +152,7 @@ def _words(said: Content) -> dict[str, str]:
         "open items": said.open_items,
         "protocols": said.protocols,
         "limits": said.limits[:_SHOWN],
+        _HANDLINGS: said.handlings or 0,
     }
     return {
         what: f"{each:,}" if isinstance(each, int) else str(each) for what, each in counts.items()

@@ -33,6 +33,7 @@ from culturewatch.cli_rota import rota_commands
 from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_shipping import shipping_commands
 from culturewatch.cli_sign import sign
+from culturewatch.cli_signing_key import signing_key_commands
 from culturewatch.cli_token import token_commands
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
@@ -75,6 +76,7 @@ app.command()(exposure)
 app.command("import")(import_)
 app.command()(record)
 app.command()(sign)
+app.add_typer(signing_key_commands, name="signing-key")
 app.command()(verify)
 app.command()(audit)
 app.command()(explain)

@@ -97,26 +97,16 @@ def log(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write the log of a device: batches, cleaning, maintenance, calibration (21 CFR 211.182)."""
-    from batches.equipment_log import equipment_log  # noqa: PLC0415
-    from batches.export.listing import write_report  # noqa: PLC0415
-    from batches.export.log_listing import log_report  # noqa: PLC0415
     from batches.export.publish import RecordError  # noqa: PLC0415
-    from batches.record import Made  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
-    from culturewatch.parts import rulebook, setting  # noqa: PLC0415
+    from culturewatch.make_report import write_log  # noqa: PLC0415
     from culturewatch.who import acting  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(RecordError):
         loaded = load(site)
         maker = acting(loaded, by, "export", device)
-        found = equipment_log(
-            device,
-            _span(loaded, from_, to),
-            ledger=ledger,
-            setting=setting(loaded, rulebook(loaded)),
-            made=Made(by=maker, at=ledger.clerk.now()),
-        )
-        made = write_report(log_report(found), out)
+        span = _span(loaded, from_, to)
+        made, found = write_log(loaded, device, span, out, ledger=ledger, by=maker)
         exported(loaded, maker, device, made)
         say(f"{made}: the log of {device}, {len(found.entries)} entries")
 
@@ -132,37 +122,19 @@ def excursions(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write every excursion of a period: against what, its alarms, and who was there."""
-    from alerts.reader import AlarmReader  # noqa: PLC0415
     from alerts.schema import StoreError  # noqa: PLC0415
-    from batches.excursions import excursion_report  # noqa: PLC0415
-    from batches.export.excursion_listing import excursions_report  # noqa: PLC0415
-    from batches.export.listing import write_report  # noqa: PLC0415
     from batches.export.publish import RecordError  # noqa: PLC0415
-    from batches.record import Made  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
-    from culturewatch.parts import rulebook, setting  # noqa: PLC0415
+    from culturewatch.make_report import write_excursions  # noqa: PLC0415
     from culturewatch.who import acting  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
 
     with opened(site) as (ledger, _), told(RecordError, StoreError, JournalError):
         loaded = load(site)
         maker = acting(loaded, by, "export", device or "excursions")
-        with (
-            LogReader(loaded.data) as readings,
-            AlarmReader(paths.alarms(loaded.data)) as alarms,
-        ):
-            found = excursion_report(
-                _span(loaded, from_, to),
-                [device] if device else [each.id for each in loaded.devices],
-                ledger=ledger,
-                readings=readings,
-                alarms=alarms,
-                setting=setting(loaded, rulebook(loaded)),
-                made=Made(by=maker, at=ledger.clerk.now()),
-            )
-        made = write_report(excursions_report(found), out)
+        devices = (device,) if device else tuple(each.id for each in loaded.devices)
+        span = _span(loaded, from_, to)
+        made, found = write_excursions(loaded, devices, span, out, ledger=ledger, by=maker)
         exported(loaded, maker, device or "excursions", made)
         say(f"{made}: {len(found.excursions)} excursions, {len(found.alarms)} alarms")
 

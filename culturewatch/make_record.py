@@ -1,10 +1,11 @@
 """Writes the record of a batch from a site's data, as a version that the ledger keeps."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -18,9 +19,9 @@ from batches.export.folder import make_record
 from batches.export.json import canonical
 from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
-from batches.record import BatchRecord, Made, assemble
+from batches.record import Made, assemble
 from batches.trail import Note
-from batches.version import Content, Former
+from batches.version import Content, Difference, Former, Version
 from culturewatch import paths
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
@@ -66,8 +67,21 @@ def past_of(site: Site, readings: LogReader, alarms: AlarmReader) -> InForce:
     return in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data)))
 
 
+class Versioned(Protocol):
+    """What is kept of a record or report as a version."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def version(self) -> Version: ...
+    @property
+    def content(self) -> Content | Mapping[str, str]: ...
+
+
 class Versions:
-    """The versions of the record of one batch or vial, in the ledger."""
+    """The versions of the record of one batch or vial, or of one report, in the ledger."""
 
     def __init__(self, ledger: Ledger, subject: str, by: str) -> None:
         """``by``: who makes one."""
@@ -77,15 +91,29 @@ class Versions:
 
     def former(self) -> tuple[Former, Content] | None:
         """The newest version, and what it says; None when there is none."""
-        known = self._known()
-        if not known:
+        last = self._last()
+        if last is None:
             return None
-        last = known[-1]
-        before = Former(version=last.version, record=last.record, manifest=last.manifest)
-        return before, msgspec.json.decode(last.content, type=Content)
+        return _former(last), msgspec.json.decode(last.content, type=Content)
+
+    def next(self, said: Mapping[str, str]) -> Version:
+        """The place of a report that says ``said`` in short."""
+        last = self._last()
+        if last is None:
+            return Version()
+        before = msgspec.json.decode(last.content, type=dict[str, str])
+        return Version(
+            number=last.version + 1,
+            former=_former(last),
+            changed=tuple(
+                Difference(what=what, before=before.get(what, ""), now=now)
+                for what, now in said.items()
+                if before.get(what, "") != now
+            ),
+        )
 
     @contextmanager
-    def keeping(self, record: BatchRecord, digest: str) -> Iterator[None]:
+    def keeping(self, record: Versioned, digest: str) -> Iterator[None]:
         """Enter ``record``, whose manifest has the SHA-256 ``digest``, when the context ends.
 
         Raises:
@@ -113,9 +141,17 @@ class Versions:
             return out
         return out.with_name(f"{out.name}-v{len(made) + 1}")
 
+    def _last(self) -> Edition | None:
+        known = self._known()
+        return known[-1] if known else None
+
     def _known(self) -> tuple[Edition, ...]:
         with self._ledger.database.reading() as connection:
             return editions.editions(connection, self._subject)
+
+
+def _former(last: Edition) -> Former:
+    return Former(version=last.version, record=last.record, manifest=last.manifest)
 
 
 def record_of(site: Site, batch: str, by: str) -> bytes:

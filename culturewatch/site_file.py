@@ -296,19 +296,34 @@ class AccessTable(Part, frozen=True, kw_only=True):
             raise ValueError("expires: write how long a password is good, as 365d, or nothing")
 
 
+class TokenTable(Part, frozen=True, kw_only=True):
+    """A token or HSM: its maker's PKCS#11 ``module``, its ``label``, and that of the ``key``."""
+
+    module: str
+    label: str
+    key: str
+    pin: Secret
+
+
 class SigningTable(Part, frozen=True, kw_only=True):
     """``[signing]``: the certificate by which the pages of records are signed.
 
-    ``key`` is a PKCS#12 file, or a PEM file with its ``certificate`` in another; ``timestamp`` is
-    the address of a server of time stamps (RFC 3161), if there is one.
+    ``key`` is a PKCS#12 file, or a PEM file with its ``certificate`` in another. Or the key is on a
+    ``token``, with its certificate there or in a file. ``timestamp`` is the address of a server of
+    time stamps (RFC 3161), if there is one.
     """
 
-    key: str
+    key: str = ""
+    token: TokenTable | None = None
     certificate: str = ""
     password: Secret | None = None
     timestamp: str = ""
 
     def __post_init__(self) -> None:
+        if bool(self.key) == (self.token is not None):
+            raise ValueError("key: name the file of the key, or the token that has it; one of them")
+        if self.token is not None and self.password is not None:
+            raise ValueError("password: a token has a pin instead; write it under token")
         if self.timestamp and not self.timestamp.startswith(("https://", "http://")):
             raise ValueError("timestamp: write the server's address, with https://")
 

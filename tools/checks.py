@@ -81,7 +81,7 @@ def _passes(name: str, command: Sequence[str]) -> bool:
 
 def _name_services() -> None:
     path = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"
-    for name in ("mosquitto", "chromium", "pdftotext"):
+    for name in ("mosquitto", "chromium", "pdftotext", "softhsm2-util"):
         if shutil.which(name, path=path) is None:
             sys.stdout.write(f"! {name} is not installed: its tests are SKIPPED\n")
     if shutil.which("initdb") is None and not [*Path("/usr/lib/postgresql").glob("*/bin/initdb")]:

@@ -5,10 +5,17 @@ from zoneinfo import ZoneInfo
 from alerts.transition import What
 from batches.calibrated import moment
 from batches.episode import Episode
-from batches.excursions import ExcursionReport, Outside
+from batches.excursions import ExcursionReport
+from batches.export.chart import chart
 from batches.export.listing import Listing, Report, Table
+from batches.export.paper.outside import excursion_sheet
+from batches.export.trace import Trace
+from batches.outside import Outside
+from batches.survey import Summary
 from devices.duration import Duration
 
+MOST = 40
+"""Charts in one report; a page holds about four."""
 EXCURSIONS = (
     *("From", "Until", "Length", "Channel", "Limits", "Worst", "Against", "Standing"),
     *("Alarms", "Batches", "Vials", "Patients"),
@@ -19,17 +26,37 @@ ALARMS = (
 )
 
 
-def excursions_report(found: ExcursionReport) -> Report:
-    """What is written of ``found``."""
-    zone = ZoneInfo(found.time_zone)
+class Lines:
+    """Keeps the lines of what was out of limits, to draw those of the longest excursions."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[Summary, Trace]] = []
+
+    def __call__(self, summary: Summary, trace: Trace) -> None:
+        self._kept.append((summary, trace))
+
+    def charts(self, zone: ZoneInfo) -> tuple[tuple[tuple[Summary, str], ...], int]:
+        """Those that are drawn, in the order in which they came, and how many are not."""
+        longest = sorted(self._kept, key=lambda each: -(each[0].exposure.out_ms or 0))[:MOST]
+        wanted = {id(summary) for summary, _ in longest}
+        drawn = tuple((s, chart(s, trace, zone)) for s, trace in self._kept if id(s) in wanted)
+        return drawn, len(self._kept) - len(drawn)
+
+
+def excursions_report(found: ExcursionReport, lines: Lines | None = None) -> Report:
+    """What is written of ``found``, with the charts of ``lines``."""
+    zone = ZoneInfo(found.setting.time_zone)
+    charts, omitted = ((), 0) if lines is None else lines.charts(zone)
     listing = Listing(
         title="Excursions of a period",
         facts=(
-            ("Site", found.site),
+            ("Site", found.setting.site),
             ("Devices", ", ".join(found.devices)),
             ("From", moment(found.span.start, zone)),
             ("Until", moment(found.span.end, zone)),
             ("Made", f"{moment(found.made.at, zone)} by {found.made.by}"),
+            ("Version", str(found.version.number)),
+            ("In limits", found.verdict.value),
             ("Excursions", str(len(found.excursions))),
             ("Alarms", str(len(found.alarms))),
         ),
@@ -67,8 +94,10 @@ def excursions_report(found: ExcursionReport) -> Report:
         id=found.id,
         schema=found.schema,
         subject=", ".join(found.devices),
+        made=found.made,
         value=found,
         listing=listing,
+        sheet=excursion_sheet(found, charts, omitted),
         ledger_head=found.ledger_head,
         alarm_head=found.alarm_head,
     )

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from batches.export import wording
 from batches.export.drawings import Drawings
+from batches.export.method import method
 from batches.record import BatchRecord
 
 SHOWN = 40
@@ -24,7 +25,9 @@ def page(record: BatchRecord, drawings: Drawings) -> bytes:
     environment.filters["number"] = wording.number
     environment.filters["unit"] = wording.unit
     template = environment.get_template("record.html.j2")
-    text = template.render(r=record, charts=charts, omitted=drawings.omitted, shown=SHOWN)
+    text = template.render(
+        r=record, method=method(record), charts=charts, omitted=drawings.omitted, shown=SHOWN
+    )
     return text.encode()
 
 

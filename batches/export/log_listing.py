@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 from batches.calibrated import moment
 from batches.equipment_log import Entry, EquipmentLog
 from batches.export.listing import Listing, Report, Table
+from batches.export.paper.log import log_sheet
 from storage.chain import GENESIS, Head
 
 COLUMNS = (
@@ -25,6 +26,7 @@ def log_report(log: EquipmentLog) -> Report:
             ("From", moment(log.span.start, zone)),
             ("Until", moment(log.span.end, zone)),
             ("Made", f"{moment(log.made.at, zone)} by {log.made.by}"),
+            ("Version", str(log.version.number)),
         ),
         open_items=log.open_items,
         tables=(
@@ -36,8 +38,10 @@ def log_report(log: EquipmentLog) -> Report:
         id=log.id,
         schema=log.schema,
         subject=device.id,
+        made=log.made,
         value=log,
         listing=listing,
+        sheet=log_sheet(log),
         ledger_head=log.ledger_head,
         # Nothing in it is of the alarm history.
         alarm_head=Head(0, GENESIS),

@@ -15,6 +15,7 @@ from tempfile import NamedTemporaryFile
 import httpx
 import msgspec
 from asn1crypto import tsp, x509
+from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.layout import AxisAlignment, Margins, SimpleBoxLayoutRule
 from pyhanko.pdf_utils.misc import PdfError
@@ -27,7 +28,7 @@ from pyhanko.sign.timestamps.common_utils import TimestampRequestError
 from pyhanko.sign.validation import EmbeddedPdfSignature, validate_pdf_signature
 from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.settings import KeyUsageConstraints
-from pyhanko.sign.validation.status import SignatureCoverageLevel
+from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator import ValidationContext
 
@@ -87,7 +88,7 @@ class _Server(TimeStamper):
 class Certified:
     """A private key with its certificate, and where time stamps come from."""
 
-    def __init__(self, signer: signers.SimpleSigner, where: Path, server: str = "") -> None:
+    def __init__(self, signer: signers.Signer, where: Path, server: str = "") -> None:
         self._signer = signer
         self._where = where
         self._server = server
@@ -98,7 +99,7 @@ class Certified:
         Raises:
             PadesError: not yet, or no more.
         """
-        # What was loaded without a certificate is no SimpleSigner.
+        # A signer without a certificate does not come so far.
         validity = _certificate(self._signer)["tbs_certificate"]["validity"]
         begins, ends = validity["not_before"].native, validity["not_after"].native
         if now_ms < begins.timestamp() * 1000:
@@ -146,7 +147,13 @@ class Certified:
             ) from error
         except (PdfError, SigningError, ValueError) as error:
             raise PadesError(f"the pages cannot be signed: {error}") from error
-        return out.getvalue()
+        signed = out.getvalue()
+        if not _verifies(signed):
+            raise PadesError(
+                f"{self._where}: its certificate is not that of the key: what was signed does not "
+                "verify by it. Nothing was signed"
+            )
+        return signed
 
 
 def load(
@@ -182,6 +189,40 @@ def load(
     return Certified(signer, certificate or key, server)
 
 
+def certificate(path: Path) -> x509.Certificate:
+    """The certificate in a file, PEM or DER.
+
+    Raises:
+        PadesError: it cannot be read, or is none.
+    """
+    try:
+        return load_cert_from_pemder(str(path))  # type: ignore[no-untyped-call] # pyHanko has none
+    except OSError as error:
+        raise PadesError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PadesError(f"{path}: is no certificate (PEM or DER)") from error
+
+
+def of_session(
+    session: object, key: str, found: x509.Certificate | None, *, hashed: bool
+) -> signers.Signer:
+    """What signs by the key labelled ``key`` in a PKCS#11 session; see ``batches.export.token``.
+
+    Its certificate is ``found``; None: the token has it, labelled alike. ``hashed``: the token only
+    signs what was hashed before.
+    """
+    # It needs python-pkcs11, which is an extra.
+    from pyhanko.sign.pkcs11 import PKCS11Signer  # noqa: PLC0415
+
+    return PKCS11Signer(
+        session,
+        key_label=key,
+        cert_label=None if found else key,
+        signing_cert=found,
+        use_raw_mechanism=hashed,
+    )
+
+
 def check(original: bytes, signed: bytes) -> Iterator[tuple[bool, str]]:
     """What is found in the signed copy ``signed`` of ``original``: whether it is well, in words.
 
@@ -191,9 +232,7 @@ def check(original: bytes, signed: bytes) -> Iterator[tuple[bool, str]]:
         yield False, f"its pages are not those of record.pdf, from byte {_first(original, signed)}"
         return
     yield True, "begins with the very bytes of record.pdf"
-    # What they find wrong is said here; without a handler they say it on the terminal as well.
-    for library in ("pyhanko", "pyhanko_certvalidator"):
-        logging.getLogger(library).addHandler(_SILENT)
+    _be_silent()
     try:
         found = list(PdfFileReader(BytesIO(signed)).embedded_signatures)
         if not found:
@@ -204,8 +243,21 @@ def check(original: bytes, signed: bytes) -> Iterator[tuple[bool, str]]:
         yield False, f"its signatures cannot be read: {type(error).__name__}: {error}"
 
 
-def _judged(each: EmbeddedPdfSignature, *, is_last: bool) -> tuple[bool, str]:
-    status = validate_pdf_signature(
+def _be_silent() -> None:
+    """What they find wrong is said here; without a handler they say it on the terminal as well."""
+    for library in ("pyhanko", "pyhanko_certvalidator"):
+        logging.getLogger(library).addHandler(_SILENT)
+
+
+def _verifies(signed: bytes) -> bool:
+    """Whether the last signature is one by the key of its certificate."""
+    _be_silent()
+    status = _status(PdfFileReader(BytesIO(signed)).embedded_signatures[-1], skip_diff=True)
+    return status.intact and status.valid
+
+
+def _status(each: EmbeddedPdfSignature, *, skip_diff: bool = False) -> PdfSignatureStatus:
+    return validate_pdf_signature(
         each,
         ValidationContext(
             trust_roots=[each.signer_cert],
@@ -213,7 +265,12 @@ def _judged(each: EmbeddedPdfSignature, *, is_last: bool) -> tuple[bool, str]:
             moment=each.self_reported_timestamp,
         ),
         key_usage_settings=KeyUsageConstraints(key_usage=set()),
+        skip_diff=skip_diff,
     )
+
+
+def _judged(each: EmbeddedPdfSignature, *, is_last: bool) -> tuple[bool, str]:
+    status = _status(each)
     where = f"signature {each.field_name!r}"
     if not (status.intact and status.valid):
         return False, f"{where}: the bytes it covers were changed after it was given"
@@ -231,5 +288,5 @@ def _first(original: bytes, signed: bytes) -> int:
     return next((n for n, (a, b) in enumerate(pairs) if a != b), len(signed))
 
 
-def _certificate(signer: signers.SimpleSigner) -> x509.Certificate:
+def _certificate(signer: signers.Signer) -> x509.Certificate:
     return signer.signing_cert

@@ -29,13 +29,14 @@ _RANKS = {severity.word: severity.value for severity in Severity}
 
 def alarms(record: BatchRecord, zone: ZoneInfo) -> Section:
     """Every alarm that was going on while the batch stood there, and orders about them."""
-    blocks: list[Block] = []
-    if record.alarms:
-        blocks += [Text(_counted(record.alarms)), _table(record.alarms, zone)]
-    else:
-        blocks.append(Text("None."))
-    blocks += _orders(record.orders, zone)
-    return Section("Alarms", tuple(blocks))
+    return Section("Alarms", (*gone_on(record.alarms, zone), *_orders(record.orders, zone)))
+
+
+def gone_on(alarms: Sequence[Episode], zone: ZoneInfo) -> tuple[Block, ...]:
+    """Each of ``alarms``, with its pages and who acknowledged it."""
+    if not alarms:
+        return (Text("None."),)
+    return (Text(_counted(alarms)), _table(alarms, zone))
 
 
 def _counted(alarms: Sequence[Episode]) -> str:
@@ -48,7 +49,7 @@ def _counted(alarms: Sequence[Episode]) -> str:
     on = sum(each.cleared_at is None for each in alarms)
     return (
         f"{counted(len(alarms), 'alarm')}: {severities}. Never acknowledged: {never:,}. "
-        f"Not over when this record was made: {on:,}."
+        f"Not over when this was made: {on:,}."
     )
 
 

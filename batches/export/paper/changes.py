@@ -10,6 +10,7 @@ from batches.export.paper.sheet import (
     Facts,
     Heading,
     Section,
+    Table,
     Text,
     Tone,
     cell,
@@ -82,17 +83,22 @@ def origin(record: BatchRecord) -> Section:
         ("Journal up to", journal_cell),
         ("Configuration", Cell("SHA-256", record.setting.configuration)),
     )
-    files = table(
+    readings = ("readings.csv, readings.parquet", "every reading that was judged, with its quality")
+    return Section("Origin and verification", (Facts(rows), files(readings)))
+
+
+def files(table_of: tuple[str, str]) -> Table:
+    """What lies in the folder; ``table_of`` are its tables, and what they hold."""
+    return table(
         [("File", 5), ("Holds", 13)],
         (
             ("record.pdf, record.html", "this record, for people"),
-            ("record.json", "all of it and more, for programs; docs/the-record.md has its schema"),
-            ("readings.csv, readings.parquet", "every reading that was judged, with its quality"),
+            ("record.json", "all of it and more, for programs; docs/the-record.md tells of it"),
+            table_of,
             ("manifest.json", "size and SHA-256 of each file, and a seal over itself"),
             ("verify_record.py", "checks all of them with Python alone, on any computer"),
         ),
     )
-    return Section("Origin and verification", (Facts(rows), files))
 
 
 def signed() -> Section:

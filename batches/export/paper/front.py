@@ -1,8 +1,10 @@
 """The first page: complete? in limits? what is open? who signed? Then whose cells these are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from batches.export.paper import handled
 from batches.export.paper.sheet import (
     Answer,
     Block,
@@ -22,7 +24,8 @@ from batches.export.wording import NOTHING, counted, moment, span
 from batches.exposure import Exposure
 from batches.kinship import Kin
 from batches.policy import Verdict
-from batches.record import BatchRecord
+from batches.record import BatchRecord, Made
+from batches.signature import MEANINGS, Step
 from batches.version import Version
 from batches.vial import Vial
 
@@ -30,11 +33,11 @@ ON_FRONT = 8
 """Open items on page 1, which holds the signatures too; all of them follow."""
 _FRONT_WORDS = 160
 TONES = {Verdict.IN: Tone.GOOD, Verdict.OUT: Tone.BAD, Verdict.UNKNOWN: Tone.UNSURE}
-_STEPS = (
-    ("Prepared", "I made this record, and it is of this batch."),
-    ("Reviewed", "I reviewed it with its open items, alarms and changes."),
-    ("Approved", "I approve it for the batch record."),
-)
+
+
+SIGNED = Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE)
+"""The pages are made before anybody signs; on the signed copy the places below are filled."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def answers(record: BatchRecord) -> tuple[Answer, ...]:
@@ -42,9 +45,8 @@ def answers(record: BatchRecord) -> tuple[Answer, ...]:
     return (
         _complete(record),
         _in_limits(record),
-        _open(record),
-        # The pages are made before anybody signs; on the signed copy the places below are filled.
-        Answer("Signed?", "See below", "not signed yet when this was made", Tone.UNSURE),
+        is_open(record.open_items, "to be judged before release"),
+        SIGNED,
     )
 
 
@@ -81,9 +83,9 @@ def _in_limits(record: BatchRecord) -> Answer:
             return Answer("In limits?", "Unknown", said, Tone.UNSURE)
 
 
-def _open(record: BatchRecord) -> Answer:
-    count = len(record.open_items)
-    said = "to be judged before release"
+def is_open(items: Sequence[str], said: str) -> Answer:
+    """Whether anything is open, and what is to be done with it."""
+    count = len(items)
     tone = Tone.UNSURE if count else Tone.GOOD
     answer = counted(count, "item") if count else "Nothing"
     return Answer("Open?", answer, said, tone)
@@ -108,6 +110,7 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
         ("Out of limits", cell(f"{span(out)} in {counted(excursions, 'excursion')}")),
         ("Not known", cell(f"{span(unknown)} in {counted(gaps, 'gap')} of channels with limits")),
         ("In no device", cell(span(sum(each.length for each in record.bench)))),
+        ("Handling", cell(handled.counts(record))),
         ("Alarms", cell(f"{len(record.alarms):,}, of which {never:,} never acknowledged")),
         ("Version", version_cell(record.version, zone)),
     )
@@ -133,14 +136,13 @@ def _goes_on(record: BatchRecord) -> bool:
     return record.batch.is_open if record.vial is None else record.vial.ended_at is None
 
 
-def signing() -> tuple[Signing, ...]:
+def signing(meanings: Mapping[Step, str] = MEANINGS) -> tuple[Signing, ...]:
     """The places for signatures, in the order in which they are given."""
-    return tuple(Signing(step, meaning) for step, meaning in _STEPS)
+    return tuple(Signing(step.value.title(), meaning) for step, meaning in meanings.items())
 
 
-def front_items(record: BatchRecord) -> tuple[tuple[str, ...], str]:
+def front_items(items: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The open items for page 1, and where the others are."""
-    items = record.open_items
     if len(items) <= ON_FRONT and all(len(item) <= _FRONT_WORDS for item in items):
         return items, ""
     shown = tuple(
@@ -150,11 +152,10 @@ def front_items(record: BatchRecord) -> tuple[tuple[str, ...], str]:
     return shown, f"{len(items)} in all: see “Open items”."
 
 
-def open_items(record: BatchRecord, most: int) -> Iterable[Section]:
+def open_items(items: tuple[str, ...], most: int) -> Iterable[Section]:
     """All open items, where page 1 has not room for them."""
-    if not front_items(record)[1]:
+    if not front_items(items)[1]:
         return
-    items = record.open_items
     rows = [(str(n), clipped(item)) for n, item in enumerate(items[:most], start=1)]
     note = left_out(len(items), most, "open items")
     yield Section("Open items", (table([(">No.", 1), ("What is to be judged", 17)], rows, note),))
@@ -225,6 +226,23 @@ def _kin(record: BatchRecord, zone: ZoneInfo) -> Iterable[Block]:
 
 def _kin_row(kin: Kin, zone: ZoneInfo) -> tuple[str, ...]:
     return kin.child, kin.parent, kin.kind, moment(zone, kin.at), kin.by
+
+
+def short(text: str, most: int) -> str:
+    """For where one line has to do; the sections have it all."""
+    return text if len(text) <= most else f"{text[:most]} …"
+
+
+def footer(name: str, made: Made) -> str:
+    """What stands at the foot of each page of the record ``name``."""
+    at = _EPOCH + timedelta(milliseconds=made.at)
+    return f"Record {name} · made {at:%Y-%m-%d %H:%M:%S} UTC by {made.by}"
+
+
+def dated(made: Made) -> tuple[int, int, int, int, int, int]:
+    """Year to second, UTC."""
+    at = _EPOCH + timedelta(milliseconds=made.at)
+    return at.year, at.month, at.day, at.hour, at.minute, at.second
 
 
 def _by(when: str, who: str, why: str) -> str:

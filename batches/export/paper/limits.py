@@ -40,12 +40,17 @@ def limits_in_force(record: BatchRecord, zone: ZoneInfo) -> Section:
             Tone.SOFT,
         )
     )
-    for then in record.rules:
-        blocks += _rules_since(then, zone)
-    if not record.rules:
-        blocks.append(Text("As in force when the record was made; earlier versions are not known."))
-        blocks += _rules(record.setting.rules)
+    blocks += rules(record.rules, record.setting.rules, zone)
     return Section("Limits in force", tuple(blocks))
+
+
+def rules(past: Sequence[RulesSince], now: Sequence[Rule], zone: ZoneInfo) -> Iterator[Block]:
+    """The rules of then, each from when on; where none are known, those of ``now``."""
+    for then in past:
+        yield from _rules_since(then, zone)
+    if not past:
+        yield Text("As in force when this was made; earlier versions are not known.")
+        yield from _rules(now)
 
 
 def _adopted(each: Adopted, zone: ZoneInfo) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from batches.export.drawings import Drawings, key_of
+from batches.export.method import method
 from batches.export.paper.front import TONES
 from batches.export.paper.sheet import (
     LISTED,
@@ -28,13 +29,7 @@ from batches.policy import Judged, Standing
 from batches.record import BatchRecord
 from batches.survey import Summary
 
-_STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
-_METHOD = (
-    "Mean, SD and mean kinetic temperature (MKT, ΔH 83.144 kJ/mol) are weighted by time. A reading "
-    "holds until the next one, for at most 1.5 periods; gaps carry no weight and are never counted "
-    "as in limits. MKT marked * is information only: at cryogenic temperatures it follows the "
-    "warmest hour alone."
-)
+STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
 
 
 def stays(record: BatchRecord, zone: ZoneInfo) -> Section:
@@ -101,7 +96,7 @@ def measured(record: BatchRecord, drawings: Drawings, zone: ZoneInfo) -> Iterato
                 "limits came first. readings.csv and readings.parquet hold every reading."
             )
         )
-    blocks.append(Text(_METHOD, Tone.SOFT))
+    blocks.append(Text(method(record), Tone.SOFT))
     yield Section("Measurements, excursions and gaps", tuple(blocks))
 
 
@@ -254,7 +249,7 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
         each.side,
         number(each.worst),
         number(each.area, 1),
-        cell(str(judged.standing), piece, _STANDINGS.get(judged.standing, Tone.BAD)),
+        cell(str(judged.standing), piece, STANDINGS.get(judged.standing, Tone.BAD)),
     )
 
 

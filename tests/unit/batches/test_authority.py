@@ -80,11 +80,11 @@ MATRIX: dict[str, set[str]] = {
         ),
     },
     "qa": {
-        *("sign-reviewed", "sign-approved", "sign-audit"),
+        *("sign-reviewed", "sign-approved", "sign-audit", "signing-key"),
         *("password", "export", "record", "read-audit"),
     },
     "admin": {*ADMINISTRATION, *ROTAS, "alarm.reload", "password", "backup"}
-    | {"read-audit", "explain"},
+    | {"read-audit", "explain", "signing-key"},
     "auditor": {"password", "export", "record", "read-audit"},
 }
 OWN = {

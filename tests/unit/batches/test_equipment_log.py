@@ -164,18 +164,21 @@ def test_the_folder_has_json_csv_and_page_and_verifies(
     one = write_report(log_report(found), tmp_path / "one")
     two = write_report(log_report(found), tmp_path / "two")
     names = sorted(path.name for path in one.iterdir())
-    assert names == ["inside.csv", "log.csv", "manifest.json", "report.html", "report.json"]
+    assert names == [
+        *("inside.csv", "log.csv", "manifest.json"),
+        *("record.html", "record.json", "record.pdf", "verify_record.py"),
+    ]
     for name in names:
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
-    assert msgspec.json.decode((one / "report.json").read_bytes())["entries"][0]["subject"] == B
+    assert msgspec.json.decode((one / "record.json").read_bytes())["entries"][0]["subject"] == B
     with (one / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["What"] for row in rows] == [e.what for e in found.entries]
-    page = (one / "report.html").read_text()
+    page = (one / "record.html").read_text()
     assert "fibroblasts &lt;P2&gt;" in page
     assert "fibroblasts <P2>" not in page
     assert verify(one).sound
-    assert verify(one, data=Path(tmp_path / "data")).faults[0].where == "alarms.db"
+    assert verify(one, data=tmp_path / "data", ledger=busy.url).faults[0].where == "alarms.db"
     (one / "log.csv").write_bytes((one / "log.csv").read_bytes().replace(b"cleo", b"dora"))
     assert [fault.where for fault in verify(one).faults] == ["log.csv"]
 

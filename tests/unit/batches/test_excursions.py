@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from alerts.reader import AlarmReader
+from alerts.rule import Rule
 from batches.batch import Signed
 from batches.excursions import ExcursionReport, excursion_report
 from batches.export.excursion_listing import excursions_report
 from batches.export.listing import write_report
+from batches.in_force import InForce, RulesSince
 from batches.instruments import Instruments
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
@@ -43,6 +45,7 @@ def made(
     *,
     span: Interval = DAY,
     devices: tuple[str, ...] = ("inc1", "inc2"),
+    past: InForce | None = None,
 ) -> ExcursionReport:
     return excursion_report(
         span,
@@ -52,6 +55,7 @@ def made(
         alarms=alarms,
         setting=setting,
         made=Made(by="quality", at=MONDAY + 9 * HOUR),
+        past=past,
     )
 
 
@@ -102,6 +106,88 @@ def test_a_protocol_is_held_against_what_followed_it_only(
     assert made(lived, journal, alarms, setting, span=later).excursions == ()
 
 
+def ran(minutes: int, digest: str, limit: float | None) -> RulesSince:
+    """From so many minutes past 8:00 on one rule, or rules that were not kept."""
+    rule = Rule(id="hot", channel="inc1.temperature", kind="high", limit=limit)
+    return RulesSince(
+        since=MONDAY + minutes * MINUTE,
+        digest=digest,
+        software="0.1.0",
+        why="the core started with them",
+        rules=None if limit is None else (rule,),
+    )
+
+
+def found_under(report: ExcursionReport) -> list[tuple[int, int, str, float | None]]:
+    """Minutes past 8:00, the rulebook that judged, and its limit."""
+    return [
+        (
+            (each.judged.excursion.start - MONDAY) // MINUTE,
+            (each.judged.excursion.end - MONDAY) // MINUTE,
+            each.rules,
+            each.high,
+        )
+        for each in report.excursions
+    ]
+
+
+def test_the_rules_of_then_judge_not_those_of_today(
+    lived: Ledger, journal: Readings, alarms: AlarmReader, setting: Setting
+) -> None:
+    # It was at 38.5 °C from 9:00 to 9:05. At 9:02 the limit was lowered from 39 to 38.2; today's
+    # rules say 38.
+    past = InForce(rules=(ran(-60, "a", 39.0), ran(62, "b", 38.2)))
+    found = made(lived, journal, alarms, setting, devices=("inc1",), past=past)
+    assert found_under(found) == [(62, 65, "b", 38.2)]
+    assert [each.digest for each in found.rules] == ["a", "b"]
+    # The other way round it was out of limits only until the limit was raised.
+    past = InForce(rules=(ran(-60, "b", 38.2), ran(62, "a", 39.0)))
+    found = made(lived, journal, alarms, setting, devices=("inc1",), past=past)
+    assert found_under(found) == [(60, 62, "b", 38.2)]
+    # What a change within it cuts in two is named as one.
+    past = InForce(rules=(ran(-60, "b", 38.2), ran(62, "c", 38.0)))
+    found = made(lived, journal, alarms, setting, devices=("inc1",), past=past)
+    assert found_under(found) == [(60, 62, "b", 38.2), (62, 65, "c", 38.0)]
+    whole = Interval(MONDAY + HOUR, MONDAY + 65 * MINUTE)
+    assert [each.judged.whole for each in found.excursions] == [whole, whole]
+    assert [each.coverage for each in found.known] == [100.0]
+
+
+def test_rules_that_were_not_kept_and_times_without_limits_are_open_items(
+    lived: Ledger, journal: Readings, alarms: AlarmReader, setting: Setting
+) -> None:
+    past = InForce(rules=(ran(-60, "0123456789abcdef", None), ran(120, "b", 38.2)))
+    found = made(lived, journal, alarms, setting, devices=("inc1",), past=past)
+    assert found.excursions == ()
+    unkept, unlimited = found.open_items
+    assert unkept == (
+        "The alarm rules 0123456789ab that ran from 2026-01-05 07:00 CET on were not kept; what "
+        "the limits were is not known."
+    )
+    assert unlimited == (
+        "inc1: no limits were in force from 2026-01-05 08:00 CET until 2026-01-05 10:00 CET, so "
+        "no excursion can be found then."
+    )
+
+
+def test_a_protocol_judges_from_when_it_was_adopted_on(
+    lived: Ledger, journal: Readings, alarms: AlarmReader, setting: Setting
+) -> None:
+    for version, high in (("1", 38.2), ("2", 39.0)):
+        limit = ChannelLimit(channel="temperature", high=high)
+        step = Step(id="culture", devices=("inc*",), limit=(limit,))
+        lived.keep(Protocol(name="f", version=version, step=(step,)), act=Signed(by="q"))
+    lived.amend(B, protocol="f@1", act=Signed(by="q", reason="forgotten"))
+    # The looser version holds from 9:03 on, and excuses nothing of what was before.
+    later = Signed(by="q", at=MONDAY + 63 * MINUTE, reason="version 2 is approved")
+    lived.amend(B, protocol="f@2", act=later)
+    found = made(lived, journal, alarms, setting, devices=("inc1",)).excursions
+    assert [(each.by, each.judged.excursion.end - MONDAY, each.batches) for each in found] == [
+        ("alarm rules", 65 * MINUTE, (B,)),
+        ("f@1, step culture", 63 * MINUTE, (B,)),
+    ]
+
+
 def test_readings_in_calibration_are_no_excursion(
     lived: Ledger, journal: Readings, alarms: AlarmReader, setting: Setting
 ) -> None:
@@ -115,7 +201,7 @@ def test_readings_in_calibration_are_no_excursion(
     found = made(lived, journal, alarms, setting, devices=("inc1",))
     assert found.excursions == ()
     assert [(each.unknown_ms, each.calibration_ms) for each in found.known] == [(HOUR, HOUR)]
-    assert found.id == f"excursions/inc1/{MONDAY}-{MONDAY + 9 * HOUR}"
+    assert found.id == f"excursions/inc1/{MONDAY}-{MONDAY + 9 * HOUR}/{MONDAY + 9 * HOUR}"
 
 
 def test_what_cannot_be_reported_is_refused(
@@ -128,7 +214,7 @@ def test_what_cannot_be_reported_is_refused(
 
 
 def test_the_folder_verifies_and_holds_the_same_in_csv(
-    report: ExcursionReport, tmp_path: Path
+    report: ExcursionReport, lived: Ledger, tmp_path: Path
 ) -> None:
     out = write_report(excursions_report(report), tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
@@ -136,8 +222,10 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
         "coverage.csv",
         "excursions.csv",
         "manifest.json",
-        "report.html",
-        "report.json",
+        "record.html",
+        "record.json",
+        "record.pdf",
+        "verify_record.py",
     ]
     line = (out / "excursions.csv").read_text().splitlines()[1]
     assert line == (
@@ -147,4 +235,7 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
     acknowledged = (out / "alarms.csv").read_text().splitlines()[1]
     assert acknowledged.startswith("2026-01-05 09:02 CET,inc1-hot,1,high,")
     assert ",2026-01-05 09:04 CET,anna,2m,," in acknowledged
-    assert verify(out, data=tmp_path / "data").sound
+    assert verify(out).sound
+    # It was not entered in the ledger as a version, so that does not know it.
+    (fault,) = verify(out, data=tmp_path / "data", ledger=lived.url).faults
+    assert "never entered a record with this manifest" in fault.what

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,8 @@ from pyhanko_certvalidator import ValidationContext
 from batches.export import pades
 from batches.export.pades import Certified, PadesError, Said
 from batches.export.stamp import box, stamp
+from batches.export.token import Token
+from batches.export.token import certified as on_token
 from batches.signature import Step
 from tests.unit.batches.certified import NEW_YEAR, pem_files, pkcs12_file, time_stamps
 
@@ -208,6 +211,23 @@ def test_a_key_that_cannot_be_used_is_told_of_without_its_password(
     with pytest.raises(PadesError, match=why) as refused:
         load(tmp_path)
     assert WORD not in str(refused.value) + caplog.text
+
+
+def test_a_certificate_of_another_key_signs_nothing(tmp_path: Path, pages: bytes) -> None:
+    private, _ = pem_files(tmp_path)
+    (tmp_path / "other").mkdir()
+    _, other = pem_files(tmp_path / "other")
+    with pytest.raises(PadesError, match="its certificate is not that of the key"):
+        pades.load(private, certificate=other).sign(pages, PREPARED)
+
+
+def test_a_token_without_its_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pkcs11", None)
+    named = Token(module=tmp_path / "none.so", label="site", key="records", pin="4711")
+    with pytest.raises(PadesError, match=r"install culturewatch\[pkcs11\]"), on_token(named):
+        pytest.fail("it was opened")
 
 
 @pytest.mark.parametrize("place", [0, 5_000, -1])

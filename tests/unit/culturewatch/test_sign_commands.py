@@ -5,18 +5,22 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from alerts.reader import AlarmReader
+from batches import site_key
 from batches.batch import Signed
 from batches.export.folder import make_record
 from batches.ledger import Ledger
 from batches.lockout import Patience
 from batches.record import Made
+from batches.signature import fingerprint
 from culturewatch import paths
 from culturewatch.cli import app
 from culturewatch.make_record import Versions
 from culturewatch.site import Site
+from storage import schema
 from tests.integration.laboratory import lay_out
 from tests.unit.batches import conftest as day_of
 from tests.unit.batches.certified import pkcs12_file, time_stamps
@@ -188,6 +192,69 @@ def test_a_key_that_cannot_sign_leaves_no_signature(
     assert (code, why in said) == (1, True), said
     assert not Path("record/signatures.json").exists()
     assert not Path("record/record-signed.pdf").exists()
+
+
+def test_a_key_that_is_gone_or_another_is_missed_and_a_new_one_is_begun_by_a_person(
+    site: Site,
+) -> None:
+    assert typed(["signing-key", "show"])[1].startswith("there is no key yet")
+    assert sign("prepared", "anna")[0] == 0
+    code, said = typed(["signing-key", "show"])
+    key = said.split()[1]
+    assert (code, len(key)) == (0, 64)
+    assert said.endswith("signing.key: holds that key\n")
+    path = paths.signing_key(site.data)
+    secret = path.read_bytes()
+    for broken, why in ((None, "is gone"), (b"", "is damaged"), (b"k" * 60, "is another key (")):
+        path.unlink(missing_ok=True)
+        if broken is not None:
+            path.write_bytes(broken)
+            path.chmod(0o600)
+        code, said = sign("reviewed", "sue")
+        assert code == 1
+        assert f"signing.key: {why}" in said
+        assert f"this site signs with the key with SHA-256 {key}" in said
+        assert "culturewatch signing-key new --reason WHY" in said
+        # Nothing was made in its place.
+        assert (path.read_bytes() if path.exists() else None) == broken
+        code, said = typed(["signing-key", "show"])
+        assert (code, f"SHA-256 {key}\n" in said) == (1, True)
+    path.write_bytes(secret)
+    assert sign("reviewed", "sue")[0] == 0
+    path.unlink()
+    assert typed(["signing-key", "new", "--by", "quin"], OWN)[1].count("needs a reason") == 1
+    code, said = typed(["signing-key", "new", "--by", "sue", "--reason", "lost"], OWN)
+    assert (code, "signing-key is for: admin, qa" in said) == (1, True)
+    assert not path.exists()
+    code, said = typed(["signing-key", "new", "--by", "quin", "--reason", "the disk died"], OWN)
+    new = said.split()[-1]
+    assert (code, new != key) == (0, True)
+    first, second = (
+        line
+        for line in Ledger(site.ledger_url).trail().lines
+        if line.area == "signature" and line.item == "key"
+    )
+    assert (first.by, first.old, first.new) == ("anna", None, key)
+    assert (second.by, second.old, second.new) == ("quin", key, new)
+    assert second.reason == "the disk died"
+    # What was signed in part stays what it is, and what is signed anew has the new key.
+    code, said = sign("approved", "quin", *justified(Path("record")))
+    assert (code, "was signed by another key of this site" in said) == (1, True)
+    assert typed(["verify", "record", "--key", key])[0] == 0
+    # A key that somebody has seen is put aside, not destroyed.
+    assert typed(["signing-key", "new", "--by", "boss", "--reason", "it was copied"], OWN)[0] == 0
+    assert len(list(path.parent.glob("signing-until-*.key"))) == 1
+
+
+def test_a_site_that_signed_before_keys_were_noted_misses_its_key_too(site: Site) -> None:
+    assert sign("prepared", "anna")[0] == 0
+    ledger = Ledger(site.ledger_url)
+    with ledger.database.reading() as connection:
+        noted = site_key.known(connection)
+        (content,) = connection.execute(select(schema.signature.c.content)).scalars()
+    assert noted == fingerprint(json.loads(content)["key"])
+    # The signature stands after the note, so it is what the ledger is asked for first.
+    assert ledger.trail().lines[-1].item == "sign-prepared"
 
 
 def test_a_review_of_the_audit_trail_is_signed_by_the_heads_that_were_read(site: Site) -> None:
