@@ -26,13 +26,14 @@ def totals(
         storage.waiting.JournalError: the journal cannot be read.
         storage.archive.seal.ArchiveError: a segment cannot be read.
     """
-    wanted, layouts = tuple(devices), readings.layouts()
+    wanted = tuple(devices)
+    newest = {layout.device: layout for layout in readings.layouts()}
     stays = {each.id: Stay(each.id, span.start, span.end, each.period) for each in wanted}
     summing = Summing(readings, tuple(stays.values()))
     found = {}
     for each in wanted:
         try:
-            found[each.id] = summing.totals(stays[each.id], layouts[each.id], book)
+            found[each.id] = summing.totals(stays[each.id], newest[each.id], book)
         except (NotSummable, KeyError):
             found[each.id] = _read(readings, each, stays[each.id], book)
     return found
