@@ -136,6 +136,8 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "export": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
         "record": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
         "backup": _by("export", ADMIN),
+        "restore": _by("export", ADMIN),
+        "verify": _by("audit", *Role),
         "read-audit": _by("audit", SUPERVISOR, QA, ADMIN, AUDITOR),
         "configuration": _by("configuration"),
         "explain": _by("configuration", SUPERVISOR, ADMIN, reason=True),

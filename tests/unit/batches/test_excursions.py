@@ -128,7 +128,7 @@ def test_what_cannot_be_reported_is_refused(
 
 
 def test_the_folder_verifies_and_holds_the_same_in_csv(
-    report: ExcursionReport, tmp_path: Path
+    report: ExcursionReport, tmp_path: Path, served: str
 ) -> None:
     out = write_report(excursions_report(report), tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
@@ -147,4 +147,4 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
     acknowledged = (out / "alarms.csv").read_text().splitlines()[1]
     assert acknowledged.startswith("2026-01-05 09:02 CET,inc1-hot,1,high,")
     assert ",2026-01-05 09:04 CET,anna,2m,," in acknowledged
-    assert verify(out, data=tmp_path / "data").sound
+    assert verify(out, data=tmp_path / "data", ledger=served).sound

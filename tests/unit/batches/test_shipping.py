@@ -31,6 +31,7 @@ from batches.vial import Place
 from devices.scan import Layout, Scan
 from storage.acts import verify_chain
 from storage.intake import Origin
+from tests.intruder import everything, intruder_of
 
 pytestmark = pytest.mark.long
 
@@ -59,13 +60,14 @@ def slot(number: int, device: str = "ln2a") -> Place:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/north/ledger.db", now=clock)
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, now=clock, keys=tmp_path / "north")
 
 
 @pytest.fixture
-def other(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/south/ledger.db", devices=["ln2s"], now=clock)
+def other(further_url: Callable[[str], str], tmp_path: Path, clock: Clock) -> Ledger:
+    url = further_url("south")
+    return Ledger(url, devices=["ln2s"], now=clock, keys=tmp_path / "south")
 
 
 @pytest.fixture
@@ -423,7 +425,7 @@ def test_the_life_of_a_vial_goes_on_in_the_ledger_of_another_site(  # noqa: PLR0
         ("north", "freeze", "", "anna"),
         ("", "arrive", "Kurier, DS-7", "eva"),
     ]
-    assert PATIENT.encode() not in (tmp_path / "south" / "ledger.db").read_bytes()
+    assert PATIENT not in everything(intruder_of(other.url))
     assert verify_chain(other.url) is None
 
     # Thawed and frozen again in the south, it still carries all of that.
