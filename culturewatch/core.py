@@ -354,6 +354,7 @@ class Core:
             disk_used=1 - disk.free / disk.total,
             seal_wait_s=self._sealing.status.since_s,
             damaged_segments=self._sealing.status.aside,
+            backups=await asyncio.to_thread(own_state.backups, self._site.data, now_ms()),
         )
 
     async def _say_how_it_is(self) -> None:

@@ -9,9 +9,11 @@ from culturewatch.own_state import LAYOUT, OwnState, channel_specs, scan_of, wat
 from devices.quality import Quality
 from devices.scan import Scan
 from devices.units import STORED_UNIT
+from storage.backup.last import Backups
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
 
+NOON = 1_767_614_400_000
 JOURNAL = JournalStats(
     last=1_000,
     entries=900,
@@ -49,8 +51,8 @@ STATE = OwnState(
     disk_used=0.853,
     seal_wait_s=90_000.0,
     damaged_segments=1,
+    backups=Backups(since=0, good_at=NOON - 7_200_000, trouble="no room"),
 )
-NOON = 1_767_614_400_000
 
 
 def values(scan: Scan) -> dict[str, float | None]:
@@ -72,13 +74,17 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "seal_wait": 90_000.0,
         "archive_damaged": 1.0,
         "conflicts": 0.0,
+        "backup_wait": 7_200.0,
+        "backup_check_wait": NOON / 1000,
+        "backup_failed": 1.0,
     }
 
 
 def test_what_nobody_has_looked_at_has_no_value() -> None:
-    scan = scan_of(STATE, None, NOON)
+    scan = scan_of(replace(STATE, backups=None), None, NOON)
     qualities = dict(zip(scan.layout.keys, scan.qualities, strict=True))
-    assert {key for key, code in qualities.items() if code} == {"rota_faults"}
+    backups = {"backup_wait", "backup_check_wait", "backup_failed"}
+    assert {key for key, code in qualities.items() if code} == {"rota_faults", *backups}
     assert Quality(qualities["rota_faults"]) is Quality.STALE
 
 
