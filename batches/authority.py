@@ -84,6 +84,7 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "lose": _CHANGE,
         "accession": _WORK,
         "carry": _WORK,
+        "return": _WORK,
         "intake": _WORK,
         "erase": _REVISION,
         # Sensors, what they are calibrated by, and the care that devices are given.

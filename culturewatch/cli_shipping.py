@@ -266,7 +266,10 @@ def accept(
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Enter what another site sent as on the way here; vial receive takes it in."""
+    """Enter what another site sent as on the way here; vial receive takes it in.
+
+    A vial that was delivered to another site from here comes back so as well.
+    """
     from batches.accession import Accession  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.consignment import ConsignmentError, read  # noqa: PLC0415
 

@@ -42,7 +42,7 @@ WORK = [
     "dispose",
     "correct",
     "withdraw",
-    *("ship", "dispatch", "arrive", "transfer", "lose", "accession", "carry", "intake"),
+    *("ship", "dispatch", "arrive", "transfer", "lose", "accession", "carry", "return", "intake"),
     *("sensor", "certify", "calibrate", "calibrated", "install", "reinstall", "uninstall", "care"),
 ]
 ANSWER = ["ack", "unack", "reset", "done", "shelve", "unshelve", "in_service"]
