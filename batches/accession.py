@@ -7,7 +7,7 @@ takes the consignment in; who did it at the other site stands in the chain of cu
 from collections.abc import Collection, Iterator
 
 import msgspec
-from sqlalchemy import Connection, select, true
+from sqlalchemy import Connection, select
 
 from batches import kinship, patients, standing, transit
 from batches.batch import Signed
@@ -18,8 +18,9 @@ from batches.export.json import canonical
 from batches.ledger import Ledger
 from batches.lineage import check_token
 from batches.placement import Refused
-from batches.transit import Journey, Shipment
-from batches.vial import Vial, names_a_token, number_of
+from batches.returning import coming_back
+from batches.transit import Shipment
+from batches.vial import names_a_token, number_of
 from storage import schema
 from storage.acts import Entry, append_all
 from storage.chain import Scalar
@@ -48,7 +49,7 @@ class Accession:
             # Before keys are made for somebody who may not enter them.
             self._clerk.entry("accession", came.shipment, act)
             self._check_new(connection, came)
-            back = _coming_back(connection, came, site)
+            back = coming_back(connection, came, site, self._identities)
             handles, enrolled = self._patients(connection, came, act)
             plain = _by_handle(came, handles)
             append_all(connection, [*enrolled, *self._history(connection, plain, back, act)])
@@ -190,56 +191,6 @@ class Accession:
             if vial.id in back:
                 yield Entry(self._clerk.entry("return", vial.id, sent_at))
             yield Entry(self._clerk.entry("carry", vial.id, act), "carried", _warmth(came, vial))
-
-
-def _coming_back(connection: Connection, came: Consignment, site: str) -> frozenset[str]:
-    """Which vials of it were at ``site`` before.
-
-    Raises:
-        Refused: one of them cannot come back, or not with what is said of it.
-    """
-    sent = {each.id: each for each in came.vials}
-    known = {
-        vial.id: vial
-        for some in kinship.chunks(sent)
-        for vial in standing.vials(connection, schema.aliquot.c.id.in_(some))
-    }
-    left: dict[str, Journey] = {}
-    for journey in transit.of_vials(connection, known, true()):
-        left[journey.vial] = journey
-    for id_, vial in known.items():
-        _check_return(vial, sent[id_], left.get(id_), site)
-    return frozenset(known)
-
-
-def _check_return(vial: Vial, sent: Sent, left: Journey | None, site: str) -> None:
-    if (vial.batch, vial.passage, vial.frozen_at) != (sent.batch, sent.passage, sent.frozen_at):
-        raise Refused(
-            f"{vial.id}: is something else in this ledger; two sites need ids with prefixes of "
-            "their own",
-            row=vial.row,
-        )
-    if vial.ended_at is None:
-        raise Refused(
-            f"{vial.id}: is in this ledger and was not delivered elsewhere; enter that first, with "
-            "culturewatch vial delivered",
-            row=vial.row,
-        )
-    if vial.ended_how != "transfer" or left is None:
-        raise Refused(
-            f"{vial.id}: ended here by {vial.ended_how!r}; take that back first if it is wrong",
-            row=vial.ending,
-        )
-    if sent.dispatched_at < vial.ended_at:
-        raise Refused(f"{vial.id}: was sent back before it was delivered", row=vial.ending)
-    # Else another vial of that id could take its place.
-    if not any(
-        (each.site, each.what, each.row) == (site, "dispatch", left.row) for each in sent.custody
-    ):
-        raise Refused(
-            f"{vial.id}: the custody that comes with it does not tell how it left here",
-            row=left.row,
-        )
 
 
 class _Said:

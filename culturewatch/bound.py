@@ -16,8 +16,15 @@ from culturewatch.cli import main
 from culturewatch.processes import END_S
 
 
-def bind(lifeline: int) -> None:
-    """End this process when nobody holds the other end of the pipe ``lifeline`` any more."""
+def bind() -> None:
+    """End this process when nobody holds the other end of its standard input any more.
+
+    Whoever reads standard input then finds it empty.
+    """
+    lifeline = os.dup(sys.stdin.fileno())
+    empty = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    os.dup2(empty, sys.stdin.fileno())
+    os.close(empty)
     threading.Thread(target=_outlive, args=(lifeline,), name="lifeline", daemon=True).start()
 
 
@@ -31,5 +38,5 @@ def _outlive(lifeline: int) -> None:
 
 
 if __name__ == "__main__":
-    bind(sys.stdin.fileno())
+    bind()
     main()

@@ -16,7 +16,7 @@ from batches.trail import Note
 from batches.verify import Report
 from culturewatch.site import Site, SiteError, load
 from culturewatch.who import Who
-from storage.database import DatabaseError, file_of
+from storage.database import REVISION, Database, DatabaseError, file_of, revision
 
 
 class Noting:
@@ -87,7 +87,10 @@ def checking(path: Path, data: Path | None, site: Site | None, by: str) -> Notin
     Raises:
         Refused: ``by`` did not prove who they are.
     """
-    noting = Noting(site or _whose({each.resolve() for each in (path, data) if each}))
+    site = site or _whose({each.resolve() for each in (path, data) if each})
+    if site is None or not _is_current(site):
+        return Noting(None)
+    noting = Noting(site)
     try:
         noting.recognise(by)
     except DatabaseError as error:
@@ -133,6 +136,23 @@ def sha256(path: Path) -> str:
 def _at_hand(site: Site) -> Ledger | None:
     file = file_of(site.ledger_url)
     return Ledger(site.ledger_url) if file is None or file.exists() else None
+
+
+def _is_current(site: Site) -> bool:
+    """Whether the ledger has the tables of this version: what is checked is not to be upgraded."""
+    file = file_of(site.ledger_url)
+    if file is not None and not file.exists():
+        return False
+    database = Database(site.ledger_url, inspecting=True)
+    try:
+        with database.reading() as connection:
+            found = revision(connection)
+    except DatabaseError as error:
+        _say_untold(error)
+        return False
+    finally:
+        database.close()
+    return found == REVISION
 
 
 def _whose(folders: set[Path]) -> Site | None:

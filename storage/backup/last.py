@@ -56,9 +56,15 @@ def begin(data: Path, now: int) -> None:
     if (data / NAME).exists():
         _write(data, Backups(since=now))
         return
-    # A backup that is made this instant may say so first.
-    with contextlib.suppress(FileExistsError), _fresh(data, Backups(since=now)) as fresh:
-        (data / NAME).hardlink_to(fresh)
+    with _fresh(data, Backups(since=now)) as fresh:
+        try:
+            (data / NAME).hardlink_to(fresh)
+        except FileExistsError:
+            # A backup that was made this instant said so first.
+            return
+        except OSError:
+            # A disk that knows no links.
+            fresh.replace(data / NAME)
 
 
 def made(data: Path, path: Path, at: int, trouble: str) -> None:

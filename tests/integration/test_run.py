@@ -143,15 +143,15 @@ async def test_who_is_killed_takes_the_parts_along(site: Site) -> None:
 def test_a_part_that_hangs_is_gone_as_well() -> None:
     deaf = (
         "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-        "from culturewatch import bound; bound.END_S = 0.1; bound.bind(0); "
-        "print('bound', flush=True); time.sleep(50)"
+        "from culturewatch import bound; bound.END_S = 0.1; bound.bind(); "
+        "print(repr(sys.stdin.readline()), flush=True); time.sleep(50)"
     )
     with subprocess.Popen(  # noqa: S603 # put together here
         [sys.executable, "-c", deaf], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as part:
         assert part.stdin is not None
         assert part.stdout is not None
-        assert part.stdout.readline() == b"bound\n"
+        assert part.stdout.readline() == b"''\n"
         assert part.poll() is None
         part.stdin.close()
         assert part.wait(20) == 1

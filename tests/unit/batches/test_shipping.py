@@ -702,8 +702,18 @@ RETURNS: list[tuple[Change, str]] = [
         "does not tell how it left here",
     ),
     (lambda m: _vial(m, dispatched_at=MONDAY + 13 * HOUR), "sent back before it was delivered"),
-    (lambda m: _vial(m, patient="PT-0A1B2C3D"), "token where none belongs"),
+    (lambda m: _vial(m, patient="PT-0A1B2C3D"), "said to be of another patient"),
 ]
+
+
+def test_cells_of_a_patient_who_was_erased_meanwhile_bring_nobody_back(
+    returned: consignment.Consignment, frozen: Lineage, ledger: Ledger, tmp_path: Path
+) -> None:
+    frozen.erase(PATIENT, act=WHY, stored=True)
+    keys = sorted((tmp_path / "north").iterdir())
+    with pytest.raises(Refused, match="was erased here"):
+        Accession(ledger).accept(sealed(returned), site="north", act=BEN)
+    assert sorted((tmp_path / "north").iterdir()) == keys
 
 
 def test_what_is_not_the_vial_that_left_does_not_come_back(
