@@ -19,8 +19,10 @@ from culturewatch.cli import app
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import load
 from devices.scan import Layout, Scan
+from storage.acts import head
 from storage.archive.log import LogReader
 from storage.backup import keyring, last
+from storage.database import Database, revision, upgrade
 from tests.unit.batches.staff import PASSWORD, enlist
 from tests.unit.storage.archive.week import MINUTE, MONDAY, at_day, store
 
@@ -217,6 +219,15 @@ def test_what_is_checked_copied_and_put_back_stands_in_the_audit_trail(here: Pat
         ("eva", "verify", "data", "nothing was changed"),
     ]
     assert good(f"verify {new}/data")[0].startswith("ok")
+
+
+def test_a_ledger_of_an_earlier_version_is_not_upgraded_to_be_checked(here: Path) -> None:
+    (here / "data").mkdir()
+    url = paths.ledger_url(here / "data")
+    upgrade(url, to="r0008")
+    assert good("verify data")[0] == "ok     ledger.db: the chain of the ledger holds"
+    with Database(url, inspecting=True).reading() as connection:
+        assert (revision(connection), head(connection).sequence) == ("r0008", 0)
 
 
 @pytest.mark.long
