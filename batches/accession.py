@@ -4,7 +4,7 @@ Everything is checked before anything is entered. What came before is entered as
 takes the consignment in; who did it at the other site stands in the chain of custody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -18,6 +18,7 @@ from batches.export.json import canonical
 from batches.ledger import Ledger
 from batches.lineage import check_token
 from batches.placement import Refused
+from batches.returning import coming_back
 from batches.transit import Shipment
 from batches.vial import names_a_token, number_of
 from storage import schema
@@ -37,7 +38,8 @@ class Accession:
     def accept(self, sealed: Sealed, *, site: str, act: Signed) -> Shipment:
         """Enter the vials of a consignment to ``site`` as on the way here.
 
-        ``batches.shipping.Shipping.receive`` takes them in when they have come.
+        ``batches.shipping.Shipping.receive`` takes them in when they have come. A vial that was
+        delivered elsewhere comes back so as well: its life here goes on.
         """
         came = sealed.consignment
         if came.origin == site:
@@ -47,12 +49,13 @@ class Accession:
             # Before keys are made for somebody who may not enter them.
             self._clerk.entry("accession", came.shipment, act)
             self._check_new(connection, came)
+            back = coming_back(connection, came, site, self._identities)
             handles, enrolled = self._patients(connection, came, act)
             plain = _by_handle(came, handles)
-            append_all(connection, [*enrolled, *self._history(connection, plain, act)])
+            append_all(connection, [*enrolled, *self._history(connection, plain, back, act)])
             for vial in plain.vials:
                 self._check_owner(connection, vial)
-            append_all(connection, self._arrivals(plain, sealed.sha256, act))
+            append_all(connection, self._arrivals(plain, back, sealed.sha256, act))
             return transit.shipment(connection, came.shipment)
 
     def _check_new(self, connection: Connection, came: Consignment) -> None:
@@ -61,15 +64,6 @@ class Accession:
         row = connection.execute(known).scalar()
         if row is not None:
             raise Refused(f"{came.shipment}: is entered already", row=row)
-        vial = schema.vial.c
-        for some in kinship.chunks([each.id for each in came.vials]):
-            there = select(vial.sequence, vial.id).where(vial.id.in_(some))
-            for found in connection.execute(there):
-                raise Refused(
-                    f"{found.id}: exists already; if it comes back, take back that it was "
-                    "transferred, and enter where it is",
-                    row=found.sequence,
-                )
 
     def _patients(
         self, connection: Connection, came: Consignment, act: Signed
@@ -91,7 +85,9 @@ class Accession:
                 entries.append(Entry(self._clerk.entry("enrol", handle, why), "enrolment", detail))
         return handles, entries
 
-    def _history(self, connection: Connection, came: Consignment, act: Signed) -> Iterator[Entry]:
+    def _history(
+        self, connection: Connection, came: Consignment, back: Collection[str], act: Signed
+    ) -> Iterator[Entry]:
         said = _Said(act, came)
         biopsies = {each.id for each in came.ancestors if each.what == "biopsy"}
         new = set()
@@ -120,6 +116,8 @@ class Accession:
             kind = first if kin.kind == "relink" else kin.kind
             yield Entry(self._clerk.entry(kind, kin.child, said.at(kin.at)), "descent", detail)
         for vial in came.vials:
+            if vial.id in back:
+                continue
             entry = self._clerk.entry("freeze", vial.id, said.at(vial.frozen_at))
             yield Entry(entry, "vial", _vial(vial.id, vial.batch, vial.passage, vial.frozen_at))
 
@@ -159,7 +157,9 @@ class Accession:
                 f"this ledger that it comes from {' and '.join(sorted(owners)) or 'nobody known'}"
             )
 
-    def _arrivals(self, came: Consignment, sha256: str, act: Signed) -> Iterator[Entry]:
+    def _arrivals(
+        self, came: Consignment, back: Collection[str], sha256: str, act: Signed
+    ) -> Iterator[Entry]:
         said = _Said(act, came)
         sent: dict[str, Scalar] = {
             "id": came.shipment,
@@ -188,6 +188,8 @@ class Accession:
                 "logger": vial.logger,
             }
             yield Entry(self._clerk.entry("dispatch", vial.id, sent_at), "transit", on_the_way)
+            if vial.id in back:
+                yield Entry(self._clerk.entry("return", vial.id, sent_at))
             yield Entry(self._clerk.entry("carry", vial.id, act), "carried", _warmth(came, vial))
 
 

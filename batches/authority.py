@@ -84,6 +84,7 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "lose": _CHANGE,
         "accession": _WORK,
         "carry": _WORK,
+        "return": _WORK,
         "intake": _WORK,
         "erase": _REVISION,
         # Sensors, what they are calibrated by, and the care that devices are given.
@@ -137,6 +138,8 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "export": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
         "record": _by("export", OPERATOR, SUPERVISOR, QA, AUDITOR),
         "backup": _by("export", ADMIN),
+        "restore": _by("export", ADMIN),
+        "verify": _by("audit", *Role),
         "read-audit": _by("audit", SUPERVISOR, QA, ADMIN, AUDITOR),
         "configuration": _by("configuration"),
         "explain": _by("configuration", SUPERVISOR, ADMIN, reason=True),

@@ -1,6 +1,7 @@
 """The bank of cells: which vial is where, whose it is, and what it went through."""
 
 from collections.abc import Collection, Iterator
+from itertools import pairwise
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select
@@ -96,12 +97,13 @@ class Bank:
 
     def census(self) -> dict[str, Census]:
         """How many vials stand in each device now; one without any is not in it."""
-        stay, vial = schema.stay.c, schema.vial.c
+        # Not of the view ``stay``: a server cannot know that nearly all of its rows go on.
+        stay, vial = schema.placement.c, schema.vial.c
         # In two steps: counting different texts in one has a server sort them all.
         of_each = (
             select(stay.device, vial.batch, func.count().label("vials"))
             .join(schema.vial, vial.id == stay.batch)
-            .where(stay.end_at.is_(None))
+            .where(standing.goes_on())
             .group_by(stay.device, vial.batch)
             .subquery()
             .c
@@ -209,9 +211,9 @@ def _carried_here(connection: Connection, vials: Collection[str]) -> dict[str, C
     column = schema.carried.c
     found: dict[str, Carried] = {}
     for some in kinship.chunks(vials):
-        for row in connection.execute(
-            select(schema.carried).where(column.vial.in_(some))
-        ).mappings():
+        # The last one has in it what those before said.
+        query = select(schema.carried).where(column.vial.in_(some)).order_by(column.sequence)
+        for row in connection.execute(query).mappings():
             found[row["vial"]] = _carried(row)
     return found
 
@@ -265,9 +267,35 @@ def _carried(row: RowMapping) -> Carried:
 def _stays(connection: Connection, subject: str) -> list[tuple[Placement, Status]]:
     placed = standing.stays(connection, schema.stay.c.batch == subject)
     travelled = transit.journeys(connection, schema.journey.c.vial == subject)
-    return [(stay, Status.PLACED) for stay in placed] + [
-        (_on_the_way(journey), Status.TRANSIT) for journey in travelled
+    return [
+        *((stay, Status.PLACED) for stay in placed),
+        *((_on_the_way(journey), Status.TRANSIT) for journey in travelled),
+        *((away, Status.ELSEWHERE) for away in _elsewhere(connection, subject)),
     ]
+
+
+def _elsewhere(connection: Connection, subject: str) -> Iterator[Placement]:
+    """The times between a delivery to another site and the way back from there."""
+    act, by = schema.act.c, schema.act.alias().c
+    taken_back = select(by.sequence).where(by.corrects == act.sequence).exists()
+    query = (
+        select(schema.act)
+        .where((act.subject == subject) & act.kind.in_(("transfer", "return")) & ~taken_back)
+        .order_by(act.sequence)
+    )
+    for left, back in pairwise(connection.execute(query).mappings().all()):
+        if (left["kind"], back["kind"]) == ("transfer", "return"):
+            yield Placement(
+                row=left["sequence"],
+                batch=subject,
+                device="",
+                position="",
+                start=left["done_at"],
+                end=back["done_at"],
+                by=left["done_by"],
+                entered=left["entered_at"],
+                reason=back["reason"],
+            )
 
 
 def _on_the_way(journey: Journey) -> Placement:

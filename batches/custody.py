@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from batches import transit
 from batches.kinship import chunks
@@ -107,14 +107,8 @@ class _Details:
         journeys = transit.journeys(connection, schema.journey.c.vial.in_(vials))
         self._sent = {journey.row: journey for journey in journeys}
         self._came = {j.arrival: j for j in journeys if j.arrival is not None}
-        self.earlier = _earlier(connection, vials)
-        carried = schema.carried.c
-        self._came_here = {
-            row.vial: row.sequence
-            for row in connection.execute(
-                select(carried.vial, carried.sequence).where(carried.vial.in_(vials))
-            )
-        }
+        self.earlier, self._from_elsewhere = _earlier(connection, vials)
+        self._came_here = _first_came(connection, vials)
 
     def handover(self, row: int, act: Act, *, void: bool) -> Handover | None:
         named = self._between(row, act)
@@ -142,6 +136,11 @@ class _Details:
                 named = act.by, self._places.get(row, ""), ""
             case "leave":
                 named = self._left.get(row, ""), act.by, ""
+            case "dispatch" if row in self._sent and (
+                self._sent[row].shipment in self._from_elsewhere
+            ):
+                # Told by who sent it.
+                named = None
             case "dispatch" if row in self._sent:
                 sent = self._sent[row]
                 named = sent.gave, f"{sent.carrier}, {sent.shipper} to {sent.destination}", ""
@@ -158,6 +157,7 @@ class _Details:
 class Carried(msgspec.Struct, frozen=True):
     """What a consignment's content says of custody: the rest is not read here."""
 
+    destination: str
     vials: tuple["CarriedVial", ...]
 
 
@@ -168,20 +168,49 @@ class CarriedVial(msgspec.Struct, frozen=True):
     custody: tuple[Handover, ...]
 
 
-def _earlier(connection: Connection, vials: Collection[str]) -> list[tuple[str, Handover]]:
-    """What other sites entered before they sent the vials here."""
+def _first_came(connection: Connection, vials: Collection[str]) -> dict[str, int]:
+    """The entry by which each of ``vials`` that is from elsewhere first came here."""
+    carried, act = schema.carried.c, schema.act.c
+    came = (
+        select(carried.vial, func.min(carried.sequence))
+        .where(carried.vial.in_(vials))
+        .group_by(carried.vial)
+    )
+    back = (
+        select(act.subject, func.min(act.sequence).label("first"))
+        .where(act.subject.in_(vials) & (act.kind == "return"))
+        .group_by(act.subject)
+    )
+    returned = {row.subject: row.first for row in connection.execute(back)}
+    # What first came back was here before.
+    return {
+        vial: row
+        for vial, row in connection.execute(came)
+        if vial not in returned or row < returned[vial]
+    }
+
+
+def _earlier(
+    connection: Connection, vials: Collection[str]
+) -> tuple[list[tuple[str, Handover]], frozenset[str]]:
+    """What other sites entered before they sent the vials here, and the shipments that came."""
     carried, came = schema.carried.c, schema.consignment.c
     query = (
-        select(came.content, came.source)
+        select(came.content, came.source, came.shipment)
         .where(came.shipment.in_(select(carried.shipment).where(carried.vial.in_(vials))))
         .order_by(came.sequence)
     )
-    wanted, found = set(vials), []
-    for content, source in connection.execute(query):
-        for vial in msgspec.json.decode(content, type=Carried).vials:
-            if vial.id in wanted:
-                found += [
-                    (vial.id, msgspec.structs.replace(each, site=each.site or source))
-                    for each in vial.custody
-                ]
-    return found
+    wanted = set(vials)
+    found: dict[tuple[str, str, int], Handover] = {}
+    shipments = set()
+    for content, source, shipment in connection.execute(query):
+        shipments.add(shipment)
+        told = msgspec.json.decode(content, type=Carried)
+        for vial in told.vials:
+            for each in vial.custody if vial.id in wanted else ():
+                site = each.site or source
+                # What was entered here stands here; what came twice is told once, as it was last.
+                if site != told.destination:
+                    named = msgspec.structs.replace(each, site=site)
+                    found[vial.id, site, each.row] = named
+    return [(vial, each) for (vial, _, _), each in found.items()], frozenset(shipments)

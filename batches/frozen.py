@@ -117,7 +117,8 @@ def live_through(
         ended = now if each.ended_at is None else min(each.ended_at, now)
         unwatched += max(0, ended - began)
         for stay in provenance.lived:
-            if stay.subject == each.id and stay.start < now:
+            # What was before is in what came with it.
+            if stay.subject == each.id and began <= stay.start < now:
                 exposures = probes.exposures(stay, now)
                 found += exposures
                 unwatched -= sum(each.end - each.start for each in exposures)

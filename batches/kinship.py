@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, select
 
 from batches.placement import Refused
+from batches.vial import number_of
 from storage import schema
 
 Id = TypeVar("Id", str, int)
@@ -35,16 +36,18 @@ Relation = Callable[[Connection, Collection[str]], Iterator[Kin]]
 
 def parents(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     """What each of ``ids`` comes from."""
-    for some in chunks(ids):
+    vials = {each for each in ids if number_of(each) is not None}
+    for some in chunks(vials):
+        yield from _freezings(connection, schema.vial.c.id.in_(some))
+    for some in chunks(frozenset(ids) - vials):
         yield from _descents(connection, schema.kinship.c.child.in_(some))
-        yield from _freezings(connection, schema.aliquot.c.id.in_(some))
 
 
 def children(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     """What comes from each of ``ids``."""
     for some in chunks(ids):
         yield from _descents(connection, schema.kinship.c.parent.in_(some))
-        yield from _freezings(connection, schema.aliquot.c.batch.in_(some))
+        yield from _freezings(connection, schema.vial.c.batch.in_(some))
 
 
 def check_outlived(connection: Connection, subject: str, at: int) -> None:
@@ -127,7 +130,7 @@ def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
 
 
 def _descents(connection: Connection, where: ColumnElement[bool]) -> Iterator[Kin]:
-    for row in connection.execute(select(schema.kinship).where(where)).mappings():
+    for row in connection.execute(select(schema.kinship).where(where)).mappings().all():
         yield Kin(
             row=row["sequence"],
             child=row["child"],
@@ -139,12 +142,20 @@ def _descents(connection: Connection, where: ColumnElement[bool]) -> Iterator[Ki
 
 
 def _freezings(connection: Connection, where: ColumnElement[bool]) -> Iterator[Kin]:
-    for row in connection.execute(select(schema.aliquot).where(where)).mappings():
+    # Not of the view ``aliquot``: it looks for the end of each vial as well.
+    vial, act, by = schema.vial.c, schema.act.c, schema.act.alias().c
+    taken_back = select(by.sequence).where(by.corrects == vial.sequence).exists()
+    query = (
+        select(vial.sequence, vial.id, vial.batch, vial.frozen_at, act.done_by)
+        .join(schema.act, act.sequence == vial.sequence)
+        .where(where & ~taken_back)
+    )
+    for row in connection.execute(query).all():
         yield Kin(
-            row=row["sequence"],
-            child=row["id"],
-            parent=row["batch"],
+            row=row.sequence,
+            child=row.id,
+            parent=row.batch,
             kind="freeze",
-            at=row["frozen_at"],
-            by=row["frozen_by"],
+            at=row.frozen_at,
+            by=row.done_by,
         )

@@ -14,6 +14,7 @@ class Status(StrEnum):
 
     PLACED = "in a device"
     TRANSIT = "on the way"
+    ELSEWHERE = "at another site"
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Lived(msgspec.Struct, frozen=True, kw_only=True):
 
     ``subject`` is whose stay it was; ``start`` and ``end`` are the part up to the split; None: it
     goes on. On the way, ``placement`` names the logger as the device (or nothing) and the
-    shipment as the position.
+    shipment as the position. At another site it names nothing: that site's ledger does.
     """
 
     subject: str

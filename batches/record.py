@@ -250,7 +250,7 @@ def dossier(subject: str, ledger: Ledger) -> Dossier:
 def _travels(entered: Dossier, now: int) -> Iterable[Placement]:
     if entered.provenance is not None:
         for each in entered.provenance.lived:
-            if each.status is Status.TRANSIT and each.start < now:
+            if each.status is not Status.PLACED and each.start < now:
                 yield msgspec.structs.replace(each.placement, start=each.start, end=each.end)
 
 

@@ -124,8 +124,18 @@ def check_there(
 
 def stays(connection: Connection, where: ColumnElement[bool]) -> tuple[Placement, ...]:
     """The stays of which ``where`` holds, in the order of time."""
-    rows = connection.execute(_STAYS.where(where)).mappings()
+    rows = connection.execute(_STAYS.where(where)).mappings().all()
     return tuple(_placement(row) for row in rows)
+
+
+def goes_on() -> ColumnElement[bool]:
+    """Whether a row of ``storage.schema.placement`` is a stay that lasts."""
+    placed, left = schema.placement.c, schema.departure.c
+    by, of_end = schema.act.alias().c, schema.act.alias().c
+    corrected = select(by.sequence).where(by.corrects == placed.sequence).exists()
+    end_taken_back = select(of_end.sequence).where(of_end.corrects == left.sequence).exists()
+    ended = select(left.sequence).where((left.placement == placed.sequence) & ~end_taken_back)
+    return placed.end_at.is_(None) & ~ended.exists() & ~corrected
 
 
 def stay(connection: Connection, row: int) -> Placement:

@@ -92,7 +92,7 @@ def verify(
             the alarm history is what it gives; called with how many entries of how many are done.
         progress: told how many bytes of how many of the archive are read.
     """
-    if _is_data(path):
+    if _is_data(path, ledger):
         elsewhere = {database.NAME} if ledger else set()
         absent = tuple(
             name for name in _DATA if name not in elsewhere and not (path / name).exists()
@@ -131,10 +131,11 @@ def _both(first: Findings, second: Findings) -> Findings:
     yield from second
 
 
-def _is_data(path: Path) -> bool:
+def _is_data(path: Path, ledger: str) -> bool:
+    # Of a site whose ledger is on a server nothing else may be there yet.
     # A record whose manifest was taken away is still a record, whatever was put in beside it.
     record = (manifest.NAME, manifest.READINGS, manifest.RECORD, manifest.PAGE, manifest.PAPER)
-    return _any_of(_DATA, path) and not _any_of(record, path)
+    return (bool(ledger) or _any_of(_DATA, path)) and not _any_of(record, path)
 
 
 def _any_of(names: Iterable[str], folder: Path) -> bool:

@@ -129,13 +129,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--url", default="", help="an empty database, which stays filled")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measure(given.url or f"sqlite:///{Path(folder)}/ledger.db", given.runs, as_json=given.json)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = given.url or f"sqlite:///{folder}/ledger.db"
+        ledger = Ledger(url, now=lambda: START + 2 * HOUR, keys=folder / "patients")
+        measure(ledger, given.runs, as_json=given.json)
 
 
-def measure(url: str, runs: int, *, as_json: bool) -> None:
-    """Fill the ledger at ``url``, ask it, print."""
-    ledger = Ledger(url, now=lambda: START + 2 * HOUR)
+def measure(ledger: Ledger, runs: int, *, as_json: bool) -> None:
+    """Fill ``ledger``, ask it, print."""
     if ledger.head().sequence:
         sys.exit("that database holds a ledger already; name an empty one")
     sealed = ledger.identities.enrol_all([token(each) for each in range(PATIENTS)])

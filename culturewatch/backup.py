@@ -1,6 +1,7 @@
 """What of a site is backed up and put back: its data, its configuration, its patients' keys."""
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,13 @@ from culturewatch.parts import VERSION
 from culturewatch.secret import Secret
 from culturewatch.site import Site
 from storage import ledger_copy
-from storage.backup import keyring
+from storage.backup import keyring, last
 from storage.backup.making import Made, Progress, Source, What, make
-from storage.backup.manifest import Manifest
-from storage.backup.restoring import restore
-from storage.database import file_of
+from storage.backup.manifest import BackupError, Manifest
+from storage.backup.restoring import check, restore
+from storage.database import DatabaseError, file_of
+
+log = logging.getLogger(__name__)
 
 _OUTSIDE = "outside"
 
@@ -51,10 +54,54 @@ def back_up(
 ) -> Made:
     """Make a backup of ``site`` in ``out``, bring the keys beside it up to date, and note it.
 
+    How it went is said to the core as well, which raises an alarm when none is made.
+
     Raises:
         BackupError: it could not be made.
         DatabaseError: the ledger cannot be used.
     """
+    try:
+        made = _back_up(site, out, by=by, now=now, keep=keep, progress=progress)
+    except (BackupError, DatabaseError) as error:
+        _say(partial(last.failed, site.data, now, str(error)))
+        raise
+    _say(partial(last.made, site.data, made.path.resolve(), now, "; ".join(made.faults)))
+    return made
+
+
+def read_back(
+    site: Site | None, backup: Path, *, now: int, progress: Progress
+) -> tuple[int, list[str]]:
+    """Check every file of ``backup``, and if it is one of ``site``, say to its core how that went.
+
+    How many files there are, and what is wrong.
+
+    Raises:
+        BackupError: it is no backup.
+    """
+    try:
+        manifest, wrong = check(backup, progress=progress)
+    except BackupError as error:
+        known = last.read(site.data) if site is not None else None
+        if site is not None and known is not None and known.path == str(backup.resolve()):
+            _say(partial(last.checked, site.data, now, str(error)))
+        raise
+    if site is not None and manifest.site == site.file.site.id:
+        _say(partial(last.checked, site.data, now, "; ".join(wrong)))
+    return len(manifest.files), wrong
+
+
+def _say(said: Callable[[], None]) -> None:
+    try:
+        said()
+    except OSError as error:
+        # The backup is what counts; that nothing is heard of it becomes an alarm.
+        log.warning("how the backup went cannot be written down: %s", error)
+
+
+def _back_up(
+    site: Site, out: Path, *, by: str, now: int, keep: int | None, progress: Progress
+) -> Made:
     ledger = Ledger(site.ledger_url)
 
     def besides() -> list[str]:
@@ -66,17 +113,18 @@ def back_up(
             is_destroyed=lambda name: name.partition(".")[0] in erased,
         )
 
-    made = make(_what(site), out, now=now, keep=keep, besides=besides, progress=progress)
     note = Note(
-        kind="backup",
-        by=by,
-        subject=made.path.name,
-        area="export",
-        item="backup",
-        outcome="made" if not made.faults else f"made, {len(made.faults)} faults",
-        new=made.sha256,
+        kind="backup", by=by, subject=out.name, area="export", item="backup", outcome="failed"
     )
-    ledger.note(note)
+    try:
+        made = make(_what(site), out, now=now, keep=keep, besides=besides, progress=progress)
+    except BackupError as error:
+        ledger.note(msgspec.structs.replace(note, new=str(error)))
+        raise
+    outcome = "made" if not made.faults else f"made, {len(made.faults)} faults"
+    ledger.note(
+        msgspec.structs.replace(note, subject=made.path.name, outcome=outcome, new=made.sha256)
+    )
     return made
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_ledger import instant, say
-from culturewatch.cli_options import DEFAULT_SITE, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 
@@ -91,6 +91,7 @@ def export(
     *,
     from_: From = "",
     to: To = "",
+    by: By = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write readings of channels into a file, a row a reading, with its quality.
@@ -98,19 +99,25 @@ def export(
     Times are those of the device, in UTC; a time without an offset is one of the site's zone.
     """
     from culturewatch.advance import shown  # noqa: PLC0415
+    from culturewatch.noted import Noting, sha256  # noqa: PLC0415
+    from culturewatch.who import FAULTS  # noqa: PLC0415
     from storage.archive.export import Asked, ExportError  # noqa: PLC0415
     from storage.archive.export import export as write  # noqa: PLC0415
     from storage.archive.log import LogReader  # noqa: PLC0415
     from storage.waiting import JournalError  # noqa: PLC0415
 
-    with told(JournalError, wrong_use=(ExportError,)):
-        loaded = load(site)
+    with told(JournalError, *FAULTS, wrong_use=(ExportError,)):
+        loaded, what = load(site), ", ".join(channel)
+        noting = Noting(loaded)
+        noting.allow("export", what, by)
         start, end = _span(loaded, from_, to)
         with LogReader(loaded.data) as log, shown("milliseconds exported") as advance:
             layouts = log.journal.numbered_layouts()
             asked = Asked(channel, start, end)
             count = write(asked, out, readings=log, layouts=layouts, progress=advance)
             damaged = log.damaged
+        came = f"{count} readings into {out.name}"
+        noting.keep("export", what, area="export", outcome=came, new=sha256(out))
     say(f"{out}: {count} readings")
     _end_with(damaged)
 

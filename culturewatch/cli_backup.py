@@ -15,6 +15,7 @@ from culturewatch.site import load
 
 if TYPE_CHECKING:
     from culturewatch.backup import Restored
+    from culturewatch.noted import Noting
 
 SitePath = Annotated[
     Path,
@@ -30,6 +31,9 @@ def backup(
     keep: Annotated[
         int | None, typer.Option("--keep", min=1, help="remove all but so many of the newest")
     ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="read it back then, and check every file of it")
+    ] = False,
     unattended: Annotated[
         bool,
         typer.Option(
@@ -47,7 +51,7 @@ def backup(
     """
     from batches.person import SOFTWARE  # noqa: PLC0415 # --help needs none of it
     from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.backup import back_up  # noqa: PLC0415
+    from culturewatch.backup import back_up, read_back  # noqa: PLC0415
     from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.backup.manifest import BackupError  # noqa: PLC0415
 
@@ -58,6 +62,10 @@ def backup(
         now = time.time_ns() // 1_000_000
         with shown("bytes") as advance:
             made = back_up(loaded, out, by=who, now=now, keep=keep, progress=advance)
+        wrong: list[str] = []
+        if check:
+            with shown("bytes read back") as advance:
+                _, wrong = read_back(loaded, made.path, now=now, progress=advance)
     took = time.monotonic() - began
     if as_json:
         say(msgspec.json.encode({"made": made, "seconds": round(took, 3)}, enc_hook=str).decode())
@@ -66,9 +74,9 @@ def backup(
             f"{made.path}: {made.files} files, {made.total_bytes / _MB:.1f} MB of which "
             f"{made.new_bytes / _MB:.1f} MB new, {took:.1f} s, SHA-256 {made.sha256}"
         )
-    for fault in made.faults:
+    for fault in (*made.faults, *wrong):
         sys.stderr.write(f"culturewatch: {fault}\n")
-    if made.faults:
+    if made.faults or wrong:
         raise SystemExit(FAILED)
 
 
@@ -79,19 +87,41 @@ def restore(
         typer.Option("--to", metavar="DIR", help="the new place; without it the backup is checked"),
     ] = None,
     *,
+    site: Annotated[
+        Path | None,
+        typer.Option(
+            "--site",
+            envvar="CULTUREWATCH_SITE",
+            help="the file of a site that is there: its audit trail tells of it",
+        ),
+    ] = None,
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check every file of a backup, and put it into a new place: whole, or nothing of it."""
+    """Check every file of a backup, and put it into a new place: whole, or nothing of it.
+
+    What is put there is as it was: who did it stands in the audit trail of the site that is named.
+    """
     from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
     from culturewatch.backup import put_back  # noqa: PLC0415
+    from culturewatch.noted import restoring  # noqa: PLC0415
+    from culturewatch.who import FAULTS  # noqa: PLC0415
     from storage.backup.manifest import BackupError  # noqa: PLC0415
 
     began = time.monotonic()
-    if to is None:
-        _check(folder, as_json=as_json)
-        return
-    with told(BackupError), shown("bytes") as advance:
-        done = put_back(folder, to, progress=advance)
+    with told(BackupError, *FAULTS):
+        noting = restoring(site, folder.name, by)
+        if to is None:
+            _check(folder, noting, as_json=as_json)
+            return
+        try:
+            with shown("bytes") as advance:
+                done = put_back(folder, to, progress=advance)
+        except BackupError as error:
+            noting.keep("restore", folder.name, area="export", outcome="failed", new=str(error))
+            raise
+        came = f"{done.files} files put into {to.resolve()}"
+        noting.keep("restore", folder.name, area="export", outcome=came)
     took = time.monotonic() - began
     if as_json:
         say(
@@ -104,20 +134,23 @@ def restore(
         say(line)
 
 
-def _check(folder: Path, *, as_json: bool) -> None:
+def _check(folder: Path, noting: "Noting", *, as_json: bool) -> None:
     from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
-    from storage.backup.manifest import BackupError  # noqa: PLC0415
-    from storage.backup.restoring import check  # noqa: PLC0415
+    from culturewatch.backup import read_back  # noqa: PLC0415
 
-    with told(BackupError), shown("bytes") as advance:
-        manifest, wrong = check(folder, progress=advance)
+    now = time.time_ns() // 1_000_000
+    with shown("bytes") as advance:
+        count, wrong = read_back(noting.site, folder, now=now, progress=advance)
+    came = f"{len(wrong)} of {count} files are NOT as they were kept" if wrong else "all is sound"
+    first = wrong[0] if wrong else ""
+    noting.keep("restore", folder.name, area="export", outcome=f"checked: {came}", new=first)
     if as_json:
-        say(msgspec.json.encode({"files": len(manifest.files), "wrong": wrong}).decode())
+        say(msgspec.json.encode({"files": count, "wrong": wrong}).decode())
     else:
         for line in wrong:
             say(f"WRONG  {line}")
         whole = "NOT as it was kept" if wrong else "every file is what was kept"
-        say(f"{folder}: {len(manifest.files)} files, {whole}")
+        say(f"{folder}: {count} files, {whole}")
     if wrong:
         raise SystemExit(FAILED)
 

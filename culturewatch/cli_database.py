@@ -7,7 +7,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from culturewatch.cli_ledger import say, server_ledger, tell
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.ledger_address import with_password
 from culturewatch.secret import Secret
@@ -95,15 +95,20 @@ def head(*, site: SiteOption = DEFAULT_SITE) -> None:
 @ledger_commands.command()
 def verify(
     *,
+    by: By = "",
     as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Check the site's ledger, alarms and journal; name whatever was changed."""
     from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
+    from culturewatch.noted import checked, checking  # noqa: PLC0415
+    from culturewatch.who import FAULTS  # noqa: PLC0415
 
-    with told():
+    with told(*FAULTS):
         found = load(site)
+        noting = checking(found.data, None, found, by)
         report = check(found.data, ledger=server_ledger(found))
+        checked(noting, report)
     tell(report, as_json=as_json)
 
 

@@ -225,18 +225,29 @@ def verify(
     ] = False,
     site: Annotated[
         Path | None,
-        typer.Option("--site", help="the site's file, where its ledger is on a server"),
+        typer.Option("--site", help="the site's file: where its ledger is on a server"),
     ] = None,
+    by: By = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a record or a folder of data byte by byte; name whatever was changed."""
+    """Check a record or a folder of data byte by byte; name whatever was changed.
+
+    The audit trail of the site tells of it, where its file is named or the data are those of the
+    site in this place. Nobody is asked who they are.
+    """
     from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
     from culturewatch.advance import shown  # noqa: PLC0415
+    from culturewatch.noted import checked, checking  # noqa: PLC0415
+    from culturewatch.who import FAULTS  # noqa: PLC0415
 
-    with told(), shown("bytes of the archive read") as read, shown("entries replayed") as advance:
-        ledger = server_ledger(load(site)) if site else ""
-        judge = advance if replay else None
-        report = check(path, data=data, ledger=ledger, key=key, replay=judge, progress=read)
+    with told(*FAULTS):
+        loaded = load(site) if site else None
+        noting = checking(path, data, loaded, by)
+        with shown("bytes of the archive read") as read, shown("entries replayed") as advance:
+            ledger = server_ledger(loaded) if loaded else ""
+            judge = advance if replay else None
+            report = check(path, data=data, ledger=ledger, key=key, replay=judge, progress=read)
+        checked(noting, report)
     tell(report, as_json=as_json)
 
 

@@ -232,6 +232,7 @@ def manifest(
 ) -> None:
     """Write what goes with a shipment to a site with a ledger of its own; it accepts the file."""
     from batches import consignment  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.trail import Note  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
 
     with opened(site) as (ledger, sign), told(JournalError):
@@ -240,6 +241,18 @@ def manifest(
         warmth = _warmth(load(site), ledger, shipment_id)
         made = consignment.consign(shipment_id, ledger=ledger, warmth=warmth, by=maker)
         sha256 = consignment.write(made, out)
+        came = f"{len(made.vials)} vials into {out.name}"
+        ledger.note(
+            Note(
+                kind="export",
+                by=maker,
+                subject=shipment_id,
+                area="export",
+                item="export",
+                outcome=came,
+                new=sha256,
+            )
+        )
         say(f"{out}: {len(made.vials)} vials, SHA-256 {sha256}")
         say("tell the other site this SHA-256 by another way than the file takes")
 
@@ -253,7 +266,10 @@ def accept(
     reason: Reason = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Enter what another site sent as on the way here; vial receive takes it in."""
+    """Enter what another site sent as on the way here; vial receive takes it in.
+
+    A vial that was delivered to another site from here comes back so as well.
+    """
     from batches.accession import Accession  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.consignment import ConsignmentError, read  # noqa: PLC0415
 

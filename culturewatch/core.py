@@ -373,6 +373,7 @@ class Core:
             renewal_wait_s=await asyncio.to_thread(
                 renewal_wait_s, self._site.console_tls, now_ms()
             ),
+            backups=await asyncio.to_thread(own_state.backups, self._site.data, now_ms()),
         )
 
     async def _say_how_it_is(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import msgspec
 
@@ -9,6 +10,8 @@ from alerts.channel import ChannelSpec
 from culturewatch.itself import DEVICE, PERIOD_MS
 from devices.quality import Quality
 from devices.scan import Layout, Scan
+from storage.backup import last
+from storage.backup.last import Backups
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
 
@@ -28,6 +31,9 @@ _CHANNELS = (
     ("conflicts", "count", 1.0, None),
     ("renewal_wait", "duration", 1.0, None),
     ("reports_failed", "count", 1.0, None),
+    ("backup_wait", "duration", 1.0, None),
+    ("backup_check_wait", "duration", 1.0, None),
+    ("backup_failed", "state", 1.0, (0.0, 1.0)),
 )
 LAYOUT = Layout(
     DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
@@ -46,6 +52,7 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     ``renewal_wait_s`` is for how long the console's certificate has been due to be renewed, 0
     before that or where it has none; None when it cannot be read. ``reports_failed`` are reports
     that did not reach somebody in their newest period; None before anybody looked.
+    ``backups`` is how backups go, None where what says so cannot be read.
     """
 
     journal: JournalStats
@@ -61,6 +68,7 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     damaged_segments: int
     renewal_wait_s: float | None = 0.0
     reports_failed: int | None = 0
+    backups: Backups | None
 
 
 def channel_specs() -> tuple[ChannelSpec, ...]:
@@ -98,9 +106,29 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
         float(max(0, state.journal.conflicts - (before.journal.conflicts if before else 0))),
         state.renewal_wait_s,
         state.reports_failed,
+        *_of_backups(state.backups, at),
     )
     qualities = bytes(Quality.GOOD if value is not None else Quality.STALE for value in values)
     return Scan(LAYOUT, at, at, values, qualities)
+
+
+def _of_backups(backups: Backups | None, at: int) -> tuple[float | None, ...]:
+    if backups is None:
+        return None, None, None
+    waited_s, unread_s = backups.wait_ms(at) // 1000, backups.check_wait_ms(at) // 1000
+    return float(waited_s), float(unread_s), float(bool(backups.trouble))
+
+
+def backups(data: Path, now: int) -> Backups | None:
+    """How backups go of what is in ``data``, waited for from ``now`` (epoch ms) on if need be."""
+    if (known := last.read(data)) is not None:
+        return known
+    try:
+        last.begin(data, now)
+    except OSError:
+        # The disk is watched by channels of its own.
+        return None
+    return last.read(data)
 
 
 async def watch(

@@ -84,10 +84,14 @@ async def run_once(
     log_to: int | None = None,
     started: Callable[[asyncio.subprocess.Process], None] = lambda _: None,
 ) -> int:
-    """Run ``culturewatch`` with ``arguments``; its exit code. Cancelled, it is ended."""
+    """Run ``culturewatch`` with ``arguments``; its exit code.
+
+    Cancelled, it is ended; it also ends when this process does, in whatever way.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "culturewatch", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
+        *(sys.executable, "-m", "culturewatch.bound", *arguments),
+        # Never written to: ``culturewatch.bound`` waits for its end.
+        stdin=asyncio.subprocess.PIPE,
         stdout=log_to,
         stderr=log_to,
         # Ctrl-C in the terminal goes to us alone: we end the others in order.

@@ -73,7 +73,7 @@ class Who:
             name = person(by)
             self._say_nobody_known(name)
             return name
-        name = person(by or self._logged_in())
+        name = person(by or self.logged_in())
         if name not in self._typed and not self._has_session(name):
             self._prove(name)
         return name
@@ -96,7 +96,7 @@ class Who:
                 "a signature is of a person whom the ledger knows; begin with "
                 "culturewatch user bootstrap"
             )
-        name = person(by or self._logged_in())
+        name = person(by or self.logged_in())
         self._prove(name)
         found = self.people.find(name)
         if found is None:
@@ -114,7 +114,8 @@ class Who:
         self.sessions.keep(session)
         return session
 
-    def _logged_in(self) -> str:
+    def logged_in(self) -> str:
+        """The one person who is logged in here; empty when that is nobody, or several."""
         here = [name for name in self.sessions.people() if self._has_session(name)]
         return here[0] if len(here) == 1 else ""
 

@@ -73,6 +73,8 @@ def _read(journal: JournalReader, chain: Followed, after: int) -> tuple[int, lis
 def _damage(journal: JournalReader) -> Iterator[Wrong]:
     for seq, why in journal.damaged.items():
         yield Wrong(NAME, f"entry {seq}: {why}")
+    for row in journal.lost_acts():
+        yield Wrong("inbox.db", f"row {row}: what somebody did was damaged, and is in quarantine")
     if fault := journal.index_fault():
         yield Wrong(NAME, f"its index is damaged, so that records may lack readings: {fault}")
 

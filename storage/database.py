@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 NAME = "ledger.db"
 """How the ledger's file is called in a site's folder of data."""
-REVISION = "r0008"
+REVISION = "r0009"
 """The migration this software works with; a test holds it to the newest file."""
 BUSY_S = 10
 """How long a writer waits for another process before it gives up."""

@@ -4,18 +4,18 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
 from storage.entry import Command, Receipt
 from storage.journal import Journal, JournalFullError
 from storage.transaction import Transaction
-from storage.waiting import PEOPLE, MessageKey
+from storage.waiting import INBOX, PEOPLE, MessageKey
 
 POLL_S = 0.2
 _AT_ONCE = 100
@@ -38,6 +38,21 @@ class InboxError(Exception):
 
 class OtherActError(InboxError):
     """The id of an act belongs to another one that is kept already."""
+
+
+class Unreadable(NamedTuple):
+    """A row that is no act: its number, what is left of its body, and why it is none."""
+
+    number: int
+    body: bytes
+    why: str
+
+
+class Unsettled(NamedTuple):
+    """What is not settled, in the order in which it came."""
+
+    acts: list[Act]
+    unreadable: list[Unreadable]
 
 
 class Inbox:
@@ -101,7 +116,15 @@ class Inbox:
             )
 
     def take(self, limit: int = _AT_ONCE) -> list[Act]:
-        """Up to ``limit`` that are not settled, in the order in which they came.
+        """The acts among the first ``limit`` rows that are not settled, in order.
+
+        Raises:
+            InboxError: they cannot be read.
+        """
+        return self.look(limit).acts
+
+    def look(self, limit: int = _AT_ONCE) -> Unsettled:
+        """The first ``limit`` rows that are not settled: the acts, and what is none.
 
         Raises:
             InboxError: they cannot be read.
@@ -109,12 +132,29 @@ class Inbox:
         try:
             with self._lock:
                 rows = self._db.execute(
-                    "SELECT body FROM command WHERE settled IS NULL ORDER BY number LIMIT ?",
+                    # As bytes: text that is none would fail all of the rows.
+                    "SELECT number, CAST(id AS BLOB), typeof(id), CAST(body AS BLOB) FROM command "
+                    "WHERE settled IS NULL ORDER BY number LIMIT ?",
                     (limit,),
                 ).fetchall()
-            return [_decode(body) for (body,) in rows]
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except sqlite3.Error as error:
             raise self._failure(error) from error
+        waiting = Unsettled([], [])
+        for number, id_, kind, body in rows:
+            found = _read(id_ if kind == "text" else b"", body)
+            if isinstance(found, str):
+                waiting.unreadable.append(Unreadable(number, body, found))
+            else:
+                waiting.acts.append(found)
+        return waiting
+
+    def set_aside(self, numbers: Iterable[int]) -> None:
+        """Say that the journal's quarantine has these rows: they stand in nobody's way.
+
+        Raises:
+            InboxError: it could not be written down.
+        """
+        self._settle("UPDATE command SET settled = ? WHERE number = ?", numbers)
 
     def settle(self, ids: Iterable[str]) -> None:
         """Say that the journal has these; their ids are remembered for 30 days.
@@ -122,12 +162,13 @@ class Inbox:
         Raises:
             InboxError: it could not be written down.
         """
+        self._settle("UPDATE command SET settled = ? WHERE id = ?", ids)
+
+    def _settle(self, statement: str, which: Iterable[str] | Iterable[int]) -> None:
         now = time.time_ns() // 1_000_000
         try:
             with self._lock, Transaction(self._db):
-                self._db.executemany(
-                    "UPDATE command SET settled = ? WHERE id = ?", [(now, id_) for id_ in ids]
-                )
+                self._db.executemany(statement, [(now, each) for each in which])
                 self._db.execute("DELETE FROM command WHERE settled < ?", (now - _REMEMBERED_MS,))
         except sqlite3.Error as error:
             raise self._failure(error) from error
@@ -145,36 +186,66 @@ async def drain(
     """Move what people do into the journal, for ever, in order, each act once.
 
     An act that was in the journal before a crash came between is recognised there by its id.
-    ``on_trouble`` gets one line when this stops working, and one when it works again.
+    A row that nobody can read goes into the journal's quarantine and holds up no other.
+    ``on_trouble`` gets a line for each of those, one when this stops working, and one when it
+    works again.
     """
+    tell = on_trouble or (lambda _: None)
     failing, pause_s = False, POLL_S
     while True:
         try:
-            moved = await _move(inbox, journal)
+            moved = await _move(inbox, journal, tell)
         except (InboxError, JournalFullError) as error:
-            if not failing and on_trouble is not None:
-                on_trouble(f"what people do is kept but has no effect for now: {error}")
+            if not failing:
+                tell(f"what people do is kept but has no effect for now: {error}")
             failing, pause_s = True, min(pause_s * 2, _LONGEST_PAUSE_S)
             moved = 0
         else:
-            if failing and on_trouble is not None:
-                on_trouble("what people do has its effect again; nothing was lost")
+            if failing:
+                tell("what people do has its effect again; nothing was lost")
             failing, pause_s = False, POLL_S
         if moved < _AT_ONCE:
             await asyncio.sleep(pause_s)
 
 
-async def _move(inbox: Inbox, journal: Journal) -> int:
-    commands = await asyncio.to_thread(inbox.take, _AT_ONCE)
-    if not commands:
-        return 0
-    for command in commands[:-1]:
-        journal.append(command, key=_key(command))
-    # One order, one writer: when the last is on disk, so are those before it.
-    await journal.put(commands[-1], key=_key(commands[-1]))
-    await asyncio.to_thread(inbox.settle, [command.id for command in commands])
-    return len(commands)
+async def _move(inbox: Inbox, journal: Journal, tell: Callable[[str], None]) -> int:
+    waiting = await asyncio.to_thread(inbox.look, _AT_ONCE)
+    if waiting.unreadable:
+        await _put_aside(inbox, journal, waiting.unreadable, tell)
+    if commands := waiting.acts:
+        for command in commands[:-1]:
+            journal.append(command, key=_key(command))
+        # One order, one writer: when the last is on disk, so are those before it.
+        await journal.put(commands[-1], key=_key(commands[-1]))
+        await asyncio.to_thread(inbox.settle, [command.id for command in commands])
+    return len(commands) + len(waiting.unreadable)
+
+
+async def _put_aside(
+    inbox: Inbox, journal: Journal, rows: Sequence[Unreadable], tell: Callable[[str], None]
+) -> None:
+    kept = asyncio.Event()
+    for row in rows:
+        done = kept.set if row is rows[-1] else None
+        journal.quarantine(f"{INBOX} {row.number}", row.why, row.body, done=done)
+    await kept.wait()
+    await asyncio.to_thread(inbox.set_aside, [row.number for row in rows])
+    for row in rows:
+        tell(
+            f"something that somebody did (row {row.number} of inbox.db) HAS NO EFFECT: {row.why}; "
+            "it is in quarantine: look at the alarms, and do it again"
+        )
 
 
 def _key(command: Act) -> MessageKey:
     return MessageKey(PEOPLE, command.id, sha256(_encode(command)).digest())
+
+
+def _read(id_: bytes, body: bytes) -> Act | str:
+    """The act that ``body`` is; what is wrong with it where it is none."""
+    try:
+        act = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return f"it cannot be read: {error}"
+    # By its id it is settled.
+    return act if act.id.encode() == id_ else f"it stands under {id_!r} and says {act.id!a}"

@@ -13,7 +13,7 @@ from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
 from storage.links import REMOVED, Link
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
-from storage.waiting import JournalError, Logged
+from storage.waiting import INBOX, JournalError, Logged
 
 _AT_ONCE = 2_000
 _AT_ONCE_WITHOUT_INDEX = 50_000
@@ -142,7 +142,14 @@ class JournalReader:
 
     def taken_out(self) -> set[int]:
         """Numbers of entries that were damaged and are in quarantine."""
-        found = self._rows("SELECT origin FROM quarantine WHERE origin LIKE 'journal entry %'")
+        return self._aside("journal entry")
+
+    def lost_acts(self) -> list[int]:
+        """Numbers of the rows of the inbox that nobody could read and that are in quarantine."""
+        return sorted(self._aside(INBOX))
+
+    def _aside(self, origin: str) -> set[int]:
+        found = self._rows("SELECT origin FROM quarantine WHERE origin LIKE ?", f"{origin} %")
         return {int(word) for (origin,) in found if (word := origin.split()[-1]).isdecimal()}
 
     def _has(self, table: str) -> bool:
@@ -266,7 +273,7 @@ class JournalReader:
             raise DamagedError(f"row {seq} has layout {number}, which is gone")
         return unpacked(self._layouts[number], at, packed)
 
-    def _rows(self, query: str, *values: int) -> list[Any]:
+    def _rows(self, query: str, *values: int | str) -> list[Any]:
         try:
             return self._connection().execute(query, values).fetchall()
         except sqlite3.Error as error:

@@ -21,6 +21,8 @@ KEPT_BYTES = 64 * 1024
 """As much of a payload is kept in quarantine."""
 PEOPLE = "\0people"
 """Topic of what people do: never forgotten, and no topic of a broker."""
+INBOX = "inbox row"
+"""Where in quarantine is said to come from what somebody did and nobody can read."""
 _OVERHEAD = 200
 
 

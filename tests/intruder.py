@@ -8,6 +8,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from storage.postgresql import LOCK
+from storage.schema import DETAILS
 
 Rows = list[tuple[Any, ...]]
 _NOTHING: Mapping[str, object] = {}
@@ -89,6 +90,17 @@ class PostgresIntruder:
         with self._engine.begin() as connection:
             _rows(connection, "SELECT pg_advisory_xact_lock(:lock)", {"lock": LOCK})
             yield
+
+
+def intruder_of(url: str) -> Intruder:
+    """Somebody who gets at the ledger at ``url``."""
+    return (SqliteIntruder if url.startswith("sqlite") else PostgresIntruder)(url)
+
+
+def everything(intruder: Intruder) -> str:
+    """All that stands in the tables of a ledger, as text."""
+    # The names are the ledger's own.
+    return repr([intruder.run(f"SELECT * FROM {name}") for name in ("act", *DETAILS)])  # noqa: S608
 
 
 def _rows(connection: Connection, statement: str, values: Mapping[str, object]) -> Rows:

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
@@ -12,8 +14,10 @@ import pytest
 
 from console import run_status
 from culturewatch.site import Site
+from storage.entry import Stopped
 from tests.integration.laboratory import (
     DEVICES,
+    ROOT,
     Program,
     heard,
     lay_out,
@@ -119,6 +123,38 @@ async def test_a_terminal_that_closes_leaves_nothing_behind(site: Site) -> None:
         assert await run.ended() == 0
         _, alive = await asyncio.to_thread(psutil.wait_procs, left, 1)
         assert alive == []
+
+
+@pytest.mark.slow
+async def test_who_is_killed_takes_the_parts_along(site: Site) -> None:
+    async with running(site) as run:
+        left = children(run)
+        assert len(left) == 2
+        run.kill()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, left, 15)
+        assert alive == []
+    log = logged(site)
+    assert [seq for seq, _ in log] == list(range(1, len(log) + 1))
+    # Each ended in order: the core has said so in the journal.
+    assert isinstance(log[-1][1], Stopped)
+    assert "Traceback" not in run.said
+
+
+def test_a_part_that_hangs_is_gone_as_well() -> None:
+    deaf = (
+        "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+        "from culturewatch import bound; bound.END_S = 0.1; bound.bind(); "
+        "print(repr(sys.stdin.readline()), flush=True); time.sleep(50)"
+    )
+    with subprocess.Popen(  # noqa: S603 # put together here
+        [sys.executable, "-c", deaf], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as part:
+        assert part.stdin is not None
+        assert part.stdout is not None
+        assert part.stdout.readline() == b"''\n"
+        assert part.poll() is None
+        part.stdin.close()
+        assert part.wait(20) == 1
 
 
 @pytest.mark.slow

@@ -27,6 +27,12 @@ def ledger_url(tmp_path: Path, empty_ledger: Path) -> str:
 
 
 @pytest.fixture
+def served() -> str:
+    """The address of that ledger, where it is no file of the folder of data."""
+    return ""
+
+
+@pytest.fixture
 def intruder(ledger_url: str) -> Intruder:
     """Somebody who gets at that ledger by another way."""
     return SqliteIntruder(ledger_url)

@@ -198,6 +198,8 @@ def _collector() -> tuple[str, str]:
         own("Clock", "clock_unsure"),
         own("Since the archive was sealed", "seal_wait"),
         own("Certificate overdue for renewal", "renewal_wait"),
+        own("Since the last backup", "backup_wait", "backup_check_wait"),
+        own("Backups that fail", "backup_failed"),
         _qualities(_OF_ITSELF),
         listing("Troubles", Rows(sql.TROUBLES), width=WIDTH),
     )

@@ -76,6 +76,12 @@ def ledger_url(new_database: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
+def served(ledger_url: str) -> str:
+    """The address of that ledger: it is no file of the folder of data."""
+    return ledger_url
+
+
+@pytest.fixture
 def further_url(new_database: Callable[[str], str]) -> Callable[[str], str]:
     """Makes the address of a database without a table."""
     return lambda _: new_database("template0")

@@ -1,6 +1,6 @@
 """People of a test's laboratory, with passwords that cost nothing to check."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from argon2 import PasswordHasher
@@ -11,16 +11,18 @@ from batches.ledger import Ledger
 from batches.password import Passwords
 from batches.people import People
 from batches.proof import Settings
-from storage.database import file_of
 
 PASSWORD = "correct horse 1"  # noqa: S105 # of nobody but this test's people
 QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
 def folder(ledger: Ledger) -> Path:
-    file = file_of(ledger.url)
-    assert file is not None
-    return file.parent / "secrets" / "passwords"
+    return ledger.identities._folder.parent / "passwords"
+
+
+def again(ledger: Ledger, now: Callable[[], int]) -> Ledger:
+    """The same ledger as another process opens it."""
+    return Ledger(ledger.url, now=now, keys=ledger.identities._folder)
 
 
 def people_of(

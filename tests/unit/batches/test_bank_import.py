@@ -16,6 +16,7 @@ from batches.ledger import Ledger
 from batches.lineage import Lineage
 from batches.vial import Place
 from storage.acts import verify_chain
+from tests.intruder import Intruder, everything
 
 pytestmark = pytest.mark.long
 
@@ -42,8 +43,8 @@ class Clock(Protocol):
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock)
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, now=clock, keys=tmp_path / "data" / "secrets" / "patients")
 
 
 @pytest.fixture
@@ -76,7 +77,7 @@ def rows(*lines: str, heading: str = HEADING) -> str:
 
 
 def test_a_bank_comes_in_with_its_genealogy_and_places(
-    tmp_path: Path, path: Path, ledger: Ledger, clock: Clock
+    path: Path, ledger: Ledger, clock: Clock, intruder: Intruder
 ) -> None:
     path.write_text(rows(*GOOD))
     assert bring(path, ledger, dry=True) == (3, 2, 2)
@@ -99,8 +100,7 @@ def test_a_bank_comes_in_with_its_genealogy_and_places(
     assert (batch.opened_at, batch.closed_at) == (MAY_4, MAY_4)
     assert ledger.acts(first)[0].reason == "imported from bank.csv, row 2"
     assert verify_chain(ledger.url) is None
-    for file in tmp_path.rglob("ledger.db*"):
-        assert b"PT-7F3K9M2Q" not in file.read_bytes()
+    assert "PT-7F3K9M2Q" not in everything(intruder)
 
 
 @pytest.mark.parametrize("wrote", ["semicolon", "tab", "utf-16", "bom", "cr"])

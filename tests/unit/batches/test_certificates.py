@@ -40,34 +40,34 @@ def data(tmp_path: Path, ledger: Ledger) -> Path:
     return folder
 
 
-def test_it_is_kept_under_its_sha_256(data: Path) -> None:
+def test_it_is_kept_under_its_sha_256(data: Path, served: str) -> None:
     assert [path.name for path in (data / "certificates").iterdir()] == [ABC]
     assert certificates.path_of(data, ABC).read_bytes() == b"abc"
-    report = verify(data)
+    report = verify(data, ledger=served)
     assert report.sound
     assert "certificates: 1 files are what the ledger names by their SHA-256" in report.checked
 
 
-def test_a_changed_byte_is_found(data: Path) -> None:
+def test_a_changed_byte_is_found(data: Path, served: str) -> None:
     path = certificates.path_of(data, ABC)
     path.chmod(0o644)
     path.write_bytes(b"abd")
-    (fault,) = verify(data).faults
+    (fault,) = verify(data, ledger=served).faults
     assert fault.where == f"certificates/{ABC}"
     assert fault.what.startswith("was changed")
 
 
-def test_one_that_is_gone_is_missed(data: Path) -> None:
+def test_one_that_is_gone_is_missed(data: Path, served: str) -> None:
     certificates.path_of(data, ABC).unlink()
-    (fault,) = verify(data).faults
+    (fault,) = verify(data, ledger=served).faults
     assert fault.what.startswith("is missing")
 
 
-def test_a_link_in_its_place_is_no_file(data: Path, tmp_path: Path) -> None:
+def test_a_link_in_its_place_is_no_file(data: Path, tmp_path: Path, served: str) -> None:
     path = certificates.path_of(data, ABC)
     path.unlink()
     path.symlink_to(tmp_path / "certificate.pdf")
-    (fault,) = verify(data).faults
+    (fault,) = verify(data, ledger=served).faults
     assert fault.what == "is not a file of this folder"
 
 

@@ -27,9 +27,9 @@ class Clock(Protocol):
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
     """B in inc1 from hour 1 to 5, a vial of it in ln2a from hour 4; OTHER is open. Hour 10."""
-    made = Ledger(f"sqlite:///{tmp_path}/ledger.db", now=clock)
+    made = Ledger(ledger_url, now=clock, keys=tmp_path / "patients")
     made.open_batch(B, product="x", act=ANNA)
     made.open_batch(OTHER, product="x", act=ANNA)
     clock.at(1)

@@ -158,7 +158,7 @@ def test_care_is_corrected_and_taken_back_with_a_reason(busy: Ledger) -> None:
 
 
 def test_the_folder_has_json_csv_and_page_and_verifies(
-    busy: Ledger, setting: Setting, tmp_path: Path
+    busy: Ledger, setting: Setting, tmp_path: Path, served: str
 ) -> None:
     found = log(busy, setting)
     one = write_report(log_report(found), tmp_path / "one")
@@ -178,7 +178,7 @@ def test_the_folder_has_json_csv_and_page_and_verifies(
     assert "fibroblasts &lt;P2&gt;" in page
     assert "fibroblasts <P2>" not in page
     assert verify(one).sound
-    assert verify(one, data=tmp_path / "data", ledger=busy.url).faults[0].where == "alarms.db"
+    assert verify(one, data=tmp_path / "data", ledger=served).faults[0].where == "alarms.db"
     (one / "log.csv").write_bytes((one / "log.csv").read_bytes().replace(b"cleo", b"dora"))
     assert [fault.where for fault in verify(one).faults] == ["log.csv"]
 

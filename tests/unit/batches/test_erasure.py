@@ -1,8 +1,6 @@
 """A patient's token is sealed, and gone for good once its key is destroyed; the chain holds."""
 
-import sqlite3
 from base64 import b64decode
-from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +18,7 @@ from batches.placement import Refused
 from batches.vial import Place
 from storage.acts import Act, append, verify_chain
 from storage.database import Database
+from tests.intruder import Intruder, everything
 from tests.unit.batches.staff import enlist
 
 pytestmark = pytest.mark.long
@@ -38,8 +37,8 @@ class Clock(Protocol):
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock)
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, now=clock, keys=tmp_path / "data" / "secrets" / "patients")
 
 
 @pytest.fixture
@@ -73,9 +72,14 @@ def holding(folder: Path, token: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("grown")
-def test_the_token_stands_in_no_file_even_before_it_is_erased(tmp_path: Path, bank: Bank) -> None:
+def test_the_token_stands_nowhere_even_before_it_is_erased(
+    tmp_path: Path, bank: Bank, intruder: Intruder
+) -> None:
     assert bank.patient(B) == TOKEN
     assert holding(tmp_path, TOKEN) == []
+    kept = everything(intruder)
+    assert B in kept
+    assert TOKEN not in kept
 
 
 @pytest.mark.usefixtures("grown")
@@ -101,12 +105,11 @@ def test_erasing_destroys_the_key_and_leaves_chain_and_genealogy(
 
 @pytest.mark.usefixtures("grown")
 def test_no_key_that_is_left_opens_what_the_ledger_still_holds(
-    tmp_path: Path, lineage: Lineage
+    tmp_path: Path, lineage: Lineage, intruder: Intruder
 ) -> None:
     handle = lineage.erase(TOKEN, act=ASKED, stored=True)
-    with closing(sqlite3.connect(tmp_path / "data" / "ledger.db")) as db:
-        query = "SELECT sealed FROM enrolment WHERE handle = ?"
-        (text,) = db.execute(query, (handle,)).fetchone()
+    query = "SELECT sealed FROM enrolment WHERE handle = :handle"
+    ((text,),) = intruder.run(query, {"handle": handle})
     sealed = b64decode(text)
     left = [path.read_bytes() for path in (tmp_path / "data" / "secrets").rglob("*.*")]
     assert len(left) == 2

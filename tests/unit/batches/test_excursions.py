@@ -214,7 +214,7 @@ def test_what_cannot_be_reported_is_refused(
 
 
 def test_the_folder_verifies_and_holds_the_same_in_csv(
-    report: ExcursionReport, lived: Ledger, tmp_path: Path
+    report: ExcursionReport, tmp_path: Path, served: str
 ) -> None:
     out = write_report(excursions_report(report), tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == [
@@ -237,5 +237,5 @@ def test_the_folder_verifies_and_holds_the_same_in_csv(
     assert ",2026-01-05 09:04 CET,anna,2m,," in acknowledged
     assert verify(out).sound
     # It was not entered in the ledger as a version, so that does not know it.
-    (fault,) = verify(out, data=tmp_path / "data", ledger=lived.url).faults
+    (fault,) = verify(out, data=tmp_path / "data", ledger=served).faults
     assert "never entered a record with this manifest" in fault.what

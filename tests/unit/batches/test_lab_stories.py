@@ -3,7 +3,7 @@
 The records are held against values that were computed by hand in the story's file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -106,6 +106,7 @@ class Lab(NamedTuple):
     data: Path
     ledger: Ledger
     setting: Setting
+    served: str
 
     @contextmanager
     def log(self) -> Iterator[LogReader]:
@@ -128,13 +129,21 @@ class Lab(NamedTuple):
                 keeping=versions.keeping,
             )
         assert verify(out).sound
-        assert verify(out, data=self.data).sound
+        assert verify(out, data=self.data, ledger=self.served).sound
         found = msgspec.json.decode((out / "record.json").read_bytes())
         assert isinstance(found, dict)
         return found
 
 
-def laboratory(base: Path, devices: tuple[str, ...], clock: Clock, story: Story) -> Lab:
+@pytest.fixture
+def served_too() -> Callable[[], str]:
+    """The address of one more ledger, where ledgers are not in folders of data."""
+    return lambda: ""
+
+
+def laboratory(
+    base: Path, devices: tuple[str, ...], clock: Clock, story: Story, served: str
+) -> Lab:
     """A site with its readings on disk, those of the first day sealed."""
     data = base / "data"
     log = sorted(
@@ -166,7 +175,8 @@ def laboratory(base: Path, devices: tuple[str, ...], clock: Clock, story: Story)
         software="0",
         configuration="c",
     )
-    return Lab(data, Ledger(f"sqlite:///{data}/ledger.db", now=clock), setting)
+    url, keys = served or f"sqlite:///{data}/ledger.db", data / "secrets" / "patients"
+    return Lab(data, Ledger(url, now=clock, keys=keys), setting, served)
 
 
 PLAN = Plan(
@@ -294,11 +304,11 @@ def told(record: dict[str, object]) -> Wanted:
 
 @pytest.mark.long
 def test_a_patient_from_the_biopsy_to_the_third_thaw_at_a_second_site(
-    tmp_path: Path, clock: Clock
+    tmp_path: Path, clock: Clock, served_too: Callable[[], str]
 ) -> None:
     story = msgspec.toml.decode(STORY.read_bytes(), type=Story)
-    north = laboratory(tmp_path / "north", ("inc1", "ln2a"), clock, story)
-    south = laboratory(tmp_path / "south", ("ln2s",), clock, story)
+    north = laboratory(tmp_path / "north", ("inc1", "ln2a"), clock, story, served_too())
+    south = laboratory(tmp_path / "south", ("ln2s",), clock, story, served_too())
     grow(north, clock, story.patient)
     clock.at(12)
     before = north.record(BATCH, tmp_path / "r1", 12)

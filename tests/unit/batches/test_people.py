@@ -1,7 +1,6 @@
 """People prove who they are; what is tried against that: guessing, racing, clocks, tampering."""
 
 import shutil
-import sqlite3
 import stat
 import threading
 from pathlib import Path
@@ -23,9 +22,11 @@ from batches.placement import Refused
 from batches.proof import NotAuthenticated, Settings, Why
 from batches.trail import HIDDEN
 from storage.acts import verify_chain
-from storage.database import DatabaseError, file_of
+from storage.database import DatabaseError
+from tests.intruder import Intruder, everything
 from tests.unit.batches.conftest import MINUTE, MONDAY, Clock
 from tests.unit.batches.staff import PASSWORD, QUICK, desk, enlist, folder, people_of
+from tests.unit.batches.staff import again as opened_again
 
 NEW = "another horse 22"
 ADMIN = Signed(by="admin", reason="asked for")
@@ -36,16 +37,25 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An admin, and anna, an operator who has chosen her own password."""
     data = tmp_path_factory.mktemp("people") / "data"
     ledger = Ledger(f"sqlite:///{data}/ledger.db", now=lambda: MONDAY)
-    people = enlist(ledger, {"admin": ("admin",), "anna": ("operator",)})
-    assert isinstance(people.change_password("anna", PASSWORD, NEW), Person)
+    begin(ledger)
     ledger.database.close()
     return data
 
 
+def begin(ledger: Ledger) -> None:
+    people = enlist(ledger, {"admin": ("admin",), "anna": ("operator",)})
+    assert isinstance(people.change_password("anna", PASSWORD, NEW), Person)
+
+
 @pytest.fixture
-def staffed(template: Path, tmp_path: Path, clock: Clock) -> Ledger:
-    shutil.copytree(template, tmp_path / "data")
-    return Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock)
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, now=clock, keys=tmp_path / "data" / "secrets" / "patients")
+
+
+@pytest.fixture
+def staffed(template: Path, ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    shutil.copytree(template, tmp_path / "data", dirs_exist_ok=True)
+    return Ledger(ledger_url, now=clock)
 
 
 @pytest.fixture
@@ -146,7 +156,7 @@ def test_five_wrong_ones_lock_out_for_a_quarter_of_an_hour_and_restarts_do_not_h
     locked = clock.now
     later(clock)
     # Another process: nothing is remembered but what is on disk.
-    again = people_of(Ledger(staffed.url, now=clock))
+    again = people_of(opened_again(staffed, clock))
     assert why(again.authenticate("anna", NEW)) is Why.LOCKED
     for _ in range(12):
         # Tries while locked out neither prolong it nor push it out of sight.
@@ -256,7 +266,7 @@ def test_many_that_guess_at_once_get_no_more_tries(staffed: Ledger) -> None:
 
     def attempt() -> None:
         mine = People(
-            Ledger(staffed.url, now=lambda: MONDAY),
+            opened_again(staffed, lambda: MONDAY),
             Together(folder(staffed), with_hasher=QUICK),
             patient,
         )
@@ -281,7 +291,7 @@ def test_two_that_add_the_same_person_at_once_are_not_both_heard(
     refused: list[str] = []
 
     def add(person: str) -> None:
-        mine = people_of(Ledger(staffed.url, now=lambda: MONDAY))
+        mine = people_of(opened_again(staffed, lambda: MONDAY))
         barrier.wait()
         try:
             mine.add(person, name="B.", roles=["operator"], password=PASSWORD, act=ADMIN)
@@ -298,19 +308,8 @@ def test_two_that_add_the_same_person_at_once_are_not_both_heard(
     assert len(people.everybody()) == 3
 
 
-def tampered(ledger: Ledger, statement: str, argument: object) -> None:
-    db = sqlite3.connect(str(file_of(ledger.url)), isolation_level=None)
-    triggers = db.execute("SELECT name, sql FROM sqlite_master WHERE type='trigger'").fetchall()
-    for name, _ in triggers:
-        db.execute(f"DROP TRIGGER {name}")
-    db.execute(statement, (argument,))
-    for _, sql in triggers:
-        db.execute(sql)
-    db.close()
-
-
 def test_a_hash_put_in_anothers_place_does_not_count(
-    people: People, staffed: Ledger, clock: Clock
+    people: People, staffed: Ledger, clock: Clock, intruder: Intruder
 ) -> None:
     own = Passwords(folder(staffed), with_hasher=QUICK).hashed("what mallory knows")
     file = folder(staffed) / "anna.argon2"
@@ -318,10 +317,10 @@ def test_a_hash_put_in_anothers_place_does_not_count(
     assert why(people.authenticate("anna", "what mallory knows")) is Why.UNREADABLE
     later(clock)
     # Nor when the row that names it is changed as well.
-    tampered(
-        staffed,
-        "UPDATE credential SET digest = ? WHERE sequence = (SELECT MAX(sequence) FROM credential)",
-        own.digest,
+    intruder.tamper(
+        "UPDATE credential SET digest = :digest "
+        "WHERE sequence = (SELECT MAX(sequence) FROM credential)",
+        {"digest": own.digest},
     )
     assert why(people.authenticate("anna", "what mallory knows")) is Why.UNREADABLE
     broken = verify_chain(staffed.url)
@@ -329,10 +328,12 @@ def test_a_hash_put_in_anothers_place_does_not_count(
     assert (broken.table, broken.field) == ("credential", "digest")
 
 
-def test_a_changed_row_of_a_person_is_located(people: People, staffed: Ledger) -> None:
+def test_a_changed_row_of_a_person_is_located(
+    people: People, staffed: Ledger, intruder: Intruder
+) -> None:
     row = people.find("anna")
     assert row is not None
-    tampered(staffed, "UPDATE person SET roles = 'admin' WHERE sequence = ?", row.row)
+    intruder.tamper("UPDATE person SET roles = 'admin' WHERE sequence = :row", {"row": row.row})
     broken = verify_chain(staffed.url)
     assert broken is not None
     assert (broken.table, broken.row, broken.field) == ("person", row.row, "roles")
@@ -394,16 +395,15 @@ def test_the_parameters_are_those_of_rfc_9106() -> None:
     assert (ours.salt_len, ours.hash_len) == (16, 32)
 
 
-def test_hashes_are_in_a_private_file_and_nowhere_else(staffed: Ledger) -> None:
+def test_hashes_are_in_a_private_file_and_nowhere_else(staffed: Ledger, intruder: Intruder) -> None:
     file = folder(staffed) / "anna.argon2"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(folder(staffed).stat().st_mode) == 0o700
-    database = file_of(staffed.url)
-    assert database is not None
-    everything = b"".join(path.read_bytes() for path in database.parent.glob("staffed.db*"))
+    kept = everything(intruder)
+    assert staffed.trail().lines[-1].subject in kept
     for text in file.read_text().split():
-        assert text.encode() not in everything
-        assert text.rsplit("$", 1)[1].encode() not in everything
+        assert text not in kept
+        assert text.rsplit("$", 1)[1] not in kept
     told = repr(staffed.trail().lines)
     assert "$argon2" not in told
     assert not [line for line in staffed.trail().lines if line.new and "digest" in line.new]

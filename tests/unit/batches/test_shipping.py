@@ -31,6 +31,7 @@ from batches.vial import Place
 from devices.scan import Layout, Scan
 from storage.acts import verify_chain
 from storage.intake import Origin
+from tests.intruder import everything, intruder_of
 
 pytestmark = pytest.mark.long
 
@@ -59,13 +60,14 @@ def slot(number: int, device: str = "ln2a") -> Place:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/north/ledger.db", now=clock)
+def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
+    return Ledger(ledger_url, now=clock, keys=tmp_path / "north")
 
 
 @pytest.fixture
-def other(tmp_path: Path, clock: Clock) -> Ledger:
-    return Ledger(f"sqlite:///{tmp_path}/south/ledger.db", devices=["ln2s"], now=clock)
+def other(further_url: Callable[[str], str], tmp_path: Path, clock: Clock) -> Ledger:
+    url = further_url("south")
+    return Ledger(url, devices=["ln2s"], now=clock, keys=tmp_path / "south")
 
 
 @pytest.fixture
@@ -423,7 +425,7 @@ def test_the_life_of_a_vial_goes_on_in_the_ledger_of_another_site(  # noqa: PLR0
         ("north", "freeze", "", "anna"),
         ("", "arrive", "Kurier, DS-7", "eva"),
     ]
-    assert PATIENT.encode() not in (tmp_path / "south" / "ledger.db").read_bytes()
+    assert PATIENT not in everything(intruder_of(other.url))
     assert verify_chain(other.url) is None
 
     # Thawed and frozen again in the south, it still carries all of that.
@@ -539,3 +541,203 @@ def test_cells_of_a_patient_who_was_erased_go_to_no_other_site(
     sent.erase(PATIENT, act=WHY, stored=True)
     with pytest.raises(Refused, match="was erased or the key is not here"):
         consignment.consign(SH, ledger=ledger, warmth={V1: (), V2: ()}, by="anna")
+
+
+def sealed(made: consignment.Consignment) -> consignment.Sealed:
+    return consignment.Sealed(consignment=made, sha256=consignment.digest(made))
+
+
+def handed_over(ledger: Ledger, site: str, vial: str = V1) -> list[tuple[str, str, str, str]]:
+    return [(h.site or site, h.what, h.gave, h.took) for h in Custody(ledger).of(vial)]
+
+
+@pytest.fixture
+def there(
+    made: consignment.Consignment, other: Ledger, shipping: Shipping, clock: Clock
+) -> Shipping:
+    """V1 and V2 came to the south in hour 14 and were delivered in the north's eyes; hour 20."""
+    Accession(other).accept(sealed(made), site="south", act=EVA)
+    clock.at(14)
+    here = Shipping(other)
+    here.receive(SH, {V1: slot(1, "ln2s"), V2: slot(2, "ln2s")}, state="frozen", act=EVA)
+    shipping.deliver(SH, state="frozen, seal 4", act=BEN)
+    clock.at(20)
+    return here
+
+
+WARM = (
+    Warmth(threshold=-150.0, above_ms=2 * HOUR, unknown_ms=HOUR),
+    Warmth(threshold=-135.0, above_ms=HOUR, unknown_ms=HOUR),
+)
+
+
+@pytest.fixture
+def returned(there: Shipping, other: Ledger, clock: Clock) -> consignment.Consignment:
+    """The south sends V1 back in hour 20; hour 21 now."""
+    back = there.ship(
+        [V1], origin="south", to="north", carrier="Bote", shipper="DS-8", act=Signed(by="eva")
+    )
+    assert back.id == "SH-south-0001"
+    clock.at(21)
+    return consignment.consign(back.id, ledger=other, warmth={V1: WARM}, by="eva")
+
+
+CHAIN = [
+    ("north", "freeze", "", "anna"),
+    ("north", "place", "anna", "ln2a R1/B1/1"),
+    ("north", "leave", "ln2a R1/B1/1", "anna"),
+    ("north", "dispatch", "anna", "Kurier, DS-7 to south"),
+    ("south", "arrive", "Kurier, DS-7", "eva"),
+    ("south", "place", "eva", "ln2s R1/B1/1"),
+]
+BACK = [
+    ("south", "leave", "ln2s R1/B1/1", "eva"),
+    ("south", "dispatch", "eva", "Bote, DS-8 to north"),
+]
+
+
+def test_a_vial_that_was_shipped_comes_back_and_its_life_goes_on_in_both_ledgers(  # noqa: PLR0917
+    returned: consignment.Consignment,
+    ledger: Ledger,
+    other: Ledger,
+    shipping: Shipping,
+    there: Shipping,
+    clock: Clock,
+    journal: Journal,
+    north: Setting,
+    alarms: AlarmReader,
+) -> None:
+    bank = Bank(ledger)
+    assert bank.vial(V1).ended_how == "transfer"
+    (journey,) = Accession(ledger).accept(sealed(returned), site="north", act=BEN).journeys
+    assert (journey.vial, journey.gave, journey.start) == (V1, "eva", MONDAY + 20 * HOUR)
+    assert (bank.vial(V1).ended_at, bank.vial(V2).ended_how) == (None, "transfer")
+    with pytest.raises(Refused, match="is on the way to north"):
+        Lineage(ledger).thaw(V1, act=BEN)
+    clock.at(24)
+    with pytest.raises(Refused, match="eva gave it away"):
+        shipping.receive("SH-south-0001", {V1: slot(5)}, state="frozen", act=EVA)
+    shipping.receive("SH-south-0001", {V1: slot(5)}, state="frozen", act=BEN)
+    there.deliver("SH-south-0001", state="frozen", act=ANNA)
+    assert Bank(other).vial(V1).ended_how == "transfer"
+
+    # Nobody is missing between the freezer it left and the freezer it stands in, and nobody twice.
+    took = [("north", "arrive", "Bote, DS-8", "ben"), ("north", "place", "ben", "ln2a R1/B1/5")]
+    told = handed_over(ledger, "north")
+    given = [("north", "arrive", "Kurier, DS-7", "ben"), ("north", "transfer", "ben", "")]
+    assert sorted(told) == sorted([*CHAIN, *BACK, *given, *took])
+    assert told[:4] == CHAIN[:4]
+    assert told[-4:] == [*BACK, *took]
+    at_south = handed_over(other, "south")
+    assert at_south[: len(CHAIN) + 2] == [*CHAIN, *BACK]
+
+    # Warm for 2 h and 1 h, and an hour unknown, says the south; 4 h on the way, then -140 in 25.
+    fill(journal, "ln2a", (0, 30), {25: -140.0})
+    frozen = frozen_life(
+        V1, bank=bank, readings=journal, setting=north, book=Book(), now=MONDAY + 30 * HOUR
+    )
+    assert hours_warm(frozen.warmth) == [(-150.0, 3, 5), (-135.0, 1, 5)]
+    clock.at(30)
+    record = assemble(
+        V1,
+        ledger=ledger,
+        readings=journal,
+        alarms=alarms,
+        setting=north,
+        made=Made(by="quality", at=clock.now),
+        visit=lambda *_: None,
+    )
+    stood = [(stay.placement.device, stay.placement.position) for stay in record.stays]
+    assert stood == [("ln2a", "R1/B1/1"), ("ln2a", "R1/B1/5")]
+    # Where it was in between another ledger says; before it was frozen its batch was nowhere.
+    assert [(gap.start, gap.end) for gap in record.bench] == [(MONDAY, MONDAY + HOUR)]
+    for each in (ledger, other):
+        assert verify_chain(each.url) is None
+
+
+def test_it_may_go_and_come_again(  # noqa: PLR0917 # both sites
+    returned: consignment.Consignment,
+    ledger: Ledger,
+    other: Ledger,
+    shipping: Shipping,
+    there: Shipping,
+    clock: Clock,
+) -> None:
+    Accession(ledger).accept(sealed(returned), site="north", act=BEN)
+    clock.at(24)
+    shipping.receive(returned.shipment, {V1: slot(5)}, state="frozen", act=BEN)
+    there.deliver(returned.shipment, state="frozen", act=ANNA)
+    clock.at(30)
+    again = send(shipping, V1)
+    clock.at(31)
+    once_more = consignment.consign(again.id, ledger=ledger, warmth={V1: WARM}, by="anna")
+    Accession(other).accept(sealed(once_more), site="south", act=EVA)
+    clock.at(33)
+    there.receive(again.id, {V1: slot(7, "ln2s")}, state="frozen", act=EVA)
+    assert handed_over(other, "south") == [
+        *CHAIN[:4],
+        ("north", "arrive", "Kurier, DS-7", "ben"),
+        ("north", "transfer", "ben", ""),
+        *CHAIN[4:],
+        *BACK,
+        ("north", "arrive", "Bote, DS-8", "ben"),
+        ("north", "place", "ben", "ln2a R1/B1/5"),
+        ("south", "arrive", "Bote, DS-8", "anna"),
+        ("south", "transfer", "anna", ""),
+        ("north", "leave", "ln2a R1/B1/5", "anna"),
+        ("north", "dispatch", "anna", "Kurier, DS-7 to south"),
+        ("south", "arrive", "Kurier, DS-7", "eva"),
+        ("south", "place", "eva", "ln2s R1/B1/7"),
+    ]
+    (carried,) = Bank(other).provenance(V1).carried
+    assert (carried.shipment, carried.until) == (again.id, MONDAY + 30 * HOUR)
+    assert verify_chain(other.url) is None
+
+
+RETURNS: list[tuple[Change, str]] = [
+    (lambda m: _vial(m, passage=7), "is something else in this ledger"),
+    (lambda m: _vial(m, custody=()), "does not tell how it left here"),
+    (
+        lambda m: _vial(m, custody=tuple(replace(h, row=h.row + 1) for h in m.vials[0].custody)),
+        "does not tell how it left here",
+    ),
+    (lambda m: _vial(m, dispatched_at=MONDAY + 13 * HOUR), "sent back before it was delivered"),
+    (lambda m: _vial(m, patient="PT-0A1B2C3D"), "said to be of another patient"),
+]
+
+
+def test_cells_of_a_patient_who_was_erased_meanwhile_bring_nobody_back(
+    returned: consignment.Consignment, frozen: Lineage, ledger: Ledger, tmp_path: Path
+) -> None:
+    frozen.erase(PATIENT, act=WHY, stored=True)
+    keys = sorted((tmp_path / "north").iterdir())
+    with pytest.raises(Refused, match="was erased here"):
+        Accession(ledger).accept(sealed(returned), site="north", act=BEN)
+    assert sorted((tmp_path / "north").iterdir()) == keys
+
+
+def test_what_is_not_the_vial_that_left_does_not_come_back(
+    returned: consignment.Consignment, ledger: Ledger
+) -> None:
+    before = ledger.head()
+    for change, said in RETURNS:
+        with pytest.raises(Refused, match=said):
+            Accession(ledger).accept(sealed(change(returned)), site="north", act=BEN)
+        assert ledger.head() == before, said
+
+
+@pytest.mark.usefixtures("frozen")
+def test_a_vial_that_did_not_leave_for_good_does_not_come_back(
+    ledger: Ledger, shipping: Shipping, clock: Clock
+) -> None:
+    """What came of it here is said; what is wrong of that is taken back first."""
+    send(shipping, V1, V2)
+    clock.at(12)
+    nothing = tuple(Warmth(threshold=t, above_ms=0, unknown_ms=0) for t in (-150.0, -135.0))
+    sent = consignment.consign(SH, ledger=ledger, warmth=dict.fromkeys((V1, V2), nothing), by="a")
+    back = replace(sent, shipment="SH-south-0001", origin="south", destination="north")
+    with pytest.raises(Refused, match="was not delivered elsewhere"):
+        Accession(ledger).accept(sealed(back), site="north", act=BEN)
+    shipping.lose(SH, act=Signed(by="ben", reason="the van burned"))
+    with pytest.raises(Refused, match="ended here by 'lose'"):
+        Accession(ledger).accept(sealed(back), site="north", act=BEN)

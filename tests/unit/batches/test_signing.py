@@ -46,11 +46,15 @@ STEPS = list(Step)
 class Laboratory:
     """A folder with data and the records made of it."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, served: str = "") -> None:
+        """``served``: the address of the ledger, where that is not in the folder."""
         self.base = base
+        self.served = served
         self.clock = Clock()
         self.clock.at(10)
-        self.ledger = Ledger(f"sqlite:///{base}/data/ledger.db", now=self.clock)
+        url = served or f"sqlite:///{base}/data/ledger.db"
+        keys = base / "data" / "secrets" / "patients"
+        self.ledger = Ledger(url, now=self.clock, keys=keys)
         self.record = base / "record"
         self.signatory = Signatory(self.ledger, KEY, "Europe/Zurich")
 
@@ -97,13 +101,17 @@ class Laboratory:
 def signable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A staffed ledger and a record that it knows, made once."""
     base = tmp_path_factory.mktemp("signable")
-    clock = Clock()
-    ledger = Ledger(f"sqlite:///{base}/data/ledger.db", now=clock)
-    enlist(ledger, STAFF)
-    live(ledger, clock)
-    alarmed(base / "data" / "alarms.db").close()
-    Laboratory(base).make(base / "record", 9)
+    furnish(Laboratory(base))
     return base
+
+
+def furnish(lab: Laboratory) -> None:
+    lab.clock.at(0)
+    enlist(lab.ledger, STAFF)
+    live(lab.ledger, lab.clock)
+    alarmed(lab.base / "data" / "alarms.db").close()
+    lab.clock.at(10)
+    lab.make(lab.base / "record", 9)
 
 
 @pytest.fixture
@@ -132,7 +140,7 @@ def test_three_people_sign_in_order_and_all_of_it_verifies(
     assert given[2].justified[0].item == (
         "In no device for 10m; its environment there is not measured."
     )
-    report = verify(lab.record, data=lab.base / "data")
+    report = verify(lab.record, data=lab.base / "data", ledger=lab.served)
     assert report.faults == ()
     said = "\n".join(report.checked)
     assert "signatures.json: approved by Quin (quin, qa), 2026-01-05 17:00:00 UTC" in said
@@ -233,7 +241,7 @@ def test_a_table_and_manifest_rewritten_together_are_found_by_the_ledger_and_by_
 ) -> None:
     rewritten(lab.record)
     assert verify(lab.record).sound
-    (fault,) = verify(lab.record, data=lab.base / "data").faults
+    (fault,) = verify(lab.record, data=lab.base / "data", ledger=lab.served).faults
     assert "never entered a record with this manifest" in fault.what
     with pytest.raises(SignatureError, match="the ledger knows no record with this manifest"):
         lab.sign(Step.PREPARED, "anna")
@@ -324,7 +332,7 @@ def test_a_signature_taken_away_is_missed_by_the_ledger(lab: Laboratory) -> None
     fewer = msgspec.structs.replace(kept, signatures=kept.signatures[:2])
     (lab.record / "signatures.json").write_bytes(canonical(fewer))
     assert verify(lab.record).sound
-    (fault,) = verify(lab.record, data=lab.base / "data").faults
+    (fault,) = verify(lab.record, data=lab.base / "data", ledger=lab.served).faults
     assert str(fault) == "signatures.json: lacks 1 signatures that the ledger knows"
     with pytest.raises(SignatureError, match="does not hold the 3 signatures"):
         lab.sign(Step.APPROVED, "quentin")
@@ -371,16 +379,16 @@ def test_whoever_is_killed_while_signing_leaves_what_the_next_one_ends(
             lab.sign(Step.PREPARED, "anna")
     assert not (lab.record / "signatures.json").exists()
     # The same record by the next process.
-    again = Laboratory(lab.base)
+    again = Laboratory(lab.base, lab.served)
     signing.settle(again.record, again.ledger)
     assert (again.record / "signatures.json").exists() is kept
     assert sorted(path.name for path in lab.base.iterdir()) == ["data", "record"]
     again.sign(Step.REVIEWED if kept else Step.PREPARED, "sue")
-    assert verify(again.record, data=again.base / "data").sound
+    assert verify(again.record, data=again.base / "data", ledger=again.served).sound
 
 
 def test_two_people_who_sign_at_once_leave_one_signature(lab: Laboratory) -> None:
-    other = Laboratory(lab.base)
+    other = Laboratory(lab.base, lab.served)
 
     def meanwhile(pages: bytes, *_: object) -> bytes:
         other.sign(Step.PREPARED, "ben")

@@ -51,6 +51,18 @@ def sound(record: Path) -> Iterator[Path]:
     shutil.rmtree(kept)
 
 
+@pytest.fixture
+def emptied(tmp_path: Path, lived: Ledger) -> Ledger:
+    """The ledger of before, where another one stands by now."""
+    for path in (tmp_path / "data").glob("ledger.db*"):
+        path.unlink()
+    return Ledger(lived.url)
+
+
+def called(served: str) -> str:
+    return "ledger" if served else "ledger.db"
+
+
 def restore(record: Path) -> None:
     shutil.rmtree(record)
     shutil.copytree(record.parent / "kept", record)
@@ -220,7 +232,7 @@ def test_a_folder_that_is_neither_is_said_to_be_none(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("lived", "alarms")
 def test_a_record_agrees_with_the_data_it_was_made_from(
-    record: Path, lived: Ledger, tmp_path: Path
+    record: Path, lived: Ledger, tmp_path: Path, served: str
 ) -> None:
     with lived.database.writing() as connection:
         made = Edition(
@@ -233,27 +245,24 @@ def test_a_record_agrees_with_the_data_it_was_made_from(
         )
         entry = lived.clerk.entry("record", made.subject, Signed(by="quality"))
         editions.enter(connection, made, entry)
-    report = verify(record, data=tmp_path / "data")
+    report = verify(record, data=tmp_path / "data", ledger=served)
     assert (report.sound, report.absent) == (True, ())
     assert {
-        "ledger.db: the chain of the ledger holds",
+        f"{called(served)}: the chain of the ledger holds",
         "alarms.db: the chain of the alarm history holds",
-        "manifest.json: is version 1 of 1, entered as row 7 of ledger.db",
+        f"manifest.json: is version 1 of 1, entered as row 7 of {called(served)}",
     } <= set(report.checked)
 
 
 @pytest.mark.usefixtures("lived", "alarms")
 def test_a_ledger_made_anew_after_the_record_is_found_by_its_head(
-    record: Path, lived: Ledger, tmp_path: Path
+    record: Path, emptied: Ledger, tmp_path: Path, served: str
 ) -> None:
-    for path in (tmp_path / "data").glob("ledger.db*"):
-        path.unlink()
-    again = Ledger(lived.url)
     for number in range(10):
-        again.open_batch(f"B-2026-{number:04}", product="x", act=Signed(by="mallory"))
-    assert verify(tmp_path / "data").sound
-    fault, stranger = verify(record, data=tmp_path / "data").faults
-    assert fault.where == "ledger.db"
+        emptied.open_batch(f"B-2026-{number:04}", product="x", act=Signed(by="mallory"))
+    assert verify(tmp_path / "data", ledger=served).sound
+    fault, stranger = verify(record, data=tmp_path / "data", ledger=served).faults
+    assert fault.where == called(served)
     assert "table act, row 6, hash: the chain was rewritten" in fault.what
     assert "never entered a record with this manifest" in stranger.what
 
@@ -350,12 +359,12 @@ async def test_a_damaged_index_of_the_journal_is_named(tmp_path: Path) -> None:
 
 
 def test_what_the_ledger_has_of_the_alarm_history_is_held_against_it(
-    lived: Ledger, alarms: AlarmReader, tmp_path: Path
+    lived: Ledger, alarms: AlarmReader, tmp_path: Path, served: str
 ) -> None:
     data = tmp_path / "data"
     follow(lived.database, alarms, now=1_767_596_400_000)
-    said = "ledger.db: what it has of alarm history and journal is what they are"
-    assert verify(data).checked[-1] == said
+    said = f"{called(served)}: what it has of alarm history and journal is what they are"
+    assert verify(data, ledger=served).checked[-1] == said
     alarms.close()
     for file in data.glob("alarms.db*"):
         file.unlink()
@@ -363,13 +372,13 @@ def test_what_the_ledger_has_of_the_alarm_history_is_held_against_it(
     forged = Transition(at=1, what=What.SET, rule="inc1-hot", channel="inc1.temperature")
     history.append(store, 1, forged)
     store.close()
-    (fault,) = verify(data).faults
-    assert fault.where == "ledger.db"
+    (fault,) = verify(data, ledger=served).faults
+    assert fault.where == called(served)
     assert "table history, row 1, hash: is not the beginning of the history" in fault.what
 
 
 async def test_entries_cut_off_the_end_of_the_journal_are_missed(
-    ledger: Ledger, tmp_path: Path
+    ledger: Ledger, tmp_path: Path, served: str
 ) -> None:
     data = tmp_path / "data"
     async with Journal(data) as kept:
@@ -377,9 +386,9 @@ async def test_entries_cut_off_the_end_of_the_journal_are_missed(
         await kept.put(Scan(layout, 1_000, 1_040, (37.0,), bytes(1)))
         last = kept.stats.last
     note_heads(ledger.database, {JOURNAL: last}, now=1_767_596_400_000)
-    assert verify(data).sound
+    assert verify(data, ledger=served).sound
     note_heads(ledger.database, {JOURNAL: last + 1}, now=1_767_596_400_000 + 86_400_000)
-    (fault,) = verify(data).faults
+    (fault,) = verify(data, ledger=served).faults
     assert (
         fault.what
         == f"table journal.db, row {last}, end: entries were cut off: {last + 1} were noted"

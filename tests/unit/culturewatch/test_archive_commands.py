@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import hashlib
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
+from batches.ledger import Ledger
 from culturewatch.cli import app
 from culturewatch.sealing import Sealing, seconds_to_midnight
 from culturewatch.site import Site, load
@@ -133,6 +135,19 @@ def test_channels_are_exported_across_the_seal(site: Site) -> None:
     assert typed(*words, "a.parquet") == (0, f"a.parquet: {len(everything())} readings\n")
     table = pd.read_parquet("a.parquet")
     assert sorted(zip(table["channel"], table["time_ms"], strict=True)) == sorted(everything())
+
+
+def test_who_exported_what_stands_in_the_audit_trail(site: Site) -> None:
+    ledger = Ledger(site.ledger_url)
+    words = ("export", "--channel", "inc1.temperature", "--out", "a.csv", "--by", "anna")
+    code, said = typed(*words)
+    assert code == 0
+    (line,) = ledger.trail(area="export").lines
+    count = said.removeprefix("a.csv: ").strip()
+    assert (line.by, line.subject, line.outcome) == (
+        *("anna", "inc1.temperature", f"{count} into a.csv"),
+    )
+    assert line.new == hashlib.sha256(Path("a.csv").read_bytes()).hexdigest()
 
 
 def everything() -> list[tuple[str, int]]:

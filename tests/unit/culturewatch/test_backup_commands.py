@@ -8,17 +8,21 @@ from typer.testing import CliRunner
 
 from alerts.reader import AlarmReader
 from alerts.schema import open_store
+from batches.authority import Why
 from batches.batch import Signed
 from batches.export.folder import make_record
 from batches.ledger import Ledger
+from batches.person import UNKNOWN, Person
 from batches.record import Made
 from culturewatch import paths
 from culturewatch.cli import app
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import load
 from devices.scan import Layout, Scan
+from storage.acts import head
 from storage.archive.log import LogReader
-from storage.backup import keyring
+from storage.backup import keyring, last
+from storage.database import Database, revision, upgrade
 from tests.unit.batches.staff import PASSWORD, enlist
 from tests.unit.storage.archive.week import MINUTE, MONDAY, at_day, store
 
@@ -161,6 +165,99 @@ def test_whoever_does_not_prove_who_they_are_is_refused_and_nothing_is_made(here
     assert (code, "anna" in said[0]) == (1, True), said
     assert not (here.parent / "backups").exists()
     assert typed(f"{words} admin", typing=PASSWORD)[0] == 0
+
+
+def test_how_it_went_is_known_to_the_core(here: Path) -> None:
+    code, _ = typed("backup site.toml --out data/backups")
+    found = last.read(here / "data")
+    assert found is not None
+    assert (code, found.good_at, "is within the data" in found.trouble) == (1, None, True)
+    made = backed_up("--check --unattended")
+    found = last.read(here / "data")
+    assert found is not None
+    assert (found.path, found.trouble) == (str(made.resolve()), "")
+    assert found.checked_at == found.good_at
+    (made / "site.toml").write_text("[site]")
+    assert typed(f"restore {made} --site site.toml")[0] == 1
+    damaged = last.read(here / "data")
+    assert damaged is not None
+    assert (damaged.checked_at, "site.toml" in damaged.trouble) == (found.checked_at, True)
+    (made / "backup.json").write_text("{}")
+    assert typed(f"restore {made} --site site.toml")[0] == 1
+    gone = last.read(here / "data")
+    assert gone is not None
+    assert "is not the list of a backup" in gone.trouble
+
+
+@pytest.mark.long
+def test_what_is_checked_copied_and_put_back_stands_in_the_audit_trail(here: Path) -> None:
+    ledger = Ledger(paths.ledger_url(here / "data"))
+    made = backed_up("--by ada")
+    good("backup site.toml --out ../backups --by ada")
+    assert typed("backup site.toml --out data/backups --by ada")[0] == 1
+    good(f"restore {made} --site site.toml --by ben")
+    good(f"restore {made} --site site.toml --by ben --to ../new")
+    before = ledger.head()
+    good("verify ../new/data")
+    assert ledger.head() == before
+    good("verify data --by eva")
+    good("ledger verify --by eva")
+    lines = [
+        (each.by, each.item, each.subject, each.outcome)
+        for each in ledger.trail().lines
+        if each.area in {"export", "audit"}
+    ]
+    new = (here.parent / "new").resolve()
+    second = lines[1][2]
+    assert lines == [
+        ("ada", "backup", made.name, "made"),
+        ("ada", "backup", second, "made"),
+        ("ada", "backup", "backups", "failed"),
+        ("ben", "restore", made.name, "checked: all is sound"),
+        ("ben", "restore", made.name, f"3 files put into {new}"),
+        ("eva", "verify", "data", "nothing was changed"),
+        ("eva", "verify", "data", "nothing was changed"),
+    ]
+    assert good(f"verify {new}/data")[0].startswith("ok")
+
+
+def test_a_ledger_of_an_earlier_version_is_not_upgraded_to_be_checked(here: Path) -> None:
+    (here / "data").mkdir()
+    url = paths.ledger_url(here / "data")
+    upgrade(url, to="r0008")
+    assert good("verify data")[0] == "ok     ledger.db: the chain of the ledger holds"
+    with Database(url, inspecting=True).reading() as connection:
+        assert (revision(connection), head(connection).sequence) == ("r0008", 0)
+
+
+@pytest.mark.long
+def test_who_may_not_put_back_is_denied_and_who_checks_need_not_say_who(here: Path) -> None:
+    ledger = Ledger(paths.ledger_url(here / "data"))
+    made = backed_up("--unattended")
+    people = enlist(ledger, {"admin": ["admin"], "anna": ["operator"]})
+    assert isinstance(people.change_password("anna", PASSWORD, "another horse 22"), Person)
+    words = f"restore {made} --to ../new --site site.toml --by"
+    assert typed(f"{words} anna", typing="another horse 22")[0] == 1
+    assert not (here.parent / "new").exists()
+    code, said = typed("export --channel inc1.temperature --out x.csv --by anna", typing="guess")
+    assert (code, Path("x.csv").exists()) == (1, False), said
+    good("verify data")
+    told = [each for each in ledger.trail().lines if each.item in {"restore", "verify"}]
+    denied, checked = told
+    wrong = ledger.trail(area="access").lines[-1]
+    assert (denied.by, denied.item, denied.outcome) == ("anna", "restore", Why.ROLE)
+    assert (wrong.item, wrong.subject, wrong.outcome) == ("password", "anna", "wrong password")
+    assert (checked.by, checked.item) == (UNKNOWN, "verify")
+    assert "the user tester of this machine" in checked.reason
+    assert typed(f"{words} admin", typing=PASSWORD)[0] == 0
+    # After a disaster nobody is asked: there is no ledger to know anybody.
+    for file in (here / "data").glob("ledger.db*"):
+        file.unlink()
+    assert typed(f"restore {made} --to ../again --site site.toml")[0] == 0
+    (here / "data" / "ledger.db").write_bytes(b"this is no ledger at all\n" * 99)
+    code, said = typed(f"restore {made} --to ../third --site site.toml")
+    assert code == 0, said
+    assert any("this is in no audit trail" in line for line in said)
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """The system as a device of its own: what its scans say."""
 
 import asyncio
+import tomllib
+from importlib import resources
+from pathlib import Path
 
 from msgspec.structs import replace
 
+from culturewatch.doctor.backups import OVERDUE_MS, UNCHECKED_MS
 from culturewatch.itself import DEVICE
-from culturewatch.own_state import LAYOUT, OwnState, channel_specs, scan_of, watch
+from culturewatch.own_state import LAYOUT, OwnState, backups, channel_specs, scan_of, watch
 from devices.quality import Quality
 from devices.scan import Scan
 from devices.units import STORED_UNIT
+from storage.backup.last import Backups
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
 
+NOON = 1_767_614_400_000
 JOURNAL = JournalStats(
     last=1_000,
     entries=900,
@@ -51,8 +57,8 @@ STATE = OwnState(
     damaged_segments=1,
     renewal_wait_s=120.0,
     reports_failed=1,
+    backups=Backups(since=0, good_at=NOON - 7_200_000, trouble="no room"),
 )
-NOON = 1_767_614_400_000
 
 
 def values(scan: Scan) -> dict[str, float | None]:
@@ -76,13 +82,17 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "conflicts": 0.0,
         "renewal_wait": 120.0,
         "reports_failed": 1,
+        "backup_wait": 7_200.0,
+        "backup_check_wait": NOON / 1000,
+        "backup_failed": 1.0,
     }
 
 
 def test_what_nobody_has_looked_at_has_no_value() -> None:
-    scan = scan_of(STATE, None, NOON)
+    scan = scan_of(replace(STATE, backups=None), None, NOON)
     qualities = dict(zip(scan.layout.keys, scan.qualities, strict=True))
-    assert {key for key, code in qualities.items() if code} == {"rota_faults"}
+    of_backups = {"backup_wait", "backup_check_wait", "backup_failed"}
+    assert {key for key, code in qualities.items() if code} == {"rota_faults", *of_backups}
     assert Quality(qualities["rota_faults"]) is Quality.STALE
 
 
@@ -116,3 +126,18 @@ async def test_it_looks_at_once_and_stamps_with_the_clock_of_the_readings() -> N
     task.cancel()
     await asyncio.wait([task])
     assert [(scan.at, scan.device) for scan in delivered] == [(NOON, "culturewatch")]
+
+
+def test_a_backup_is_waited_for_from_the_first_look_on(tmp_path: Path) -> None:
+    assert backups(tmp_path / "nowhere", NOON) is None
+    assert backups(tmp_path, NOON) == Backups(since=NOON)
+    assert backups(tmp_path, NOON + 1) == Backups(since=NOON)
+
+
+def test_the_shipped_rules_judge_backups_as_the_doctor_does() -> None:
+    text = (resources.files("alerts") / "rules" / "system.toml").read_text(encoding="utf-8")
+    rules = {rule["id"]: rule for rule in tomllib.loads(text)["rule"]}
+    assert rules["backup-overdue"]["limit"] * 1000 == OVERDUE_MS
+    assert rules["backup-unchecked"]["limit"] * 1000 == UNCHECKED_MS
+    keys = {rules[f"backup-{name}"]["channel"] for name in ("overdue", "failed", "unchecked")}
+    assert keys <= {spec.id for spec in channel_specs()}

@@ -134,3 +134,30 @@ def test_two_sites_pass_a_vial_on_with_what_it_went_through(tmp_path: Path) -> N
     assert [what for what in told if what.endswith(("freeze", "dispatch", "arrive"))] == [
         *("north: freeze", "north: dispatch", "arrive")
     ]
+
+    # And back: first the north says that it arrived there.
+    late = "--reason late --by"
+    good(
+        f"vial ship {vial} --to north --carrier K --shipper-id E {late} eva "
+        f"--at 2025-03-01T15:00Z {south}"
+    )
+    good(f"vial manifest SH-south-0001 --out back.json --by eva {south}")
+    code, (said,) = typed("vial accept back.json --by ben")
+    assert (code, "was not delivered elsewhere" in said) == (1, True)
+    good(f"vial delivered SH-north-0001 --condition frozen {late} ben --at 2025-03-01T13:00Z")
+    assert good("vial accept back.json --by ben")[0] == (
+        "SH-south-0001: 1 vial on the way here from south"
+    )
+    good(
+        "vial receive SH-south-0001 --in ln2a --rack R --box B --slots 9 --condition frozen "
+        f"{late} ben --at 2025-03-01T16:00Z"
+    )
+    assert good(f"vial show {vial}")[-1].endswith("ln2a R/B/9")
+    told = [line.split("  ")[1] for line in good(f"vial custody {vial}")]
+    assert [what for what in told if what.endswith(("freeze", "dispatch", "arrive"))] == [
+        *("freeze", "dispatch", "south: arrive", "arrive", "south: dispatch", "arrive")
+    ]
+    lines = json.loads(good("audit --area export --json")[0])["lines"]
+    assert [(each["by"], each["subject"], each["outcome"]) for each in lines] == [
+        ("anna", "SH-north-0001", "1 vials into sent.json")
+    ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from storage.consistency import Wrong, check
 from storage.entry import Command
 from storage.inbox import Inbox, InboxError, drain
 from storage.journal import Journal
@@ -30,6 +31,12 @@ async def draining(inbox: Inbox, journal: Journal, said: list[str]) -> AsyncIter
 async def emptied(inbox: Inbox) -> None:
     async with asyncio.timeout(10):
         while inbox.take():  # noqa: ASYNC110 - another process could not tell us either
+            await asyncio.sleep(0.01)
+
+
+async def emptied_of_all(inbox: Inbox) -> None:
+    async with asyncio.timeout(10):
+        while inbox.look() != ([], []):  # noqa: ASYNC110 - another process could not tell us either
             await asyncio.sleep(0.01)
 
 
@@ -80,6 +87,65 @@ async def test_a_crash_between_commit_and_settling_doubles_nothing(tmp_path: Pat
             await emptied(inbox)
             assert journal.stats.duplicates == 3
     assert acts(tmp_path) == [command(n) for n in range(4)]
+
+
+DAMAGE = {
+    "cut short": "UPDATE command SET body = substr(body, 1, 9) WHERE id = 'act1'",
+    "empty": "UPDATE command SET body = x'' WHERE id = 'act1'",
+    "some other text": "UPDATE command SET body = 'not bytes' WHERE id = 'act1'",
+    "under another id": "UPDATE command SET id = 'act9' WHERE id = 'act1'",
+    "an id of bytes": "UPDATE command SET id = CAST(id AS BLOB) WHERE id = 'act1'",
+    "an id that is no text": "UPDATE command SET id = CAST(x'ff00fe' AS TEXT) WHERE id = 'act1'",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+async def test_an_act_that_nobody_can_read_holds_up_no_other(tmp_path: Path, damage: str) -> None:
+    said: list[str] = []
+    with Inbox(tmp_path) as inbox:
+        for n in range(3):
+            inbox.submit(command(n))
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as db, db:
+            db.execute(damage)
+            db.text_factory = bytes
+            (kept,) = db.execute(
+                "SELECT CAST(body AS BLOB) FROM command WHERE number = 2"
+            ).fetchone()
+        async with Journal(tmp_path) as journal, draining(inbox, journal, said):
+            await emptied_of_all(inbox)
+            assert journal.stats.quarantined == 1
+    assert acts(tmp_path) == [command(0), command(2)]
+    with JournalReader(tmp_path) as reader:
+        (aside,) = reader.quarantined()
+    assert (aside.origin, aside.payload) == ("inbox row 2", kept)
+    (line,) = said
+    assert "row 2 of inbox.db) HAS NO EFFECT" in line
+    assert [one for one in check(tmp_path) if isinstance(one, Wrong)] == [
+        Wrong("inbox.db", "row 2: what somebody did was damaged, and is in quarantine")
+    ]
+
+
+async def test_acts_that_nobody_can_read_are_kept_before_they_are_set_aside(
+    tmp_path: Path,
+) -> None:
+    """More of them than are looked at in one go, and a journal that takes nothing at first."""
+    said: list[str] = []
+    with Inbox(tmp_path) as inbox:
+        for n in range(130):
+            inbox.submit(command(n))
+        with closing(sqlite3.connect(tmp_path / "inbox.db")) as db, db:
+            db.execute("UPDATE command SET body = x'c1' WHERE number <= 120")
+        full = Journal(tmp_path, max_pending=0)
+        async with full, draining(inbox, full, said), asyncio.timeout(10):
+            while not said:  # noqa: ASYNC110 - said on another task
+                await asyncio.sleep(0.01)
+            assert "has no effect for now" in said[0]
+            assert len(inbox.look().unreadable) == 100
+        async with Journal(tmp_path) as journal, draining(inbox, journal, said):
+            await emptied_of_all(inbox)
+    assert acts(tmp_path) == [command(n) for n in range(120, 130)]
+    with JournalReader(tmp_path) as reader:
+        assert len({one.origin for one in reader.quarantined(limit=500)}) == 120
 
 
 def test_one_id_for_two_acts_is_refused(tmp_path: Path) -> None:
