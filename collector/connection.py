@@ -5,6 +5,7 @@ import logging
 import socket
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -41,13 +42,17 @@ class Counts:
 
 
 class Asking:
-    """A question on its way to ``unit``. ``timeout_s`` runs from the moment it is sent."""
+    """A question on its way to ``unit``. ``timeout_s`` runs from the moment it is sent.
 
-    __slots__ = ("future", "sent_s", "timeout_s", "timer", "unit")
+    ``whole_s`` is how long the unit may take, where it is not waited for so long.
+    """
+
+    __slots__ = ("future", "sent_s", "timeout_s", "timer", "unit", "whole_s")
 
     def __init__(self, unit: int, timeout_s: float) -> None:
         self.unit = unit
         self.timeout_s = timeout_s
+        self.whole_s = timeout_s
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.timer: asyncio.TimerHandle | None = None
         self.sent_s = float("inf")
@@ -181,12 +186,23 @@ class Kept(asyncio.Protocol, ABC):
 
 
 class Connection(Kept):
-    """The protocol of one TCP connection to ``name``, with at most ``window`` open requests."""
+    """The protocol of one TCP connection to ``name``, with at most ``window`` open requests.
 
-    def __init__(self, name: str, window: int, counts: Counts) -> None:
+    ``on_late`` is told which unit answered a request that had been given up, and after how many
+    seconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        window: int,
+        counts: Counts,
+        on_late: Callable[[int, float], None] = lambda _unit, _took_s: None,
+    ) -> None:
         self._name = name
         self._window = window
         self._counts = counts
+        self._on_late = on_late
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
@@ -194,7 +210,7 @@ class Connection(Kept):
         self._next = counts.requests & 0xFFFF
         self._pending: dict[int, Question] = {}
         self._waiting: deque[Question] = deque()
-        self._expired: dict[int, None] = {}
+        self._expired: dict[int, Question] = {}
         self._silent = 0
         self._oddity = ""
         self.has_answered = False
@@ -259,7 +275,7 @@ class Connection(Kept):
             self._expire(answer.transaction)
             request = None
         if request is None:
-            self._count_unasked(answer.transaction)
+            self._count_unasked(answer)
         elif answer.unit != request.unit:
             self._counts.wrong_unit += 1
             self._oddity = f"; an answer of unit {answer.unit} was dropped"
@@ -289,12 +305,14 @@ class Connection(Kept):
         request.settle(outcome)
         self._send_waiting()
 
-    def _count_unasked(self, transaction: int) -> None:
-        if transaction in self._expired:
-            del self._expired[transaction]
+    def _count_unasked(self, answer: Frame) -> None:
+        request = self._expired.pop(answer.transaction, None)
+        if request is not None:
             self._counts.late += 1
             # Late, but alive: the connection is not to blame.
             self._silent = 0
+            if isinstance(request, Request) and answer.unit == request.unit:
+                self._on_late(request.unit, RUNNING_S() - request.sent_s)
         else:
             self._counts.stray += 1
 
@@ -302,7 +320,7 @@ class Connection(Kept):
         request = self._pending.pop(transaction)
         self._counts.timeouts += 1
         self._silent += 1
-        self._expired[transaction] = None
+        self._expired[transaction] = request
         if len(self._expired) > REMEMBERED:
             del self._expired[next(iter(self._expired))]
         waited = f"no answer within {request.timeout_s:g} s{self._oddity}"

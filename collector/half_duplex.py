@@ -141,7 +141,7 @@ class HalfDuplex(Kept, Generic[R]):
         return request.unit
 
     def _leave_alone(self, request: R) -> None:
-        until_s = request.sent_s + LATEST * request.timeout_s
+        until_s = request.sent_s + LATEST * max(request.whole_s, request.timeout_s)
         self._quarantine.put(self._suspect(request), until_s)
 
     def _search(self, request: R) -> None:

@@ -1,5 +1,6 @@
 """One poll of one unit: asks for its blocks, and says what came of each."""
 
+import time
 from collections import deque
 from collections.abc import Iterable
 
@@ -15,7 +16,7 @@ class Answers:
 
     ``blocks`` differ from those asked for where ``is_replanned``: a refused block was parted, and
     what is refused for good stands in ``refused`` instead. ``failure`` is what ended the poll
-    early, at ``failed``.
+    early, at ``failed``. ``slowest_s`` is how long the slowest answer took, in seconds.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class Answers:
         "is_replanned",
         "payloads",
         "refused",
+        "slowest_s",
     )
 
     def __init__(self) -> None:
@@ -35,6 +37,7 @@ class Answers:
         self.refused: list[Block] = []
         self.is_heard = False
         self.is_replanned = False
+        self.slowest_s = 0.0
         self.failure: DeviceError | None = None
         self.failed: Block | None = None
         self._last_refusal: RefusedError | None = None
@@ -84,9 +87,16 @@ class Answers:
 
 
 async def inquire(
-    client: ModbusClient, unit: int, blocks: Iterable[Block], timeout_s: float
+    client: ModbusClient,
+    unit: int,
+    blocks: Iterable[Block],
+    timeout_s: float,
+    whole_s: float | None = None,
 ) -> Answers:
     """Read ``blocks`` of ``unit``, as many at a time as the client's window has room for.
+
+    Each answer is waited for ``timeout_s``; ``whole_s`` is the unit's own timeout, where that is
+    longer: what comes until then comes late.
 
     What is refused for good is parted and asked for again at once. The first silence ends the
     poll: every further question to a silent unit would cost its neighbours a timeout.
@@ -95,9 +105,13 @@ async def inquire(
     left = deque(blocks)
     while left and answers.failure is None:
         group = [left.popleft() for _ in range(min(client.window, len(left)))]
-        for block, outcome in zip(group, await _ask(client, unit, group, timeout_s), strict=True):
+        began_s = time.monotonic()
+        outcomes = await _ask(client, unit, group, timeout_s, whole_s or timeout_s)
+        took_s = time.monotonic() - began_s
+        for block, outcome in zip(group, outcomes, strict=True):
             if isinstance(outcome, bytes):
                 answers.is_heard = True
+                answers.slowest_s = max(took_s, answers.slowest_s)
                 answers.add(block, outcome)
             elif isinstance(outcome, RefusedError) and outcome.code not in UNREACHED:
                 left.extendleft(reversed(answers.refuse(block, outcome)))
@@ -110,10 +124,11 @@ async def inquire(
 
 
 async def _ask(
-    client: ModbusClient, unit: int, group: list[Block], timeout_s: float
+    client: ModbusClient, unit: int, group: list[Block], timeout_s: float, whole_s: float
 ) -> list[bytes | DeviceError]:
     futures = [
-        client.submit(unit, block.table, block.address, block.count, timeout_s) for block in group
+        client.submit(unit, block.table, block.address, block.count, timeout_s, whole_s)
+        for block in group
     ]
     outcomes: list[bytes | DeviceError] = []
     try:

@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 
 from collector.address import Address
+from collector.clock import RUNNING_S
 from collector.connection import Connection, Introduction, Question, Request
 from collector.endpoint_link import EndpointLink
 from collector.errors import LinkError
@@ -44,7 +45,8 @@ class ModbusClient(EndpointLink[Wire]):
     """Reads from the units at ``address``; ``run`` must be running for it to connect.
 
     ``window`` is the most requests in flight, which is 1 where frames carry no number. ``budget``
-    is shared by all clients. ``on_connect`` is told of each new connection.
+    is shared by all clients. ``on_connect`` is told of each new connection, ``on_late`` of each
+    unit that answered a request which had been given up, and after how many seconds.
     """
 
     def __init__(
@@ -54,10 +56,12 @@ class ModbusClient(EndpointLink[Wire]):
         window: int = 1,
         budget: ConnectBudget | None = None,
         on_connect: Callable[[], None] = lambda: None,
+        on_late: Callable[[int, float], None] = lambda _unit, _took_s: None,
         chance: Random | None = None,
     ) -> None:
         super().__init__(address, budget=budget, on_connect=on_connect, chance=chance)
         self.window = window if address.framing == "tcp" else 1
+        self._on_late = on_late
         self._quarantine = Quarantine()
 
     @property
@@ -76,11 +80,22 @@ class ModbusClient(EndpointLink[Wire]):
         """
         return await self.submit(unit, table, address, count, timeout_s)
 
-    def submit(
-        self, unit: int, table: Table, address: int, count: int, timeout_s: float
+    def submit(  # noqa: PLR0917 # as a question is put, one after the other
+        self,
+        unit: int,
+        table: Table,
+        address: int,
+        count: int,
+        timeout_s: float,
+        whole_s: float = 0.0,
     ) -> asyncio.Future[bytes]:
-        """What ``read`` waits for. The caller awaits or cancels it."""
-        return self._ask(Request(unit, READ[table], address, count, timeout_s))
+        """What ``read`` waits for. The caller awaits or cancels it.
+
+        ``whole_s`` is how long the unit may take, where that is longer than it is waited for.
+        """
+        request = Request(unit, READ[table], address, count, timeout_s)
+        request.whole_s = max(whole_s, timeout_s)
+        return self._ask(request)
 
     async def introduce(self, unit: int, level: Level, first: int, timeout_s: float) -> bytes:
         """One page of what ``unit`` says it is (43/14): all that follows the MEI type.
@@ -98,9 +113,13 @@ class ModbusClient(EndpointLink[Wire]):
             self._connection.submit(question)
         return question.future
 
+    def is_left_alone(self, unit: int) -> bool:
+        """Whether ``unit`` may still answer what was given up, and so cannot be asked now."""
+        return self._quarantine.left_s(unit, RUNNING_S()) > 0
+
     def _protocol(self) -> Wire:
         if self._address.framing == "tcp":
-            return Connection(self.name, self.window, self._counts)
+            return Connection(self.name, self.window, self._counts, self._on_late)
         return SerialConnection(self._address, self._counts, self._quarantine)
 
     def stats(self) -> LinkStats:

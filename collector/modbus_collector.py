@@ -7,7 +7,7 @@ from itertools import groupby
 from collector.address import TcpAddress
 from collector.clock import Clock
 from collector.poll import EndpointPoller, EndpointStats, Heard, unheard
-from collector.reconnect import ConnectBudget
+from collector.reconnect import CONNECTS_PER_S, ConnectBudget
 from collector.rounds import Deliver
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
@@ -33,7 +33,7 @@ class ModbusCollector:
         deliver: Deliver,
         on_crash: OnCrash,
         on_identity: Heard = unheard,
-        connects_per_second: float = 50.0,
+        connects_per_second: float = CONNECTS_PER_S,
     ) -> None:
         self._clock = clock
         self._deliver = deliver

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -139,7 +139,10 @@ class Ingest:
             await self._something.wait()
             self._something.clear()
             while self._waiting:
-                await self._hand_over_all(self._waiting.popleft())
+                for attempt in self._due(self._waiting.popleft()):
+                    # Most often there is room; a task that does not wait costs nothing.
+                    if not self._is_handed_over(attempt):
+                        await self._insist(attempt)
 
     async def watch(self) -> None:
         """Tell of every device that is silent; only cancellation ends this."""
@@ -173,12 +176,11 @@ class Ingest:
         self._waiting.extend(self._attempts(findings))
         self._something.set()
 
-    async def _hand_over_all(self, item: Arrival | Callable[[], None]) -> None:
-        if not isinstance(item, Arrival):
-            await self._hand_over(item)
-            return
-        for attempt in self._attempts(self._feeds.take(item)):
-            await self._hand_over(attempt)
+    def _due(self, item: Arrival | Callable[[], None]) -> Sequence[Callable[[], None]]:
+        """What is to be handed to the journal now that it is the turn of ``item``."""
+        if isinstance(item, Arrival):
+            return self._attempts(self._feeds.take(item))
+        return (item,)
 
     def _attempts(self, findings: Findings) -> list[Callable[[], None]]:
         """What is to be handed to the journal."""
@@ -215,19 +217,23 @@ class Ingest:
         self._complain(arrival.message.topic, told)
         return partial(self._append, arrival, feed, intake)
 
-    async def _hand_over(self, attempt: Callable[[], None]) -> None:
+    def _is_handed_over(self, attempt: Callable[[], None]) -> bool:
+        try:
+            attempt()
+        except JournalFullError as error:
+            if not self.is_stalled:
+                log.warning("%s: messages wait and are not acknowledged: %s", self._name, error)
+            self.is_stalled = True
+            return False
+        return True
+
+    async def _insist(self, attempt: Callable[[], None]) -> None:
+        """Try again until the journal has room."""
         while True:
-            try:
-                attempt()
-            except JournalFullError as error:
-                if not self.is_stalled:
-                    log.warning("%s: messages wait and are not acknowledged: %s", self._name, error)
-                self.is_stalled = True
-                await asyncio.sleep(FULL_PAUSE_S)
-            else:
+            await asyncio.sleep(FULL_PAUSE_S)
+            if self._is_handed_over(attempt):
                 break
-        if self.is_stalled:
-            log.info("%s: the journal takes messages again", self._name)
+        log.info("%s: the journal takes messages again", self._name)
         self.is_stalled = False
 
     def _append(self, arrival: Arrival, feed: Feed, intake: Intake) -> None:

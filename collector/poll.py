@@ -9,10 +9,11 @@ import msgspec
 
 from collector import breaker
 from collector.clock import Clock
-from collector.errors import DeviceError
+from collector.errors import DeviceError, NoAnswerError
 from collector.identification import identified
 from collector.inquiry import Answers, inquire
 from collector.modbus import LinkStats, ModbusClient
+from collector.patience import SHARE
 from collector.reconnect import ConnectBudget
 from collector.rounds import Deliver, stamped
 from collector.schedule import Beat
@@ -67,6 +68,7 @@ class EndpointPoller:
             window=self._window(devices),
             budget=budget,
             on_connect=self._connected,
+            on_late=self._answered_late,
         )
         self.name = self.client.name
         self.address = first.address
@@ -76,6 +78,8 @@ class EndpointPoller:
         self._offset = offset
         self._units = tuple(Unit(device, self._beat(device)) for device in devices)
         self._nap_end: asyncio.Future[None] | None = None
+        self._left: tuple[Unit, float] | None = None
+        """Who was given up since anybody answered, and when it had been asked."""
 
     async def run(self) -> None:
         """Poll for ever; only cancellation ends this. ``client.run`` keeps the connection."""
@@ -148,19 +152,22 @@ class EndpointPoller:
         if unit.beat.due_s - began_s < TIMER_S:
             unit.beat.advance(began_s)
         unit.polls += 1
-        if not self.client.is_connected or not unit.breaker.may_ask(began_s):
+        if not self._may_ask(unit, began_s):
             unit.is_answering = False
             self._deliver(self._absence(unit))
             return
         unit.reconsider(began_s)
-        answers = await inquire(self.client, unit.device.unit, unit.blocks, unit.timeout_s)
+        answers = await inquire(
+            self.client, unit.device.unit, unit.blocks, self._wait_s(unit), unit.timeout_s
+        )
         ended_s = time.monotonic()
         if answers.is_replanned:
             unit.adopt(answers.blocks, answers.refused, ended_s)
             _tell_refused(unit, answers.refused)
         if not answers.is_heard:
-            self._lose(unit, answers, ended_s)
+            self._lose(unit, answers, began_s, ended_s)
             return
+        self._learn(unit, answers.slowest_s, ended_s)
         unit.round_trip_s = ended_s - began_s
         self._deliver(self._scan(unit, answers))
         self._hear(unit)
@@ -192,6 +199,47 @@ class EndpointPoller:
             unit.is_told_shy = False
             await self._on_identity(device.layout.device, said)
 
+    @property
+    def _is_alone(self) -> bool:
+        return len(self._units) == 1
+
+    def _may_ask(self, unit: Unit, now_s: float) -> bool:
+        """Whether asking ``unit`` can bring anything, and keeps nobody waiting for long."""
+        if not self.client.is_connected or not unit.breaker.may_ask(now_s):
+            return False
+        if unit.breaker.misses and self.client.is_left_alone(unit.device.unit):
+            return False
+        # A gateway that still waits for one silent unit is not given another one to wait for.
+        return not unit.breaker.is_open or self._left is None or self._is_through(now_s)
+
+    def _is_through(self, now_s: float) -> bool:
+        """Whether nothing can wait any more for the unit that was given up."""
+        return self._left is None or now_s >= self._left[1] + self._left[0].timeout_s
+
+    def _wait_s(self, unit: Unit) -> float:
+        # Behind a gateway that still waits for another unit, this one may seem slow.
+        if self._left is not None and self._left[0] is not unit:
+            return unit.timeout_s
+        return unit.wait_s(alone=self._is_alone)
+
+    def _learn(self, unit: Unit, took_s: float, ended_s: float) -> None:
+        """Note how long an answer took, or that it had to wait for another unit's silence."""
+        if self._is_alone:
+            return
+        left, self._left = self._left, None
+        if left is None or left[0] is unit:
+            unit.patience = unit.patience.heard(took_s)
+        elif unit.patience.is_unusual(took_s):
+            silent, asked_s = left
+            silent.breaker = breaker.spare(silent.breaker, asked_s, (ended_s - asked_s) / SHARE)
+
+    def _answered_late(self, number: int, took_s: float) -> None:
+        """A unit lives that was given up: from now on it is waited for longer."""
+        for unit in self._units:
+            if unit.device.unit == number:
+                unit.patience = unit.patience.heard(min(took_s, unit.timeout_s))
+                unit.breaker = breaker.wake(unit.breaker, time.monotonic())
+
     def _scan(self, unit: Unit, answers: Answers) -> Scan:
         decoded = unit.decoder.decode(answers.payloads)
         return stamped(self._clock, unit.device.layout, decoded, unit.round_trip_s)
@@ -208,14 +256,21 @@ class EndpointPoller:
             log.info("%s answers again", unit.device.layout.device)
             unit.is_told_lost = False
 
-    def _lose(self, unit: Unit, answers: Answers, now_s: float) -> None:
+    def _lose(self, unit: Unit, answers: Answers, began_s: float, now_s: float) -> None:
         self._deliver(self._absence(unit))
         unit.unanswered += 1
         unit.is_answering = False
         if not answers.is_silence:
             # The link is to blame, and its client says so.
             return
-        unit.breaker = breaker.missed(unit.breaker, now_s, alone=len(self._units) == 1)
+        unit.breaker = breaker.missed(
+            unit.breaker,
+            now_s,
+            alone=self._is_alone,
+            least_pause_s=unit.patience.pause_s(unit.timeout_s),
+        )
+        if isinstance(answers.failure, NoAnswerError):
+            self._left = unit, began_s
         if answers.failed is not None:
             # Perhaps it is only this block that is met with silence: begin with another.
             unit.ask_last(answers.failed)

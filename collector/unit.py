@@ -8,6 +8,7 @@ import msgspec
 
 from collector import breaker
 from collector.address import Address
+from collector.patience import Patience
 from collector.schedule import Beat
 from devices.codec import Decoder
 from devices.duration import Duration
@@ -91,6 +92,7 @@ class Unit:
         "is_told_lost",
         "is_told_shy",
         "on_time",
+        "patience",
         "polls",
         "refused",
         "round_trip_s",
@@ -106,6 +108,7 @@ class Unit:
         self.decoder = _compiled(device.profile, self.blocks)
         self.refused: tuple[Block, ...] = ()
         self.breaker = breaker.HEALTHY
+        self.patience = Patience()
         self.is_answering = False
         self.hurried_s = NEVER_S
         self.is_told_lost = False
@@ -122,6 +125,15 @@ class Unit:
     def wanted_s(self) -> float:
         """Since when, or from when on, the unit is to be polled."""
         return min(self.beat.due_s, self.hurried_s)
+
+    def wait_s(self, *, alone: bool) -> float:
+        """How long its answer to the next question is to be waited for."""
+        # Whoever is alone on an endpoint keeps nobody waiting.
+        if alone:
+            return self.timeout_s
+        if self.breaker.is_open:
+            return self.patience.look_s(self.breaker.pause_s, self.timeout_s)
+        return self.patience.question_s(self.breaker.misses, self.timeout_s)
 
     def adopt(self, blocks: Sequence[Block], refused: Sequence[Block], now_s: float) -> None:
         """From now on read ``blocks`` and leave ``refused`` out for a while."""

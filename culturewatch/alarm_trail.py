@@ -15,7 +15,7 @@ from storage.database import DatabaseError
 
 log = logging.getLogger(__name__)
 
-EVERY_S = 2.0
+EVERY_S = 5.0
 AGAIN_S = 10.0
 
 

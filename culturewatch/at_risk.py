@@ -12,7 +12,8 @@ from batches.ledger import Ledger
 from batches.snapshot import Inside, Snapshot
 from devices.duration import Duration
 from storage.chain import Head
-from storage.database import DatabaseError
+from storage.database import DatabaseError, file_of
+from storage.touched import Touched
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,11 @@ class AtRisk:
         """Look again every few seconds; only cancellation ends this."""
         ledger: Ledger | None = None
         failing = False
+        touched = Touched(file_of(self._url))
         while True:
+            if not touched():
+                await asyncio.sleep(REFRESH_S)
+                continue
             try:
                 if ledger is None:
                     ledger = await asyncio.to_thread(Ledger, self._url)
@@ -62,6 +67,7 @@ class AtRisk:
                 if not failing:
                     log.warning("pages name the batches as they were before: %s", error)
                 self._failing = failing = True
+                touched.forget()
             await asyncio.sleep(REFRESH_S)
 
     def _look(self, ledger: Ledger) -> Snapshot:

@@ -21,9 +21,10 @@ from batches.placement import Interval
 from devices.quality import VALUELESS, Quality
 from devices.scan import Scan
 from storage.chain import Head
-from storage.database import DatabaseError
+from storage.database import DatabaseError, file_of
 from storage.entry import Command
 from storage.journal import JournalError, JournalFullError
+from storage.touched import Touched
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,7 @@ class Calibrations:
         self._read: tuple[Head, Book] | None = None
         self._apart: dict[str, Interval] = {}
         self._failing = False
+        self._touched = Touched(file_of(url))
 
     def mark(self, scan: Scan) -> Scan:
         """``scan`` as it is to be kept."""
@@ -109,7 +111,7 @@ class Calibrations:
         """
         while True:
             try:
-                book = await asyncio.to_thread(self._open_and_look)
+                book = await self._looked()
                 self._apart = in_calibration(book, self._now())
                 if caught_up.is_set():
                     await self._tell(book, due_of)
@@ -119,6 +121,16 @@ class Calibrations:
                     log.warning("sensors are as the ledger said before: %s", error)
                 self._failing = True
             await asyncio.sleep(REFRESH_S)
+
+    async def _looked(self) -> Book:
+        """What the ledger says; it is not opened where nobody has written it since."""
+        if self._read is not None and not self._touched():
+            return self._read[1]
+        try:
+            return await asyncio.to_thread(self._open_and_look)
+        except DatabaseError:
+            self._touched.forget()
+            raise
 
     def _open_and_look(self) -> Book:
         if self._ledger is None:

@@ -126,26 +126,9 @@ def run(site: SitePath) -> None:
 @app.command(hidden=True)
 def core(site: SitePath) -> None:
     """Run the core alone (``run`` starts it)."""
-    import uvloop  # noqa: PLC0415 # only here
+    from culturewatch.core_process import run_alone  # noqa: PLC0415 # only here
 
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from alerts.token import KeyFileError  # noqa: PLC0415
-    from culturewatch.core import run_core  # noqa: PLC0415
-    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
-    from culturewatch.reload import HANGUP, Reload  # noqa: PLC0415
-    from culturewatch.site import load  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
-
-    logs.set_up()
-
-    async def main() -> None:
-        asked = Reload()
-        with stopped_by_signals(lambda: asked.ask(HANGUP)) as stop:
-            await run_core(load(site), stop, asked)
-
-    with told(StoreError, InboxError, JournalError, wrong_use=(KeyFileError,)):
-        uvloop.run(main())
+    run_alone(site)
 
 
 @app.command(hidden=True)

@@ -40,7 +40,7 @@ from storage.journal import Journal, JournalFullError
 
 log = logging.getLogger(__name__)
 
-STATUS_S = 1.0
+STATUS_S = 2.0
 FILL_ALARM = 0.7
 GB = 1_000_000_000
 

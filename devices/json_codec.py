@@ -58,14 +58,9 @@ class JsonCodec:
     def decode_document(self, document: object) -> Decoded:
         """What a payload says that was parsed before."""
         read = [meaning(reach(document)) for reach, meaning in self._channels]
+        values, qualities = zip(*read, strict=True)
         stamp, fault = self._stamped(document)
-        return Decoded(
-            tuple([value for value, _ in read]),
-            bytes([quality for _, quality in read]),
-            stamp,
-            fault,
-            self._sequenced(document),
-        )
+        return Decoded(values, bytes(qualities), stamp, fault, self._sequenced(document))
 
     def _stamped(self, document: object) -> tuple[int | None, str]:
         if self._stamp is None or self._stamp_path is None:
@@ -95,11 +90,14 @@ class JsonWay:
         )
         self._first = self._steps[0][0]
         self._rest = self._steps[1:]
+        self._second = self._rest[0][0] if len(self._rest) == 1 else None
 
     def reach(self, document: object) -> object:
         """The value, ``None`` where a null stands on the way, ``MISSING`` where nothing does."""
         if type(document) is dict:
             here = document.get(self._first, MISSING)
+            if self._second is not None and type(here) is dict:
+                return here.get(self._second, MISSING)
             return _reached(here, self._rest) if self._rest else here
         return _reached(document, self._steps)
 

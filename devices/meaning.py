@@ -14,6 +14,7 @@ NO_ANSWER: Value = (None, Quality.NO_ANSWER)
 SENSOR_FAULT: Value = (None, Quality.SENSOR_FAULT)
 OUT_OF_RANGE: Value = (None, Quality.OUT_OF_RANGE)
 _PLACES = 9
+_GOOD = Quality.GOOD
 
 
 class Meaning:
@@ -37,24 +38,31 @@ class Meaning:
         faults = {fault.raw: FAULT_QUALITY[fault.quality] for fault in channel.faults}
         self._null = faults.pop(None, Quality.SENSOR_FAULT)
         self._faults: dict[float | str | None, Quality] = faults
+        self._is_plain = self._exact and not faults
+        # What a text means is found out once.
+        told = (*words, *(raw for raw in faults if isinstance(raw, str)))
+        self._told: dict[str, Value] = {text: self._word(text) for text in told}
 
     def of(self, raw: object) -> Value:
         """The value and its quality."""
         kind = type(raw)
         if kind is float or kind is int:
-            return self._number(raw)  # type: ignore[arg-type] # the line above says so
+            # The usual number, without the calls that it would take otherwise.
+            if self._is_plain and self._low <= raw <= self._high:  # type: ignore[operator] # a number
+                return raw * 1.0, _GOOD  # type: ignore[operator] # a number
+            return self._number(raw)  # type: ignore[arg-type] # a number
         if raw is MISSING:
             return NO_ANSWER
         if raw is None:
             # A null has no value that a suspect reading could keep.
             return None, self._null if self._null in VALUELESS else Quality.SENSOR_FAULT
         if isinstance(raw, bool):
-            return self._word("true" if raw else "false")
-        return self._word(raw) if isinstance(raw, str) else SENSOR_FAULT
+            return self._told.get("true" if raw else "false", SENSOR_FAULT)
+        return self._told.get(raw, SENSOR_FAULT) if isinstance(raw, str) else SENSOR_FAULT
 
     def _number(self, raw: float) -> Value:
-        quality = self._faults.get(raw, Quality.GOOD) if self._faults else Quality.GOOD
-        if quality in VALUELESS:
+        quality = self._faults.get(raw, _GOOD)
+        if quality is not _GOOD and quality in VALUELESS:
             return None, quality
         return self._scaled(raw, quality)
 

@@ -20,6 +20,8 @@ CHECKED_BYTES = 64 * 1024 * 1024
 A cold disk may give no more than that in a second. In a larger file the end is checked, where
 a crash does its harm, and every row when it is read.
 """
+KNOWN = range(1, VERSION + 1)
+"""Formats that can be read; a file is of the newest once it was opened to be written."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY = 0xFF
 """SQLite's extended codes keep the kind of error in the lowest byte."""
@@ -47,7 +49,7 @@ def opened(
     if not fault:
         try:
             return _open(path, max_bytes, say)
-        except (sqlite3.DatabaseError, DamagedError) as error:
+        except (sqlite3.DatabaseError, DamagedError, UnicodeDecodeError) as error:
             # The check at the start looks at the tree of pages, not into every row.
             if not is_damage(error):
                 raise
@@ -60,7 +62,8 @@ def is_damage(error: Exception) -> bool:
     """Whether the file is at fault, and neither its disk nor its folder."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _DAMAGE
-    return isinstance(error, DamagedError)
+    # SQLite names a damaged table with the bytes that now stand there, which may be no text.
+    return isinstance(error, DamagedError | UnicodeDecodeError)
 
 
 def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> JournalFile:
@@ -68,7 +71,7 @@ def _open(path: Path, max_bytes: int | None, say: Callable[[str], None]) -> Jour
     floor = Floor(path.parent)
     try:
         file = JournalFile(path, floor, max_bytes=max_bytes)
-    except (sqlite3.Error, DamagedError, OSError):
+    except (sqlite3.Error, DamagedError, UnicodeDecodeError, OSError):
         floor.close()
         raise
     try:
@@ -121,7 +124,7 @@ def _find_log_fault(path: Path) -> str:
         newest = floor.newest
     try:
         last = _last_seen(path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
         return str(error)
@@ -151,7 +154,7 @@ def find_fault(path: Path, *, thorough: bool) -> str:
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
             db.execute("PRAGMA journal_mode = WAL")
             return _fault(db, path, thorough=thorough)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         if not is_damage(error):
             raise
         return str(error)
@@ -163,7 +166,7 @@ def _fault(db: sqlite3.Connection, path: Path, *, thorough: bool) -> str:
     if not version and pages <= 1:
         # The first start was killed before it had made the tables: the next one makes them.
         return ""
-    if version != VERSION:
+    if version not in KNOWN:
         return f"has format {version}, which was never written"
     if _is_in_one_file(db) and path.stat().st_size < pages * PAGE_BYTES:
         return f"{pages} pages were written, the file is shorter"

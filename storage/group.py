@@ -1,7 +1,7 @@
 """What becomes of a group of waiting things: stored, known already, at odds, put aside."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,6 +12,7 @@ from storage.entry import Entry
 from storage.links import Row
 from storage.pack import NOTE, checksum, layout_body
 from storage.rows import insert
+from storage.short import stored
 from storage.waiting import (
     PEOPLE,
     Broken,
@@ -52,6 +53,7 @@ class Group:
         self._newest_layout = newest_layout
         self._now = now
         self._entries: list[Any] = []
+        self._rows: list[Row] = []
         self._seen: list[object] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
@@ -121,13 +123,11 @@ class Group:
         entry = fact.entry
         seq = self._last + len(self.logged) + 1
         number = self._number(entry.layout) if isinstance(entry, Scan) else NOTE
-        self._entries += (
-            seq,
-            number,
-            entry.at,
-            checksum(seq, number, entry.at, fact.body),
-            fact.body,
-        )
+        crc, body = checksum(seq, number, entry.at, fact.body), fact.body
+        if isinstance(entry, Scan):
+            crc, body = stored(entry, crc, body)
+        self._entries += (seq, number, entry.at, crc, body)
+        self._rows.append((seq, number, entry.at, fact.body))
         self.logged.append((seq, entry))
 
     def _number(self, layout: Layout) -> int:
@@ -157,11 +157,9 @@ class Group:
         for cursor in self._cursors.items():
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterable[Row]:
         """The new entries as the journal's chain takes them."""
-        at = self._entries
-        for n in range(0, len(at), _ENTRY):
-            yield at[n], at[n + 1], at[n + 2], at[n + 4]
+        return self._rows
 
     @property
     def takes_out(self) -> bool:

@@ -14,12 +14,15 @@ import msgspec
 
 from storage.entry import Command, Receipt
 from storage.journal import Journal, JournalFullError
+from storage.touched import Touched
 from storage.transaction import Transaction
 from storage.waiting import INBOX, PEOPLE, MessageKey
 
 POLL_S = 0.2
 _AT_ONCE = 100
 _LONGEST_PAUSE_S = 5.0
+_UNSEEN_S = 2.0
+"""After so long it is looked into although its files seem to be as they were."""
 _REMEMBERED_MS = 30 * 24 * 3_600_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS command (
@@ -85,6 +88,11 @@ class Inbox:
         at: TracebackType | None,
     ) -> None:
         self.close()
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return self._path
 
     def close(self) -> None:
         """Let go of the file."""
@@ -192,7 +200,11 @@ async def drain(
     """
     tell = on_trouble or (lambda _: None)
     failing, pause_s = False, POLL_S
+    touched = Touched(inbox.path, longest_s=_UNSEEN_S)
     while True:
+        if not touched():
+            await asyncio.sleep(pause_s)
+            continue
         try:
             moved = await _move(inbox, journal, tell)
         except (InboxError, JournalFullError) as error:
@@ -200,6 +212,7 @@ async def drain(
                 tell(f"what people do is kept but has no effect for now: {error}")
             failing, pause_s = True, min(pause_s * 2, _LONGEST_PAUSE_S)
             moved = 0
+            touched.forget()
         else:
             if failing:
                 tell("what people do has its effect again; nothing was lost")

@@ -20,7 +20,7 @@ from storage.journal import Journal, JournalFullError
 from storage.waiting import MessageKey
 
 _AT_ONCE = 1_000
-_POLL_S, _PAUSE_S = 1.0, 1.0
+_POLL_S, _PAUSE_S = 5.0, 1.0
 _TOPIC = "\0intake "
 _WAITING, _DONE, _BAD = ".waiting", ".done", ".bad"
 Row = tuple[int, float | None]

@@ -1,5 +1,6 @@
 """The SQLite file of the journal: its tables, and one transaction a group of what waits."""
 
+import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +13,14 @@ from storage.group import Firsts, Group, Seen
 from storage.links import BEGINNING, Link, Running
 from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of, unpacked
 from storage.rows import slices
+from storage.short import whole
 from storage.transaction import Transaction
 from storage.waiting import Committed, Fact, Waiting
 
 NAME = "journal.db"
 PAGE_BYTES = 4096
-VERSION = 1
+VERSION = 2
+"""Of the file's format. 2: scans may be stored short (``storage.short``); the rest is as in 1."""
 SEEN_MS = 7 * 24 * 3_600_000
 """How long a message is remembered so that its redelivery is recognised."""
 _PRUNED_AT_ONCE = 500
@@ -68,7 +71,7 @@ class JournalFile:
         """Behind which and up to which entry rows were not what they had been, when it opened."""
         try:
             self._prepare(max_bytes)
-        except (sqlite3.Error, DamagedError, OSError):
+        except (sqlite3.Error, DamagedError, UnicodeDecodeError, OSError):
             self._db.close()
             raise
 
@@ -81,7 +84,12 @@ class JournalFile:
         run("PRAGMA busy_timeout = 5000")
         if not run("PRAGMA user_version").fetchone()[0]:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        elif not run("SELECT count(*) FROM sqlite_master WHERE name = 'removed'").fetchone()[0]:
+        elif run("PRAGMA user_version").fetchone()[0] < VERSION:
+            # An older version would take what it finds from now on for damage: it must not start.
+            # A full disk must not keep this one from starting; the next start tries again.
+            with contextlib.suppress(sqlite3.OperationalError):
+                run(f"PRAGMA user_version = {VERSION}")
+        if not run("SELECT count(*) FROM sqlite_master WHERE name = 'removed'").fetchone()[0]:
             # Added since: a file without them loses nothing, and an older version ignores them.
             self._db.executescript(f"BEGIN IMMEDIATE; {links.SCHEMA} COMMIT;")
         if max_bytes is not None:
@@ -113,11 +121,12 @@ class JournalFile:
 
     def _follow(self, running: Running, upto: int) -> None:
         query = (
-            "SELECT seq, layout, at, body FROM entry "
+            "SELECT seq, layout, at, crc, body FROM entry "
             "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         )
         while rows := self._db.execute(query, (running.seq, upto, links.EVERY)).fetchall():
-            running.take(row for row in rows if isinstance(row[3], bytes))
+            spelled = (whole(row) for row in rows if isinstance(row[4], bytes))
+            running.take((seq, layout, at, body) for seq, layout, at, _, body in spelled)
             running.seq = rows[-1][0]
 
     def _count_free(self) -> int:
@@ -176,7 +185,7 @@ class JournalFile:
         rows = self._db.execute(
             "SELECT seq, layout, at, crc, body FROM entry ORDER BY seq DESC LIMIT ?", (newest,)
         )
-        return [row[0] for row in rows if not is_sound(*row)]
+        return [row[0] for row in rows if not is_sound(*whole(row))]
 
     def commit(self, batch: Sequence[Waiting]) -> Committed:
         """Write a batch in one transaction and return when it is on disk.
@@ -263,7 +272,7 @@ class JournalFile:
         query = (
             "SELECT seq, layout, at, crc, body FROM entry WHERE layout = ? AND at = ? ORDER BY seq"
         )
-        for row in self._db.execute(query, (self.layouts.get(layout, NOTE), at)):
+        for row in map(whole, self._db.execute(query, (self.layouts.get(layout, NOTE), at))):
             scan = unpacked(layout, at, row[4]) if is_sound(*row) and row[1] != NOTE else None
             if isinstance(scan, Scan) and scan.source is not Source.TEST and not scan.repeat:
                 yield scan

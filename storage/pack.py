@@ -15,7 +15,8 @@ NOTE = 0
 
 SOURCE, REPEAT, MARKED = 0b0011, 0b0100, 0b1000
 """The bits of the flag byte: where a scan came from, whether it may be a repeat, has marks."""
-_FLAGS = 8
+FLAGS_AT = 8
+"""Where in a body the flags of a scan are."""
 _SOURCES = tuple(sorted(Source))
 _PLACE = Struct("<qqq")
 _TIME = Struct("<q")
@@ -29,12 +30,12 @@ class DamagedError(Exception):
 
 
 @cache
-def _values(count: int) -> Struct:
+def values_struct(count: int) -> Struct:
     """``received``, flags and ``count`` numbers."""
     return Struct(f"<qB{count}d")
 
 
-_HEAD = _values(0)
+_HEAD = values_struct(0)
 
 
 def body(entry: Entry) -> bytes:
@@ -54,9 +55,9 @@ def body(entry: Entry) -> bytes:
         flags = entry.source | (REPEAT if entry.repeat else 0)
         values, qualities = entry.values, entry.qualities
         if qualities.count(0) == len(qualities):
-            return _values(len(values)).pack(entry.received, flags, *values)
+            return values_struct(len(values)).pack(entry.received, flags, *values)
         known = [value for value in values if value is not None]
-        return _values(len(known)).pack(entry.received, flags | MARKED, *known) + qualities
+        return values_struct(len(known)).pack(entry.received, flags | MARKED, *known) + qualities
     except (struct.error, OverflowError) as error:
         raise ValueError(f"an entry of {entry.at} does not fit: {error}") from error
 
@@ -76,15 +77,15 @@ def unpacked(layout: Layout | None, at: int, packed: bytes) -> Entry:
 def _scan(layout: Layout, at: int, packed: bytes) -> Scan:
     count = len(layout.keys)
     values: tuple[float | None, ...]
-    flags = packed[_FLAGS] if len(packed) >= _HEAD.size else MARKED
+    flags = packed[FLAGS_AT] if len(packed) >= _HEAD.size else MARKED
     if flags & MARKED:
         received, flags = _HEAD.unpack_from(packed)
         split = len(packed) - count
         qualities = packed[split:]
-        known = iter(_values((split - _HEAD.size) // 8).unpack(packed[:split])[2:])
+        known = iter(values_struct((split - _HEAD.size) // 8).unpack(packed[:split])[2:])
         values = tuple(None if code in VALUELESS_CODES else next(known, None) for code in qualities)
     else:
-        received, _, *numbers = _values(count).unpack(packed)
+        received, _, *numbers = values_struct(count).unpack(packed)
         qualities, values = bytes(count), tuple(numbers)
     code = flags & SOURCE
     source = _SOURCES[code] if code < len(_SOURCES) else Source(code)

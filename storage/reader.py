@@ -13,6 +13,7 @@ from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
 from storage.links import REMOVED, Link
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
+from storage.short import whole
 from storage.waiting import INBOX, JournalError, Logged
 
 _AT_ONCE = 2_000
@@ -114,8 +115,9 @@ class JournalReader:
         return {(layouts[number].device, day) for number, day in found if number in layouts}
 
     def rows(self, after: int, limit: int) -> list[Row]:
-        """Up to ``limit`` rows above ``after`` as they stand there, sound or not."""
-        return self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+        """Up to ``limit`` rows above ``after``, spelled out, sound or not."""
+        found = self._rows(_ROW + "WHERE seq > ? ORDER BY seq LIMIT ?", after, limit)
+        return [whole(row) for row in found]
 
     def numbered_layouts(self) -> dict[int, Layout]:
         """Every layout by the number that rows have it by."""
@@ -262,7 +264,7 @@ class JournalReader:
                 self.damaged[row[0]] = str(error)
 
     def _entry(self, row: Row) -> Entry:
-        seq, number, at, _, packed = row
+        seq, number, at, _, packed = row = whole(row)
         if not is_sound(*row):
             raise DamagedError(f"row {seq} does not match its checksum")
         if number == NOTE:
@@ -276,7 +278,7 @@ class JournalReader:
     def _rows(self, query: str, *values: int | str) -> list[Any]:
         try:
             return self._connection().execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._failure(error) from error
 
     def _connection(self) -> sqlite3.Connection:

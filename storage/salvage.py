@@ -15,6 +15,7 @@ from storage.journalfile import PAGE_BYTES, SCHEMA
 from storage.links import REMOVED
 from storage.pack import NOTE, checksum, is_sound, layout_body
 from storage.pages import logged_rows, rows
+from storage.short import whole
 from storage.waiting import KEPT_BYTES, oddity
 
 _AT_ONCE = 5_000
@@ -91,7 +92,10 @@ def _copy_spare_layouts(folder: Path, db: sqlite3.Connection) -> None:
 
 
 def _is_entry(number: int, values: list[Any]) -> bool:
-    return len(values) == _ENTRY and is_sound(number, *values[1:])
+    match values:
+        case [_, layout, at, crc, packed]:
+            return is_sound(*whole((number, layout, at, crc, packed)))
+    return False
 
 
 def _is_layout(number: int, values: list[Any]) -> bool:
@@ -118,7 +122,10 @@ def _readable(damaged: Path, table: str) -> Iterator[tuple[Any, ...]]:
     # What cannot be read is lost with its page: these tables only make repeats recognisable.
     # For reading only: another connection would at its end empty the log, which is damaged too.
     address = f"{damaged.absolute().as_uri()}?mode=ro"
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(address, uri=True)) as old:
+    with (
+        suppress(sqlite3.DatabaseError, UnicodeDecodeError),
+        closing(sqlite3.connect(address, uri=True)) as old,
+    ):
         yield from old.execute(f"SELECT * FROM {table}")  # noqa: S608 # names from above
 
 

@@ -384,6 +384,22 @@ def test_the_core_imports_nothing_that_only_screens_and_records_need() -> None:
     assert set(HEAVY) & set(found) == set()
 
 
+def test_the_process_of_the_core_holds_no_command_line_and_no_migrations() -> None:
+    asked = (
+        "import sys, culturewatch.core_process;"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    found = subprocess.run(  # noqa: S603 # the text above
+        [sys.executable, "-c", asked],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    ).stdout.split()
+    assert "collector" in found
+    assert {*HEAVY, "typer", "pydantic", "alembic", "mako"} & set(found) == set()
+
+
 async def test_a_running_core_has_none_of_it_in_memory(site: Site) -> None:
     async with watched(site) as (_, running):
         maps = psutil.Process(running.pid).memory_maps()

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from collector import connection, endpoint_link, half_duplex, reconnect
+from collector import connection, endpoint_link, half_duplex, modbus, reconnect
 from collector.address import Address, TcpAddress, TtyAddress
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.modbus import ModbusClient
@@ -145,7 +145,7 @@ def in_virtual_time(
     with pytest.MonkeyPatch.context() as patch, asyncio.Runner(loop_factory=VirtualLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
-        for module in (half_duplex, connection):
+        for module in (half_duplex, connection, modbus):
             patch.setattr(module, "RUNNING_S", lambda: loop.time() + asleep_s())
         patch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
         patch.setattr(
@@ -278,6 +278,33 @@ def test_after_a_silence_the_unit_is_left_alone_until_its_late_answer_is_over(
     assert [unit for unit, _ in times] == [1, 2, 1]
     assert times[2][1] - times[0][1] >= half_duplex.LATEST * SHORT_S - 0.02
     assert client.stats().connects == (2 if isinstance(address, TcpAddress) else 1)
+
+
+@pytest.mark.parametrize("address", PLACES, ids=named)
+def test_a_unit_that_is_waited_for_less_long_than_it_may_take_is_left_alone_as_long(
+    address: Address,
+) -> None:
+    times: list[float] = []
+
+    def late(line: Line, question: Question) -> None:
+        times.append(asyncio.get_running_loop().time())
+        if len(times) == 1:
+            line.later(1.5 * SHORT_S, question.answer())
+        else:
+            rightly(line, question)
+
+    async def read(client: ModbusClient) -> None:
+        with pytest.raises(NoAnswerError):
+            await client.submit(1, "input", 16, 1, SHORT_S / 10, SHORT_S)
+        assert client.is_left_alone(1)
+        assert not client.is_left_alone(2)
+        await until(lambda: client.is_connected)
+        # Of the same size, so that the late answer could be taken for its.
+        assert words(await client.read(1, "input", 18, 1, LONG_S)) == [word(1, 18)]
+        assert not client.is_left_alone(1)
+
+    in_virtual_time(address, late, read)
+    assert times[1] - times[0] >= half_duplex.LATEST * SHORT_S - 0.02
 
 
 def test_a_unit_that_is_silent_costs_its_neighbours_no_new_connection_on_a_line() -> None:

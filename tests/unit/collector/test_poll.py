@@ -9,7 +9,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from collector import breaker, poll, reconnect, unit
+from collector import breaker, patience, poll, reconnect, unit
 from collector.address import TcpAddress
 from collector.modbus_collector import ModbusCollector, endpoints
 from collector.unit import DeviceStats, ModbusDevice
@@ -227,6 +227,63 @@ async def test_a_silent_unit_does_not_delay_its_neighbours_beyond_one_timeout() 
         assert max(order[start:end].count(2) for start, end in pairwise(places)) == 1
     assert not room.good("inc2")
     assert len(room.of("inc2")) >= 20
+
+
+@pytest.mark.long
+async def test_a_unit_that_has_become_slow_answers_late_once_and_is_then_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "LEAST_S", 0.02)
+    delay_s = 0.0
+
+    def slower(peer: Peer, query: Query) -> None:
+        peer.later(delay_s if query.unit == 2 else 0.0, query.answer())
+
+    patient = a_profile(0, timeout=Duration(2000))
+    async with responding(slower) as responder:
+        devices = [a_device(responder.port, number, patient) for number in (1, 2)]
+        async with polling(devices) as room:
+            await until(lambda: len(room.good("inc2")) > patience.LEARNT)
+            delay_s = 0.3
+            await until(lambda: room.stats("inc2").unanswered)
+            good = len(room.good("inc2"))
+            await until(lambda: len(room.good("inc2")) >= good + 2)
+            assert not room.stats("inc2").is_probed
+            assert room.stats("inc2").unanswered <= 2
+            assert room.collector.stats()[0].link.late_answers >= 1
+
+
+@pytest.mark.long
+async def test_a_gateway_that_waits_for_a_silent_unit_costs_its_neighbours_no_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(patience, "LEAST_S", 0.02)
+    monkeypatch.setattr(patience, "ALLOWED_S", 0.06)
+    # A look would be taken each time; only what the neighbours wait for speaks against it.
+    monkeypatch.setattr(patience, "SHARE", 1.0)
+    monkeypatch.setattr(breaker, "FIRST_PROBE_S", 0.01)
+    monkeypatch.setattr(poll, "SHARE", 0.001)
+    is_silent, held_until_s = False, 0.0
+
+    def gateway(peer: Peer, query: Query) -> None:
+        nonlocal held_until_s
+        now_s = asyncio.get_running_loop().time()
+        if is_silent and query.unit == 2:
+            held_until_s = max(held_until_s, now_s) + 0.25
+        else:
+            peer.later(max(0.0, held_until_s - now_s), query.answer())
+
+    patient = a_profile(0, timeout=Duration(3000))
+    async with responding(gateway) as responder:
+        devices = [a_device(responder.port, number, patient) for number in (1, 2)]
+        async with polling(devices) as room:
+            await until(lambda: min(len(room.good("inc1")), len(room.good("inc2"))) > 9)
+            is_silent, asked, lost = True, responder.asked[2], room.stats("inc1").unanswered
+            await until(lambda: room.stats("inc2").is_probed)
+            good = len(room.good("inc1"))
+            await until(lambda: len(room.good("inc1")) >= good + 8)
+            assert room.stats("inc1").unanswered == lost
+            assert responder.asked[2] - asked <= 3
 
 
 async def test_every_unit_of_an_endpoint_is_read_over_one_connection() -> None:

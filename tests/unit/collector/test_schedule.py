@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import closing
 from random import Random
 
 import pytest
@@ -14,6 +15,7 @@ from collector.clock import AnchoredClock
 from collector.reconnect import ConnectBudget, pause_s
 from collector.schedule import Beat, phase
 from storage.entry import ClockStep
+from tests.unit.collector.virtual_line import VirtualLoop  # a test's own double
 
 T0 = 1_790_000_000_000
 
@@ -81,6 +83,21 @@ def test_probes_of_a_silent_unit_grow_from_5_s_to_5_minutes() -> None:
     assert pauses == [5, 10, 20, 40, 80, 160, 300, 300, 300]
 
 
+def test_a_unit_that_takes_long_to_ask_is_asked_seldom_but_at_least_each_5_minutes() -> None:
+    once = breaker.missed(HEALTHY, 0.0, least_pause_s=60.0)
+    assert breaker.missed(once, 0.0, least_pause_s=60.0).probe_s == 60
+    assert breaker.missed(once, 0.0, least_pause_s=900.0).probe_s == 300
+    # Alone it takes nobody's time.
+    assert breaker.missed(once, 0.0, least_pause_s=60.0, alone=True).probe_s == 5
+
+
+def test_a_unit_for_which_others_had_to_wait_is_spared_so_much_longer() -> None:
+    state = breaker.missed(breaker.missed(HEALTHY, 0.0), 10.0)
+    spared = breaker.spare(state, 9.0, 100.0)
+    assert (spared.probe_s, spared.pause_s) == (109.0, 100.0)
+    assert breaker.spare(spared, 9.0, 3.0) == spared
+
+
 def test_a_new_link_probes_at_once_but_forgets_nothing() -> None:
     state = breaker.missed(breaker.missed(breaker.missed(HEALTHY, 0.0), 0.0), 0.0)
     woken = breaker.wake(state, 2.0)
@@ -106,6 +123,28 @@ async def test_connects_are_spaced_over_all_endpoints() -> None:
     for _ in range(11):
         await budget.turn()
     assert loop.time() - began >= 10 / 200 - 0.002
+
+
+def test_no_second_sees_fifty_connects_however_the_loop_stalls() -> None:
+    began: list[float] = []
+    budget = ConnectBudget()
+
+    async def connect(loop: VirtualLoop, number: int) -> None:
+        await budget.turn()
+        began.append(loop.time())
+        if number % 100 == 0:
+            # The loop stands still meanwhile, and every timer is late.
+            loop.stall(0.7)
+
+    async def all_at_once(loop: VirtualLoop) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(1000):
+                tasks.create_task(connect(loop, number), name=f"connect {number}")
+
+    with closing(VirtualLoop()) as loop:
+        loop.run_until_complete(all_at_once(loop))
+    assert max(sum(at <= other < at + 1 for other in began) for at in began) <= 46
+    assert began[-1] - began[0] <= 30
 
 
 class TwoClocks:

@@ -33,6 +33,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._skipping.now_s
 
+    def stall(self, for_s: float) -> None:
+        """Let time pass in which nothing else happens."""
+        self._skipping.now_s += for_s
+
     def connect(
         self, protocol: asyncio.Protocol, cut: Callable[[bytes], Iterable[tuple[float, bytes]]]
     ) -> None:

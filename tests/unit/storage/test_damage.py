@@ -13,6 +13,7 @@ import pytest
 from devices.scan import Layout, Scan
 from storage.entry import Command, Entry
 from storage.journal import Journal, JournalError, MessageKey, Outcome
+from storage.journalfile import VERSION
 from storage.reader import JournalReader
 from tests.unit.storage.samples import (
     FREEZER,
@@ -305,9 +306,25 @@ async def test_damage_under_way_is_mended_and_nothing_is_lost(folder: Path) -> N
     assert "damaged" in said[0]
 
 
+async def test_a_table_whose_name_is_no_text_any_more_is_salvaged_like_any_damage(
+    folder: Path,
+) -> None:
+    path = folder / "journal.db"
+    # SQLite says which table is damaged, in the bytes that stand there.
+    spoilt = path.read_bytes().replace(
+        b"CREATE TABLE layout", b"CREATE \xbb\xbb\xbb\xbb\xbb layout"
+    )
+    path.write_bytes(spoilt)
+    said: list[str] = []
+    async with Journal(folder, on_trouble=said.append) as journal:
+        assert journal.last
+    assert set_aside(folder)
+    assert said
+
+
 async def test_a_journal_of_a_newer_version_is_left_alone(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "journal.db")) as db, db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {VERSION + 1}")
     with pytest.raises(JournalError, match="start the newer one"):
         await Journal(folder).__aenter__()
     assert set_aside(folder) == []

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.journal import Journal, JournalError
+from storage.journalfile import VERSION
 from storage.reader import JournalReader
 from tests.unit.storage.samples import scan
 
@@ -117,7 +118,7 @@ async def test_the_log_of_a_newer_version_is_left_alone(folder: Path) -> None:
         pass
     path = folder / "journal.db"
     page = path.read_bytes()
-    path.write_bytes(page[:60] + (2).to_bytes(4, "big") + page[64:])
+    path.write_bytes(page[:60] + (VERSION + 1).to_bytes(4, "big") + page[64:])
     (folder / "journal.db-wal").write_bytes(b"what only the newer one can read")
     with pytest.raises(JournalError, match="start the newer one"):
         await Journal(folder).__aenter__()

@@ -17,6 +17,7 @@ from storage.consistency import Wrong
 from storage.entry import Entry
 from storage.journal import Journal
 from storage.pack import checksum
+from storage.short import whole as spelled_out
 from tests.unit.storage.archive.week import MINUTE, entries, remove, seal, store
 
 LOG = entries(3, step=6 * MINUTE)
@@ -87,9 +88,10 @@ def test_an_entry_that_was_taken_out_of_a_journal_is_found(tmp_path: Path) -> No
 def forge(folder: Path, nth: int) -> int:
     """Change a scan and its checksum with it, as a forger would; its number."""
     with closing(sqlite3.connect(folder / "journal.db")) as db, db:
-        seq, layout, at, body = db.execute(
-            "SELECT seq, layout, at, body FROM entry WHERE layout > 0 LIMIT 1 OFFSET ?", (nth,)
+        row = db.execute(
+            "SELECT seq, layout, at, crc, body FROM entry WHERE layout > 0 LIMIT 1 OFFSET ?", (nth,)
         ).fetchone()
+        seq, layout, at, _, body = spelled_out(row)
         forged = bytes([body[0] ^ 1]) + body[1:]
         crc = checksum(seq, layout, at, forged)
         db.execute("UPDATE entry SET body = ?, crc = ? WHERE seq = ?", (forged, crc, seq))

@@ -1,0 +1,29 @@
+"""The process of the core: without what only the commands of people need, as it runs for years."""
+
+from pathlib import Path
+
+import uvloop
+
+from alerts.schema import StoreError
+from alerts.token import KeyFileError
+from culturewatch import logs
+from culturewatch.core import run_core
+from culturewatch.faults import told
+from culturewatch.processes import stopped_by_signals
+from culturewatch.reload import HANGUP, Reload
+from culturewatch.site import load
+from storage.inbox import InboxError
+from storage.journal import JournalError
+
+
+def run_alone(site: Path) -> None:
+    """Run the core of the site whose file is ``site``, until a signal ends it."""
+    logs.set_up()
+    with told(StoreError, InboxError, JournalError, wrong_use=(KeyFileError,)):
+        uvloop.run(_main(site))
+
+
+async def _main(site: Path) -> None:
+    asked = Reload()
+    with stopped_by_signals(lambda: asked.ask(HANGUP)) as stop:
+        await run_core(load(site), stop, asked)

@@ -1,0 +1,114 @@
+"""Fewer bytes for a scan on disk: spelled short where it is stored, spelled out where it is read.
+
+Checksums, the journal's chain and the archive know an entry as ``storage.pack`` spells it. A row
+that is stored short says so by a checksum below zero, and is made whole before anything else looks
+at it. Short is: one byte of flags and form, how much later than its time it was received (uint16,
+milliseconds), how many values there are (one byte, only where qualities follow), the values, and
+the qualities. The form is hundredths in 16 or thousandths in 32 bits, single or double precision,
+whichever first gives back every value to the last bit.
+"""
+
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from math import copysign
+from struct import Struct
+from typing import Any
+
+from devices.scan import Scan
+from storage.pack import FLAGS_AT, MARKED, values_struct
+
+_FLAGS, _FORM = 0x0F, 4
+_DOUBLE, _SINGLE, _HUNDREDTHS, _THOUSANDTHS = range(4)
+_LETTERS, _SIZES = "dfhi", (8, 4, 2, 4)
+_PARTS = {_HUNDREDTHS: 100.0, _THOUSANDTHS: 1000.0}
+_WHOLE = 1.5 * 2.0**52
+"""Added and taken away again, it leaves the nearest whole number of what is much smaller."""
+_LATEST, _MOST = 0xFFFF, 0xFF
+_HEAD, _MARKED_HEAD = Struct("<BH"), Struct("<BHB")
+
+AnyRow = tuple[Any, Any, Any, Any, Any]
+"""Number, layout, time, checksum and body of a row; damage may be in any."""
+
+
+@cache
+def _spelled(marked: bool, form: int, count: int) -> Struct:  # noqa: FBT001 # private
+    return Struct(f"<{'BHB' if marked else 'BH'}{count}{_LETTERS[form]}")
+
+
+def stored(scan: Scan, crc: int, packed: bytes) -> tuple[int, bytes]:
+    """Checksum and body as they are stored; as they are where that is no longer."""
+    late = scan.received - scan.at
+    if not 0 <= late <= _LATEST:
+        return crc, packed
+    flags = packed[FLAGS_AT]
+    if not flags & MARKED:
+        return ~crc, _packed(False, flags, (late,), list(scan.values))  # noqa: FBT003 # private
+    values = [value for value in scan.values if value is not None]
+    if len(values) > _MOST:
+        return crc, packed
+    head = (late, len(values))
+    return ~crc, _packed(True, flags, head, values) + scan.qualities  # noqa: FBT003 # private
+
+
+def whole(row: AnyRow) -> AnyRow:
+    """A row as it was before it was stored."""
+    seq, layout, at, crc, packed = row
+    if not isinstance(crc, int) or crc >= 0:
+        return row
+    try:
+        return seq, layout, at, ~crc, _spelled_out(at, packed)
+    except (struct.error, TypeError, IndexError, OverflowError):
+        # As it stands it matches no checksum, and is found to be damaged.
+        return row
+
+
+def _spelled_out(at: int, packed: bytes) -> bytes:
+    flags, form = packed[0] & _FLAGS, packed[0] >> _FORM
+    if flags & MARKED:
+        _, late, count = _MARKED_HEAD.unpack_from(packed)
+        spelled = _spelled(True, form, count)  # noqa: FBT003 # private
+        values: Sequence[float] = spelled.unpack_from(packed)[3:]
+        tail = packed[spelled.size :]
+    else:
+        count = (len(packed) - _HEAD.size) // _SIZES[form]
+        _, late, *values = _spelled(False, form, count).unpack(packed)  # noqa: FBT003 # private
+        tail = b""
+    parts = _PARTS.get(form)
+    if parts is not None:
+        values = [number / parts for number in values]
+    return values_struct(count).pack(at + late, flags, *values) + tail
+
+
+def _packed(marked: bool, flags: int, head: tuple[int, ...], values: Sequence[Any]) -> bytes:  # noqa: FBT001 # private
+    count = len(values)
+    for form, parts in _PARTS.items():
+        numbers = _numbers(values, parts)
+        if numbers is not None:
+            with suppress(struct.error, OverflowError, ValueError):
+                flagged = flags | form << _FORM
+                return _spelled(marked, form, count).pack(flagged, *head, *map(int, numbers))
+    with suppress(OverflowError):
+        spelled = _spelled(marked, _SINGLE, count)
+        single = spelled.pack(flags | _SINGLE << _FORM, *head, *values)
+        if list(spelled.unpack(single)[1 + len(head) :]) == values:
+            return single
+    return _spelled(marked, _DOUBLE, count).pack(flags, *head, *values)
+
+
+def _numbers(values: Sequence[float], parts: float) -> list[float] | None:
+    """How many parts each value is, where whole numbers of them give back every last bit."""
+    if not values:
+        return []
+    first = values[0]
+    # It tells most scans apart, and sparing the rest keeps the journal's writer quick.
+    if ((first * parts + _WHOLE) - _WHOLE) / parts != first:
+        return None
+    numbers = [(value * parts + _WHOLE) - _WHOLE for value in values]
+    if [number / parts for number in numbers] != values:
+        return None
+    if 0.0 in numbers and any(copysign(1.0, value) < 0 for value in values if not value):
+        # Minus zero has no place among whole numbers.
+        return None
+    return numbers

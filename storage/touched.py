@@ -1,0 +1,44 @@
+"""Whether a file of SQLite was written since it was last looked at, without opening it."""
+
+import os
+import time
+from pathlib import Path
+
+LONGEST_S = 20.0
+"""After so long it counts as written: two writes in one tick of a clock look like one."""
+_BESIDE = ("", "-wal", "-journal")
+
+
+class Touched:
+    """What was seen of the file at ``path``; without one (on a server) it is always written."""
+
+    def __init__(self, path: Path | None, *, longest_s: float = LONGEST_S) -> None:
+        """Have seen nothing yet; after ``longest_s`` it counts as written again."""
+        # As text, once: five times a second a path's own methods would be what costs most.
+        self._files = () if path is None else tuple(f"{path}{end}" for end in _BESIDE)
+        self._longest_s = longest_s
+        self._seen: tuple[tuple[int, int], ...] = ()
+        self._looked_s = 0.0
+
+    def __call__(self) -> bool:
+        """Whether to look into it now; what is written after this is found the next time."""
+        if not self._files:
+            return True
+        now_s = time.monotonic()
+        seen = tuple(map(_stat, self._files))
+        if seen == self._seen and now_s - self._looked_s < self._longest_s:
+            return False
+        self._seen, self._looked_s = seen, now_s
+        return True
+
+    def forget(self) -> None:
+        """Look again the next time: the last look failed."""
+        self._seen = ()
+
+
+def _stat(path: str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 # see above
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
