@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ from console.sessions import Session, Sessions
 from console.settings import ConsoleSettings
 from storage.database import DatabaseError, file_of
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
@@ -138,6 +140,15 @@ class Entrance:
 
         return await self._tried(change, address)
 
+    async def proved(self, person: str, password: str, *, address: str) -> Person | Stopped:
+        """Who signs or orders something grave now, by id and password; no session comes of it."""
+
+        def prove() -> Person | Stopped:
+            found = self.people.authenticate(person, password)
+            return _stopped(found) if isinstance(found, NotAuthenticated) else found
+
+        return await self._tried(prove, address)
+
     async def visitor(self, token: str) -> Visitor | None:
         """Who is in with ``token``: not whose password was changed, or who ended, since.
 
@@ -178,7 +189,7 @@ class Entrance:
         log.info("%s logged in at the console", person.id)
         return self.sessions.begin(person.id, credential.row, self._now())
 
-    async def _tried(self, act: Callable[[], str | Stopped], address: str) -> str | Stopped:
+    async def _tried(self, act: Callable[[], T | Stopped], address: str) -> T | Stopped:
         if not self._rate.allows(address):
             log.warning("too many tries to log in from %s", address)
             return Stopped(why=Refusal.OFTEN)

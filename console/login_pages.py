@@ -36,7 +36,11 @@ class LoginPages:
         environment = templating.environment()
         zone = ZoneInfo(settings.time_zone)
         environment.filters["moment"] = lambda at: words.moment(at, zone)
-        environment.globals |= {"site": settings.site, "version": "login"}
+        environment.globals |= {
+            "site": settings.site,
+            "version": "login",
+            "wall": settings.open_wall,
+        }
         self._template = environment.get_template("entrance.html.j2")
 
     def serve_on(self, app: FastAPI) -> None:

@@ -10,6 +10,7 @@ from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
 from console.on_call_page import Roster
+from console.records import Records
 from console.view import Equipment
 
 
@@ -21,7 +22,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
-    off. ``roster`` works out who is on call.
+    off. ``roster`` works out who is on call. ``records`` are made and signed here; None: not here.
+    With ``open_wall`` whoever reaches the console sees values and alarms, without batches or names.
     """
 
     site: str
@@ -44,3 +46,5 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_rules: Rules = Rules()
     idle_ms: int = 15 * 60_000
     roster: Roster | None = None
+    records: Records | None = None
+    open_wall: bool = False

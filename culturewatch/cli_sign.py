@@ -1,7 +1,7 @@
 """``culturewatch sign``: a person signs a record, with a password typed for that signature."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -9,11 +9,7 @@ import typer
 from batches.signature import Step
 from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
 from culturewatch.faults import told
-from culturewatch.site import Site, SiteError, load
-
-if TYPE_CHECKING:
-    from batches.person import Person
-    from batches.signing import Stamp
+from culturewatch.site import SiteError, load
 
 
 def sign(
@@ -41,24 +37,22 @@ def sign(
     it. What the signature says is bound to the manifest, entered in the ledger, and kept in
     signatures.json; with a certificate ([signing]) the pages are signed as well.
     """
-    from alerts.token import load_key  # noqa: PLC0415 # --help needs none of it
-    from batches.export.pades import PadesError  # noqa: PLC0415
+    from batches.export.pades import PadesError  # noqa: PLC0415 # --help needs none of it
     from batches.export.pdf import LayoutError  # noqa: PLC0415
     from batches.ledger import Ledger  # noqa: PLC0415
     from batches.signature import SignatureError  # noqa: PLC0415
-    from batches.signing import Signatory, Wish  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
+    from batches.signing import Wish  # noqa: PLC0415
+    from culturewatch.signing import signatory  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(SignatureError, PadesError, LayoutError, *FAULTS):
         loaded = load(site)
         why = _by_number(justify or [])
-        stamp = _stamp(loaded)
         ledger = Ledger(loaded.ledger_url)
+        # First: a certificate that cannot be used is told before anybody types.
+        signer = signatory(loaded, ledger)
         person = Who(loaded, ledger).signing(by)
-        key = load_key(paths.signing_key(loaded.data), {})
-        signatory = Signatory(ledger, key, str(loaded.zone), stamp=stamp)
-        given = signatory.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
+        given = signer.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
     if as_json:
         say(msgspec.json.encode(given).decode())
         return
@@ -73,33 +67,3 @@ def _by_number(justified: list[str]) -> dict[int, str]:
             raise SiteError([f"--justify {text!a}: write the number of the item, =, and why"])
         found[int(number)] = why
     return found
-
-
-def _stamp(site: Site) -> "Stamp | None":
-    from batches.export import pades  # noqa: PLC0415 # pyHanko is slow to import
-    from batches.export.stamp import box  # noqa: PLC0415
-    from batches.export.stamp import stamp as picture  # noqa: PLC0415
-
-    settings = site.file.signing
-    if settings is None:
-        return None
-    certified = pades.load(
-        site.base / settings.key,
-        certificate=site.base / settings.certificate if settings.certificate else None,
-        password=site.reveal(settings.password),
-        server=settings.timestamp,
-    )
-
-    def stamp(pages: bytes, step: Step, person: "Person", meaning: str, at: int) -> bytes:
-        certified.check(at)
-        said = pades.Said(
-            field=step.value.title(),
-            name=f"{person.name} ({person.id})",
-            reason=f"{step.value.title()}: {meaning}",
-            location=site.file.site.name,
-            picture=picture(person.name, person.roles, at=at, zone=str(site.zone), meaning=meaning),
-            place=box(step),
-        )
-        return certified.sign(pages, said)
-
-    return stamp

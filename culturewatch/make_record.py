@@ -13,6 +13,7 @@ from alerts.reader import AlarmReader
 from batches import editions
 from batches.batch import Signed
 from batches.editions import Edition
+from batches.examination import Visit
 from batches.export import manifest
 from batches.export.folder import make_record
 from batches.export.json import canonical
@@ -118,6 +119,26 @@ class Versions:
             return editions.editions(connection, self._subject)
 
 
+def assembled(site: Site, ledger: Ledger, batch: str, *, by: str, visit: Visit) -> BatchRecord:
+    """The record of ``batch`` as of now, which nobody keeps; ``visit`` is shown every scan.
+
+    Raises:
+        culturewatch.site.SiteError: the rules cannot be used.
+        as ``batches.record.assemble``.
+    """
+    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
+        return assemble(
+            batch,
+            ledger=ledger,
+            readings=readings,
+            alarms=alarms,
+            setting=setting(site, rulebook(site)),
+            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            visit=visit,
+            past=past_of(site, readings, alarms),
+        )
+
+
 def record_of(site: Site, batch: str, by: str) -> bytes:
     """The record of ``batch`` as of now, as JSON; that ``by`` has asked is in the audit trail.
 
@@ -126,17 +147,7 @@ def record_of(site: Site, batch: str, by: str) -> bytes:
         as ``batches.record.assemble``.
     """
     ledger = Ledger(site.ledger_url)
-    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
-        record = assemble(
-            batch,
-            ledger=ledger,
-            readings=readings,
-            alarms=alarms,
-            setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
-            visit=lambda *_: None,
-            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
-        )
+    record = assembled(site, ledger, batch, by=by, visit=lambda *_: None)
     ledger.note(
         Note(
             kind="export",

@@ -6,8 +6,9 @@ from pathlib import Path
 from alerts.notify.twilio_callback import Signatures
 from batches.password import Rules
 from console.app import serve
+from console.records import Records
 from console.settings import ConsoleSettings
-from culturewatch import paths
+from culturewatch import paths, record_work
 from culturewatch.make_record import record_of
 from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
@@ -55,6 +56,14 @@ def settings(site: Site) -> ConsoleSettings:
             expires_ms=None if access.expires is None else int(access.expires),
         ),
         idle_ms=int(declared.idle),
+        open_wall=declared.open_wall,
         roster=partial(on_call, site),
+        records=Records(
+            folder=paths.records(site.data),
+            preview=partial(record_work.preview, site.path),
+            make=partial(record_work.make, site.path),
+            sign=partial(record_work.sign, site.path),
+            close=partial(record_work.close, site.path),
+        ),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )

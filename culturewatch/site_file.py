@@ -181,13 +181,15 @@ class Annunciator(Part, frozen=True, kw_only=True):
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them.
 
-    Who does nothing for ``idle`` is logged off.
+    Who does nothing for ``idle`` is logged off. With ``open_wall`` the first page shows values
+    and states of alarms, without batches and names, to whoever reaches the console.
     """
 
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
     idle: Duration = Duration(15 * 60_000)
+    open_wall: bool = False
 
     def __post_init__(self) -> None:
         if not LEAST_IDLE_MS <= self.idle <= LONGEST_LOGIN_MS:

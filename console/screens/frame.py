@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
+from batches.authority import Denied
 from console import speech, templating, words
 from console.entrance import Visitor
 from console.login_pages import spoken, to_login
@@ -127,6 +128,13 @@ class Frame:
                 )
             html(self.render("title.html.j2", guest, title=title))
             yield
+
+    async def deny(self, guest: Guest, act: str, subject: str) -> None:
+        """Say that the guest may not do ``act``; that they tried is kept in the audit trail."""
+        ledger, by = self.means.entrance.ledger, guest.visitor.person.id
+        with suppress(Denied):
+            await in_time(BUILD_S / 2, lambda: ledger.authorise(act, subject, by))
+        html(self.render("denied.html.j2", guest))
 
     async def asked(self, act: Callable[[], T], *, within_s: float = ASK_S) -> T:
         """What a question to the log comes to; one is answered at a time.

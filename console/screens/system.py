@@ -1,4 +1,4 @@
-"""The screens of the system: health, audit trail, people and roles."""
+"""The screens of the system: health, and the audit trail with a search."""
 
 from fastapi import Request, Response
 from nicegui import ui
@@ -24,12 +24,9 @@ def serve(frame: Frame) -> None:
     async def trail(request: Request) -> Response | None:
         return await _trail(frame, request)
 
-    @ui.page("/system/people", response_timeout=BUILD_S)
-    async def people(request: Request) -> Response | None:
-        return await _people(frame, request)
 
-
-def _ways(frame: Frame, guest: Guest) -> None:
+def ways_of_system(frame: Frame, guest: Guest) -> None:
+    """The ways to the parts of this screen that the guest may see."""
     say, may = guest.say, guest.visitor.may
     ways = [("/system", say("Health"))]
     if may("read-audit"):
@@ -42,7 +39,7 @@ async def _health(frame: Frame, request: Request) -> Response | None:
     if isinstance(guest, Response):
         return guest
     with frame.framed(guest, guest.say("System")):
-        _ways(frame, guest)
+        ways_of_system(frame, guest)
         body = html("")
 
         async def refresh() -> None:
@@ -61,9 +58,9 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
     if isinstance(guest, Response):
         return guest
     with frame.framed(guest, guest.say("Audit trail")):
-        _ways(frame, guest)
+        ways_of_system(frame, guest)
         if not guest.visitor.may("read-audit"):
-            html(frame.render("denied.html.j2", guest))
+            await frame.deny(guest, "read-audit", "audit trail")
             return None
         say = guest.say
         read: dict[str, tuple[Line, ...]] = {}
@@ -88,25 +85,5 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
 
         field.on_value_change(draw)
         span.on_value_change(refresh)
-        await frame.keep_current(guest, refresh, every_s=30.0)
-    return None
-
-
-async def _people(frame: Frame, request: Request) -> Response | None:
-    guest = await frame.guest(request)
-    if isinstance(guest, Response):
-        return guest
-    with frame.framed(guest, guest.say("People")):
-        _ways(frame, guest)
-        if not guest.visitor.may("read-audit"):
-            html(frame.render("denied.html.j2", guest))
-            return None
-        body = html("")
-
-        async def refresh() -> None:
-            people = frame.means.entrance.people
-            found = await in_time(_LEDGER_S, people.everybody)
-            show(body, frame.render("people.html.j2", guest, people=found))
-
         await frame.keep_current(guest, refresh, every_s=30.0)
     return None
