@@ -19,6 +19,7 @@ ASSETS = {
     "screens.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "refresh.js": "text/javascript; charset=utf-8",
+    "cursor.js": "text/javascript; charset=utf-8",
 }
 _SHOWN = tuple(
     f"{name}.html.j2"

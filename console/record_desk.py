@@ -148,13 +148,18 @@ class RecordDesk:
             wanted = next((one for one in versions if one.manifest == typed.manifest), None)
             if wanted is None or wanted.folder is None:
                 raise WorkError("this version is not here any more; make the record again")
+            _check_justified(typed, wanted)
             wish = Wish(
                 step=typed.step,
                 person=found,
                 meaning=one_line(typed.meaning),
                 why={number: one_line(why) for number, why in typed.why.items()},
             )
-            await self._worked(partial(self._records.sign, wanted.folder, wish), job, subject)
+            try:
+                await self._worked(partial(self._records.sign, wanted.folder, wish), job, subject)
+            except WorkError as error:
+                # Where it lies is the machine's affair, and no reader's.
+                raise WorkError(str(error).replace(f"{wanted.folder}: ", "this record ")) from error
 
         return await self._begun(Doing.SIGN, visitor, subject, act)
 
@@ -246,6 +251,16 @@ async def _done(job: Job, act: Callable[[Job], Awaitable[None]]) -> None:
         if job.ordered is None:
             why = "the console stumbled; its log says over what"
             job.ordered = Ordered(became=Became.NOT_KEPT, why=why)
+
+
+def _check_justified(typed: Signing, version: Version) -> None:
+    if typed.step is not Step.APPROVED:
+        return
+    numbers = range(1, len(version.open_items) + 1)
+    missing = [number for number in numbers if not typed.why.get(number, "").strip()]
+    if missing:
+        listed = ", ".join(map(str, missing))
+        raise WorkError(f"say of each open item why it does not stand against it: {listed}")
 
 
 def _places(folder: Path) -> dict[str, Path]:

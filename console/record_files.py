@@ -20,6 +20,8 @@ from console.entrance import Entrance, Visitor
 from console.login_pages import to_login
 from console.record_desk import RecordDesk
 from console.records import Version
+from console.sight import BlindError
+from storage.database import DatabaseError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -43,6 +45,12 @@ class RecordFiles:
 
     async def give(self, request: Request, subject: str, number: int, name: str) -> Response:
         """A file of version ``number``; that somebody took it is in the audit trail."""
+        try:
+            return await self._given(request, subject, number, name)
+        except DatabaseError as error:
+            raise BlindError(str(error)) from error
+
+    async def _given(self, request: Request, subject: str, number: int, name: str) -> Response:
         visitor = await self._entrance.visitor(request.cookies.get(self._cookie, ""))
         if visitor is None:
             return RedirectResponse(to_login(request.url.path), HTTPStatus.SEE_OTHER)

@@ -9,9 +9,13 @@ from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
+from batches.trail import Line
 from console.on_call_page import Roster
 from console.records import Records
 from console.view import Equipment
+
+Audit = Callable[[int], tuple[Line, ...]]
+"""All entries of the trail since then (epoch ms), of the ledger and of the alarm history."""
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +28,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
     off. ``roster`` works out who is on call. ``records`` are made and signed here; None: not here.
     With ``open_wall`` whoever reaches the console sees values and alarms, without batches or names.
+    ``audit`` reads the trail; None: only that of the ledger is shown.
     """
 
     site: str
@@ -48,3 +53,4 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     roster: Roster | None = None
     records: Records | None = None
     open_wall: bool = False
+    audit: Audit | None = None

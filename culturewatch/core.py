@@ -12,7 +12,7 @@ from alerts import configuration
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
-from console.run_status import RunStatus
+from console.run_status import ClockStatus, RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarm_trail import AlarmTrail
 from culturewatch.alarming import Alarming, alarming
@@ -21,6 +21,7 @@ from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.calibrations import Calibrations
 from culturewatch.collecting import Collecting
 from culturewatch.configured import START, Configured
+from culturewatch.doctor.machine import clock_error_us
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.processes import run_once
@@ -334,6 +335,7 @@ class Core:
             alarm_cursor=self._alarms.service.cursor,
             refused=collecting.refused,
             troubles=tuple(self._troubles.newest),
+            clock=ClockStatus(error_us=clock_error_us(), unsure=collecting.clock.is_unsure),
         )
 
     async def _own_state(self) -> OwnState:

@@ -68,22 +68,31 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
             field = ui.input(say("Search")).props("debounce=300 clearable")
             days = {name: say("{days} days", days=name) for name in _DAYS}
             span = ui.select(days, value="7", label=say("Span"))
+            area = ui.select({"": say("all of it")}, value="", label=say("Of what"))
         body = html("")
 
         async def refresh() -> None:
             since = wall_clock_ms() - _DAYS[span.value] * _DAY_MS
-            ledger = frame.means.entrance.ledger
-            page = await in_time(_LEDGER_S, lambda: ledger.trail(since=since))
-            read["lines"] = page.lines
+            read["lines"] = await in_time(_LEDGER_S, lambda: _lines(frame, since))
+            areas = sorted({line.area for line in read["lines"]} | {area.value or ""} - {""})
+            area.set_options({"": say("all of it"), **{each: say(each) for each in areas}})
             draw()
 
         def draw() -> None:
-            lines = system_page.searched(read.get("lines", ()), field.value or "")
+            lines = system_page.searched(read.get("lines", ()), field.value or "", area.value or "")
             shown = lines[: system_page.SHOWN]
             told = {"lines": shown, "more": len(lines) - len(shown)}
             show(body, frame.render("trail.html.j2", guest, **told))
 
         field.on_value_change(draw)
         span.on_value_change(refresh)
+        area.on_value_change(draw)
         await frame.keep_current(guest, refresh, every_s=30.0)
     return None
+
+
+def _lines(frame: Frame, since: int) -> tuple[Line, ...]:
+    audit = frame.settings.audit
+    if audit is None:
+        return frame.means.entrance.ledger.trail(since=since).lines
+    return audit(since)

@@ -97,7 +97,7 @@ async def reviewed_and_approved(wall: Visit) -> None:
     await sign(page, "quinn", PASSWORD)
     await expect(page.get_by_text("Sign version 1 as approved")).to_be_visible(timeout=LONG)
     await sign(page, "quinn", PASSWORD)
-    await expect(page.get_by_text("these are not")).to_be_visible(timeout=LONG)
+    await expect(page.get_by_text("say of each open item")).to_be_visible(timeout=LONG)
     await wall.shoot("record-approve")
     await wall.is_sound()
     for field in await page.get_by_label("does not stand against it").all():

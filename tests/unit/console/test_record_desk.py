@@ -173,6 +173,22 @@ async def test_a_signature_is_of_who_is_logged_in_with_the_password_typed_for_it
     assert PASSWORD not in repr(job)
 
 
+async def test_what_is_open_is_justified_by_whoever_approves(
+    tmp_path: Path, ledger: Ledger, desk: RecordDesk
+) -> None:
+    typed = Signing(
+        manifest=laid(tmp_path, ledger, 1, 1_000),
+        step=Step.APPROVED,
+        meaning="",
+        person="quinn",
+        password=f"{PASSWORD} of one's own",
+        why={1: "judged", 2: " "},
+    )
+    ordered = await desk.sign(visitor(ledger, "quinn"), B, typed, address="here")
+    assert ordered.became is Became.REFUSED
+    assert ordered.why.endswith("stand against it: 2")
+
+
 async def test_one_piece_of_work_at_a_time(ledger: Ledger, desk: RecordDesk) -> None:
     desk._jobs[B] = Job(doing=Doing.MAKE, by="quinn")
     ordered = await desk.make(visitor(ledger, "olga"), B)
