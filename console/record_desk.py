@@ -6,6 +6,7 @@ how far it is, and may be closed meanwhile.
 
 import asyncio
 import logging
+import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -119,7 +120,9 @@ class RecordDesk:
         async def act(job: Job) -> None:
             await self._allowed(subject, job.by)
             # A new place each time: what a worker that was killed left is in nobody's way.
-            out = self._records.folder / subject / f"{wall_clock_ms()}"
+            place = self._records.folder / subject
+            await asyncio.to_thread(_sweep, place)
+            out = place / f"{wall_clock_ms()}"
             await self._worked(partial(self._records.make, subject, job.by, out), job, subject)
 
         return await self._begun(Doing.MAKE, visitor, subject, act)
@@ -251,6 +254,12 @@ async def _done(job: Job, act: Callable[[Job], Awaitable[None]]) -> None:
         if job.ordered is None:
             why = "the console stumbled; its log says over what"
             job.ordered = Ordered(became=Became.NOT_KEPT, why=why)
+
+
+def _sweep(place: Path) -> None:
+    """Take away what workers that were killed left unfinished; here they are one at a time."""
+    for left in place.glob(".*.unfinished"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_justified(typed: Signing, version: Version) -> None:

@@ -206,6 +206,8 @@ class _One:
             reason = ui.input(say("Reason, where its environment has gaps"))
 
             async def press() -> None:
+                # All of its readings are looked at first, for gaps.
+                ui.notify(f"… {say('at work')}", timeout=3000)
                 await self._done(
                     lambda visitor: desk.end_batch(
                         visitor, self._subject, reason=reason.value or ""

@@ -31,6 +31,7 @@ BUILD_S = 8.0
 """How long a screen may take to be built: the disk's patience and a little."""
 ASK_S = 20.0
 PRIMARY = "#0b4f9e"
+STUMBLED = "the console stumbled, and what you see is OLD; its log says over what"
 
 
 class Way(NamedTuple):
@@ -163,14 +164,19 @@ class Frame:
         trouble = html("").props('role="alert"')
 
         async def again() -> None:
+            # What nobody foresaw must not leave an old screen that looks alive.
+            why = guest.say(STUMBLED)
             try:
-                if await self.still(guest) is None:
-                    return
-                await refresh()
-                show(trouble, "")
+                if await self.still(guest) is not None:
+                    await refresh()
+                why = ""
             except (BlindError, DatabaseError) as error:
                 log.error("%s: %s", guest.path, error)  # noqa: TRY400 # the text says all of it
-                show(trouble, self.render("trouble.html.j2", guest, why=str(error)))
+                why = str(error)
+            finally:
+                if not trouble.is_deleted:
+                    said = self.render("trouble.html.j2", guest, why=why) if why else ""
+                    show(trouble, said)
 
         await again()
         ui.timer(every_s, again, immediate=False)

@@ -197,6 +197,18 @@ async def test_one_piece_of_work_at_a_time(ledger: Ledger, desk: RecordDesk) -> 
     assert (await desk.make(visitor(ledger, "olga"), "B-2026-0003")).became is Became.REFUSED
 
 
+@pytest.mark.long
+async def test_a_worker_that_stumbles_is_no_silence_and_what_one_left_is_taken_away(
+    tmp_path: Path, ledger: Ledger, desk: RecordDesk
+) -> None:
+    left = tmp_path / "records" / B / ".1000-abc.unfinished"
+    left.mkdir(parents=True)
+    ordered = await desk.make(visitor(ledger, "olga"), B)
+    assert ordered.became is Became.REFUSED
+    assert "ended with 1; the log says why" in ordered.why
+    assert not left.exists()
+
+
 def test_a_zip_holds_the_files_of_the_folder_and_no_others(tmp_path: Path) -> None:
     place = tmp_path / "record"
     (place / "folder").mkdir(parents=True)
