@@ -173,14 +173,18 @@ class RecordDesk:
             DatabaseError: it cannot be read.
         """
         ledger = self._entrance.ledger
+        with ledger.database.reading() as connection:
+            known = editions.editions(connection, subject)
+        if not known:
+            # What the ledger does not know names no folder either.
+            return ()
         places = _places(self._records.folder / subject)
         self._settle(subject, places.values(), ledger)
         with ledger.database.reading() as connection:
-            known = editions.editions(connection, subject)
             given = {
                 each.manifest: editions.signatures(connection, each.manifest) for each in known
             }
-        newest = known[-1].version if known else 0
+        newest = known[-1].version
         return tuple(
             _version(each, places.get(each.manifest), given[each.manifest], newest)
             for each in reversed(known)

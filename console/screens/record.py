@@ -15,8 +15,8 @@ from console.records import Version
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
 
 _LEDGER_S = 7.0
-_LOOK_S = 0.5
-_EVERY_LOOKS = 20
+_LOOK_S = 1.0
+_EVERY_LOOKS = 10
 """The ledger is asked each so many looks at the work that goes on."""
 Act = Callable[[Visitor], Awaitable[Ordered]]
 

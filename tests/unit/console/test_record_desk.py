@@ -15,7 +15,7 @@ from batches.export import manifest
 from batches.ledger import Ledger
 from batches.password import Passwords
 from batches.signature import Signature, Step
-from batches.signing import Wish
+from batches.signing import SIGNED_PAPER, Wish
 from console.entrance import Entrance
 from console.orders import Became
 from console.record_desk import BUSY, Doing, Job, RecordDesk, Signing
@@ -249,13 +249,18 @@ async def test_files_are_given_to_who_may_have_copies_and_each_is_in_the_trail(
         pages = await client.get(f"{here}/record.pdf")
         assert (pages.status_code, pages.content) == (200, b"%PDF-1.7 pages")
         assert pages.headers["content-disposition"] == f'attachment; filename="{B}-1-record.pdf"'
+        (tmp_path / "records" / B / "1000" / SIGNED_PAPER).write_bytes(b"%PDF-1.7 signed")
+        signed = await client.get(f"{here}/record-signed.pdf")
+        assert signed.content == b"%PDF-1.7 signed"
         whole = await client.get(f"{here}/record.zip")
         assert zipfile.ZipFile(io.BytesIO(whole.content)).testzip() is None
         for path in (
-            f"{here}/record-signed.pdf",
             f"{here}/record.json",
             f"{here}/..%2F..%2Fledger.db",
             f"/records/{B}/2/record.pdf",
+            f"/records/{B}/2/record-signed.pdf",
+            "/records/../1/record.zip",
+            "/records/%2e%2e/1/record.zip",
             "/records/..%2F../1/record.pdf",
             f"/records/{B}/0x1/record.pdf",
         ):
@@ -263,5 +268,6 @@ async def test_files_are_given_to_who_may_have_copies_and_each_is_in_the_trail(
     lines = [line for line in ledger.trail(area="export").lines if line.outcome == "taken along"]
     assert [(line.by, line.item, line.new) for line in lines] == [
         ("quinn", "version 1: record.pdf", digest),
+        ("quinn", "version 1: record-signed.pdf", digest),
         ("quinn", "version 1: record.zip", digest),
     ]
