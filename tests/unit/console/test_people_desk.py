@@ -15,6 +15,8 @@ from tests.unit.batches.staff import PASSWORD, QUICK, enlist, folder, people_of
 from tests.unit.console.lab import ledger_url, settings
 from tests.unit.console.test_orders import visitor
 
+pytestmark = pytest.mark.long
+
 WHY = "a new colleague"
 
 

@@ -26,6 +26,8 @@ from tests.unit.batches.staff import PASSWORD, QUICK, enlist, folder
 from tests.unit.console.lab import ADDRESS, browser, ledger_url, nonce_in, settings
 from tests.unit.console.test_orders import visitor
 
+pytestmark = pytest.mark.long
+
 B = "B-2026-0001"
 
 
@@ -197,7 +199,6 @@ async def test_one_piece_of_work_at_a_time(ledger: Ledger, desk: RecordDesk) -> 
     assert (await desk.make(visitor(ledger, "olga"), "B-2026-0003")).became is Became.REFUSED
 
 
-@pytest.mark.long
 async def test_a_worker_that_stumbles_is_no_silence_and_what_one_left_is_taken_away(
     tmp_path: Path, ledger: Ledger, desk: RecordDesk
 ) -> None:
