@@ -143,6 +143,8 @@ ACTS: Mapping[str, Duty] = MappingProxyType(
         "login": _ITSELF,
         "login-failed": _ITSELF,
         "login-locked": _ITSELF,
+        "sign-on": _ITSELF,
+        "sign-on-failed": _ITSELF,
         "lockout": _ITSELF,
         "rehash": _ITSELF,
         "denied": _ITSELF,

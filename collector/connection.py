@@ -11,7 +11,8 @@ from typing import cast
 from collector import frame
 from collector.clock import RUNNING_S
 from collector.errors import UNREACHED, LinkError, NoAnswerError, RefusedError
-from collector.frame import EXCEPTION_BIT, Frame, GarbageError
+from collector.frame import EXCEPTION_BIT, MAX_LENGTH, MEI_IDENTIFY, Frame, GarbageError
+from devices.identity import IdentityError, Level, page
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ HELD_UP_S = 1.0
 """How late a timer may be on a busy machine; what is later than this has been asleep."""
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 _BITS = frozenset({1, 2})
+_MEI = bytes((MEI_IDENTIFY,))
 
 
 @dataclass(slots=True)
@@ -67,19 +69,88 @@ class Asking:
             self.future.set_result(outcome)
 
 
-class Request(Asking):
+class Question(Asking, ABC):
+    """What is asked of a unit: ``told`` are its function and what follows, as sent."""
+
+    __slots__ = ("function", "told")
+
+    def __init__(self, unit: int, told: bytes, timeout_s: float) -> None:
+        super().__init__(unit, timeout_s)
+        self.told = told
+        self.function = told[0]
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What is asked for, in words."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """How many bytes may follow the function in an answer."""
+
+    @abstractmethod
+    def fits(self, body: bytes) -> bool:
+        """Whether ``body``, what follows the function, can be the answer."""
+
+
+class Request(Question):
     """A read of ``count`` registers or bits from ``address``."""
 
-    __slots__ = ("address", "count", "function", "size")
+    __slots__ = ("address", "size")
 
     def __init__(
         self, unit: int, function: int, address: int, count: int, timeout_s: float
     ) -> None:
-        super().__init__(unit, timeout_s)
-        self.function = function
+        super().__init__(unit, frame.read(function, address, count), timeout_s)
         self.address = address
-        self.count = count
         self.size = (count + 7) // 8 if function in _BITS else 2 * count
+
+    @property
+    def subject(self) -> str:
+        """What is asked for, in words."""
+        return f"address {self.address}"
+
+    @property
+    def longest(self) -> int:
+        """How many bytes may follow the function in an answer."""
+        return self.size + 1
+
+    def fits(self, body: bytes) -> bool:
+        """Whether ``body``, what follows the function, can be the answer."""
+        return len(body) == self.size + 1 and body[0] == self.size
+
+
+class Introduction(Question):
+    """Who the unit is: its objects of ``level`` from ``first`` on (43/14)."""
+
+    __slots__ = ("first", "level")
+
+    def __init__(self, unit: int, level: Level, first: int, timeout_s: float) -> None:
+        super().__init__(unit, frame.introduction(level, first), timeout_s)
+        self.level = level
+        self.first = first
+
+    @property
+    def subject(self) -> str:
+        """What is asked for, in words."""
+        return f"device identification, object {self.first}"
+
+    @property
+    def longest(self) -> int:
+        """How many bytes may follow the function in an answer."""
+        return MAX_LENGTH - 2
+
+    def fits(self, body: bytes) -> bool:
+        """Whether ``body``, what follows the function, can be the answer."""
+        if body[:1] != _MEI:
+            return False
+        try:
+            found = page(body[1:])
+        except IdentityError:
+            return False
+        # A device may keep to the level that it has, where more was asked for.
+        return 1 <= found.level <= self.level
 
 
 def keep_alive(transport: asyncio.BaseTransport) -> None:
@@ -121,8 +192,8 @@ class Connection(Kept):
         self._buffer = b""
         # Going on where the last connection ended: a gateway may give its late answers to this one.
         self._next = counts.requests & 0xFFFF
-        self._pending: dict[int, Request] = {}
-        self._waiting: deque[Request] = deque()
+        self._pending: dict[int, Question] = {}
+        self._waiting: deque[Question] = deque()
         self._expired: dict[int, None] = {}
         self._silent = 0
         self._oddity = ""
@@ -146,7 +217,7 @@ class Connection(Kept):
         if self._transport is not None:
             self._transport.abort()
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: Question) -> None:
         """Send ``request`` when the window has room."""
         if self.closed.done():
             request.settle(LinkError(f"{self._name}: {self.closed.result()}"))
@@ -168,7 +239,7 @@ class Connection(Kept):
         for answer in frames:
             self._pair(answer)
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Question) -> None:
         transaction = self._next
         while transaction in self._pending:
             transaction = transaction + 1 & 0xFFFF
@@ -179,11 +250,7 @@ class Connection(Kept):
         request.sent_s = RUNNING_S()
         request.timer = self._loop.call_later(request.timeout_s, self._expire, transaction)
         assert self._transport is not None  # noqa: S101 # asked only once connected
-        self._transport.write(
-            frame.request(
-                transaction, request.unit, request.function, request.address, request.count
-            )
-        )
+        self._transport.write(frame.request(transaction, request.unit, request.told))
 
     def _pair(self, answer: Frame) -> None:
         request = self._pending.get(answer.transaction)
@@ -203,17 +270,17 @@ class Connection(Kept):
                     request.unit,
                     answer.unit,
                 )
-        elif answer.function == request.function and _is_whole(answer, request):
+        elif answer.function == request.function and request.fits(answer.body):
             self._settle(answer.transaction, request, answer.body[1:])
         elif answer.function == request.function | EXCEPTION_BIT and len(answer.body) == 1:
-            where = f"{self._name}: unit {request.unit}, address {request.address}"
+            where = f"{self._name}: unit {request.unit}, {request.subject}"
             refused = RefusedError(where, answer.body[0])
             self._settle(answer.transaction, request, refused)
         else:
             self._counts.mismatched += 1
             self._oddity = f"; an answer of function {answer.function} did not fit and was dropped"
 
-    def _settle(self, transaction: int, request: Request, outcome: bytes | RefusedError) -> None:
+    def _settle(self, transaction: int, request: Question, outcome: bytes | RefusedError) -> None:
         self._oddity = ""
         if not isinstance(outcome, RefusedError) or outcome.code not in UNREACHED:
             self.has_answered = True
@@ -263,7 +330,3 @@ class Connection(Kept):
             request.settle(LinkError(f"{self._name}: {reason}"))
         self._pending.clear()
         self._waiting.clear()
-
-
-def _is_whole(answer: Frame, request: Request) -> bool:
-    return len(answer.body) == request.size + 1 and answer.body[0] == request.size

@@ -1,4 +1,4 @@
-"""Modbus TCP on the wire: read requests as bytes, and bytes as answers. There is no write."""
+"""Modbus TCP on the wire: questions as bytes, and bytes as answers. There is no write."""
 
 import struct
 from collections.abc import Mapping
@@ -28,9 +28,11 @@ EXCEPTIONS: Mapping[int, str] = MappingProxyType(
     }
 )
 """Exception codes in the words of the specification, 7."""
-_REQUEST = struct.Struct(">HHHBBHH")
+IDENTIFY = 0x2B
+"""Read Device Identification, in the envelope of the MEI type 14. The same, 6.21."""
+MEI_IDENTIFY = 0x0E
+_READ = struct.Struct(">BHH")
 _HEADER = struct.Struct(">HHHB")
-_READ_LENGTH = 6
 
 
 class GarbageError(Exception):
@@ -46,9 +48,19 @@ class Frame(NamedTuple):
     body: bytes
 
 
-def request(transaction: int, unit: int, function: int, address: int, count: int) -> bytes:
-    """A read of ``count`` registers or bits from ``address``."""
-    return _REQUEST.pack(transaction, 0, _READ_LENGTH, unit, function, address, count)
+def read(function: int, address: int, count: int) -> bytes:
+    """A read of ``count`` registers or bits from ``address``, without any framing."""
+    return _READ.pack(function, address, count)
+
+
+def introduction(level: int, first: int) -> bytes:
+    """A question for the objects of ``level`` from ``first`` on, without any framing."""
+    return bytes((IDENTIFY, MEI_IDENTIFY, level, first))
+
+
+def request(transaction: int, unit: int, told: bytes) -> bytes:
+    """The frame of ``told``, a function and what follows it."""
+    return _HEADER.pack(transaction, 0, len(told) + 1, unit) + told
 
 
 def take(buffer: bytes) -> tuple[list[Frame], bytes]:

@@ -8,7 +8,7 @@ import msgspec
 
 from collector.clock import Clock
 from collector.errors import LinkError, NoAnswerError
-from collector.rounds import Deliver, Rounds
+from collector.rounds import Deliver, Rounds, TalkLinkStats
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
 from devices.codec import Decoded
@@ -51,8 +51,13 @@ class HttpDevice(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def url(self) -> str:
         """What is got."""
+        return f"http://{self.place}{self.http.path}"
+
+    @property
+    def place(self) -> str:
+        """Where it answers, as people write it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}{self.http.path}"
+        return f"{host}:{self.port}"
 
 
 class _Asked:
@@ -109,6 +114,19 @@ class HttpCollector:
         self._clock = clock
         self._deliver = deliver
         self._on_crash = on_crash
+        self._rounds: tuple[Rounds, ...] = ()
+
+    def stats(self) -> tuple[TalkLinkStats, ...]:
+        """A snapshot of every device's counters; empty until it runs."""
+        return tuple(
+            TalkLinkStats(
+                endpoint=device.place,
+                connected=any(one.is_answering for one in rounds.stats()),
+                connects=None,
+                devices=rounds.stats(),
+            )
+            for device, rounds in zip(self._devices, self._rounds, strict=False)
+        )
 
     async def run(self) -> None:
         """Ask for ever; only cancellation ends this."""
@@ -119,12 +137,15 @@ class HttpCollector:
             httpx.AsyncClient(trust_env=False, headers=_PLAIN) as client,
             asyncio.TaskGroup() as tasks,
         ):
-            for index, device in enumerate(self._devices):
-                rounds = Rounds(
+            self._rounds = tuple(
+                Rounds(
                     [_Asked(device, client)],
                     clock=self._clock,
                     deliver=self._deliver,
                     offset=phase(index, len(self._devices)),
                 )
+                for index, device in enumerate(self._devices)
+            )
+            for device, rounds in zip(self._devices, self._rounds, strict=True):
                 name = f"ask {device.layout.device}"
                 tasks.create_task(supervise(name, rounds.run, on_crash=self._on_crash), name=name)

@@ -15,7 +15,7 @@ from collector.endpoint_link import EndpointLink
 from collector.errors import DeviceError, LinkError
 from collector.half_duplex import Quarantine
 from collector.reconnect import ConnectBudget
-from collector.rounds import Deliver, Rounds, stamped
+from collector.rounds import Deliver, Rounds, TalkLinkStats, TalkStats, stamped
 from collector.schedule import phase
 from collector.supervise import OnCrash, supervise
 from collector.text_connection import Question, TextConnection, UnaskedConnection
@@ -133,6 +133,19 @@ class Listener(EndpointLink[UnaskedConnection]):
         self._lines: deque[str] = deque(maxlen=UNREAD)
         self._told = asyncio.Event()
         self._is_told_silent = False
+        self._heard = 0
+        self._missed = 0
+
+    def stats(self) -> tuple[TalkStats, ...]:
+        """A snapshot of the counters."""
+        return (
+            TalkStats(
+                device=self._device.layout.device,
+                is_answering=self._heard > 0 and not self._is_told_silent,
+                polls=self._heard + self._missed,
+                answered=self._heard,
+            ),
+        )
 
     async def listen(self) -> None:
         """Deliver for ever; only cancellation ends this."""
@@ -162,12 +175,14 @@ class Listener(EndpointLink[UnaskedConnection]):
 
     def _say(self, line: str) -> None:
         decoded = self._codec.decode({"": line})
+        self._heard += 1
         self._deliver(stamped(self._clock, self._device.layout, decoded, 0.0))
         if self._is_told_silent:
             log.info("%s speaks again", self._device.layout.device)
             self._is_told_silent = False
 
     def _miss(self, waited_s: float) -> None:
+        self._missed += 1
         self._deliver(absent(self._device.layout, at=self._clock.now()))
         if not self._is_told_silent:
             log.warning("%s said nothing for %.0f s", self._device.layout.device, waited_s)
@@ -196,6 +211,7 @@ class LineCollector:
     ) -> None:
         self._on_crash = on_crash
         self._parts: list[tuple[str, Callable[[], Coroutine[None, None, None]]]] = []
+        self._links: list[tuple[LineClient | Listener, Callable[[], tuple[TalkStats, ...]]]] = []
         budget = ConnectBudget()
         groups = _by_endpoint(devices)
         for index, group in enumerate(groups):
@@ -203,6 +219,7 @@ class LineCollector:
             if first.profile.is_unasked:
                 hears = Listener(first, clock=clock, deliver=deliver, budget=budget)
                 self._parts += [(f"link {name}", hears.run), (f"listen {name}", hears.listen)]
+                self._links.append((hears, hears.stats))
                 continue
             client = LineClient(first.address, first.line, budget=budget)
             rounds = Rounds(
@@ -213,6 +230,19 @@ class LineCollector:
             )
             client.on_connect = rounds.hurry
             self._parts += [(f"link {name}", client.run), (f"ask {name}", rounds.run)]
+            self._links.append((client, rounds.stats))
+
+    def stats(self) -> tuple[TalkLinkStats, ...]:
+        """A snapshot of every endpoint's counters."""
+        return tuple(
+            TalkLinkStats(
+                endpoint=link.name,
+                connected=link.is_connected,
+                connects=link.connects,
+                devices=stats(),
+            )
+            for link, stats in self._links
+        )
 
     async def run(self) -> None:
         """Ask and listen for ever; only cancellation ends this."""

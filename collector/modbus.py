@@ -7,13 +7,14 @@ from random import Random
 import msgspec
 
 from collector.address import Address
-from collector.connection import Connection, Request
+from collector.connection import Connection, Introduction, Question, Request
 from collector.endpoint_link import EndpointLink
 from collector.errors import LinkError
 from collector.frame import READ
 from collector.half_duplex import Quarantine
 from collector.reconnect import ConnectBudget
 from collector.serial_connection import SerialConnection
+from devices.identity import Level
 from devices.source import Table
 
 Wire = Connection | SerialConnection
@@ -79,12 +80,23 @@ class ModbusClient(EndpointLink[Wire]):
         self, unit: int, table: Table, address: int, count: int, timeout_s: float
     ) -> asyncio.Future[bytes]:
         """What ``read`` waits for. The caller awaits or cancels it."""
-        request = Request(unit, READ[table], address, count, timeout_s)
+        return self._ask(Request(unit, READ[table], address, count, timeout_s))
+
+    async def introduce(self, unit: int, level: Level, first: int, timeout_s: float) -> bytes:
+        """One page of what ``unit`` says it is (43/14): all that follows the MEI type.
+
+        Raises:
+            LinkError: no connection; as NoAnswerError: no usable answer within ``timeout_s``.
+            RefusedError: the unit or a gateway answered with an exception.
+        """
+        return await self._ask(Introduction(unit, level, first, timeout_s))
+
+    def _ask(self, question: Question) -> asyncio.Future[bytes]:
         if self._connection is None:
-            request.settle(LinkError(f"{self.name}: {self._trouble}"))
+            question.settle(LinkError(f"{self.name}: {self._trouble}"))
         else:
-            self._connection.submit(request)
-        return request.future
+            self._connection.submit(question)
+        return question.future
 
     def _protocol(self) -> Wire:
         if self._address.framing == "tcp":

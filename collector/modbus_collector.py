@@ -6,7 +6,7 @@ from itertools import groupby
 
 from collector.address import TcpAddress
 from collector.clock import Clock
-from collector.poll import EndpointPoller, EndpointStats
+from collector.poll import EndpointPoller, EndpointStats, Heard, unheard
 from collector.reconnect import ConnectBudget
 from collector.rounds import Deliver
 from collector.schedule import phase
@@ -18,7 +18,8 @@ class ModbusCollector:
     """Polls all Modbus devices of a site, one connection an endpoint, beats spread in time.
 
     ``deliver`` takes each scan at once (``journal.append``); ``on_crash`` is told the name of a
-    part that crashed and why, and raises the system alarm.
+    part that crashed and why, and raises the system alarm; ``on_identity`` what a device says of
+    itself, each time it was asked.
 
     Raises:
         ValueError: two devices are the same unit of the same endpoint.
@@ -31,12 +32,14 @@ class ModbusCollector:
         clock: Clock,
         deliver: Deliver,
         on_crash: OnCrash,
+        on_identity: Heard = unheard,
         connects_per_second: float = 50.0,
     ) -> None:
         self._clock = clock
         self._deliver = deliver
         self._budget = ConnectBudget(connects_per_second)
         self._on_crash = on_crash
+        self._on_identity = on_identity
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[str, tuple[asyncio.Task[None], ...]] = {}
         self.pollers: tuple[EndpointPoller, ...] = ()
@@ -81,6 +84,7 @@ class ModbusCollector:
                     clock=self._clock,
                     deliver=self._deliver,
                     budget=self._budget,
+                    on_identity=self._on_identity,
                     offset=phase(index, len(groups)),
                 )
             else:

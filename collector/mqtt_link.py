@@ -199,13 +199,13 @@ class Link:
         settings = self._settings
         if settings.protocol == "5":
             wishes = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # by paho
-            wishes.SessionExpiryInterval = SESSION_EXPIRY_S
+            wishes.SessionExpiryInterval = SESSION_EXPIRY_S if settings.lasting else 0
             wishes.ReceiveMaximum = settings.window
             self._client.connect(
                 settings.host,
                 settings.port,
                 keepalive=KEEP_ALIVE_S,
-                clean_start=False,
+                clean_start=not settings.lasting,
                 properties=wishes,
             )
         else:
@@ -231,8 +231,10 @@ class Link:
     ) -> list[tuple[str, int]] | list[tuple[str, SubscribeOptions]]:
         if self._settings.protocol == "3.1.1":
             return [(topic, 1) for topic in topics]
-        # What was kept from before we came is old, or was sent to us already.
-        keep = SubscribeOptions.RETAIN_DO_NOT_SEND
+        keep = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE
+        if self._settings.lasting:
+            # What was kept from before we came is old, or was sent to us already.
+            keep = SubscribeOptions.RETAIN_DO_NOT_SEND
         return [(topic, SubscribeOptions(qos=1, retainHandling=keep)) for topic in topics]
 
     async def _ask(self, sent: MQTTErrorCode, packet: int | None) -> list[ReasonCode]:
@@ -362,7 +364,7 @@ class _Client(paho.Client):
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=settings.client_id,
-            clean_session=None if modern else False,
+            clean_session=None if modern else not settings.lasting,
             protocol=paho.MQTTv5 if modern else paho.MQTTv311,
             manual_ack=True,
             # Else paho goes back to MQTT 3.1 by itself when a broker refuses.

@@ -32,6 +32,7 @@ class BrokerSettings:
 
     ``client_id`` must stay the same over restarts: the broker keeps under it what is not yet
     acknowledged. ``window`` is the most messages that are taken in and not yet acknowledged.
+    Where the connection is not ``lasting``, the broker keeps nothing, and sends what it retains.
 
     Raises:
         ValueError: the client id is empty, or the window is none.
@@ -46,6 +47,7 @@ class BrokerSettings:
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     window: int = 100
     tls: TlsFiles | None = None
+    lasting: bool = True
 
     def __post_init__(self) -> None:
         if not self.client_id:

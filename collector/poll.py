@@ -3,23 +3,37 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
 from collector import breaker
 from collector.clock import Clock
+from collector.errors import DeviceError
+from collector.identification import identified
 from collector.inquiry import Answers, inquire
 from collector.modbus import LinkStats, ModbusClient
 from collector.reconnect import ConnectBudget
 from collector.rounds import Deliver, stamped
 from collector.schedule import Beat
 from collector.unit import NEVER_S, DeviceStats, ModbusDevice, Unit
+from devices.identity import Identity, IdentityError, Level
 from devices.plan import Block, called
 from devices.scan import Scan, absent
 
 log = logging.getLogger(__name__)
 
+Heard = Callable[[str, Identity], Awaitable[None]]
+"""Is told what a device says of itself."""
+
+
+async def unheard(_device: str, _said: Identity) -> None:
+    """Whom it does not matter who a device is."""
+
+
+INTRODUCE_EVERY_S = 3600.0
+"""How often a device is asked who it is while it answers: one can be changed under power."""
+INTRODUCE_AGAIN_S = 60.0
 TIMER_S = 0.001
 """How exact timers are: one that is so near is due, as waiting for it could only spin."""
 
@@ -44,6 +58,7 @@ class EndpointPoller:
         clock: Clock,
         deliver: Deliver,
         budget: ConnectBudget,
+        on_identity: Heard = unheard,
         offset: float = 0.0,
     ) -> None:
         first = devices[0]
@@ -57,6 +72,7 @@ class EndpointPoller:
         self.address = first.address
         self._clock = clock
         self._deliver = deliver
+        self._on_identity = on_identity
         self._offset = offset
         self._units = tuple(Unit(device, self._beat(device)) for device in devices)
         self._nap_end: asyncio.Future[None] | None = None
@@ -121,6 +137,7 @@ class EndpointPoller:
         now_s = time.monotonic()
         for unit in self._units:
             unit.breaker = breaker.wake(unit.breaker, now_s)
+            unit.returned()
             if not unit.is_answering:
                 unit.hurried_s = now_s
         self._wake()
@@ -152,6 +169,28 @@ class EndpointPoller:
             unit.on_time += ended_s < unit.beat.due_s
         if answers.failed is not None and answers.is_silence:
             _tell_refused(unit, unit.postpone(answers.failed, ended_s))
+        elif ended_s >= unit.introduce_s:
+            await self._meet(unit, ended_s)
+
+    async def _meet(self, unit: Unit, now_s: float) -> None:
+        """Ask the unit who it is; readings do not depend on what comes of it."""
+        device = unit.device
+
+        def introduce(level: Level, first: int) -> Awaitable[bytes]:
+            return self.client.introduce(device.unit, level, first, unit.timeout_s)
+
+        try:
+            said = await identified(introduce)
+        except (DeviceError, IdentityError) as error:
+            unit.introduce_s = now_s + INTRODUCE_AGAIN_S
+            unit.tell_shy(str(error))
+            return
+        unit.introduce_s = now_s + INTRODUCE_EVERY_S
+        if said is None:
+            unit.tell_shy("it has no word for that")
+        else:
+            unit.is_told_shy = False
+            await self._on_identity(device.layout.device, said)
 
     def _scan(self, unit: Unit, answers: Answers) -> Scan:
         decoded = unit.decoder.decode(answers.payloads)
@@ -162,6 +201,8 @@ class EndpointPoller:
 
     def _hear(self, unit: Unit) -> None:
         unit.breaker = breaker.HEALTHY
+        if not unit.is_answering:
+            unit.returned()
         unit.is_answering = True
         if unit.is_told_lost:
             log.info("%s answers again", unit.device.layout.device)

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+import msgspec
+
 from collector import breaker
 from collector.clock import Clock
 from collector.errors import DeviceError, NoAnswerError
@@ -22,6 +24,32 @@ Deliver = Callable[[Scan], object]
 """Takes a scan without waiting; what it gives back is not looked at."""
 NEVER_S = float("inf")
 MARK_UNSURE = bytes(Quality.CLOCK_UNSURE if code == Quality.GOOD else code for code in range(256))
+
+
+class TalkStats(msgspec.Struct, frozen=True, kw_only=True):
+    """How one device has been spoken with since the start, in lines of text or over HTTP.
+
+    ``polls`` are ticks taken, or for one that speaks unasked lines heard and silences told;
+    ``answered`` those that gave something.
+    """
+
+    device: str
+    is_answering: bool
+    polls: int
+    answered: int
+
+
+class TalkLinkStats(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint that speaks text or HTTP, and its devices.
+
+    Over HTTP each question has a connection of its own: it is ``connected`` while it answers, and
+    ``connects`` are not counted.
+    """
+
+    endpoint: str
+    connected: bool
+    connects: int | None
+    devices: tuple[TalkStats, ...]
 
 
 class Asked(Protocol):
@@ -46,7 +74,16 @@ class Asked(Protocol):
 class _Turn:
     """A device, its beat, and how it has been answering."""
 
-    __slots__ = ("beat", "breaker", "device", "hurried_s", "is_answering", "is_told_lost")
+    __slots__ = (
+        "answered",
+        "beat",
+        "breaker",
+        "device",
+        "hurried_s",
+        "is_answering",
+        "is_told_lost",
+        "polls",
+    )
 
     def __init__(self, device: Asked, beat: Beat) -> None:
         self.device = device
@@ -55,6 +92,8 @@ class _Turn:
         self.hurried_s = NEVER_S
         self.is_answering = False
         self.is_told_lost = False
+        self.polls = 0
+        self.answered = 0
 
     @property
     def wanted_s(self) -> float:
@@ -90,7 +129,9 @@ class Rounds:
             turn.hurried_s = NEVER_S
             if turn.beat.due_s <= now_s:
                 turn.beat.advance(now_s)
-            self._deliver(await self._scan(turn))
+            scan = await self._scan(turn)
+            turn.polls += 1
+            self._deliver(scan)
 
     def hurry(self) -> None:
         """Ask at once whoever could not be asked, rather than at its next tick: the link is new."""
@@ -100,6 +141,18 @@ class Rounds:
             if not turn.is_answering:
                 turn.hurried_s = now_s
         self._woken.set()
+
+    def stats(self) -> tuple[TalkStats, ...]:
+        """A snapshot of the counters."""
+        return tuple(
+            TalkStats(
+                device=turn.device.layout.device,
+                is_answering=turn.is_answering,
+                polls=turn.polls,
+                answered=turn.answered,
+            )
+            for turn in self._turns
+        )
 
     async def _scan(self, turn: _Turn) -> Scan:
         layout, began_s = turn.device.layout, time.monotonic()
@@ -116,6 +169,7 @@ class Rounds:
     def _hear(self, turn: _Turn) -> None:
         turn.breaker = breaker.HEALTHY
         turn.is_answering = True
+        turn.answered += 1
         if turn.is_told_lost:
             log.info("%s answers again", turn.device.layout.device)
             turn.is_told_lost = False

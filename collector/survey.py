@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 
-from collector.errors import UNREACHED, LinkError, NoAnswerError, RefusedError
+from collector.errors import UNREACHED, DeviceError, LinkError, NoAnswerError, RefusedError
+from collector.identification import identified
 from collector.modbus import ModbusClient
+from devices.identity import Identity, IdentityError, Level
 from devices.plan import Block, Field, split
 from devices.source import Table
 
@@ -103,6 +105,25 @@ class Surveyor:
             known = (block.table, block.address, block.count) in found.refused
             if known or not await self._take(unit, block, found):
                 left.extendleft(reversed(split(block)))
+
+    async def identity(self, unit: int) -> Identity | None:
+        """Who the unit says it is; None where it does not say, or not so that it can be read.
+
+        Raises:
+            SurveyError: the endpoint cannot be reached any more.
+        """
+
+        async def introduce(level: Level, first: int) -> bytes:
+            client = await self._connected()
+            await self._turn()
+            self.requests += 1
+            return await client.introduce(unit, level, first, self._timeout_s)
+
+        try:
+            return await identified(introduce)
+        except (DeviceError, IdentityError):
+            # Some hang up at a function that they have not, or say nothing: it is not asked again.
+            return None
 
     async def largest(self, unit: int, table: Table, address: int) -> int:
         """The largest block from ``address`` that the unit gives, in registers, as far as tried.

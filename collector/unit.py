@@ -1,5 +1,6 @@
 """What the poller remembers of one Modbus device."""
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -14,6 +15,8 @@ from devices.plan import Block, Plan, plan, split
 from devices.profile import Profile
 from devices.scan import Layout
 from devices.transport import Modbus
+
+log = logging.getLogger(__name__)
 
 RETRY_REFUSED_S = 600.0
 """How long a refused read is left out; a device that was starting up may give it later."""
@@ -83,8 +86,10 @@ class Unit:
         "decoder",
         "device",
         "hurried_s",
+        "introduce_s",
         "is_answering",
         "is_told_lost",
+        "is_told_shy",
         "on_time",
         "polls",
         "refused",
@@ -104,6 +109,8 @@ class Unit:
         self.is_answering = False
         self.hurried_s = NEVER_S
         self.is_told_lost = False
+        self.is_told_shy = False
+        self.introduce_s = 0.0 if device.modbus.identity else NEVER_S
         self.polls = 0
         self.on_time = 0
         self.unanswered = 0
@@ -139,6 +146,17 @@ class Unit:
         refused = () if halves else (silent,)
         self.adopt((*self.blocks[:-1], *halves), refused, now_s)
         return refused
+
+    def returned(self) -> None:
+        """Note that it, or the link to it, was away: another may have been put in its place."""
+        if self.device.modbus.identity:
+            self.introduce_s = 0.0
+
+    def tell_shy(self, why: str) -> None:
+        """Say once that the device does not say who it is: an exchange would go unnoticed."""
+        if not self.is_told_shy:
+            log.warning("%s does not say who it is: %s", self.device.layout.device, why)
+        self.is_told_shy = True
 
     def answered(self) -> None:
         """Note that every block was answered: a silence after this is a first one again."""

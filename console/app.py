@@ -6,6 +6,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from console.acknowledge_all import Listing, listing, press_all
 from console.api.application import AT, said_to_program
 from console.api.serve import serve_on
 from console.callbacks import Callbacks
+from console.certificate import context, renew
 from console.chart_data import ChartData
 from console.door import run
 from console.entrance import Entrance
@@ -69,8 +71,10 @@ def serve(settings: ConsoleSettings) -> None:
     Raises:
         alerts.token.KeyFileError: the key that signs links cannot be used.
         AddressError: the address is taken, or not one of this machine's.
+        console.certificate.CertificateError: its certificate cannot be used.
     """
-    console = _Console(settings)
+    tls = None if settings.tls is None else context(settings.tls)
+    console = _Console(settings, tls)
     app = _application(console, settings)
     from console.screens.mount import mount  # noqa: PLC0415 # NiceGUI is for the one that serves
 
@@ -79,7 +83,7 @@ def serve(settings: ConsoleSettings) -> None:
     mount(app, means)
     with _listening(settings) as door:
         log.info("the console is at %s", settings.public_url or f"port {settings.port}")
-        run(app, door)
+        run(app, door, tls)
 
 
 def create(settings: ConsoleSettings) -> FastAPI:
@@ -145,7 +149,8 @@ class _Guarded(FastAPI):
 class _Console:
     """Answers requests."""
 
-    def __init__(self, settings: ConsoleSettings) -> None:
+    def __init__(self, settings: ConsoleSettings, tls: SSLContext | None = None) -> None:
+        self._tls = tls
         key = load_key(settings.token_key)
         viewer = Viewer(settings.data, settings.ledger_url, settings.equipment)
         self._settings = settings
@@ -181,7 +186,7 @@ class _Console:
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        async with self.sight, self._trend_sight:
+        async with self.sight, self._trend_sight, self._renewing():
             try:
                 yield
             finally:
@@ -192,6 +197,19 @@ class _Console:
                     await self.records.close()
                 if self.callbacks is not None:
                     self.callbacks.close()
+
+    @contextlib.asynccontextmanager
+    async def _renewing(self) -> AsyncIterator[None]:
+        """A renewed certificate is shown while this is open."""
+        async with asyncio.TaskGroup() as tasks:
+            following = None
+            if self._tls is not None and self._settings.tls is not None:
+                following = tasks.create_task(
+                    renew(self._tls, self._settings.tls), name="renewed certificate"
+                )
+            yield
+            if following is not None:
+                following.cancel()
 
     async def health(self) -> Response:
         """That the console answers, and what it knows of the core; needs no database."""

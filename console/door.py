@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
+from ssl import SSLContext
 
 import h11
 import uvicorn
@@ -22,8 +23,8 @@ LARGEST_MESSAGE = 64 * 1024
 """Bytes that a screen may send at once."""
 
 
-def run(app: ASGIApp, listening: socket.socket) -> None:
-    """Serve ``app`` to whoever connects, until SIGTERM or Ctrl-C."""
+def run(app: ASGIApp, listening: socket.socket, tls: SSLContext | None = None) -> None:
+    """Serve ``app`` to whoever connects, by TLS if given, until SIGTERM or Ctrl-C."""
     # It would tell of each channel of a screen, with what names it.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = _Server(
@@ -41,6 +42,7 @@ def run(app: ASGIApp, listening: socket.socket) -> None:
             lifespan="on",
             limit_concurrency=AT_ONCE,
             timeout_graceful_shutdown=8,
+            ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
     )
     server.run(sockets=[listening])

@@ -21,6 +21,7 @@ from batches.people import People
 from batches.person import Person, PersonError
 from batches.placement import Refused
 from batches.proof import NotAuthenticated, Settings, Why
+from batches.vouching import Vouching
 from console.rate import Rate
 from console.sessions import Session, Sessions
 from console.settings import ConsoleSettings
@@ -40,6 +41,7 @@ class Refusal(StrEnum):
     OFTEN = "there were too many tries from your address; wait a minute"
     BUSY = "others are logging in just now; try again in a moment"
     NOBODY = "nobody is known here yet; enter the first admin"
+    STRANGER = "the provider knows you, this laboratory does not; ask an admin to enter you here"
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,37 @@ class Entrance:
 
         return await self._tried(prove, address)
 
+    async def vouched(self, person: str, issuer: str) -> str | Stopped:
+        """The token of a session of a person for whom a provider vouches, or why there is none."""
+
+        def judge() -> str | Stopped:
+            if not self._has_people():
+                return Stopped(why=Refusal.NOBODY)
+            found = Vouching(self.ledger).judge(person, issuer)
+            if not isinstance(found, Person):
+                return Stopped(why=Refusal.STRANGER)
+            return self._begun(found, issuer)
+
+        return await self._in_turn(judge)
+
+    async def not_vouched(self, why: str, issuer: str) -> Stopped:
+        """Keep that nobody came back from a provider; why, for them."""
+
+        def keep() -> str | Stopped:
+            if self._has_people():
+                Vouching(self.ledger).failed(why, issuer)
+            return Stopped(why=why)
+
+        kept = await self._in_turn(keep)
+        return kept if isinstance(kept, Stopped) else Stopped(why=why)
+
+    def may_try(self, address: str) -> bool:
+        """Whether somebody at ``address`` may try now; the try is counted."""
+        if self._rate.allows(address):
+            return True
+        log.warning("too many tries to log in from %s", address)
+        return False
+
     async def begin(
         self, token: str, person: str, *, name: str, password: str, address: str
     ) -> str | Stopped:
@@ -182,17 +215,19 @@ class Entrance:
             return False
         return self.ledger.has_people()
 
-    def _begun(self, person: Person) -> str | Stopped:
+    def _begun(self, person: Person, via: str = "") -> str | Stopped:
         credential = self.people.credential(person.id)
         if credential is None:
             return Stopped(why=Why.UNREADABLE)
         log.info("%s logged in at the console", person.id)
-        return self.sessions.begin(person.id, credential.row, self._now())
+        return self.sessions.begin(person.id, credential.row, self._now(), via=via)
 
     async def _tried(self, act: Callable[[], T | Stopped], address: str) -> T | Stopped:
-        if not self._rate.allows(address):
-            log.warning("too many tries to log in from %s", address)
+        if not self.may_try(address):
             return Stopped(why=Refusal.OFTEN)
+        return await self._in_turn(act)
+
+    async def _in_turn(self, act: Callable[[], T | Stopped]) -> T | Stopped:
         try:
             async with asyncio.timeout(PATIENCE_S), self._turns:
                 return await asyncio.to_thread(act)

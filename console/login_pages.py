@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from console import speech, templating, words
-from console.entrance import Entrance, Stopped
+from console.entrance import Entrance, Stopped, Visitor
 from console.forms import form_of
 from console.origin import Nonces, is_ours
 from console.settings import ConsoleSettings
 from console.speech import Speech
+
+if TYPE_CHECKING:
+    from console.oidc.pages import SignOnPages
 
 HOME = "/now"
 _BEFORE_S = 6 * 3600
@@ -42,6 +46,8 @@ class LoginPages:
             "wall": settings.open_wall,
         }
         self._template = environment.get_template("entrance.html.j2")
+        self._onward = environment.get_template("onward.html.j2")
+        self._sign_on = _sign_on(settings, entrance, self, cookie=f"{prefix}culturewatch-oidc")
 
     def serve_on(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -52,6 +58,8 @@ class LoginPages:
         ):
             app.add_api_route(path, show, methods=["GET"], response_class=HTMLResponse)
             app.add_api_route(path, take, methods=["POST"])
+        if self._sign_on is not None:
+            self._sign_on.serve_on(app)
         app.add_api_route("/logout", self.log_out, methods=["POST"])
         app.add_api_route("/language", self.choose_language, methods=["POST"])
 
@@ -123,9 +131,17 @@ class LoginPages:
         if not self._from_here(request) or not (visitor is None or mine):
             return self._show(request, "login", why=_ELSEWHERE, status=HTTPStatus.FORBIDDEN)
         self._entrance.leave(token)
-        answer = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        answer: Response = RedirectResponse("/login", HTTPStatus.SEE_OTHER)
+        # Else whoever sits here next is let in by the provider, as who has just gone.
+        if way_out := await self._way_out(visitor):
+            answer = self.onward(request, "out", way_out)
         answer.delete_cookie(self.cookie, secure=self._secure, httponly=True, samesite="strict")
         return answer
+
+    async def _way_out(self, visitor: Visitor | None) -> str:
+        if self._sign_on is None or visitor is None or not visitor.session.via:
+            return ""
+        return await self._sign_on.way_out()
 
     async def choose_language(self, request: Request) -> Response:
         """Remember which language this browser is spoken to in."""
@@ -154,10 +170,30 @@ class LoginPages:
             status = HTTPStatus.FORBIDDEN
             return self._show(request, what, form, why=came.why, until=came.until, status=status)
         answer = RedirectResponse(inside(form.get("next", "")), HTTPStatus.SEE_OTHER)
-        answer.set_cookie(
-            self.cookie, came, path="/", secure=self._secure, httponly=True, samesite="strict"
-        )
+        self.let_in(answer, came)
         return answer
+
+    def let_in(self, answer: Response, token: str) -> None:
+        """Give a browser its session."""
+        answer.set_cookie(
+            self.cookie, token, path="/", secure=self._secure, httponly=True, samesite="strict"
+        )
+
+    def onward(self, request: Request, what: str, to: str) -> Response:
+        """A page that goes on by itself to ``to``; ``what`` came before: ``in`` or ``out``.
+
+        No redirect: browsers leave out strict cookies on a way that began elsewhere, and hold
+        forms to ``form-action`` over redirects.
+        """
+        say = spoken(request)
+        onto = inside(to) if what == "in" else to
+        page = self._onward.render(_=say, language=say.language, what=what, to=onto)
+        return HTMLResponse(page)
+
+    def not_in(self, request: Request, came: Stopped, to: str) -> Response:
+        """The form to log in, and why somebody is not."""
+        shown = {"next": to}
+        return self._show(request, "login", shown, why=came.why, status=HTTPStatus.FORBIDDEN)
 
     def _is_ours(self, request: Request, form: Mapping[str, str]) -> bool:
         before = request.cookies.get(self._before, "")
@@ -184,6 +220,7 @@ class LoginPages:
     ) -> Response:
         say, filled = spoken(request), form or {}
         before = request.cookies.get(self._before, "") or secrets.token_urlsafe(24)
+        onto = inside(filled.get("next", "") or _query(request, "next"))
         page = self._template.render(
             _=say,
             language=say.language,
@@ -193,7 +230,9 @@ class LoginPages:
             until=until,
             nonce=self._nonces.make(before),
             here=f"/{what}",
-            next=inside(filled.get("next", "") or _query(request, "next")),
+            provider="" if self._sign_on is None else self._sign_on.name,
+            through=f"/oidc/login?{urlencode({'next': onto})}",
+            next=onto,
             person=filled.get("person", ""),
             name=filled.get("name", ""),
         )
@@ -208,6 +247,16 @@ class LoginPages:
             samesite="strict",
         )
         return answer
+
+
+def _sign_on(
+    settings: ConsoleSettings, entrance: Entrance, hall: LoginPages, *, cookie: str
+) -> "SignOnPages | None":
+    if settings.sign_on is None:
+        return None
+    from console.oidc.pages import SignOnPages as Pages  # noqa: PLC0415 # Authlib is an extra
+
+    return Pages(settings.sign_on, entrance, hall, cookie=cookie)
 
 
 def spoken(request: Request) -> Speech:

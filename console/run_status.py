@@ -7,6 +7,7 @@ import msgspec
 
 from collector.mqtt_settings import MqttStats
 from collector.poll import EndpointStats
+from collector.rounds import TalkLinkStats
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
 
@@ -29,7 +30,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``polled`` are scans from Modbus polls that had an answer, ``absent`` scans that say a device
     gave none, ``refused`` readings that the journal could not take. ``troubles`` are the newest
-    lines about the system itself.
+    lines about the system itself; ``lines`` are the links to devices that speak text.
     """
 
     at: int
@@ -39,6 +40,8 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     configuration: str
     journal: JournalStats
     modbus: tuple[EndpointStats, ...]
+    lines: tuple[TalkLinkStats, ...] = ()
+    http: tuple[TalkLinkStats, ...] = ()
     mqtt: dict[str, MqttStats]
     forwarding: ForwarderStatus | None
     alarm_cursor: int
@@ -48,9 +51,10 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def received(self) -> int:
-        """Messages and answered polls."""
+        """Messages, lines and answered polls."""
         polls = sum(d.polls - d.unanswered for e in self.modbus for d in e.devices)
-        return polls + sum(broker.messages for broker in self.mqtt.values())
+        talk = sum(d.answered for link in (*self.lines, *self.http) for d in link.devices)
+        return polls + talk + sum(broker.messages for broker in self.mqtt.values())
 
 
 def write(folder: Path, status: RunStatus) -> None:

@@ -14,7 +14,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """``person`` proved who they are at ``made`` with the password of entry ``credential``.
 
     ``used`` is when they last did something; times are epoch milliseconds, UTC. ``form`` is what
-    their forms carry, which another site cannot know.
+    their forms carry, which another site cannot know. ``via`` is the provider that vouched for
+    them; empty where they typed the password itself.
     """
 
     person: str
@@ -22,6 +23,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     made: int
     used: int
     form: str
+    via: str = ""
 
 
 class Sessions:
@@ -32,7 +34,7 @@ class Sessions:
         self.idle_ms = idle_ms
         self._open: dict[str, Session] = {}
 
-    def begin(self, person: str, credential: int, now: int) -> str:
+    def begin(self, person: str, credential: int, now: int, *, via: str = "") -> str:
         """The token of a new session of ``person``; the oldest one ends when there are too many."""
         self._tidy(now)
         token = secrets.token_urlsafe(32)
@@ -42,6 +44,7 @@ class Sessions:
             made=now,
             used=now,
             form=secrets.token_urlsafe(24),
+            via=via,
         )
         while len(self._open) > MOST:
             self._open.pop(min(self._open, key=lambda digest: self._open[digest].used))

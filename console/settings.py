@@ -10,6 +10,8 @@ from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
 from batches.trail import Line
+from console.certificate import TlsFiles
+from console.oidc.sign_on import SignOn
 from console.on_call_page import Roster
 from console.records import Records
 from console.view import Equipment
@@ -26,7 +28,11 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
-    off. ``roster`` works out who is on call. ``records`` are made and signed here; None: not here.
+    off. ``roster`` works out who is on call. ``site_id`` is what orders to the whole site are given
+    to, ``findings`` are the mistakes in its files as they are now: none, and they can be used.
+    With ``tls`` it speaks TLS itself,
+    with ``sign_on`` people may also log in by a provider of identities.
+    ``records`` are made and signed here; None: not here.
     With ``open_wall`` whoever reaches the console sees values and alarms, without batches or names.
     ``audit`` reads the trail; None: only that of the ledger is shown.
     """
@@ -42,6 +48,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
+    tls: TlsFiles | None = None
+    sign_on: SignOn | None = None
     twilio: Signatures | None = None
     pins: Path | None = None
     api_tokens: Path | None = None
@@ -54,3 +62,5 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     records: Records | None = None
     open_wall: bool = False
     audit: Audit | None = None
+    site_id: str = ""
+    findings: Callable[[], tuple[str, ...]] | None = None

@@ -119,5 +119,14 @@ def _wire(status: RunStatus, say: Speech) -> Iterable[Fact]:
             name=f"Modbus {endpoint.link.endpoint}",
             says=say("{polls} polls, {missed} unanswered", polls=polls, missed=missed),
         )
+    for kind, links in (("Text", status.lines), ("HTTP", status.http)):
+        for link in links:
+            polls = sum(device.polls for device in link.devices)
+            missed = polls - sum(device.answered for device in link.devices)
+            yield Fact(
+                name=f"{kind} {link.endpoint}",
+                says=say("{polls} polls, {missed} unanswered", polls=polls, missed=missed),
+                is_good=link.connected,
+            )
     for name, broker in status.mqtt.items():
         yield Fact(name=f"MQTT {name}", says=say("{count} messages", count=broker.messages))

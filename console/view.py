@@ -1,7 +1,7 @@
 """The site as people see it, on every screen alike: built from what the core has written."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from console import run_status
 from console.run_status import RunStatus
 from devices.duration import Duration
 from devices.quality import Quality
-from devices.scan import Scan, Source
+from devices.scan import Reading, Source
 from devices.units import STORED_UNIT
 from storage.database import DatabaseError, file_of
 from storage.journal import JournalError
@@ -35,19 +35,25 @@ AGAIN_S = 10.0
 
 
 class Equipment(msgspec.Struct, frozen=True, kw_only=True):
-    """What the site's file says of a device that screens show."""
+    """What the site's file says of a device that screens show.
+
+    ``channels`` are the key and quantity of each that it has; without them, all that it ever
+    spoke of are its channels.
+    """
 
     id: str
     name: str
     location: str
     period_ms: int
+    channels: tuple[tuple[str, str], ...] = ()
 
 
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
     """One channel now. ``quality`` is the word of ``devices.quality``.
 
-    It says ``stale`` where the newest scan is older than three periods, whoever is to blame.
-    ``alarm`` is the worst open alarm on it.
+    It says ``stale`` where the newest reading is older than three periods, whoever is to blame,
+    and ``no_answer`` without a time where there never was one. ``alarm`` is the worst open alarm
+    on it.
     """
 
     id: str
@@ -119,14 +125,14 @@ class Viewer:
         told = self._told(problems)
         inside = self._inside(problems)
         status = run_status.read(self._data)
-        scans = self._scans(problems)
+        newest = self._newest(problems)
         # After the reading: nothing that was just written may seem to come from the future.
         now = wall_clock_ms()
         return SiteView(
             at=now,
             core_alive=_is_alive(status, now),
             core_age_ms=None if status is None else max(0, now - status.at),
-            devices=device_views(self._equipment, scans, told.alarms, inside, now),
+            devices=device_views(self._equipment, newest, told.alarms, inside, now),
             alarms=told.alarms,
             pages=told.pages,
             counts=told.counts,
@@ -134,10 +140,10 @@ class Viewer:
             problems=tuple(problems),
         )
 
-    def _scans(self, problems: list[str]) -> dict[str, Scan]:
+    def _newest(self, problems: list[str]) -> dict[str, tuple[Reading, ...]]:
         try:
             with JournalReader(self._data) as journal:
-                return journal.latest_all()
+                return journal.newest()
         except JournalError as error:
             problems.append(str(error))
             return {}
@@ -201,19 +207,19 @@ def _batches(seen: Snapshot) -> dict[str, tuple[str, ...]]:
 
 def device_views(
     equipment: Iterable[Equipment],
-    scans: Mapping[str, Scan],
+    newest: Mapping[str, Sequence[Reading]],
     alarms: Iterable[AlarmView],
     inside: Mapping[str, tuple[str, ...]] | None,
     now: int,
 ) -> tuple[DeviceView, ...]:
-    """Every device with its newest scan; ``now`` is epoch ms."""
+    """Every device with the newest reading of each channel; ``now`` is epoch ms."""
     worst: dict[str, AlarmView] = {}
     for alarm in sorted(alarms, key=_rank, reverse=True):
         worst[alarm.channel] = alarm
     return tuple(
         _device(
             device,
-            scans.get(device.id),
+            newest.get(device.id, ()),
             worst,
             None if inside is None else inside.get(device.id, ()),
             now,
@@ -224,16 +230,12 @@ def device_views(
 
 def _device(
     device: Equipment,
-    scan: Scan | None,
+    newest: Sequence[Reading],
     worst: Mapping[str, AlarmView],
     batches: tuple[str, ...] | None,
     now: int,
 ) -> DeviceView:
-    channels = (
-        ()
-        if scan is None
-        else tuple(_channels(scan, worst, now, stale=_is_stale(scan, device, now)))
-    )
+    channels = tuple(_channels(device, newest, worst, now)) if newest else ()
     heard = any(c.quality not in {"no_answer", "stale"} for c in channels)
     return DeviceView(
         id=device.id,
@@ -245,29 +247,55 @@ def _device(
     )
 
 
-def _is_stale(scan: Scan, device: Equipment, now: int) -> bool:
-    """Whether ``scan`` says nothing about now: too old, or from before the clock was set back."""
-    heard_ms = now - scan.received
-    if scan.source is Source.BACKFILL:
-        heard_ms = max(heard_ms, now - scan.at)
-    return not -AHEAD_MS <= heard_ms <= PERIODS_UNTIL_STALE * device.period_ms + SLACK_MS
-
-
 def _channels(
-    scan: Scan, worst: Mapping[str, AlarmView], now: int, *, stale: bool
-) -> Iterable[ChannelView]:
-    for reading in scan.readings():
-        yield ChannelView(
-            id=reading.channel,
-            key=reading.channel.partition(".")[2],
-            quantity=reading.quantity,
-            unit=STORED_UNIT.get(reading.quantity, ""),
-            value=None if stale else reading.value,
-            quality=Quality.STALE.word if stale else reading.quality.word,
-            at=reading.at,
-            age_ms=max(0, now - reading.at),
-            alarm=worst.get(reading.channel),
-        )
+    device: Equipment, newest: Sequence[Reading], worst: Mapping[str, AlarmView], now: int
+) -> Iterator[ChannelView]:
+    """The channels that the device has, in their order; one that it had once is not shown."""
+    found = {reading.channel: reading for reading in newest}
+    has = {f"{device.id}.{key}": quantity for key, quantity in device.channels}
+    for channel, quantity in (has or {r.channel: r.quantity for r in newest}).items():
+        reading = found.get(channel)
+        if reading is None:
+            yield _never_heard(channel, quantity, worst.get(channel))
+        else:
+            yield _channel(device, reading, worst.get(channel), now)
+
+
+def _never_heard(channel: str, quantity: str, alarm: AlarmView | None) -> ChannelView:
+    return ChannelView(
+        id=channel,
+        key=channel.partition(".")[2],
+        quantity=quantity,
+        unit=STORED_UNIT.get(quantity, ""),
+        value=None,
+        quality=Quality.NO_ANSWER.word,
+        at=None,
+        age_ms=None,
+        alarm=alarm,
+    )
+
+
+def _channel(device: Equipment, reading: Reading, alarm: AlarmView | None, now: int) -> ChannelView:
+    stale = _is_stale(reading, device, now)
+    return ChannelView(
+        id=reading.channel,
+        key=reading.channel.partition(".")[2],
+        quantity=reading.quantity,
+        unit=STORED_UNIT.get(reading.quantity, ""),
+        value=None if stale else reading.value,
+        quality=Quality.STALE.word if stale else reading.quality.word,
+        at=reading.at,
+        age_ms=max(0, now - reading.at),
+        alarm=alarm,
+    )
+
+
+def _is_stale(reading: Reading, device: Equipment, now: int) -> bool:
+    """Whether it says nothing about now: too old, or from before the clock was set back."""
+    heard_ms = now - reading.received
+    if reading.source is Source.BACKFILL:
+        heard_ms = max(heard_ms, now - reading.at)
+    return not -AHEAD_MS <= heard_ms <= PERIODS_UNTIL_STALE * device.period_ms + SLACK_MS
 
 
 def _rank(alarm: AlarmView) -> tuple[bool, int, str]:

@@ -11,6 +11,7 @@ from alerts.dispatch import Claim
 from alerts.drill_watch import DrillWatch
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
+from alerts.engine.site_orders import RELOAD
 from alerts.inquiry import Inquiry
 from alerts.notice import Notice
 from alerts.notify.notifier import Receipts
@@ -35,7 +36,6 @@ from culturewatch.everybody import Everybody
 from culturewatch.on_call import drills_wanted, feeds, rotas
 from culturewatch.paths import token_key
 from culturewatch.reach import notifiers
-from culturewatch.reload import VERB as RELOAD
 from culturewatch.sirens import Sirens
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles

@@ -110,6 +110,18 @@ def exported(site: Site, by: str, batch: str, folder: Path) -> None:
     Ledger(site.ledger_url).note(note)
 
 
+def enter_sending(site: Site, by: str, what: str, to: str) -> None:
+    """Note that ``by`` has ``what`` mailed to the person ``to``.
+
+    Raises:
+        DatabaseError: the ledger cannot be written.
+    """
+    note = Note(
+        kind="export", by=by, subject=what, area="export", item=f"mail to {to}", outcome="sending"
+    )
+    Ledger(site.ledger_url).note(note)
+
+
 def _alarms(path: Path, since: int | None, until: int | None) -> tuple[list[Line], Head]:
     """What somebody did about alarms; nothing where no core has run."""
     if not path.exists():

@@ -11,8 +11,9 @@ from rich.table import Table
 
 from alerts.rulebook import Rulebook
 from collector.address import TtyAddress
+from culturewatch.console_mistakes import certificate_mistake
 from culturewatch.parts import default_rules, influx_settings, rulebook
-from culturewatch.site import Site, SiteDevice, load
+from culturewatch.site import Site, SiteDevice, SiteError, load
 from culturewatch.terminal import terminal
 from devices.plan import plan
 from devices.profile import Profile
@@ -144,6 +145,8 @@ def print_plan(path: Path, *, as_json: bool) -> None:
     site = load(path)
     planned = site_plan(site, rulebook(site))
     influx_settings(site)
+    if wrong := certificate_mistake(site.console_tls):
+        raise SiteError([wrong])
     if as_json:
         sys.stdout.write(msgspec.json.encode(planned).decode() + "\n")
         return

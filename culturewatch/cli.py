@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from culturewatch import logs
+from culturewatch import cli_report, logs
 from culturewatch.cli_alarm import alarm_commands
 from culturewatch.cli_archive import export, influx_commands, seal
 from culturewatch.cli_audit import audit, explain
@@ -23,8 +23,9 @@ from culturewatch.cli_exposure import exposure
 from culturewatch.cli_grafana import grafana_commands
 from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
-from culturewatch.cli_ledger import DEFAULT_SITE, record, verify
+from culturewatch.cli_ledger import record, verify
 from culturewatch.cli_lineage import patient_commands
+from culturewatch.cli_options import DEFAULT_SITE, AsJson
 from culturewatch.cli_probe import probe
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_reload import reload
@@ -60,6 +61,9 @@ app.add_typer(protocol_commands, name="protocol")
 app.add_typer(sensor_commands, name="sensor")
 app.add_typer(calibration_commands, name="calibration")
 app.add_typer(equipment_commands, name="equipment")
+report_commands.command()(cli_report.show)
+report_commands.command()(cli_report.send)
+report_commands.command(hidden=True)(cli_report.post)
 app.add_typer(report_commands, name="report")
 app.add_typer(influx_commands, name="influx")
 app.command()(seal)
@@ -84,7 +88,6 @@ SitePath = Annotated[
     Path,
     typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 
 
 def _span(text: str) -> float:
@@ -147,10 +150,12 @@ def core(site: SitePath) -> None:
 def console(site: SitePath) -> None:
     """Run the console alone (``run`` starts it)."""
     from alerts.token import KeyFileError  # noqa: PLC0415 # the core needs none of it
+    from console.certificate import CertificateError  # noqa: PLC0415
     from culturewatch.serve_console import serve_console  # noqa: PLC0415
 
     logs.set_up()
-    with told(wrong_use=(KeyFileError,)):
+    # Not wrong use: a certificate that is being renewed must not end what watches beside it.
+    with told(CertificateError, wrong_use=(KeyFileError,)):
         serve_console(site)
 
 

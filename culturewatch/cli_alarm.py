@@ -11,7 +11,8 @@ import typer
 from console import words
 from culturewatch import cli_evidence, itself
 from culturewatch.ack_all import Scope, meant
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant
+from culturewatch.cli_ledger import instant
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 from devices import duration
@@ -30,7 +31,6 @@ RuleId = Annotated[str, typer.Argument(metavar="RULE", help="the id of a rule")]
 Target = Annotated[
     str, typer.Argument(metavar="RULE|DEVICE", help="a rule, or all of a device but its guards")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 Note = Annotated[str, typer.Option("--note", help="what was found or done")]
 Why = Annotated[str, typer.Option("--reason", help="why; without one it is refused")]
 For = Annotated[str, typer.Option("--for", metavar="SPAN", help="how long, such as 90m")]

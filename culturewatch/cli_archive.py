@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, instant, say
+from culturewatch.cli_ledger import instant, say
+from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 

@@ -7,7 +7,8 @@ import msgspec
 import typer
 
 from console.words import moment
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, instant, opened, say
+from culturewatch.cli_ledger import instant, opened, say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import Site, load
 
@@ -39,7 +40,7 @@ def audit(
             help="sign that this was reviewed; the password is asked for once more",
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show the audit trail, oldest first; ``culturewatch verify`` proves it.

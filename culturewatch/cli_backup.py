@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import By, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import AsJson, By
 from culturewatch.faults import FAILED, told
 from culturewatch.site import load
 
@@ -19,7 +20,6 @@ SitePath = Annotated[
     Path,
     typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 _MB = 1e6
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, At, By, Reason, SiteOption, opened, say
-from culturewatch.cli_sensor import AsJson, Row, Serial
+from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption
+from culturewatch.cli_sensor import Row, Serial
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
 from devices import duration

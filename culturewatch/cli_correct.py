@@ -9,17 +9,21 @@ from typing import Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import (
+from culturewatch.cli_ledger import batch_commands, opened, say
+from culturewatch.cli_options import (
     DEFAULT_SITE,
+    AsJson,
     At,
     BatchId,
     By,
     CheckedBy,
+    End,
+    Position,
+    Product,
+    Protocol,
     Reason,
     SiteOption,
-    batch_commands,
-    opened,
-    say,
+    Start,
 )
 from culturewatch.site import SiteError, load
 
@@ -32,7 +36,7 @@ Row = Annotated[int, typer.Argument(metavar="ROW", help="the entry, as `batch st
 def stays(
     batch: Annotated[str, typer.Argument(metavar="ID", help="a batch or a vial")],
     *,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show where a batch or vial was, with the rows that say so; who did it, and who checked."""
@@ -61,9 +65,9 @@ def correct(
     row: Row,
     *,
     device: Annotated[str, typer.Option("--device", help="where it really was")] = "",
-    position: Annotated[str, typer.Option("--position", help="shelf, rack or place")] = "",
-    start: Annotated[str, typer.Option("--start", metavar="TIME")] = "",
-    end: Annotated[str, typer.Option("--end", metavar="TIME")] = "",
+    position: Position = "",
+    start: Start = "",
+    end: End = "",
     goes_on: Annotated[bool, typer.Option("--goes-on", help="it has not ended")] = False,
     checked_by: CheckedBy = "",
     by: By = "",
@@ -114,8 +118,8 @@ def check(
 def amend(
     batch: BatchId,
     *,
-    product: Annotated[str, typer.Option("--product", help="what is cultured")] = "",
-    protocol: Annotated[str, typer.Option("--protocol", help="such as fibroblast@3")] = "",
+    product: Product = "",
+    protocol: Protocol = "",
     by: By = "",
     at: At = "",
     reason: Reason = "",

@@ -6,7 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, say, server_ledger, tell
+from culturewatch.cli_ledger import say, server_ledger, tell
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, SiteOption
 from culturewatch.faults import told
 from culturewatch.ledger_address import with_password
 from culturewatch.secret import Secret
@@ -94,7 +95,7 @@ def head(*, site: SiteOption = DEFAULT_SITE) -> None:
 @ledger_commands.command()
 def verify(
     *,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Check the site's ledger, alarms and journal; name whatever was changed."""

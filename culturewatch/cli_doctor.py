@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
 from devices import duration
 
@@ -24,7 +25,7 @@ def doctor(
         typer.Option(metavar="BROKER=N", help="messages a broker keeps for us; 0: all"),
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look for what endangers a site: its files, this machine, the servers it names.
 

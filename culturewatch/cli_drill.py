@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption
-from culturewatch.cli_rota import AsJson, say_answer, send
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
+from culturewatch.cli_rota import say_answer, send
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 

@@ -5,18 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_ledger import (
-    DEFAULT_SITE,
-    At,
-    By,
-    CheckedBy,
-    DeviceId,
-    Reason,
-    SiteOption,
-    instant,
-    opened,
-    say,
-)
+from culturewatch.cli_ledger import instant, opened, say
+from culturewatch.cli_options import DEFAULT_SITE, At, By, CheckedBy, DeviceId, Reason, SiteOption
 from culturewatch.cli_sensor import Row
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load

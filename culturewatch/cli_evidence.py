@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from console import words
-from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, instant
+from culturewatch.cli_ledger import instant
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 MONTH_MS = 30 * 24 * 3_600_000
 
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601; default: all")]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="ISO 8601; default: now")]
 

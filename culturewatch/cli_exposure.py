@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
 from devices import duration
 from devices.duration import Duration
@@ -36,7 +37,7 @@ def exposure(
             "--period", metavar="SPAN", help="from reading to reading; default: the usual one"
         ),
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Judge a logger's CSV file: exit 0 when in limits, 1 when out or unknown, 2 for wrong use.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from console.words import moment
-from culturewatch.cli_ledger import DEFAULT_SITE, By, Reason, SiteOption, opened, say, zone_named
+from culturewatch.cli_ledger import opened, say, zone_named
+from culturewatch.cli_options import DEFAULT_SITE, By, Reason, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 from devices import duration, units

@@ -7,7 +7,8 @@ import typer
 
 from batches import label as labels
 from batches.symbol import Symbology
-from culturewatch.cli_ledger import DEFAULT_SITE, SiteOption, opened, say
+from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import load
 

@@ -12,6 +12,20 @@ import msgspec
 import typer
 
 from batches.batch import Signed
+from culturewatch.cli_options import (
+    DEFAULT_SITE,
+    AsJson,
+    At,
+    BatchId,
+    By,
+    CheckedBy,
+    DeviceId,
+    Position,
+    Product,
+    Protocol,
+    Reason,
+    SiteOption,
+)
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 
@@ -22,31 +36,13 @@ if TYPE_CHECKING:
 
 batch_commands = typer.Typer(no_args_is_help=True, help="Open, place, move and close batches.")
 
-SiteOption = Annotated[
-    Path,
-    typer.Option("--site", envvar="CULTUREWATCH_SITE", help="the site's file"),
-]
-BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="such as B-2026-0001")]
-DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="the id of a device of the site")]
-By = Annotated[str, typer.Option("--by", help="who did it; default: who is logged in")]
-At = Annotated[
-    str,
-    typer.Option("--at", metavar="TIME", help="when it was done, ISO 8601; default: now"),
-]
-Reason = Annotated[str, typer.Option("--reason", help="why; needed for what was done earlier")]
-Position = Annotated[str, typer.Option("--position", help="shelf, rack or place in the device")]
-CheckedBy = Annotated[
-    str, typer.Option("--checked-by", help="the second person, where the protocol demands one")
-]
-DEFAULT_SITE = Path("site.toml")
-
 
 @batch_commands.command("open")
 def open_(
     batch: BatchId,
-    product: Annotated[str, typer.Option("--product", help="what is cultured")],
+    product: Product,
     *,
-    protocol: Annotated[str, typer.Option("--protocol", help="such as fibroblast@3")] = "",
+    protocol: Protocol = "",
     biopsy: Annotated[str, typer.Option("--biopsy", help="the biopsy it is grown from")] = "",
     by: By = "",
     at: At = "",
@@ -154,9 +150,7 @@ def close(
 
 
 @batch_commands.command("list")
-def list_(
-    *, as_json: Annotated[bool, typer.Option("--json")] = False, site: SiteOption = DEFAULT_SITE
-) -> None:
+def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show all batches and where they are."""
     with opened(site) as (ledger, _):
         batches = ledger.batches()
@@ -233,7 +227,7 @@ def verify(
         Path | None,
         typer.Option("--site", help="the site's file, where its ledger is on a server"),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check a record or a folder of data byte by byte; name whatever was changed."""
     from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it

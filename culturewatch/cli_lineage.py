@@ -4,17 +4,8 @@ from typing import Annotated
 
 import typer
 
-from culturewatch.cli_ledger import (
-    DEFAULT_SITE,
-    At,
-    BatchId,
-    By,
-    Reason,
-    SiteOption,
-    batch_commands,
-    opened,
-    say,
-)
+from culturewatch.cli_ledger import batch_commands, opened, say
+from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption
 
 patient_commands = typer.Typer(
     no_args_is_help=True, help="Enter patients, by tokens and never by name, and biopsies."

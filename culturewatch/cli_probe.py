@@ -1,7 +1,8 @@
-"""``culturewatch probe``: what an unknown Modbus device is."""
+"""``culturewatch probe``: what an unknown Modbus device is, or what is announced at a broker."""
 
 import asyncio
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
 from culturewatch.probe_target import TargetError, target, unit_ids
 
@@ -21,7 +23,8 @@ def probe(
         str,
         typer.Argument(
             metavar="ENDPOINT",
-            help="tcp://HOST:PORT, rtu+tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=9600",
+            help="tcp://HOST:PORT, rtu+tcp://HOST:PORT, serial:///dev/ttyUSB0?baud=9600, "
+            "mqtt://USER@HOST:PORT",
         ),
     ],
     units: Annotated[str, typer.Option(help="unit ids to try, as 1-16,240")] = "",
@@ -35,12 +38,20 @@ def probe(
         Path | None, typer.Option(help="a folder of your own profiles, to try as well")
     ] = None,
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    prefix: Annotated[
+        str, typer.Option(help="of a broker: where devices announce themselves")
+    ] = "homeassistant",
+    as_json: AsJson = False,
 ) -> None:
     """Find out what an unknown Modbus device is; it is only read, and slowly.
 
     Prints which profiles fit and the lines for site.toml. Exit 1 when nothing that answers fits.
+    Of a broker it reads what devices announce for Home Assistant, and prints profiles to fill in;
+    a password stands in the environment, as CULTUREWATCH_PROBE_PASSWORD.
     """
+    if endpoint.startswith(("mqtt://", "mqtts://")):
+        _probe_broker(endpoint, prefix, as_json=as_json)
+        return
     from collector.modbus import ModbusClient  # noqa: PLC0415 # only here
     from collector.survey import SurveyError, surveying  # noqa: PLC0415
     from culturewatch.probe import (  # noqa: PLC0415
@@ -85,4 +96,23 @@ def probe(
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(report, target(endpoint)))
     if not any(suspect.best for suspect in report.suspects):
+        raise SystemExit(FAILED)
+
+
+def _probe_broker(endpoint: str, prefix: str, *, as_json: bool) -> None:
+    from collector.errors import LinkError  # noqa: PLC0415 # only here
+    from culturewatch.probe_mqtt import PASSWORD, lines, listen, settings  # noqa: PLC0415
+
+    logging.getLogger("collector").setLevel(logging.ERROR)
+    with told(LinkError, wrong_use=(TargetError,)):
+        broker = settings(endpoint, os.environ.get(PASSWORD, ""))
+        try:
+            heard = asyncio.run(listen(broker, prefix=prefix))
+        except LinkError as error:
+            raise LinkError(f"{broker.address}: {error}") from error
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(heard).decode() + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines(heard, broker))
+    if not heard.transmitters:
         raise SystemExit(FAILED)

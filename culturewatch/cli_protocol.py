@@ -6,14 +6,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, At, By, Reason, SiteOption, opened, say
+from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption
 from culturewatch.faults import told
 
 protocol_commands = typer.Typer(
     no_args_is_help=True, help="Check and keep the protocols that batches are judged by."
 )
 File = Annotated[Path, typer.Argument(metavar="FILE", help="the protocol, a TOML file")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 
 
 @protocol_commands.command()

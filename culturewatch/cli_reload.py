@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 
 
@@ -19,8 +20,9 @@ def reload(
     Files with a mistake change nothing: what is wrong is said here, exit 2. The change stands in
     the audit trail, value by value.
     """
+    from alerts.engine.site_orders import RELOAD  # noqa: PLC0415
     from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.reload import VERB, read  # noqa: PLC0415
+    from culturewatch.reload import read  # noqa: PLC0415
     from culturewatch.who import FAULTS, acting  # noqa: PLC0415
     from storage.inbox import InboxError  # noqa: PLC0415
 
@@ -30,7 +32,7 @@ def reload(
             say(f"{site}: can be used")
             return
         who = acting(loaded, by, "alarm.reload", loaded.file.site.id)
-        answer = order(loaded, VERB, loaded.file.site.id, by=who, arguments={})
+        answer = order(loaded, RELOAD, loaded.file.site.id, by=who, arguments={})
     if answer is None:
         say("no core has answered yet; one that starts reads its files anyway")
         raise SystemExit(FAILED)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 rota_commands = typer.Typer(no_args_is_help=True, help="See and change who is on call.")
 
 RotaId = Annotated[str, typer.Argument(metavar="ROTA", help="the id of a rota of the site")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 From = Annotated[
     str, typer.Option("--from", metavar="TIME", help="2026-12-24T20:00, in the rota's zone")
 ]

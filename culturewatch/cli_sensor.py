@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, At, By, Reason, SiteOption, opened, say
+from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, End, Reason, SiteOption, Start
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ sensor_commands = typer.Typer(
 Serial = Annotated[str, typer.Argument(metavar="SERIAL", help="the number on the sensor")]
 ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="such as inc1.temperature")]
 Row = Annotated[int, typer.Argument(metavar="ROW", help="the entry, as `sensor list` shows it")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 
 
 @sensor_commands.command()
@@ -112,8 +112,8 @@ def correct(
     row: Row,
     *,
     channel: Annotated[str, typer.Option("--channel", help="where it really was")] = "",
-    start: Annotated[str, typer.Option("--start", metavar="TIME")] = "",
-    end: Annotated[str, typer.Option("--end", metavar="TIME")] = "",
+    start: Start = "",
+    end: End = "",
     by: By = "",
     at: At = "",
     reason: Reason = "",

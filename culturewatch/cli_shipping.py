@@ -8,17 +8,9 @@ import typer
 
 from batches.vial import Place, slots
 from console.words import moment
-from culturewatch.cli_ledger import (
-    DEFAULT_SITE,
-    At,
-    By,
-    CheckedBy,
-    Reason,
-    SiteOption,
-    opened,
-    say,
-)
-from culturewatch.cli_vial import AsJson, VialId, as_json_text, now
+from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, CheckedBy, Reason, SiteOption
+from culturewatch.cli_vial import VialId, as_json_text, now
 from culturewatch.faults import told
 from culturewatch.site import load
 

@@ -7,7 +7,8 @@ import msgspec
 import typer
 
 from batches.signature import Step
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import SiteError, load
 
@@ -28,7 +29,7 @@ def sign(
             help="why an open item does not stand against approval; once for each",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Sign a record as prepared, reviewed or approved. The password is asked for each time.

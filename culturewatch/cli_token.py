@@ -6,7 +6,8 @@ import msgspec
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.cli_user import Office, office
 from culturewatch.faults import told
 from culturewatch.site import SiteError
@@ -28,7 +29,7 @@ def create(
         list[str],
         typer.Option(
             "--scope",
-            help="read:readings|alarms|batches|records|health, act:alarms; may repeat",
+            help="read:readings|alarms|batches|records|health, act:alarms, admin:site; may repeat",
         ),
     ],
     *,
@@ -36,7 +37,7 @@ def create(
         str, typer.Option("--expires", metavar="SPAN", help="when it ends, such as 90d")
     ] = "90d",
     person: Annotated[
-        str, typer.Option("--person", help="with act:alarms: in whose name it acts")
+        str, typer.Option("--person", help="with act:alarms and admin:site: in whose name it acts")
     ] = "",
     by: By = "",
     site: SiteOption = DEFAULT_SITE,
@@ -73,7 +74,7 @@ def revoke(name: Name, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
 @token_commands.command("list")
 def list_(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show every token, also those that are over; never their text."""

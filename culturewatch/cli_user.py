@@ -9,7 +9,8 @@ import msgspec
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption, say
+from culturewatch.cli_ledger import say
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
 from devices import duration
@@ -145,7 +146,7 @@ def return_(person: Id, *, reason: Why = "", by: By = "", site: SiteOption = DEF
 @user_commands.command("list")
 def list_(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="print JSON for other programs")] = False,
+    as_json: AsJson = False,
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show who may work with the ledger, and in which roles."""

@@ -10,17 +10,16 @@ import typer
 
 from console.words import moment
 from culturewatch import paths
-from culturewatch.cli_ledger import (
+from culturewatch.cli_ledger import opened, say, zone_named
+from culturewatch.cli_options import (
     DEFAULT_SITE,
+    AsJson,
     At,
     BatchId,
     By,
     CheckedBy,
     Reason,
     SiteOption,
-    opened,
-    say,
-    zone_named,
 )
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load
@@ -38,7 +37,6 @@ Rack = Annotated[str, typer.Option("--rack")]
 Box = Annotated[str, typer.Option("--box")]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601; default: now")]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="ISO 8601; default: now")]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON for other programs")]
 
 
 @vial_commands.command()

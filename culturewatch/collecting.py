@@ -14,6 +14,7 @@ from collector.mqtt_settings import BrokerSettings, Subscription
 from collector.mqtt_topics import TopicMemory
 from collector.reconnect import ConnectBudget
 from collector.supervise import supervise
+from culturewatch.acquaintance import Acquaintance, AcquaintanceError
 from culturewatch.parts import (
     broker_settings,
     http_devices,
@@ -23,12 +24,15 @@ from culturewatch.parts import (
 )
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from devices.identity import Identity, difference
 from devices.scan import Scan
-from storage.entry import ClockStep, Entry
-from storage.journal import Journal, JournalFullError, MessageKey, Outcome
+from storage.entry import ClockStep, Entry, Introduced, Note
+from storage.journal import Journal, JournalError, JournalFullError, MessageKey, Outcome
 
 EPISODE_S = 60.0
 """So long after the last refusal of the journal, the next one is news again."""
+KEEP_S = 10.0
+"""How long it may take to keep what a device says of itself."""
 LINES, HTTP = "lines of text", "http"
 
 
@@ -63,6 +67,11 @@ class StepsFirst:
         self._write_steps()
         kept = self._mark(entry) if isinstance(entry, Scan) else entry
         self._journal.append(kept, key=key, done=done)
+
+    async def put(self, note: Note) -> None:
+        """``Journal.put``, after the steps that wait."""
+        self._write_steps()
+        await self._journal.put(note)
 
     def quarantine(
         self, origin: str, reason: str, payload: bytes, *, done: Callable[[], None] | None = None
@@ -103,7 +112,9 @@ class Collecting:
             clock=self.clock,
             deliver=self.deliver,
             on_crash=troubles.crashed,
+            on_identity=self._introduced,
         )
+        self._acquaintance = Acquaintance(site.data / "identities.json")
         self._line_devices, self._http_devices = line_devices(site), http_devices(site)
         self.lines, self.http = self._asked_in_turn(site)
         self._wanted = wanted(site)
@@ -204,6 +215,38 @@ class Collecting:
                 self._troubles.say(f"readings are being LOST: {error}")
             self._refused_s = now_s
             self.refused += 1
+
+    async def _introduced(self, device: str, said: Identity) -> None:
+        """Keep what a device says of itself; that it says otherwise than before is news."""
+        try:
+            # Whoever polls waits for this: a disk that hangs must not keep readings from coming.
+            async with asyncio.timeout(KEEP_S):
+                before = await self._kept(device, said)
+        except TimeoutError:
+            self._troubles.say(f"{device}: who it is was not kept within {KEEP_S:g} s")
+            return
+        except (JournalError, JournalFullError, AcquaintanceError) as error:
+            self._troubles.say(f"{device}: who it is was not kept: {error}")
+            return
+        if before is not None and before != said:
+            self._troubles.say(
+                f"{device} says it is another than before: {difference(before, said)}; if it was "
+                "exchanged, enter its calibration and service, else look who changed the wiring"
+            )
+
+    async def _kept(self, device: str, said: Identity) -> Identity | None:
+        """What it said before; what is new is remembered once it is in the log, and not sooner."""
+        before = await self._acquaintance.of(device)
+        if before != said:
+            note = Introduced(
+                at=self.clock.now(),
+                device=device,
+                said=said.said,
+                before={} if before is None else before.said,
+            )
+            await self._log.put(note)
+            await self._acquaintance.keep(device, said)
+        return before
 
     def _clock_was_set(self, step: ClockStep) -> None:
         self._troubles.say(f"the wall clock was set by {step.step / 1000:+.1f} s")

@@ -37,7 +37,7 @@ START = "start"
 AGAIN_S = 60.0
 _SECRET = re.compile(r"password|secret|token|credential|api_?key|user_?key|\bpin\b", re.IGNORECASE)
 _TELLING_URL = re.compile(r"://([^/\s]*@|\S*[?#])")
-_PRIVATE = ("addresses", "beat.url")
+_PRIVATE = ("addresses", "beat.url", "oidc.people")
 
 
 class Configured:

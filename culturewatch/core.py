@@ -12,6 +12,7 @@ from alerts import configuration
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
+from console.certificate import renewal_wait_s
 from console.run_status import ClockStatus, RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarm_trail import AlarmTrail
@@ -26,6 +27,8 @@ from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.processes import run_once
 from culturewatch.reload import Configuration, Reload, until_either
+from culturewatch.reports.sent import Sent
+from culturewatch.reports.watch import ReportWatch
 from culturewatch.sealing import Sealing
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
@@ -242,6 +245,16 @@ class Core:
         self._forwarder = (
             None if influx is None else Forwarder(influx, journal, site=site.file.site.id)
         )
+        self._reports = ReportWatch(
+            site.file.report,
+            Sent(site.data),
+            zone=site.zone,
+            worker=lambda report, period: run_once(
+                ["report", "post", str(site.path), report.id, *map(str, period)]
+            ),
+            on_trouble=troubles.say,
+            now=now_ms,
+        )
         self._sealing = Sealing(
             site,
             journal,
@@ -309,6 +322,8 @@ class Core:
                 self._own_state, collecting.deliver, collecting.clock.now
             ),
         }
+        if self._site.file.report:
+            running["reports"] = self._reports.run
         if self._alarms.drills is not None:
             running["drills"] = self._alarms.drills.run
         if self._alarms.sirens is not None:
@@ -330,6 +345,8 @@ class Core:
             configuration=self._site.digest,
             journal=self._journal.stats,
             modbus=collecting.modbus.stats(),
+            lines=collecting.lines.stats(),
+            http=collecting.http.stats(),
             mqtt={name: broker.stats for name, broker in collecting.brokers.items()},
             forwarding=None if self._forwarder is None else self._forwarder.status,
             alarm_cursor=self._alarms.service.cursor,
@@ -354,6 +371,10 @@ class Core:
             disk_used=1 - disk.free / disk.total,
             seal_wait_s=self._sealing.status.since_s,
             damaged_segments=self._sealing.status.aside,
+            reports_failed=self._reports.failed,
+            renewal_wait_s=await asyncio.to_thread(
+                renewal_wait_s, self._site.console_tls, now_ms()
+            ),
         )
 
     async def _say_how_it_is(self) -> None:

@@ -26,6 +26,8 @@ _CHANNELS = (
     ("seal_wait", "duration", 1.0, None),
     ("archive_damaged", "count", 1.0, None),
     ("conflicts", "count", 1.0, None),
+    ("renewal_wait", "duration", 1.0, None),
+    ("reports_failed", "count", 1.0, None),
 )
 LAYOUT = Layout(
     DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
@@ -41,6 +43,9 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     answered a drill in time, ``rota_faults`` gaps and strangers in the coming days; None before
     anybody looked. ``disk_used`` is 0 … 1 of the disk that the data are on,
     ``seal_wait_s`` how long ago sealing last went well, ``damaged_segments`` stand aside.
+    ``renewal_wait_s`` is for how long the console's certificate has been due to be renewed, 0
+    before that or where it has none; None when it cannot be read. ``reports_failed`` are reports
+    that did not reach somebody in their newest period; None before anybody looked.
     """
 
     journal: JournalStats
@@ -54,6 +59,8 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     disk_used: float
     seal_wait_s: float
     damaged_segments: int
+    renewal_wait_s: float | None = 0.0
+    reports_failed: int | None = 0
 
 
 def channel_specs() -> tuple[ChannelSpec, ...]:
@@ -89,6 +96,8 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
         state.seal_wait_s,
         float(state.damaged_segments),
         float(max(0, state.journal.conflicts - (before.journal.conflicts if before else 0))),
+        state.renewal_wait_s,
+        state.reports_failed,
     )
     qualities = bytes(Quality.GOOD if value is not None else Quality.STALE for value in values)
     return Scan(LAYOUT, at, at, values, qualities)

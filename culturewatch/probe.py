@@ -8,6 +8,7 @@ import msgspec
 
 from collector.survey import Found, Surveyor
 from devices import catalog
+from devices.identity import Identity
 from devices.likeness import Guess, Likeness, guesses, wanted, weigh
 from devices.plan import registers
 
@@ -27,6 +28,7 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
 
     ``best`` are those at the top that what was read cannot tell apart, ``is_sure`` whether the
     evidence for them is enough. ``largest`` is the largest block it gave, in registers.
+    ``identity`` is what it says of itself (43/14), None where it says nothing.
     """
 
     unit: int
@@ -36,6 +38,7 @@ class Suspect(msgspec.Struct, frozen=True, kw_only=True):
     best: tuple[str, ...]
     is_sure: bool
     largest: int
+    identity: Identity | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +104,9 @@ async def _suspect(
     for number, guess in enumerate(among, start=1):
         progress(f"unit {unit}: {guess.name} ({number} of {len(among)})")
         await surveyor.read(unit, wanted(guess).blocks, found)
-    ranked = rank(among, found)
+    progress(f"unit {unit}: who it says it is")
+    said = await surveyor.identity(unit)
+    ranked = rank(among, found, said)
     best = tied(ranked)
     largest = 0
     if best:
@@ -118,14 +123,17 @@ async def _suspect(
         best=best,
         is_sure=bool(ranked) and is_convincing(ranked[0]),
         largest=largest,
+        identity=said,
     )
 
 
-def rank(among: Iterable[Guess], found: Found) -> tuple[Likeness, ...]:
+def rank(
+    among: Iterable[Guess], found: Found, said: Identity | None = None
+) -> tuple[Likeness, ...]:
     """The profiles by how well what was found fits, each in its best way; best first."""
     best: dict[str, Likeness] = {}
     for guess in among:
-        likeness = weigh(guess, found.cells, discerning=found.discerning)
+        likeness = weigh(guess, found.cells, discerning=found.discerning, said=said)
         if math.isinf(likeness.bits) or likeness.bits <= 0:
             continue
         held = best.get(guess.name)

@@ -58,6 +58,8 @@ def _line(address: TtyAddress) -> str:
 def _suspect(suspect: Suspect) -> Iterator[str]:
     known = f"{suspect.registers} registers read, {suspect.refused} reads refused"
     yield f"unit {suspect.unit}: {known}"
+    if suspect.identity is not None:
+        yield f"  says of itself: {suspect.identity.words}"
     if not suspect.ranked:
         yield "  fits no profile; docs/writing-a-profile.md says how to make one"
         return

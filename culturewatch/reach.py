@@ -31,16 +31,9 @@ async def notifiers(site: Site) -> AsyncIterator[dict[str, Notifier]]:
         alerts.token.KeyFileError: the key that signs what acknowledges cannot be used.
     """
     ways: dict[str, Notifier] = {"inbox": LocalNotifier(paths.inbox(site.data))}
-    mail = site.file.mail
+    mail = mail_notifier(site)
     if mail is not None:
-        server = MailServer(
-            host=mail.host,
-            port=mail.port,
-            sender=mail.sender,
-            security=mail.security,
-            username=mail.username,
-        )
-        ways["mail"] = MailNotifier(server, password=site.reveal(mail.password))
+        ways["mail"] = mail
     if site.file.apprise is not None:
         from alerts.notify.apprise import AppriseNotifier  # noqa: PLC0415 # large, and seldom used
 
@@ -49,6 +42,21 @@ async def notifiers(site: Site) -> AsyncIterator[dict[str, Notifier]]:
     # Longer than a page waits for an answer: one that comes late is heard, beside the next channel.
     async with open_http(timeout_s=15.0) as http:
         yield ways | _over_http(site, http) | _by_twilio(site, http)
+
+
+def mail_notifier(site: Site) -> MailNotifier | None:
+    """The way to the mail server that the site declares, if any."""
+    mail = site.file.mail
+    if mail is None:
+        return None
+    server = MailServer(
+        host=mail.host,
+        port=mail.port,
+        sender=mail.sender,
+        security=mail.security,
+        username=mail.username,
+    )
+    return MailNotifier(server, password=site.reveal(mail.password))
 
 
 def _over_http(site: Site, http: HttpClient) -> dict[str, Notifier]:

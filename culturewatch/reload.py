@@ -12,8 +12,6 @@ from culturewatch.parts import influx_settings, modbus_devices, rulebook
 from culturewatch.site import Site, SiteError, load
 from devices.plan import plan
 
-VERB = "reload"
-"""The order that a person gives, through the inbox."""
 HANGUP = "SIGHUP"
 
 
@@ -59,6 +57,18 @@ def read(path: Path, by: str = "") -> Configuration:
         except ValueError as error:
             raise SiteError([f"{path} ({device.layout.device}): {error}"]) from error
     return Configuration(site, book, by)
+
+
+def findings(running: Site) -> tuple[str, ...]:
+    """Why the files as they are now cannot take the place of ``running``; none when they can."""
+    try:
+        fresh = read(running.path)
+    except SiteError as error:
+        return error.mistakes
+    except OSError as error:
+        return (str(error),)
+    why = hindrance(running, fresh.site)
+    return (why,) if why else ()
 
 
 def hindrance(old: Site, new: Site) -> str:

@@ -16,7 +16,9 @@ from culturewatch.audit_trail import trail
 from culturewatch.make_record import record_of
 from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
+from culturewatch.reload import findings
 from culturewatch.show import equipment
+from culturewatch.sign_on import sign_on
 from culturewatch.site import Site, load
 
 
@@ -26,6 +28,7 @@ def serve_console(path: Path) -> None:
     Raises:
         culturewatch.site.SiteError: the site cannot be read.
         alerts.token.KeyFileError: the key that signs links cannot be used.
+        console.certificate.CertificateError: its certificate cannot be used.
     """
     serve(settings(load(path)))
 
@@ -49,9 +52,13 @@ def settings(site: Site) -> ConsoleSettings:
         host=declared.host,
         port=declared.port,
         public_url=site.public_url,
+        tls=site.console_tls,
+        sign_on=sign_on(site),
         pins=paths.pins(site.data),
         api_tokens=paths.api_tokens(site.data),
         record=partial(record_of, site),
+        site_id=site.file.site.id,
+        findings=partial(findings, site),
         passwords=paths.passwords(site.data),
         bootstrap=paths.bootstrap(site.data),
         password_rules=Rules(

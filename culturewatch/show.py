@@ -31,6 +31,7 @@ def equipment(site: Site) -> tuple[Equipment, ...]:
             name=device.declared.name,
             location=device.declared.location,
             period_ms=int(device.period),
+            channels=tuple((c.key, c.quantity) for c in device.profile.channels),
         )
         for device in site.devices
     ]

@@ -9,9 +9,12 @@ import msgspec
 
 from alerts import defaults
 from collector.address import Address
+from console.certificate import TlsFiles
 from culturewatch import paths
+from culturewatch.console_mistakes import console_mistakes
 from culturewatch.endpoints import address, endpoint_mistakes, port
 from culturewatch.ledger_address import with_password
+from culturewatch.report_mistakes import report_mistakes
 from culturewatch.rota_mistakes import drill_mistakes, quiet_mistakes, rota_mistakes
 from culturewatch.secret import Secret
 from culturewatch.site_file import Broker, Device, DevicesFile, Endpoint, SiteFile
@@ -94,7 +97,16 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         """The address under which people reach the console."""
         console = self.file.console
         host = f"[{console.host}]" if ":" in console.host else console.host
-        return (console.public_url or f"http://{host}:{console.port}").rstrip("/")
+        scheme = "http" if console.tls is None else "https"
+        return (console.public_url or f"{scheme}://{host}:{console.port}").rstrip("/")
+
+    @property
+    def console_tls(self) -> TlsFiles | None:
+        """The files by which the console speaks TLS, if it does."""
+        tls = self.file.console.tls
+        if tls is None:
+            return None
+        return TlsFiles(certificate=self.base / tls.certificate, key=self.base / tls.key)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -152,7 +164,8 @@ def load(path: Path) -> Site:
     mistakes = [*head_mistakes(path, file), *secret_mistakes(path, file)]
     mistakes += [*id_mistakes(path, file, declared), *behind_mistakes(declared)]
     mistakes += [*rota_mistakes(path, file), *quiet_mistakes(path, file)]
-    mistakes += drill_mistakes(path, file)
+    mistakes += [*drill_mistakes(path, file), *console_mistakes(path, file)]
+    mistakes += report_mistakes(path, file, {device.id for *_, device in declared})
     devices: list[SiteDevice] = []
     placed: list[tuple[str, SiteDevice]] = []
     for place in declared:

@@ -12,6 +12,7 @@ from culturewatch.site_channels import Apprise, Ntfy, Pushover, Teams, Twilio
 from devices.duration import Duration
 from devices.transport import Framing
 
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 LEAST_IDLE_MS = 60_000
 LONGEST_LOGIN_MS = 12 * 3_600_000
 
@@ -178,10 +179,41 @@ class Annunciator(Part, frozen=True, kw_only=True):
     silence: Literal["acknowledged", "cleared"] = "acknowledged"
 
 
+class ConsoleTls(Part, frozen=True, kw_only=True):
+    """``[console.tls]``: PEM files of the certificate, with those that signed it, and of its key.
+
+    Renewed files are shown within a minute.
+    """
+
+    certificate: str
+    key: str
+
+
+class Oidc(Part, frozen=True, kw_only=True):
+    """``[console.oidc]``: a provider of identities (OpenID Connect) that people may log in by.
+
+    ``people`` gives for each id what the ``claim`` of the provider says of that person; where it
+    is left out the claim is the id. Whom the ledger does not know does not come in; what somebody
+    may do the ledger says alone, and signatures want the password. ``ca`` signed the provider's
+    certificate, where this machine does not trust it. The provider must know public_url +
+    ``/oidc/callback``.
+    """
+
+    issuer: str
+    client_id: str
+    secret: Secret
+    claim: str = "sub"
+    people: dict[str, str] = {}
+    name: str = ""
+    ca: str = ""
+
+
 class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them.
 
-    Who does nothing for ``idle`` is logged off. With ``open_wall`` the first page shows values
+    Who does nothing for ``idle`` is logged off. Without ``tls`` it listens on this machine only,
+    unless it is ``behind_proxy``: something else speaks TLS before it.
+    With ``open_wall`` the first page shows values
     and states of alarms, without batches and names, to whoever reaches the console.
     """
 
@@ -190,6 +222,9 @@ class Console(Part, frozen=True, kw_only=True):
     public_url: str = ""
     idle: Duration = Duration(15 * 60_000)
     open_wall: bool = False
+    tls: ConsoleTls | None = None
+    oidc: Oidc | None = None
+    behind_proxy: bool = False
 
     def __post_init__(self) -> None:
         if not LEAST_IDLE_MS <= self.idle <= LONGEST_LOGIN_MS:
@@ -281,6 +316,32 @@ class SigningTable(Part, frozen=True, kw_only=True):
             raise ValueError("timestamp: write the server's address, with https://")
 
 
+class ReportTable(Part, frozen=True, kw_only=True):
+    """``[[report]]``: what is mailed by itself ``to`` people, ``at`` a time of the site's zone.
+
+    ``week`` is all rooms over seven days, sent on a ``day`` such as ``monday``; ``month`` is one
+    ``device`` over the month before, sent on a ``day`` from 1 to 28; ``silenced`` is what pages
+    nobody, each day.
+    """
+
+    id: str
+    kind: Literal["week", "month", "silenced"]
+    to: tuple[str, ...]
+    at: str = "07:00"
+    day: Weekday | Annotated[int, msgspec.Meta(ge=1, le=28)] | None = None
+    device: str = ""
+
+    def __post_init__(self) -> None:
+        check_clock(self.at)
+        if (self.kind == "month") != bool(self.device):
+            raise ValueError("device: a month is of one device, and other reports are of all")
+        wanted: dict[str, type] = {"week": str, "month": int, "silenced": type(None)}
+        if self.day is not None and not isinstance(self.day, wanted[self.kind]):
+            raise ValueError("day: a week has a weekday, a month 1 to 28, a daily report none")
+        if not self.to:
+            raise ValueError("to: name the people who get it")
+
+
 class SiteFile(Part, frozen=True, kw_only=True):
     """All of ``site.toml``."""
 
@@ -307,6 +368,7 @@ class SiteFile(Part, frozen=True, kw_only=True):
     access: AccessTable = AccessTable()
     archive: Archive = Archive()
     signing: SigningTable | None = None
+    report: tuple[ReportTable, ...] = ()
 
 
 class DevicesFile(Part, frozen=True, kw_only=True):

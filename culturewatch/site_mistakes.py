@@ -215,6 +215,7 @@ def secret_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
         ("ledger.password", file.ledger.password if file.ledger else None),
         *channel_secrets(file),
         ("beat.secret", file.beat.secret if file.beat else None),
+        ("console.oidc.secret", file.console.oidc.secret if file.console.oidc else None),
         ("signing.password", file.signing.password if file.signing else None),
         *((f"broker[{n}].password", broker.password) for n, broker in enumerate(file.broker)),
         *(
@@ -246,6 +247,7 @@ def id_mistakes(path: Path, file: SiteFile, declared: list[Place]) -> Iterator[s
         ("policy", [(path, n, p.id) for n, p in enumerate(file.policy)]),
         ("rota", [(path, n, r.id) for n, r in enumerate(file.rota)]),
         ("annunciator", [(path, n, a.id) for n, a in enumerate(file.annunciator)]),
+        ("report", [(path, n, r.id) for n, r in enumerate(file.report)]),
         ("device", [(where, n, device.id) for where, _, n, device in declared]),
     ]
     for table, entries in tables:

@@ -5,6 +5,7 @@ four. An empty register (0 or FFFF) fits anything and is worth nothing; a value 
 calls impossible speaks against it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from math import inf, isnan, log2
 from typing import NamedTuple
@@ -13,6 +14,7 @@ import msgspec
 
 from devices.codec import Decoder
 from devices.extract import extraction
+from devices.identity import Identity
 from devices.law import as_f32, law
 from devices.plan import Block, Field, Plan, plan, registers
 from devices.profile import Channel, Profile, SelfTest
@@ -28,6 +30,10 @@ MOST_BITS = 10.0
 CODE_BITS = 2.0
 """What a fault code that is neither 0 nor FFFF speaks for a profile."""
 SELF_TEST_BITS = 20.0
+MODEL_BITS = 12.0
+"""What it speaks for a profile that the device calls itself by the name of its model."""
+MAKER_BITS = 3.0
+"""The same of the maker's name alone: makers sell each other's devices under their own."""
 AGAINST_BITS = 6.0
 """What an impossible value, or an unknown setting, speaks against a profile."""
 ABSENT_BITS = 8.0
@@ -37,6 +43,8 @@ ODD_BITS = 1.5
 SHIFTS = (0, 1, -1)
 FLIPPED: Mapping[WordOrder, WordOrder] = {"high-first": "low-first", "low-first": "high-first"}
 _F32_EXPONENTS = 256
+_BETWEEN = re.compile(r"[^a-z0-9]+")
+_SHORTEST_WORD = 2
 
 
 class Guess(NamedTuple):
@@ -96,8 +104,14 @@ def wanted(guess: Guess) -> Plan:
     return Plan((*tests, *planned.blocks))
 
 
-def weigh(guess: Guess, cells: Cells, *, discerning: frozenset[Table] = frozenset()) -> Likeness:
-    """How well ``cells`` fit ``guess``.
+def weigh(
+    guess: Guess,
+    cells: Cells,
+    *,
+    discerning: frozenset[Table] = frozenset(),
+    said: Identity | None = None,
+) -> Likeness:
+    """How well ``cells`` fit ``guess``, and what the device ``said`` of itself.
 
     ``discerning`` are tables of which the device refused something: there an answer by itself
     already says a little.
@@ -122,6 +136,7 @@ def weigh(guess: Guess, cells: Cells, *, discerning: frozenset[Table] = frozense
         bits -= ABSENT_BITS * absent
         against.append(f"{absent} of its status registers are not given")
     bits += _structure(blocks, cells, discerning)
+    bits += name_bits(guess.profile, said)
     bits -= ODD_BITS * ((guess.shift != 0) + guess.is_flipped)
     return Likeness(
         name=guess.name,
@@ -134,6 +149,28 @@ def weigh(guess: Guess, cells: Cells, *, discerning: frozenset[Table] = frozense
         values=told,
         self_test=passed,
     )
+
+
+def name_bits(profile: Profile, said: Identity | None) -> float:
+    """What it speaks for ``profile`` that a device says of itself what it ``said``.
+
+    A model is known by a word with a digit in it (GMP252), which may go on with letters
+    (GMP252B): with more digits it would be another model.
+    """
+    if said is None:
+        return 0.0
+    heard = _words(" ".join(said.said.values()))
+    maker = _words(profile.maker)
+    models = {word for word in _words(profile.model) - maker if any(map(str.isdigit, word))}
+    for model in models:
+        for word in heard:
+            if word.startswith(model) and not word[len(model) : len(model) + 1].isdigit():
+                return MODEL_BITS
+    return MAKER_BITS if maker & heard else 0.0
+
+
+def _words(text: str) -> set[str]:
+    return {word for word in _BETWEEN.split(text.casefold()) if len(word) >= _SHORTEST_WORD}
 
 
 def self_tested(guess: Guess, cells: Cells) -> bool | None:

@@ -38,7 +38,8 @@ class Modbus(Part, frozen=True, kw_only=True):
     ``pause`` is the least time between two requests. ``gap`` is how many unneeded registers a
     block may span, ``span`` the most registers and ``bits`` the most bits of one read,
     ``forbidden`` address ranges (first, last) a read must not touch, ``window`` the most requests
-    in flight. The upper bounds are those of the Modbus specification (application protocol
+    in flight. ``identity``: the model says who it is (43/14), and is asked, so that another in its
+    place is noticed. The upper bounds are those of the Modbus specification (application protocol
     1.1b3, messaging on TCP/IP 1.0b).
 
     Raises:
@@ -58,6 +59,7 @@ class Modbus(Part, frozen=True, kw_only=True):
     forbidden: tuple[tuple[int, int], ...] = ()
     timeout: Duration = Duration(1000)
     window: int = 1
+    identity: bool = False
 
     def __post_init__(self) -> None:
         bounds = {"unit": 255, "port": 65535, "gap": 2000, "span": 125, "bits": 2000, "window": 16}

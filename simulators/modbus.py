@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import msgspec
+from pymodbus import ModbusDeviceIdentification
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
@@ -65,7 +66,10 @@ class Server:
     async def __aenter__(self) -> Self:
         devices = [_device(unit) for unit in self._units]
         server = ModbusTcpServer(
-            [*devices, _nobody()], address=(self._host, self._port), trace_packet=self._trace
+            [*devices, _nobody()],
+            address=(self._host, self._port),
+            trace_packet=self._trace,
+            identity=_identity(),
         )
         try:
             await server.serve_forever(background=True)
@@ -187,3 +191,9 @@ def _packed(bits: Registers) -> dict[int, int]:
 def _nobody() -> SimDevice:
     """Takes the requests for unit ids that do not exist; it has nothing and refuses them all."""
     return SimDevice(id=0, simdata=SimData(0, datatype=DataType.INVALID))
+
+
+def _identity() -> ModbusDeviceIdentification:
+    """What each simulated device says of itself (43/14); pymodbus has one word for all of them."""
+    said = {"VendorName": "culturewatch", "ProductCode": "simulated", "MajorMinorRevision": "1"}
+    return ModbusDeviceIdentification(info_name=said)  # type: ignore[no-untyped-call] # pymodbus' own

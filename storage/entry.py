@@ -70,5 +70,17 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     at: int
 
 
-Note = Command | Receipt | Started | Stopped | ClockStep | Tick
+class Introduced(msgspec.Struct, frozen=True, kw_only=True, tag="introduced"):
+    """What a device says of itself for the first time, or otherwise than ``before``.
+
+    Both by the names of ``devices.identity``; ``before`` is empty the first time.
+    """
+
+    at: int
+    device: str
+    said: dict[str, str]
+    before: dict[str, str] = {}
+
+
+Note = Command | Receipt | Started | Stopped | ClockStep | Tick | Introduced
 Entry = Scan | Note

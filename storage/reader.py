@@ -1,13 +1,13 @@
 """Reading the journal: from other processes, for the record, and for those who lag behind."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from devices.scan import Layout, Scan
+from devices.scan import Layout, Reading, Scan
 from storage import readonly
 from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
@@ -164,22 +164,27 @@ class JournalReader:
 
     def latest(self, device: str) -> Scan | None:
         """The scan of a device with the highest ``at``."""
-        newest: tuple[int, int, Scan] | None = None
+        newest: Placed | None = None
         for number in self._numbers(device):
             scan = self._newest(number)
             if scan is not None and (newest is None or scan[:2] > newest[:2]):
                 newest = scan
         return newest and newest[2]
 
-    def latest_all(self) -> dict[str, Scan]:
-        """The scan with the highest ``at`` of every device that ever spoke."""
-        devices = {layout.device for layout in self._all_layouts().values()}
-        found = ((device, self.latest(device)) for device in sorted(devices))
-        return {device: scan for device, scan in found if scan is not None}
+    def newest(self) -> dict[str, tuple[Reading, ...]]:
+        """The reading with the highest ``at`` of every channel, by device.
 
-    def layouts(self) -> dict[str, Layout]:
-        """The layout in which each device spoke last."""
-        return {layout.device: layout for _, layout in sorted(self._all_layouts().items())}
+        A message may tell of some channels only: each is as old as what was last said of it.
+        """
+        found: dict[str, list[Placed]] = {}
+        for number, layout in self._all_layouts().items():
+            if (scan := self._newest(number)) is not None:
+                found.setdefault(layout.device, []).append(scan)
+        return {device: _of_each_channel(scans) for device, scans in sorted(found.items())}
+
+    def layouts(self) -> list[Layout]:
+        """Every layout in which a device ever spoke, the newest last."""
+        return [layout for _, layout in sorted(self._all_layouts().items())]
 
     def index_fault(self) -> str:
         """What is wrong in the index by which scans are found, where all is read; else empty.
@@ -215,7 +220,7 @@ class JournalReader:
             seq, at = rows[-1][0], rows[-1][2]
             yield from self.sound([row for row in rows if row[0] > after] if after else rows)
 
-    def _newest(self, number: int) -> tuple[int, int, Scan] | None:
+    def _newest(self, number: int) -> Placed | None:
         offset = 0
         while rows := self._rows(
             _ROW + "WHERE layout = ? ORDER BY at DESC, seq DESC LIMIT 1 OFFSET ?", number, offset
@@ -294,6 +299,14 @@ class JournalReader:
             f"{self._path}: cannot be read: {error}; if the core is running it examines and "
             "mends the file by itself, otherwise start it once"
         )
+
+
+def _of_each_channel(scans: Iterable[Placed]) -> tuple[Reading, ...]:
+    readings: dict[str, Reading] = {}
+    for _, _, scan in sorted(scans, key=lambda placed: placed[:2], reverse=True):
+        for reading in scan.readings():
+            readings.setdefault(reading.channel, reading)
+    return tuple(readings.values())
 
 
 def _open(path: Path, *, copy: bool) -> sqlite3.Connection:

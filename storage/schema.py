@@ -17,6 +17,14 @@ LONG = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
 views = MetaData()
 
+
+def _sequence() -> Column[int]:
+    """Which act a row of detail belongs to."""
+    return Column(
+        "sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False
+    )
+
+
 act = Table(
     "act",
     metadata,
@@ -38,7 +46,7 @@ act = Table(
 batch = Table(
     "batch",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("id", String, nullable=False),
     Column("product", String, nullable=False),
     Column("protocol", String, nullable=False),
@@ -48,7 +56,7 @@ batch = Table(
 placement = Table(
     "placement",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("batch", String, nullable=False),
     Column("device", String, nullable=False),
     Column("position", String, nullable=False),
@@ -60,7 +68,7 @@ placement = Table(
 departure = Table(
     "departure",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("placement", LONG, ForeignKey("placement.sequence"), nullable=False),
     Column("end_at", LONG, nullable=False),
     Index("departure_placement", "placement"),
@@ -68,7 +76,7 @@ departure = Table(
 protocol = Table(
     "protocol",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("name", String, nullable=False),
     Column("version", String, nullable=False),
     Column("digest", String(64), nullable=False),
@@ -78,21 +86,21 @@ protocol = Table(
 checking = Table(
     "checking",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("entry", LONG, ForeignKey("act.sequence"), nullable=False),
     Index("checking_entry", "entry"),
 )
 patient = Table(
     "patient",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("token", String, nullable=False),
     Index("patient_token", "token"),
 )
 biopsy = Table(
     "biopsy",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("id", String, nullable=False),
     Column("taken_at", LONG, nullable=False),
     Index("biopsy_id", "id"),
@@ -100,7 +108,7 @@ biopsy = Table(
 passage = Table(
     "passage",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("batch", String, nullable=False),
     Column("number", Integer, nullable=False),
     Index("passage_batch", "batch"),
@@ -108,7 +116,7 @@ passage = Table(
 descent = Table(
     "descent",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("child", String, nullable=False),
     Column("parent", String, nullable=False),
     Column("since", LONG, nullable=False),
@@ -118,7 +126,7 @@ descent = Table(
 vial = Table(
     "vial",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("id", String, nullable=False),
     Column("batch", String, nullable=False),
     Column("passage", Integer, nullable=False),
@@ -129,7 +137,7 @@ vial = Table(
 person = Table(
     "person",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("id", String, nullable=False),
     Column("name", String, nullable=False),
     Column("roles", String, nullable=False),
@@ -139,7 +147,7 @@ person = Table(
 credential = Table(
     "credential",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("person", String, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("scheme", String, nullable=False),
@@ -149,7 +157,7 @@ credential = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("area", String, nullable=False),
     Column("item", String, nullable=False),
     Column("outcome", String, nullable=False),
@@ -159,7 +167,7 @@ audit = Table(
 enrolment = Table(
     "enrolment",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("handle", String, nullable=False),
     Column("sealed", String, nullable=False),
     Index("enrolment_handle", "handle"),
@@ -167,7 +175,7 @@ enrolment = Table(
 shipment = Table(
     "shipment",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("id", String, nullable=False),
     Column("origin", String, nullable=False),
     Column("destination", String, nullable=False),
@@ -178,7 +186,7 @@ shipment = Table(
 transit = Table(
     "transit",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("shipment", String, nullable=False),
     Column("vial", String, nullable=False),
     Column("start_at", LONG, nullable=False),
@@ -190,7 +198,7 @@ transit = Table(
 arrival = Table(
     "arrival",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("transit", LONG, ForeignKey("transit.sequence"), nullable=False),
     Column("end_at", LONG, nullable=False),
     Column("outcome", String, nullable=False),
@@ -201,7 +209,7 @@ arrival = Table(
 consignment = Table(
     "consignment",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("shipment", String, nullable=False),
     Column("source", String, nullable=False),
     Column("sha256", String(64), nullable=False),
@@ -213,7 +221,7 @@ consignment = Table(
 carried = Table(
     "carried",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("vial", String, nullable=False),
     Column("shipment", String, nullable=False),
     Column("until_at", LONG, nullable=False),
@@ -225,7 +233,7 @@ carried = Table(
 intake = Table(
     "intake",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("device", String, nullable=False),
     Column("channel", String, nullable=False),
     Column("quantity", String, nullable=False),
@@ -240,7 +248,7 @@ intake = Table(
 sensor = Table(
     "sensor",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("serial", String, nullable=False),
     Column("model", String, nullable=False),
     Column("maker", String, nullable=False),
@@ -249,7 +257,7 @@ sensor = Table(
 installation = Table(
     "installation",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("sensor", String, nullable=False),
     Column("channel", String, nullable=False),
     Column("quantity", String, nullable=False),
@@ -261,7 +269,7 @@ installation = Table(
 certificate = Table(
     "certificate",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("sensor", String, nullable=False),
     Column("quantity", String, nullable=False),
     Column("calibrated_at", LONG, nullable=False),
@@ -275,7 +283,7 @@ certificate = Table(
 calibrating = Table(
     "calibrating",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("sensor", String, nullable=False),
     Column("start_at", LONG, nullable=False),
     Column("until_at", LONG, nullable=False),
@@ -285,7 +293,7 @@ calibrating = Table(
 conclusion = Table(
     "conclusion",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("entry", LONG, ForeignKey("act.sequence"), nullable=False),
     Column("end_at", LONG, nullable=False),
     Index("conclusion_entry", "entry"),
@@ -293,7 +301,7 @@ conclusion = Table(
 care = Table(
     "care",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("device", String, nullable=False),
     Column("what", String, nullable=False),
     Column("agent", String, nullable=False),
@@ -304,7 +312,7 @@ care = Table(
 alarm_event = Table(
     "alarm_event",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("history", String(64), nullable=False),
     Column("number", LONG, nullable=False),
     Column("entry", LONG, nullable=False),
@@ -328,7 +336,7 @@ alarm_event = Table(
 anchor = Table(
     "anchor",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("chain", String, nullable=False),
     Column("number", LONG, nullable=False),
     Column("head", String(64)),
@@ -337,7 +345,7 @@ anchor = Table(
 edition = Table(
     "edition",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("record", String, nullable=False),
     Column("subject", String, nullable=False),
     Column("version", Integer, nullable=False),
@@ -349,7 +357,7 @@ edition = Table(
 signature = Table(
     "signature",
     metadata,
-    Column("sequence", LONG, ForeignKey("act.sequence"), primary_key=True, autoincrement=False),
+    _sequence(),
     Column("manifest", String(64), nullable=False),
     Column("step", String, nullable=False),
     Column("content", String, nullable=False),

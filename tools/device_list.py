@@ -22,6 +22,41 @@ worked out by hand after the manual, are kept under `tests/cases` and read as th
 the values with the display, and `culturewatch doctor` reminds you. A device that is not here:
 `culturewatch probe tcp://HOST:502`, then [writing a profile](writing-a-profile.md).
 """
+NOT_LISTED = (
+    (
+        "BINDER C, CB, CBF (CO2 incubators)",
+        "interface specification 7001-0242 names their tables of addresses",
+        "the addresses: the specification is not public. `binder-mk53` is another controller",
+    ),
+    (
+        "BINDER MK56, VD23",
+        "single addresses in published drivers",
+        "a value of the device to prove them by",
+    ),
+    (
+        "Thermo Scientific TDE, TSX, Isotemp -86 C: temperature of the cabinet",
+        "set points and alarm limits (`thermo-isotemp-ult`), ten thermocouples TC1 to TC10",
+        "the row of the cabinet's own sensor; of the status bits, one address of the two printed",
+    ),
+    (
+        "Thermo Scientific Heracell VIOS, Steri-Cycle i160 and i250",
+        "telegrams of text, their check, door and gas events",
+        "the numbers of the parameters with temperature, CO2, O2 and humidity",
+    ),
+    ("Rotronic HF5A, RMS-HCD", "addresses from 31000", "the order of the words of a float"),
+    ("Servomex OxyDetect", "settings and identity", "the address of the reading"),
+    (
+        "Esco CelCulture, Caron, NuAire, PHCbi, Eppendorf CellXpert",
+        "perhaps a Watlow controller inside: `culturewatch probe` tells",
+        "any table of addresses of their own",
+    ),
+    (
+        "Taylor-Wharton, CBS, Cryotherm, Cryopal, Worthington, Brymill",
+        "lines of events on a serial port (Taylor-Wharton)",
+        "any grammar of the lines, or table of addresses",
+    ),
+)
+"""Devices of such laboratories without a profile: which, what is known, what is missing."""
 SUPPORTED = ("model", "profile", "how", "gives", "limits", "cases", "after")
 SIMULATED = "sim-"
 
@@ -43,6 +78,12 @@ def page() -> str:
     if others := sorted(real.keys() - proven.keys()):
         text += "\nWithout a case, and so not supported yet: "
         text += ", ".join(f"`{name}`" for name in others) + ".\n"
+    text += "\n## Not here, and why\n\n"
+    text += (
+        "What would have to be guessed is not shipped. With the missing document a profile is a\n"
+    )
+    text += "matter of minutes; a value guessed wrongly would look like a right one.\n\n"
+    text += _table(("device", "what is known", "what is missing"), NOT_LISTED)
     simulated = sorted(profiles.keys() - real.keys())
     return text + (
         "\nFor the demonstration there are " + ", ".join(f"`{name}`" for name in simulated) + ".\n"

@@ -15,6 +15,9 @@ from alerts.rule import Severity
 from alerts.transition import DRILL, Transition, What
 from storage.entry import Command
 
+RELOAD = "reload"
+"""The verb by which a person has the site's files read again."""
+
 
 class SiteOrders:
     """Carries them out. ``drills`` has the newest drill of each person and channel."""
@@ -173,7 +176,7 @@ class SiteOrders:
 
 SITE_ORDERS: Mapping[str, Callable[[SiteOrders, Command], None]] = MappingProxyType(
     {"rota": SiteOrders.set_rota, "drill": SiteOrders.drill, "tell": SiteOrders.tell}
-    | {"reload": SiteOrders.reload}
+    | {RELOAD: SiteOrders.reload}
     | dict.fromkeys(ACTS, SiteOrders.change_rota)
 )
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import ssl
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import aiosmtplib
 import msgspec
@@ -27,6 +28,14 @@ class MailServer(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: float = 15.0
 
 
+class Attached(NamedTuple):
+    """A file that goes with a mail; ``kind`` is what comes after ``application/``."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
 class MailNotifier:
     """Hands mail to one SMTP server, a connection a message.
 
@@ -46,7 +55,7 @@ class MailNotifier:
         self._password = password
         self._tls = tls
 
-    async def send(self, message: Message) -> Sent:
+    async def send(self, message: Message, attached: Sequence[Attached] = ()) -> Sent:
         """Hand over one mail. A server's 4xx is temporary, its 5xx permanent.
 
         Raises:
@@ -54,6 +63,10 @@ class MailNotifier:
             PermanentError: refused, or the message could smuggle in a header.
         """
         mail = _compose(message, self._server.sender)
+        for each in attached:
+            mail.add_attachment(
+                each.content, maintype="application", subtype=each.kind, filename=each.name
+            )
         client = self._client()
         perhaps_taken = False
         try:

@@ -1,4 +1,4 @@
-"""What a token's person does about an alarm: into the inbox, as from everywhere else."""
+"""What a token's person does about alarms or the site: into the inbox, as from everywhere else."""
 
 import asyncio
 import time
@@ -19,25 +19,35 @@ _AGAIN_S = 0.1
 VIA = "api"
 
 
+def check_may(ledger_url: str, verb: str, target: str, *, by: str) -> None:
+    """Find out whether ``by`` may do ``verb`` on ``target``.
+
+    Raises:
+        batches.authority.Denied: the person may not, or works here no more.
+        storage.database.DatabaseError: nobody can tell whether they may.
+    """
+    ledger = Ledger(ledger_url)
+    if ledger.has_people():
+        ledger.authorise(f"alarm.{verb}", target, by)
+
+
 def act(
-    data: Path, ledger_url: str, verb: str, rule: str, *, by: str, arguments: dict[str, str]
+    data: Path, ledger_url: str, verb: str, target: str, *, by: str, arguments: dict[str, str]
 ) -> Answer | None:
-    """Do ``verb`` on ``rule`` in the name of ``by``; None when it is kept and not yet answered.
+    """Do ``verb`` on ``target`` in the name of ``by``; None when it is kept and not yet answered.
 
     Raises:
         batches.authority.Denied: the person may not, or works here no more.
         storage.database.DatabaseError: nobody can tell whether they may.
         storage.inbox.InboxError: it could not be kept.
     """
-    ledger = Ledger(ledger_url)
-    if ledger.has_people():
-        ledger.authorise(f"alarm.{verb}", rule, by)
+    check_may(ledger_url, verb, target, by=by)
     command = Command(
         id=f"{VIA}-{uuid.uuid4()}",
         at=wall_clock_ms(),
         by=by,
         verb=verb,
-        target=rule,
+        target=target,
         via=VIA,
         arguments={name: one_line(text) for name, text in arguments.items() if text},
     )
@@ -61,7 +71,7 @@ def _answer(alarms: Path, command: str) -> Answer | None:
 
 
 async def act_in_thread(
-    data: Path, ledger_url: str, verb: str, rule: str, *, by: str, arguments: dict[str, str]
+    data: Path, ledger_url: str, verb: str, target: str, *, by: str, arguments: dict[str, str]
 ) -> Answer | None:
     """As ``act``, beside the loop."""
-    return await asyncio.to_thread(act, data, ledger_url, verb, rule, by=by, arguments=arguments)
+    return await asyncio.to_thread(act, data, ledger_url, verb, target, by=by, arguments=arguments)

@@ -1,5 +1,6 @@
 """The HTTP API as an application: its table of routes, its description, and its faults."""
 
+import json
 import logging
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from alerts.schema import StoreError
 from batches.authority import Denied
 from batches.placement import Refused
-from console.api import described, readings
+from console.api import described, examples, readings
 from console.api.described import answers
 from console.api.routes import VERSION, Api, Name, Note, Shelving
 from console.api.tokens import ApiToken, ApiTokens, Scope
@@ -55,6 +56,7 @@ def api(settings: ConsoleSettings, sight: Sight[SiteView], tokens: ApiTokens) ->
     _reads(app, site)
     _records(app, site)
     _acts(app, site)
+    _orders(app, site)
     return app
 
 
@@ -86,6 +88,7 @@ def _reads(app: FastAPI, site: Api) -> None:
             dependencies=[Depends(site.entry.needs(scope))],
         )
     plain: dict[str, Any] = {"schema": {"type": "string"}}
+    lines = json.dumps(examples.READING) + '\n{"end":true,"readings":1,"damaged":0}\n'
     app.add_api_route(
         "/readings/each",
         site.each,
@@ -95,7 +98,7 @@ def _reads(app: FastAPI, site: Api) -> None:
         | {
             200: {
                 "description": "A line a reading; the last says how many.",
-                "content": {"application/x-ndjson": plain, "text/csv": plain},
+                "content": {"application/x-ndjson": plain | {"example": lines}, "text/csv": plain},
             }
         },
         dependencies=[Depends(site.entry.needs(Scope.READINGS))],
@@ -158,6 +161,27 @@ def _acts(app: FastAPI, site: Api) -> None:
         )
 
 
+def _orders(app: FastAPI, site: Api) -> None:
+    person = Depends(site.entry.needs(Scope.ADMIN))
+
+    async def reload(token: Annotated[ApiToken, person]) -> Response:
+        """Have the core read its files again; with a mistake in them nothing is changed.
+
+        What differs stands in the audit trail, value by value, old and new.
+        """
+        return await site.reload(token)
+
+    acted = answers(described.Acted)[200]
+    app.add_api_route(
+        "/reload",
+        reload,
+        methods=["POST"],
+        response_class=Response,
+        responses=answers(described.Acted)
+        | {202: acted, 409: acted, 422: answers(described.Unusable)[200]},
+    )
+
+
 class _Described(FastAPI):
     """Described with the types that are really sent, and the token that every route asks for."""
 
@@ -173,6 +197,7 @@ class _Described(FastAPI):
             components = made.setdefault("components", {})
             components.setdefault("schemas", {}).update(described.schemas())
             components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+            described.illustrate(made)
             made["security"] = [{"token": []}]
             self.openapi_schema = made
         return self.openapi_schema

@@ -8,6 +8,7 @@ from alerts.engine.view import AlarmView
 from alerts.transition import Transition
 from batches.batch import Batch
 from batches.placement import Placement
+from console.api.examples import EXAMPLES
 from console.api.readings import Curve
 from console.run_status import RunStatus
 from console.view import DeviceView
@@ -80,7 +81,17 @@ class Acted(msgspec.Struct, frozen=True):
     why: str
 
 
-ANSWERS = (Fault, Devices, Alarms, History, Batches, Placements, Health, Acted, Curve)
+class Unusable(msgspec.Struct, frozen=True):
+    """Why the site's files cannot take the place of what it runs with; nothing was changed.
+
+    ``findings`` are lines that each say where, what, and what to do.
+    """
+
+    detail: str
+    findings: tuple[str, ...]
+
+
+ANSWERS = (Fault, Unusable, Devices, Alarms, History, Batches, Placements, Health, Acted, Curve)
 _REF = "#/components/schemas/{name}"
 
 
@@ -100,3 +111,14 @@ def _of(kind: type) -> dict[str, Any]:
     schema = {"$ref": _REF.format(name=kind.__name__)}
     about = (kind.__doc__ or kind.__name__).splitlines()[0]
     return {"description": about, "content": {"application/json": {"schema": schema}}}
+
+
+def illustrate(document: dict[str, Any]) -> None:
+    """Put an example beside each schema of an answer; whole, with what is None."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                content = answer.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name in EXAMPLES:
+                    content["example"] = EXAMPLES[name]

@@ -2,41 +2,33 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
+from console.api import days
+from console.api.bucket import Bucket
 from devices.quality import Quality
 from devices.scan import Layout
 from devices.units import STORED_UNIT
+from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader
 
-LONGEST_MS = 31 * 86_400_000
+LONGEST_MS = 31 * DAY_MS
+"""So much is looked at reading by reading."""
+MOST_DAYS = 4_000
+"""A curve of days is no longer: some eleven years."""
 MOST_BUCKETS = 2_000
 _CSV_HEAD = "at,received,value,quality,source\n"
-
-
-class Bucket(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read from ``at`` (epoch ms) until the next bucket.
-
-    ``least``, ``mean`` and ``most`` are of the ``good`` readings alone, in the stored unit, and
-    None where there are none; ``other`` counts readings that are not good, ``last_other`` is the
-    quality of the newest of them. A bucket in which nothing was read has two zeros.
-    """
-
-    at: int
-    good: int
-    other: int
-    least: float | None = None
-    mean: float | None = None
-    most: float | None = None
-    last_other: str = ""
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True):
     """A channel from ``start`` to before ``end`` (epoch ms), a bucket each ``step`` ms.
 
-    ``damaged`` counts entries of the log that could not be read, and are not in it.
+    ``of`` says what it is made of. ``readings``: each one was looked at, and a mean is theirs.
+    ``days``: over 31 days it is made of whole days (UTC), ``start`` and ``end`` are theirs, and a
+    mean weighs each reading by how long it held. ``damaged`` counts entries of the log that could
+    not be read, and are not in it.
     """
 
     channel: str
@@ -46,6 +38,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     end: int
     step: int
     damaged: int
+    of: Literal["readings", "days"]
     buckets: tuple[Bucket, ...]
 
 
@@ -56,6 +49,8 @@ def curve(data: Path, channel: str, start: int, end: int, buckets: int) -> Curve
         storage.waiting.JournalError: the log cannot be read.
         KeyError: no device ever spoke on that channel.
     """
+    if end - start > LONGEST_MS:
+        return _curve_of_days(data, channel, start, end, buckets)
     step = max(1, -(-(end - start) // buckets))
     with LogReader(data) as log:
         quantity = quantity_of(log, channel)
@@ -70,7 +65,29 @@ def curve(data: Path, channel: str, start: int, end: int, buckets: int) -> Curve
             end=end,
             step=step,
             damaged=len(log.damaged),
+            of="readings",
             buckets=tuple(one.bucket(start + n * step) for n, one in enumerate(sums)),
+        )
+
+
+def _curve_of_days(data: Path, channel: str, start: int, end: int, most: int) -> Curve:
+    first, last = start // DAY_MS, -(-end // DAY_MS)
+    step = -(-(last - first) // most)
+    # The last bucket is as long as the others.
+    last = first + step * -(-(last - first) // step)
+    with LogReader(data) as log:
+        quantity = quantity_of(log, channel)
+        made = days.buckets(log, channel, first, last, step)
+        return Curve(
+            channel=channel,
+            quantity=quantity,
+            unit=STORED_UNIT.get(quantity, ""),
+            start=first * DAY_MS,
+            end=last * DAY_MS,
+            step=step * DAY_MS,
+            damaged=len(log.damaged),
+            of="days",
+            buckets=made,
         )
 
 
@@ -80,9 +97,11 @@ def quantity_of(log: LogReader, channel: str) -> str:
     Raises:
         KeyError: no device ever spoke on that channel.
     """
-    device, _, key = channel.rpartition(".")
-    layout = log.layouts()[device]
-    return dict(zip(layout.keys, layout.quantities, strict=True))[key]
+    for layout in reversed(log.layouts()):
+        # Not every message of a device tells of all its channels.
+        if channel in layout.channels:
+            return layout.quantities[layout.channels.index(channel)]
+    raise KeyError(channel)
 
 
 def lines(data: Path, channel: str, start: int, end: int, *, csv: bool) -> Iterator[str]:

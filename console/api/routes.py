@@ -1,4 +1,4 @@
-"""The HTTP API, version 1: what programs ask of a site. It reads; what it does is acts on alarms.
+"""The HTTP API, version 1: what programs ask of a site. It reads, and gives orders to the core.
 
 Nothing here can alter a reading: readings come out of the log, and there is no way in.
 """
@@ -15,15 +15,17 @@ from fastapi import Header, HTTPException, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from alerts.engine.site_orders import RELOAD
 from alerts.reader import AlarmReader
 from batches.ledger import Ledger
 from console.api import described, events, readings
-from console.api.acts import act_in_thread
+from console.api.acts import act_in_thread, check_may
 from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import Sight
 from console.view import SiteView, wall_clock_ms
+from storage.archive.days import DAY_MS
 from storage.database import DatabaseError, file_of
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,8 @@ class Api:
         self._data = settings.data
         self._ledger_url = settings.ledger_url
         self._record = settings.record
+        self._site_id = settings.site_id
+        self._findings = settings.findings
         self._alarms = settings.data / "alarms.db"
         self._sight = sight
         self.entry = Entry(tokens, wall_clock_ms)
@@ -89,8 +93,11 @@ class Api:
         end: _Instant,
         buckets: Annotated[int, Query(ge=1, le=readings.MOST_BUCKETS)] = 500,
     ) -> Response:
-        """A channel in equal spans: least, mean, most, and how many readings were not good."""
-        _check_span(start, end)
+        """A channel in equal spans: least, mean, most, and how many readings were not good.
+
+        Up to 31 days each reading is looked at; what is longer is made of whole days (UTC).
+        """
+        _check_span(start, end, readings.MOST_DAYS * DAY_MS)
         async with self._reading:
             try:
                 found = await asyncio.to_thread(
@@ -108,7 +115,7 @@ class Api:
         form: Annotated[str, Query(pattern="^(ndjson|csv)$")] = "ndjson",
     ) -> Response:
         """Each reading of a channel as it was; the last line says how many there were."""
-        _check_span(start, end)
+        _check_span(start, end, readings.LONGEST_MS)
         if self._streams.locked():
             raise HTTPException(503, "too many streams are open; try again")
         lines = readings.lines(self._data, channel, start, end, csv=form == "csv")
@@ -217,6 +224,18 @@ class Api:
         """Take an alarm off the shelf before its time."""
         return await self._act("unshelve", rule, token)
 
+    async def reload(self, token: ApiToken) -> Response:
+        """Have the core read its files again; with a mistake in them nothing is changed."""
+        if self._findings is None:
+            raise HTTPException(503, "this console knows no files; use culturewatch reload")
+        await asyncio.to_thread(check_may, self._ledger_url, RELOAD, self._site_id, by=token.person)
+        async with self._reading:
+            found = await asyncio.to_thread(self._findings)
+        if found:
+            why = f"{len(found)} mistakes in the files: all goes on as before"
+            return _json(described.Unusable(why, found), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return await self._act(RELOAD, self._site_id, token)
+
     def _ledger(self) -> Ledger:
         """The ledger; who only looks makes none.
 
@@ -231,11 +250,11 @@ class Api:
                 self._opened = Ledger(self._ledger_url)
             return self._opened
 
-    async def _act(self, verb: str, rule: str, token: ApiToken, **arguments: str) -> Response:
+    async def _act(self, verb: str, target: str, token: ApiToken, **arguments: str) -> Response:
         answer = await act_in_thread(
-            self._data, self._ledger_url, verb, rule, by=token.person, arguments=arguments
+            self._data, self._ledger_url, verb, target, by=token.person, arguments=arguments
         )
-        log.info("%s %s by %s with the token %s", verb, rule, token.person, token.id)
+        log.info("%s %s by %s with the token %s", verb, target, token.person, token.id)
         if answer is None:
             why = "it is kept, and done when the core answers"
             return _json(described.Acted(None, why), HTTPStatus.ACCEPTED)
@@ -256,9 +275,10 @@ class Api:
                 yield line
 
 
-def _check_span(start: int, end: int) -> None:
-    if not start < end <= start + readings.LONGEST_MS:
-        raise HTTPException(422, "end comes after start, by 31 days at most; ask in pieces")
+def _check_span(start: int, end: int, longest: int) -> None:
+    if not start < end <= start + longest:
+        most = longest // DAY_MS
+        raise HTTPException(422, f"end comes after start, by {most} days at most; ask in pieces")
 
 
 async def _in_threads(first: str, lines: Iterator[str]) -> AsyncIterator[str]:

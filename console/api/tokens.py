@@ -28,6 +28,11 @@ class Scope(StrEnum):
     RECORDS = "read:records"
     HEALTH = "read:health"
     ACT = "act:alarms"
+    ADMIN = "admin:site"
+
+
+ACTING = frozenset({Scope.ACT, Scope.ADMIN})
+"""What is done with these is done in the name of a person."""
 
 
 class TokenError(Exception):
@@ -82,8 +87,9 @@ class ApiTokens:
             raise TokenError("name a scope: " + ", ".join(Scope))
         if not now < expires_at <= now + LONGEST_MS:
             raise TokenError("a token ends, after 400 days at the latest: say when")
-        if (Scope.ACT in scopes) != bool(person):
-            raise TokenError(f"{Scope.ACT} and the person in whose name it acts go together")
+        if bool(ACTING.intersection(scopes)) != bool(person):
+            acting = ", ".join(sorted(ACTING))
+            raise TokenError(f"{acting} and the person in whose name it acts go together")
         text = f"{PREFIX}_{name}_{secrets.token_urlsafe(SECRET_BYTES)}"
         token = ApiToken(
             id=name,

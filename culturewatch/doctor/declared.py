@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 from alerts.rulebook import Rulebook
+from console.oidc.sign_on import is_loopback
 from culturewatch.check import SitePlan
 from culturewatch.doctor.finding import Finding
 from culturewatch.site import Site
@@ -141,7 +141,7 @@ def _outside(site: Site, planned: SitePlan) -> Iterator[Finding]:
             do="set console.public_url",
         )
     for broker in site.file.broker:
-        if broker.password is not None and broker.tls is None and not _is_loopback(broker.host):
+        if broker.password is not None and broker.tls is None and not is_loopback(broker.host):
             yield Finding(
                 area=f"broker {broker.id}",
                 what=f"its password goes to {broker.host} without TLS",
@@ -149,7 +149,7 @@ def _outside(site: Site, planned: SitePlan) -> Iterator[Finding]:
                 do="give the broker a certificate, and this site a tls table for it",
             )
     console = site.file.console
-    if not _is_loopback(console.host) and not site.public_url.startswith("https://"):
+    if not is_loopback(console.host) and not site.public_url.startswith("https://"):
         yield Finding(
             area="console",
             what=f"listens on {console.host} and is reached without TLS ({site.public_url})",
@@ -157,10 +157,3 @@ def _outside(site: Site, planned: SitePlan) -> Iterator[Finding]:
             do='put a proxy with TLS before it, set console.host = "127.0.0.1" and an https '
             "public_url",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from culturewatch.check import site_plan
 from culturewatch.doctor import machine, servers
+from culturewatch.doctor.certificate import certificate
 from culturewatch.doctor.declared import declared, queues
 from culturewatch.doctor.finding import Finding, Report
 from culturewatch.parts import rulebook
@@ -29,6 +30,7 @@ def examine(path: Path, *, outage_s: float, limits: dict[str, int]) -> Report:
         *machine.clock(),
         *machine.speed(median_ms, late_ms),
         *machine.space(folder, int(site.file.site.max_data_gb * machine.GB)),
+        *certificate(site, time.time_ns() // 1_000_000),
         *servers.ask_all(site, time.time_ns() // 1_000_000),
     ]
     error_us = machine.clock_error_us()

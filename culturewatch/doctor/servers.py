@@ -9,10 +9,12 @@ from alerts.schema import StoreError
 from batches.ledger import Ledger
 from collector.errors import LinkError
 from collector.mqtt_link import Link
+from console.oidc.why import OidcError
 from culturewatch import paths
 from culturewatch.doctor.finding import Finding
 from culturewatch.parts import broker_settings, influx_settings
 from culturewatch.rota_view import rota_views
+from culturewatch.sign_on import sign_on
 from culturewatch.site import Site
 from devices.duration import Duration
 from storage.database import DatabaseError
@@ -101,6 +103,27 @@ async def influx(site: Site) -> list[Finding]:
     return []
 
 
+async def provider(site: Site) -> list[Finding]:
+    """Whether people can log in by the provider of identities."""
+    told = sign_on(site)
+    if told is None:
+        return []
+    from console.oidc.provider import Provider  # noqa: PLC0415 # Authlib is an extra
+
+    try:
+        await Provider(told).look()
+    except OidcError as error:
+        return [
+            Finding(
+                area="console sign-on",
+                what=str(error),
+                endangers="nobody logs in by the provider (passwords of the ledger go on working)",
+                do="see that [console.oidc] names it rightly and that this machine reaches it",
+            )
+        ]
+    return []
+
+
 def ledger(site: Site) -> Iterator[Finding]:
     """Whether the ledger can be read."""
     own = paths.ledger_url(site.data)
@@ -156,6 +179,6 @@ def ask_all(site: Site, now: int) -> list[Finding]:
     """All of them, one after another; each wait is bounded by its client."""
 
     async def over_the_network() -> list[Finding]:
-        return [*await brokers(site), *await influx(site)]
+        return [*await brokers(site), *await influx(site), *await provider(site)]
 
     return [*asyncio.run(over_the_network()), *ledger(site), *rotas(site, now)]

@@ -102,8 +102,8 @@ class LogReader:
         """The newest number on disk; 0 where nothing was ever written."""
         return self.journal.last
 
-    def layouts(self) -> dict[str, Layout]:
-        """The layout in which each device spoke last."""
+    def layouts(self) -> list[Layout]:
+        """Every layout in which a device ever spoke, the newest last."""
         # The journal keeps the layouts of what it has not any more.
         return self.journal.layouts()
 

@@ -70,6 +70,8 @@ def test_every_route_answers_as_the_description_says(data: Path) -> None:
         site_settings(data),
         api_tokens=data / "secrets" / "api-tokens",
         record=partial(record, ledger_url(data)),
+        site_id="lab",
+        findings=lambda: (),
     )
     now = wall_clock_ms()
     text = ApiTokens(data / "secrets" / "api-tokens").make(

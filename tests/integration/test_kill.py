@@ -138,9 +138,9 @@ def victims() -> Iterator[Victims]:
 def all_there(folder: Path, sent: dict[str, int]) -> bool:
     """Whether the last message of each device is in the journal."""
     with JournalReader(folder) as reader:
-        newest = reader.latest_all()
+        newest = reader.newest()
     return all(
-        device in newest and newest[device].values[0] == count / 1_000
+        device in newest and newest[device][0].value == count / 1_000
         for device, count in sent.items()
     )
 

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from collector.address import TcpAddress
+from collector.identification import identified
+from collector.modbus import ModbusClient
 from collector.modbus_collector import ModbusCollector
 from collector.unit import ModbusDevice
 from devices import catalog
+from devices.identity import Identity
 from devices.profile import layout
 from devices.quality import Quality
 from devices.scan import Scan
@@ -15,6 +18,7 @@ from simulators import vaisala
 from simulators.faults import HEALTHY, Faults
 from simulators.incubator import Readings
 from simulators.modbus import Server, Unit, incubator_tables
+from tests.integration.mqtt_peers import until
 
 SHOWN = Readings(
     temperature_c=36.98, co2_pct=5.03, humidity_pct=93.1, door_open=True, sterilising=False
@@ -87,3 +91,14 @@ async def test_what_the_incubator_cannot_measure_is_a_fault_and_not_a_number() -
         fault = Quality.SENSOR_FAULT
         assert scans["incubator"].values == (None, None, None, 1.0, 0.0)
         assert scans["incubator"].qualities == bytes((fault, fault, fault, 0, 0))
+
+
+async def test_simulated_devices_say_that_they_are() -> None:
+    unit = Unit(id=240, tables=lambda: {"holding": vaisala.gmp251(AIR)}, faults=lambda: HEALTHY)
+    async with Server("127.0.0.1", 0, (unit,)) as server, asyncio.TaskGroup() as tasks:
+        client = ModbusClient(TcpAddress(host="127.0.0.1", port=server.port))
+        link = tasks.create_task(client.run(), name="link")
+        await until(lambda: client.is_connected)
+        said = await identified(lambda level, first: client.introduce(240, level, first, 5.0))
+        link.cancel()
+    assert said == Identity(vendor="culturewatch", product_code="simulated", revision="1")

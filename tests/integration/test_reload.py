@@ -14,8 +14,12 @@ from alerts.transition import What
 from batches.ledger import Ledger
 from batches.trail import Line
 from console import run_status
+from console.api.application import AT
+from console.api.tokens import ApiTokens, Scope
 from console.run_status import RunStatus
+from console.view import wall_clock_ms
 from culturewatch import paths
+from culturewatch.serve_console import settings
 from culturewatch.site import Site
 from simulators.scenario import Door
 from storage.entry import Started
@@ -32,6 +36,7 @@ from tests.integration.laboratory import (
     until,
 )
 from tests.integration.test_cli import typed
+from tests.unit.console.lab import browser
 
 PERIOD_MS = 250
 
@@ -126,6 +131,46 @@ async def test_what_is_edited_applies_and_what_stays_misses_no_poll(site: Site) 
         assert scans(site, "rhprobe")[-1].at == newest
         assert program.runs
         assert "Traceback" not in program.said
+
+
+@pytest.mark.slow
+async def test_a_program_has_the_files_read_again_or_is_told_what_is_wrong_in_them(
+    site: Site,
+) -> None:
+    now = wall_clock_ms()
+    text = ApiTokens(paths.api_tokens(site.data)).make(
+        "lims", [Scope.ADMIN], expires_at=now + 60_000, now=now, by="tester", person="anna"
+    )
+    async with running(site) as program, browser(settings(site)) as asking:
+        asking.headers["Authorization"] = f"Bearer {text}"
+        digest = status(site).configuration
+        edit(site.path, "time_zone", "time_zoen")
+        refused = await asking.post(f"{AT}/reload")
+        assert refused.status_code == 422
+        (finding,) = refused.json()["findings"]
+        assert finding.startswith(f"{site.path}:5: ")
+        assert "unknown key `time_zoen`" in finding
+
+        edit(site.path, "time_zoen", "time_zone")
+        edit(site.path, 'id = "bench"', 'id = "other"')
+        refused = await asking.post(f"{AT}/reload")
+        assert refused.json()["findings"] == [
+            "site.id changed, which takes a restart of culturewatch run"
+        ]
+        assert status(site).configuration == digest
+
+        edit(site.path, 'id = "other"', 'id = "bench"')
+        edit(site.rules / "bench.toml", 'on_delay = "20s"', 'on_delay = "25s"')
+        answer = await asking.post(f"{AT}/reload")
+        assert answer.json() == {"accepted": True, "why": "anna has the configuration read again"}
+        await until(
+            lambda: any(line.outcome.startswith("read anew") for line in configured(site)),
+            why=lambda: program.said,
+        )
+        files = next(line for line in configured(site) if line.outcome.startswith("read anew"))
+        assert files.outcome.startswith("read anew, as anna asked, with ")
+        delays = {(line.old, line.new) for line in configured(site)}
+        assert ('"20s"', '"25s"') in delays
 
 
 @pytest.mark.slow

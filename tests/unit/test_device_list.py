@@ -10,7 +10,7 @@ from devices.codec import Decoder
 from devices.json_codec import JsonCodec
 from devices.plan import plan
 from devices.quality import Quality
-from tools.device_list import CASES, PAGE, page
+from tools.device_list import CASES, NOT_LISTED, PAGE, page
 
 TEMPLATES = Path(__file__).parents[2] / "examples" / "profiles"
 GOOD, FAULT = Quality.GOOD, Quality.SENSOR_FAULT
@@ -18,6 +18,15 @@ GOOD, FAULT = Quality.GOOD, Quality.SENSOR_FAULT
 
 def test_the_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tools.device_list"
+
+
+def test_what_has_no_profile_is_named_with_what_is_missing() -> None:
+    text = page()
+    for device, _, missing in NOT_LISTED:
+        assert f"| {device} |" in text
+        assert missing in text
+    settings = next(line for line in text.splitlines() if "thermo-isotemp-ult" in line)
+    assert "settings only, no temperature **unproven**" in settings
 
 
 def test_every_case_belongs_to_a_profile() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.frame import READ
+from collector.frame import IDENTIFY, MEI_IDENTIFY, READ, introduction
 from devices import catalog
 from devices.line_codec import LineCodec
 
@@ -116,6 +116,9 @@ def test_who_makes_modbus_frames_is_known_and_the_collector_asks_only_to_read() 
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Request"
     }
     assert functions == {"READ[table]"}
+    # 6.21: Read Device Identification is MEI type 14; type 13, CANopen, might write.
+    assert introduction(1, 0) == bytes.fromhex("2B0E0100")
+    assert (IDENTIFY, MEI_IDENTIFY) == (0x2B, 0x0E)
 
 
 def called(path: Path) -> list[str]:

@@ -194,9 +194,10 @@ def _collector() -> tuple[str, str]:
         own("Journal and disk", "journal_fill", "disk_fill"),
         own("Waiting", "disk_wait", "forwarding_behind", "page_wait"),
         own("Put aside and lost", "quarantined", "lost", "conflicts", "archive_damaged"),
-        own("People", "drills_unproven", "rota_faults"),
+        own("People", "drills_unproven", "rota_faults", "reports_failed"),
         own("Clock", "clock_unsure"),
         own("Since the archive was sealed", "seal_wait"),
+        own("Certificate overdue for renewal", "renewal_wait"),
         _qualities(_OF_ITSELF),
         listing("Troubles", Rows(sql.TROUBLES), width=WIDTH),
     )

@@ -98,7 +98,7 @@ OWN = {
         "alarm.due",
         "rehash",
     ),
-    *("login", "login-failed", "login-locked", "lockout"),
+    *("login", "login-failed", "login-locked", "lockout", "sign-on", "sign-on-failed"),
 }
 """What the program does, and nobody orders."""
 

@@ -52,6 +52,10 @@ class Query(NamedTuple):
             + pdu
         )
 
+    def whole(self, pdu: bytes) -> bytes:
+        """``pdu`` as the answer, whatever it says."""
+        return struct.pack(">HHHB", self.transaction, 0, len(pdu) + 1, self.unit) + pdu
+
     def exception(self, code: int) -> bytes:
         """The answer that refuses with ``code``."""
         head = struct.pack(">HHHB", self.transaction, 0, 3, self.unit)
@@ -78,12 +82,15 @@ class Peer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.buffer += data
-        while len(self.buffer) >= 12:
-            transaction, _, _, unit, function, address, number = struct.unpack(
-                ">HHHBBHH", self.buffer[:12]
-            )
-            self.buffer = self.buffer[12:]
-            query = Query(transaction, unit, function, address, number)
+        while len(self.buffer) >= 6 and len(self.buffer) >= 6 + self.buffer[5]:
+            told, self.buffer = self.buffer[: 6 + self.buffer[5]], self.buffer[6 + self.buffer[5] :]
+            transaction, _, _, unit, function = struct.unpack(">HHHBB", told[:8])
+            if function == 0x2B:
+                query = Query(transaction, unit, function, told[9], told[10])
+                self.responder.introductions.append(query)
+                self.responder.introduce(self, query)
+                continue
+            query = Query(transaction, unit, function, *struct.unpack(">HH", told[8:]))
             self.responder.queries.append(query)
             self.responder.asked[unit] += 1
             self.responder.behave(self, query)
@@ -121,6 +128,11 @@ class Peer(asyncio.Protocol):
 Behaviour = Callable[[Peer, Query], None]
 
 
+def refusing(peer: Peer, query: Query) -> None:
+    """Answer as a device does that has not that function."""
+    peer.send(query.exception(1))
+
+
 def rightly(peer: Peer, query: Query) -> None:
     """Answer as a good device does."""
     peer.send(query.answer())
@@ -136,6 +148,8 @@ class Responder:
         self.most_at_once = 0
         self.asked: Counter[int] = Counter()
         self.queries: list[Query] = []
+        self.introduce: Behaviour = refusing
+        self.introductions: list[Query] = []
         self.peers: set[Peer] = set()
 
     def hang_up(self) -> None:

@@ -83,6 +83,9 @@ class Line:
     def hear(self, data: bytes) -> None:
         self._heard += data
         while question := self._question():
+            if question.function == 0x2B:
+                self.put(question.exception(1))
+                continue
             self.device.questions.append(question)
             self.device.behave(self, question)
 
@@ -92,10 +95,13 @@ class Line:
 
     def _question(self) -> Question | None:
         if self.device.framing == "rtu":
-            if len(self._heard) < 8:
+            if len(self._heard) < 2:
                 return None
-            told, self._heard = self._heard[:8], self._heard[8:]
-            assert crc16(told[:6]) == told[6:]
+            size = 7 if self._heard[1] == 0x2B else 8
+            if len(self._heard) < size:
+                return None
+            told, self._heard = self._heard[:size], self._heard[size:]
+            assert crc16(told[:-2]) == told[-2:]
         else:
             line, end, rest = self._heard.partition(b"\r\n")
             if not end:

@@ -10,7 +10,9 @@ from collector.frame import Frame, GarbageError
 
 def test_a_request_is_as_the_specification_prints_it() -> None:
     # Application protocol 1.1b3, 6.3: function 03, registers 108 to 110 are 03 00 6B 00 03.
-    assert frame.request(0x1501, 0xFF, 3, 107, 3) == bytes.fromhex("15010000 0006 FF 03006B0003")
+    assert frame.request(0x1501, 0xFF, frame.read(3, 107, 3)) == bytes.fromhex(
+        "15010000 0006 FF 03006B0003"
+    )
 
 
 def test_an_answer_is_taken_apart() -> None:

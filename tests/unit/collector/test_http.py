@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from collector import http
 from collector.http import HttpCollector, HttpDevice
+from collector.rounds import TalkLinkStats
 from devices import catalog
 from devices.duration import Duration
 from devices.profile import Profile, layout
@@ -97,6 +99,39 @@ async def collecting(port: int, profile: Profile = MEMMERT) -> AsyncIterator[lis
     # What httpx was in the middle of reading is closed in tasks of the loop's own.
     await until(lambda: len(asyncio.all_tasks()) <= before)
     assert crashes == []
+
+
+async def test_how_it_has_answered_is_counted() -> None:
+    device = HttpDevice(
+        layout=layout("inc1", MEMMERT), profile=MEMMERT, host="127.0.0.1", port=1, period=SOON
+    )
+    scans: list[Scan] = []
+
+    async def asked(port: int) -> TalkLinkStats:
+        collector = HttpCollector(
+            [msgspec.structs.replace(device, port=port)],
+            clock=SteadyClock(),
+            deliver=scans.append,
+            on_crash=lambda _name, _error: None,
+        )
+        assert collector.stats() == ()
+        scans.clear()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(collector.run(), name="http")
+            await until(lambda: len(scans) == 2)
+            (found,) = collector.stats()
+            running.cancel()
+        return found
+
+    before = len(asyncio.all_tasks())
+    async with incubator(lambda: whole(BODY)) as found:
+        there = await asked(found.port)
+        assert (there.endpoint, there.connected) == (f"127.0.0.1:{found.port}", True)
+    assert [(one.device, one.polls, one.answered) for one in there.devices] == [("inc1", 2, 2)]
+    nobody = await asked(1)
+    assert not nobody.connected
+    assert [(one.polls, one.answered) for one in nobody.devices] == [(2, 0)]
+    await until(lambda: len(asyncio.all_tasks()) <= before)
 
 
 async def test_an_incubator_is_asked_by_get_without_any_value() -> None:

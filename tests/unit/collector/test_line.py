@@ -71,6 +71,59 @@ async def collecting(*devices: LineDevice) -> AsyncIterator[list[Scan]]:
     assert crashes == []
 
 
+@asynccontextmanager
+async def counting(device: LineDevice) -> AsyncIterator[tuple[LineCollector, list[Scan]]]:
+    scans: list[Scan] = []
+    collector = LineCollector(
+        [device],
+        clock=SteadyClock(),
+        deliver=scans.append,
+        on_crash=lambda _name, _error: None,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(collector.run(), name="lines")
+        yield collector, scans
+        running.cancel()
+
+
+def talk(collector: LineCollector) -> tuple[bool, bool, int, int]:
+    """Whether the one link stands and its device answers, its polls and its answers."""
+    (link,) = collector.stats()
+    (device,) = link.devices
+    assert device.device == "tank1"
+    return link.connected, device.is_answering, device.polls, device.answered
+
+
+async def test_how_a_tank_has_answered_is_counted() -> None:
+    profile = catalog.find("american-magnetics-186")
+    said = {"LEVEL": "35.0", "UNIT": "C"}
+    async with device_behind_a_server(TextDevice(said.get)) as device:
+        address = TcpAddress(host="127.0.0.1", port=device.port)
+        async with counting(a_device(profile, address)) as (collector, scans):
+            assert talk(collector) == (False, False, 0, 0)
+            await until(lambda: len(good(scans)) == 1)
+            polls = len(scans)
+            assert talk(collector) == (True, True, polls, 1)
+            assert collector.stats()[0].endpoint == f"127.0.0.1:{device.port}"
+    nowhere = TtyAddress(path="/dev/nosuchport", serial=Serial(baud=9600))
+    async with counting(a_device(profile, nowhere)) as (collector, scans):
+        await until(lambda: len(scans) == 2)
+        assert talk(collector) == (False, False, 2, 0)
+
+
+async def test_what_an_incubator_says_unasked_is_counted_and_so_are_its_silences() -> None:
+    async with device_on_a_line(TextDevice(lambda _: None)) as device:
+        address = TtyAddress(path=device.path, serial=Serial(baud=9600))
+        printing = a_device(catalog.find("shel-lab-sco5a"), address)
+        async with counting(printing) as (collector, scans):
+            await until(lambda: scans)
+            assert talk(collector) == (True, False, len(scans), 0)
+            (wire,) = device.lines
+            wire.put(b"\r\nC1=37.0 C3=5.0\r\n")
+            await until(lambda: good(scans))
+            assert talk(collector) == (True, True, len(scans), 1)
+
+
 def good(scans: list[Scan], device: str = "tank1") -> list[Scan]:
     return [scan for scan in scans if scan.device == device and None not in scan.values]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from collector import breaker, poll, reconnect, unit
@@ -13,6 +14,7 @@ from collector.address import TcpAddress
 from collector.modbus_collector import ModbusCollector, endpoints
 from collector.unit import DeviceStats, ModbusDevice
 from devices.duration import Duration
+from devices.identity import Identity
 from devices.profile import Channel, Profile, layout
 from devices.quality import Quality
 from devices.scan import Scan
@@ -22,6 +24,7 @@ from tests.unit.collector.responder import (  # a test's own double
     Behaviour,
     Peer,
     Query,
+    Responder,
     responding,
     rightly,
     until,
@@ -485,3 +488,71 @@ async def test_a_change_that_cannot_be_changes_nothing() -> None:
         before = len(room.good("inc1"))
         await until(lambda: len(room.good("inc1")) > before)
         assert responder.accepted == 1
+
+
+def naming(*names: bytes) -> Behaviour:
+    """Says it is each of ``names`` in turn, and the last from then on. By hand after 6.21."""
+    left = list(names)
+
+    def introduce(peer: Peer, query: Query) -> None:
+        name = left.pop(0) if len(left) > 1 else left[0]
+        head = bytes((0x2B, 0x0E, query.address, 1, 0, 0, 1, 0, len(name)))
+        peer.send(query.whole(head + name))
+
+    return introduce
+
+
+@asynccontextmanager
+async def meeting(responder: Responder) -> AsyncIterator[list[tuple[str, Identity]]]:
+    met: list[tuple[str, Identity]] = []
+
+    async def meet(device: str, said: Identity) -> None:
+        met.append((device, said))
+
+    profile = msgspec.structs.replace(a_profile(0), modbus=Modbus(timeout=TIMEOUT, identity=True))
+    scans: list[Scan] = []
+    collector = ModbusCollector(
+        [a_device(responder.port, 1, profile), a_device(responder.port, 2)],
+        clock=SteadyClock(),
+        deliver=scans.append,
+        on_crash=lambda _name, _error: None,
+        on_identity=meet,
+    )
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(collector.run(), name="collector")
+        yield met
+        await until(lambda: any(scan.values == (word(1, 0),) for scan in scans))
+        running.cancel()
+
+
+async def test_a_device_is_asked_who_it_is_when_it_begins_to_answer_again() -> None:
+    async with responding() as responder:
+        responder.introduce = naming(b"Acme", b"Other")
+        async with meeting(responder) as met:
+            await until(lambda: met)
+            responder.hang_up()
+            await until(lambda: len(met) == 2)
+    assert met == [("inc1", Identity(vendor="Acme")), ("inc1", Identity(vendor="Other"))]
+    assert {query.unit for query in responder.introductions} == {1}
+
+
+async def test_one_that_does_not_say_who_it_is_is_read_all_the_same(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with responding() as responder, meeting(responder) as met:
+        await until(lambda: responder.asked[1] > 3)
+    assert met == []
+    told = [record.message for record in caplog.records if "who it is" in record.message]
+    assert told == ["inc1 does not say who it is: it has no word for that"]
+
+
+async def test_one_that_is_silent_at_that_question_is_asked_again_later_and_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poll, "INTRODUCE_AGAIN_S", 0.0)
+    async with responding() as responder:
+        responder.introduce = lambda _peer, _query: None
+        async with meeting(responder) as met:
+            await until(lambda: len(responder.introductions) > 2)
+    assert met == []
+    assert sum("who it is" in record.message for record in caplog.records) == 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import serial_frame
-from collector.frame import GarbageError
+from collector.frame import GarbageError, introduction, read
 from collector.serial_frame import FRAMERS, SerialFrame, crc, lrc
 from tests.unit.collector.serial_responder import crc16  # computed bit by bit
 
@@ -28,7 +28,7 @@ def test_a_request_has_the_crc_that_is_printed_elsewhere(told: str, check: str) 
     assert crc(whole) == bytes.fromhex(check)
     unit, function = whole[:2]
     address, count = int.from_bytes(whole[2:4], "big"), int.from_bytes(whole[4:], "big")
-    assert RTU.request(unit, function, address, count) == whole + bytes.fromhex(check)
+    assert RTU.request(unit, read(function, address, count)) == whole + bytes.fromhex(check)
 
 
 @given(st.binary(max_size=260))
@@ -37,7 +37,7 @@ def test_the_crc_is_that_of_the_specifications_own_steps(told: bytes) -> None:
 
 
 def test_an_ascii_request_is_as_it_is_printed() -> None:
-    assert ASCII.request(0x11, 3, 0x6B, 3) == b":1103006B00037E\r\n"
+    assert ASCII.request(0x11, read(3, 0x6B, 3)) == b":1103006B00037E\r\n"
 
 
 @given(st.binary(max_size=260))
@@ -56,7 +56,7 @@ def test_an_answer_is_taken_apart(framing: Framing) -> None:
     found, left = FRAMERS[framing].take(ANSWERS[framing])
     assert found == SerialFrame(0x11, 3, bytes.fromhex("06AE4156524340"))
     assert left == b""
-    assert FRAMERS[framing].characters(6) == len(ANSWERS[framing])
+    assert FRAMERS[framing].characters(7) == len(ANSWERS[framing])
 
 
 @pytest.mark.parametrize("framing", ["rtu", "ascii"])
@@ -128,5 +128,84 @@ def test_any_bytes_are_a_frame_or_garbage_or_wait(data: bytes) -> None:
         assert found is None or len(left) < len(data)
 
 
+# KBR MULTICOMP F144 manual 25359_EDEBDA0279-2320-1_EN, p. 63: question and answer as printed.
+KBR_ASKS = bytes.fromhex("012B0E01007077")
+KBR_SAYS = bytes.fromhex(
+    "012B0E010100000300084B425220476D62480112"
+    "6D756C7469636F6D7020463134342D3320200209"
+    "20322E303072303136CDDB"
+)
+
+
+def test_a_question_for_the_identity_is_as_a_manual_prints_it() -> None:
+    assert RTU.request(1, introduction(1, 0)) == KBR_ASKS
+
+
+def test_an_identity_is_as_long_as_its_objects_are() -> None:
+    for cut in range(len(KBR_SAYS)):
+        assert RTU.take(KBR_SAYS[:cut]) == (None, KBR_SAYS[:cut])
+    found, left = RTU.take(KBR_SAYS + b"\x01")
+    assert found == SerialFrame(1, 0x2B, KBR_SAYS[2:-2])
+    assert left == b"\x01"
+
+
+def test_another_envelope_is_garbage() -> None:
+    # MEI type 13 is CANopen.
+    told = bytes.fromhex("012B0D0101")
+    with pytest.raises(GarbageError, match="no device identification"):
+        RTU.take(told + crc16(told))
+
+
+# Thermo Scientific Isotemp -86 C freezers, appendix B, p. 24: question and answer as printed.
+ISOTEMP_SAYS = (b":010304FFFFFCE01E\r\n", b":010304FFFFFD44B9\r\n")
+ISOTEMP = [
+    pytest.param(0x530, b":010305300002C5\r\n", ISOTEMP_SAYS[0], "FFFFFCE0", id="-80 C"),
+    pytest.param(0x538, b":010305380002BD\r\n", ISOTEMP_SAYS[1], "FFFFFD44", id="-70 C"),
+]
+
+
+@pytest.mark.parametrize(("address", "asked", "said", "data"), ISOTEMP)
+def test_a_freezers_ascii_frames_are_as_its_manual_prints_them(
+    address: int, asked: bytes, said: bytes, data: str
+) -> None:
+    assert ASCII.request(1, read(3, address, 2)) == asked
+    found, left = ASCII.take(said)
+    assert found == SerialFrame(1, 3, bytes.fromhex(f"04{data}"))
+    assert left == b""
+    # Seven bits hold all of it: nothing of a frame is lost on such a line.
+    assert max(said) < 0x80
+
+
+def with_parity(told: bytes) -> bytes:
+    """Seven bits and even parity, as a line of eight bits without parity hears them."""
+    return bytes(c | (c.bit_count() % 2) << 7 for c in told)
+
+
+@pytest.mark.parametrize("said", ISOTEMP_SAYS)
+@given(cut=st.integers(1, 19))
+def test_a_line_that_takes_the_parity_for_data_never_reads_a_value(said: bytes, cut: int) -> None:
+    heard = with_parity(said)
+    assert heard != said
+    try:
+        found, _ = ASCII.take(heard[:cut])
+    except GarbageError:
+        return
+    assert found is None
+
+
+@pytest.mark.parametrize("said", ISOTEMP_SAYS)
+def test_a_character_of_wrong_parity_which_the_system_gives_as_zero_is_no_answer(
+    said: bytes,
+) -> None:
+    # termios(3): with INPCK and without PARMRK and IGNPAR such a character is read as \0.
+    for at in range(len(said)):
+        hurt = said[:at] + b"\0" + said[at + 1 :]
+        try:
+            found, _ = ASCII.take(hurt)
+        except GarbageError:
+            continue
+        assert found is None, at
+
+
 def test_the_framers_know_only_reads() -> None:
-    assert {1, 2, 3, 4} == serial_frame._READS
+    assert {1, 2, 3, 4, 43} == serial_frame._READS

@@ -5,6 +5,7 @@ import os
 import pty
 import termios
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
@@ -128,6 +129,43 @@ async def test_a_port_that_cannot_be_set_as_wanted_says_what_it_does_not_take(ca
     # A pseudo-terminal has eight bits and no parity, as some adapters have.
     with pytest.raises(OSError, match="does not take 7 data bits, parity even, 1 stop bits"):
         open_tty(Heard(), cable.path, Serial(baud=9600, data_bits=7, parity="even"))
+
+
+@pytest.mark.parametrize(
+    ("serial", "speed"),
+    [
+        (Serial(baud=19_200, stop_bits=2), termios.B19200),
+        (Serial(baud=2400), termios.B2400),
+        (Serial(baud=57_600), termios.B57600),
+    ],
+)
+async def test_a_port_is_set_as_the_far_end_can_read_back(
+    cable: Cable, serial: Serial, speed: int
+) -> None:
+    port = open_tty(Heard(), cable.path, serial)
+    incoming, outgoing, control, local, ispeed, ospeed, _ = termios.tcgetattr(cable._near)
+    assert (incoming, outgoing, local) == (0, 0, 0)
+    assert (ispeed, ospeed) == (speed, speed)
+    assert control & termios.CSIZE == termios.CS8
+    assert bool(control & termios.CSTOPB) == (serial.stop_bits == 2)
+    assert not control & termios.PARENB
+    port.close()
+
+
+@pytest.mark.parametrize(
+    ("parity", "checked"), [("even", termios.INPCK), ("odd", termios.INPCK), ("none", 0)]
+)
+async def test_a_line_with_parity_is_told_to_check_it(
+    cable: Cable, parity: Literal["none", "even", "odd"], checked: int
+) -> None:
+    # A pseudo-terminal keeps the wish to check and drops the parity: that is told.
+    serial = Serial(baud=9600, data_bits=8, parity=parity)
+    if parity == "none":
+        open_tty(Heard(), cable.path, serial).close()
+    else:
+        with pytest.raises(OSError, match=f"does not take 8 data bits, parity {parity}"):
+            open_tty(Heard(), cable.path, serial)
+    assert termios.tcgetattr(cable._near)[0] & termios.INPCK == checked
 
 
 @pytest.mark.parametrize(

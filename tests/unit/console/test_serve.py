@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -21,6 +22,7 @@ from console.app import AddressError, serve
 from console.door import AT_ONCE
 from console.sight import Sight
 from console.view import Viewer
+from tests.integration.certificates import Authority
 from tests.unit.console.lab import (
     EQUIPMENT,
     browser,
@@ -38,11 +40,15 @@ from pathlib import Path
 from msgspec.structs import replace
 from console import acknowledge, door
 from console.app import serve
+from console.certificate import TlsFiles
 from tests.unit.console.lab import settings
 acknowledge.ANSWER_S = 1.0
 door.ASK_S, door.WHOLE_S = 0.5, 2.0
 logging.basicConfig(level=logging.INFO)
-serve(replace(settings(Path(sys.argv[1])), port=int(sys.argv[2])))
+data, port, *tls = sys.argv[1:]
+files = TlsFiles(certificate=Path(tls[0]), key=Path(tls[1])) if tls else None
+public = f"https://127.0.0.1:{port}" if tls else ""
+serve(replace(settings(Path(data)), port=int(port), tls=files, public_url=public))
 """
 
 
@@ -53,9 +59,11 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(data: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(
+    data: Path, port: int, tls: tuple[Path, ...] = ()
+) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVE, str(data), str(port)),
+        *(sys.executable, "-c", SERVE, str(data), str(port), *map(str, tls)),
         cwd=Path(__file__).parents[3],
         env=os.environ | {"PYTHONPATH": "."},
         stderr=asyncio.subprocess.PIPE,
@@ -201,3 +209,24 @@ async def test_one_who_leaves_does_not_end_the_look_of_the_others(tmp_path: Path
         assert len((await second).devices) == 2
         with pytest.raises(asyncio.CancelledError):
             await first
+
+
+@pytest.mark.long
+async def test_with_a_certificate_it_speaks_tls_and_nothing_else(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = authority.issue("lab", host="127.0.0.1")
+    tls[1].chmod(0o600)
+    port, trust = free_port(), ssl.create_default_context(cafile=authority.path)
+    async with running(tmp_path, port, tls) as process:
+        async with httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=trust) as client:
+            page = await answers(client)
+            assert page.headers["strict-transport-security"] == "max-age=31536000"
+            login = await client.get("/begin")
+        cookie = login.headers["set-cookie"]
+        assert cookie.startswith("__Host-")
+        assert "Secure" in cookie.split("; ")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+            with pytest.raises(httpx.TransportError):
+                await client.get("/healthz")
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from alerts.policy import Person
 from batches.placement import Refused
 from batches.trail import Line
+from collector.rounds import TalkLinkStats, TalkStats
 from console.on_call_page import (
     RotaShown,
     Shift,
@@ -40,6 +41,19 @@ def seen(status: RunStatus | None) -> SiteView:
         status=status,
         problems=(),
     )
+
+
+def test_devices_of_text_and_http_stand_beside_the_others() -> None:
+    device = TalkStats(device="tank1", is_answering=True, polls=9, answered=7)
+    line = TalkLinkStats(endpoint="/dev/ttyS0", connected=True, connects=1, devices=(device,))
+    silent = TalkStats(device="inc1", is_answering=False, polls=3, answered=0)
+    web = TalkLinkStats(endpoint="10.0.0.9:80", connected=False, connects=None, devices=(silent,))
+    status = replace(running(fill=0.1, quarantined=0, behind_ms=None), lines=(line,), http=(web,))
+    assert status.received == 7
+    facts = {one.name: one for one in health(seen(status), zone=VIENNA, say=Speech("en"))}
+    assert facts["Text /dev/ttyS0"].says == "9 polls, 2 unanswered"
+    assert facts["Text /dev/ttyS0"].is_good
+    assert facts["HTTP 10.0.0.9:80"].is_good is False
 
 
 def running(*, fill: float, quarantined: int, behind_ms: int | None) -> RunStatus:

@@ -18,7 +18,7 @@ from console import run_status
 from console.run_status import RunStatus
 from console.view import DeviceView, Viewer, device_views, wall_clock_ms
 from devices.quality import Quality
-from devices.scan import Scan, Source, absent
+from devices.scan import Layout, Reading, Scan, Source, absent
 from storage.journal import Journal
 from storage.reader import JournalReader
 from storage.stats import JournalStats
@@ -78,7 +78,7 @@ def status(**more: int) -> RunStatus:
 
 
 def seen(scan: Scan, *, now: int = NOW) -> DeviceView:
-    return device_views(EQUIPMENT, {"inc1": scan}, (), {}, now)[0]
+    return device_views(EQUIPMENT, {"inc1": tuple(scan.readings())}, (), {}, now)[0]
 
 
 def scan_of(received: int, *, at: int | None = None, source: Source = Source.LIVE) -> Scan:
@@ -216,6 +216,52 @@ def test_no_value_is_shown_that_is_not_of_now(
         assert channel.age_ms >= 0
 
 
+def parts(*, door_at: int) -> list[Reading]:
+    """A temperature of now, and a door of which something was last said at ``door_at``."""
+    temperature = Layout("inc1", ("temperature",), ("temperature",))
+    door = Layout("inc1", ("door",), ("state",))
+    scans = (
+        Scan(temperature, NOW, NOW, (37.0,), bytes(1)),
+        Scan(door, door_at, door_at, (1.0,), bytes(1)),
+    )
+    return [reading for scan in scans for reading in scan.readings()]
+
+
+def test_each_channel_is_as_old_as_what_was_last_said_of_it() -> None:
+    (device, _) = device_views(EQUIPMENT, {"inc1": parts(door_at=NOW - PERIOD_MS)}, (), {}, NOW)
+    assert [(c.key, c.value, c.age_ms) for c in device.channels] == [
+        ("temperature", 37.0, 0),
+        ("door", 1.0, PERIOD_MS),
+    ]
+
+
+def test_a_channel_of_which_nothing_is_said_any_more_is_stale_beside_one_that_is_fresh() -> None:
+    old = NOW - 3 * PERIOD_MS - 1_001
+    (device, _) = device_views(EQUIPMENT, {"inc1": parts(door_at=old)}, (), {}, NOW)
+    assert not device.silent
+    assert [(c.key, c.value, c.quality) for c in device.channels] == [
+        ("temperature", 37.0, "good"),
+        ("door", None, "stale"),
+    ]
+
+
+def test_the_channels_are_those_that_the_device_has_now_heard_or_not() -> None:
+    has = (("co2", "carbon_dioxide"), ("temperature", "temperature"))
+    equipment = (replace(EQUIPMENT[0], channels=has),)
+    (device,) = device_views(equipment, {"inc1": parts(door_at=NOW)}, (), {}, NOW)
+    co2, temperature = device.channels
+    assert (co2.id, co2.quality, co2.value, co2.at, co2.age_ms) == (
+        "inc1.co2",
+        "no_answer",
+        None,
+        None,
+        None,
+    )
+    assert temperature.value == 37.0
+    (never,) = device_views(equipment, {}, (), {}, NOW)
+    assert never.channels == ()
+
+
 def test_a_device_is_silent_only_when_no_channel_says_anything() -> None:
     broken = Scan(INC1, NOW, NOW, (None, 0.0), bytes((Quality.SENSOR_FAULT, Quality.GOOD)))
     assert not seen(broken).silent
@@ -235,7 +281,9 @@ async def test_the_worst_unacknowledged_alarm_stands_at_a_channel(tmp_path: Path
     acknowledged = [replace(alarm, state="A") for alarm in view.alarms if alarm.rule == RULE.id]
     others = [alarm for alarm in view.alarms if alarm.rule != RULE.id]
     scan = incubator(38.5, at=NOW)
-    again = device_views(EQUIPMENT, {"inc1": scan}, acknowledged + others, {}, NOW)
+    again = device_views(
+        EQUIPMENT, {"inc1": tuple(scan.readings())}, acknowledged + others, {}, NOW
+    )
     at_channel = again[0].channels[0].alarm
     assert at_channel is not None
     assert at_channel.rule == "a-lesser"

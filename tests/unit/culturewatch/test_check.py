@@ -95,9 +95,9 @@ secret = { env = "HOOK_SECRET" }
     [
         ("", "http://127.0.0.1:8440"),
         ('host = "::1"', "http://[::1]:8440"),
-        ('host = "0.0.0.0"', "http://0.0.0.0:8440"),
+        ('host = "0.0.0.0"\nbehind_proxy = true', "http://0.0.0.0:8440"),
         ('public_url = "http://localhost:8440/"', "http://localhost:8440"),
-        ('host = "192.0.2.7"', ""),
+        ('host = "192.0.2.7"\nbehind_proxy = true', ""),
         ('public_url = "https://monitor.lab.example"', ""),
     ],
 )

@@ -49,6 +49,8 @@ STATE = OwnState(
     disk_used=0.853,
     seal_wait_s=90_000.0,
     damaged_segments=1,
+    renewal_wait_s=120.0,
+    reports_failed=1,
 )
 NOON = 1_767_614_400_000
 
@@ -72,6 +74,8 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "seal_wait": 90_000.0,
         "archive_damaged": 1.0,
         "conflicts": 0.0,
+        "renewal_wait": 120.0,
+        "reports_failed": 1,
     }
 
 

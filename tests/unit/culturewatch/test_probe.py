@@ -21,7 +21,7 @@ from devices.likeness import Guess
 from devices.transport import Serial
 from tests.unit.collector import serial_responder
 from tests.unit.collector.map_server import CASES, TABLES, cells_of, holding
-from tests.unit.collector.responder import Behaviour, Peer, Query, responding
+from tests.unit.collector.responder import Behaviour, Peer, Query, refusing, responding
 from tests.unit.collector.serial_responder import Line, Question, on_a_line
 
 pytestmark = pytest.mark.long
@@ -42,6 +42,10 @@ def guesses() -> tuple[Guess, ...]:
     return known_guesses()
 
 
+def some(begin: str) -> tuple[Guess, ...]:
+    return tuple(guess for guess in guesses() if guess.name.startswith(begin))
+
+
 def case_of(name: str) -> Path:
     """The case of a profile in which nothing is the matter, if it has one."""
     paths = sorted((CASES / name).glob("*.toml"))
@@ -51,12 +55,14 @@ def case_of(name: str) -> Path:
 async def probed(
     behave: Behaviour,
     *,
+    introduce: Behaviour = refusing,
     units: Sequence[int] = (1,),
     among: Collection[Guess] | None = None,
     per_second: float = 1e6,
     timeout_s: float = 0.05,
 ) -> tuple[Report, int]:
     async with responding(behave) as responder:
+        responder.introduce = introduce
         async with surveying(
             lambda there: ModbusClient(at(responder.port), on_connect=there),
             per_second=per_second,
@@ -119,6 +125,38 @@ async def test_a_device_with_its_words_the_other_way_round_is_found_out() -> Non
     assert set(suspect.best) == TWINS[1]
     assert suspect.ranked[0].word_order == "high-first"
     assert suspect.ranked[0].is_flipped
+
+
+async def test_what_a_device_says_of_itself_tells_twins_apart() -> None:
+    def introduce(peer: Peer, query: Query) -> None:
+        # Laid out by hand after 6.21: three objects, no more to follow.
+        said = b"\x00\x07Vaisala\x01\x06GMP252\x02\x051.2.3"
+        head = bytes((0x2B, 0x0E, query.address, 0x01, 0x00, 0x00, 3))
+        peer.send(query.whole(head + said))
+
+    report, _ = await probed(
+        holding(cells_of(case_of("vaisala-gmp252"))), introduce=introduce, among=some("vaisala-")
+    )
+    (suspect,) = report.suspects
+    assert suspect.best == ("vaisala-gmp252",)
+    assert suspect.is_sure
+    said = "\n".join(lines(report, target("tcp://127.0.0.1")))
+    assert "says of itself: vendor 'Vaisala', product_code 'GMP252', revision '1.2.3'" in said
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+async def test_a_device_that_hangs_up_at_that_question_or_is_silent_is_probed_all_the_same(
+    *, hangs_up: bool
+) -> None:
+    def introduce(peer: Peer, _query: Query) -> None:
+        if hangs_up:
+            peer.close()
+
+    few = some("hettich-")
+    cells = cells_of(case_of("hettich-hettcube"))
+    report, _ = await probed(holding(cells), introduce=introduce, among=few)
+    assert report.suspects[0].best == ("hettich-hettcube",)
+    assert report.suspects[0].identity is None
 
 
 async def test_units_are_found_and_silent_ones_passed_over() -> None:

@@ -57,13 +57,41 @@ async def test_the_newest_of_each_device(tmp_path: Path) -> None:
         assert reader.latest("inc1") == scan(7)
         assert reader.latest("ln1") == silent
         assert reader.latest("another") is None
-        assert reader.latest_all() == {"inc1": scan(7), "ln1": silent}
+
+
+async def test_the_newest_of_each_channel_whatever_message_told_of_it(tmp_path: Path) -> None:
+    lid = Scan(Layout("ln1", ("lid",), ("state",)), NOON + 5, NOON + 5, (1.0,), bytes(1))
+    whole = Scan(WIDER, NOON + 2, NOON + 2, (40.0, 0.0), bytes(2))
+    level = Scan(Layout("ln1", ("level",), ("level",)), NOON + 4, NOON + 4, (41.0,), bytes(1))
+    await store(tmp_path, lid, whole, level, scan(7))
+    with JournalReader(tmp_path) as reader:
+        newest = reader.newest()
+    assert [(r.channel, r.value, r.at - NOON) for r in newest["ln1"]] == [
+        ("ln1.lid", 1.0, 5),
+        ("ln1.level", 41.0, 4),
+    ]
+    assert [r.at - NOON for r in newest["inc1"]] == [7, 7]
+
+
+async def test_a_silence_of_the_whole_device_is_newer_than_any_part_of_it(tmp_path: Path) -> None:
+    lid = Scan(Layout("ln1", ("lid",), ("state",)), NOON + 5, NOON + 5, (1.0,), bytes(1))
+    await store(tmp_path, lid, absent(WIDER, at=NOON + 6))
+    with JournalReader(tmp_path) as reader:
+        assert {r.quality for r in reader.newest()["ln1"]} == {Quality.NO_ANSWER}
+
+
+async def test_of_one_instant_what_came_last_is_the_newest(tmp_path: Path) -> None:
+    part = Layout("ln1", ("level",), ("level",))
+    one, other = (Scan(part, NOON, NOON, (value,), bytes(1)) for value in (1.0, 2.0))
+    await store(tmp_path, one, other, Scan(WIDER, NOON, NOON, (3.0, 0.0), bytes(2)))
+    with JournalReader(tmp_path) as reader:
+        assert [r.value for r in reader.newest()["ln1"]] == [3.0, 0.0]
 
 
 async def test_a_reader_sees_what_is_written_after_it_began(tmp_path: Path) -> None:
     async with Journal(tmp_path) as journal:
         with JournalReader(tmp_path) as reader:
-            assert (reader.last, reader.entries(0), reader.layouts()) == (0, [], {})
+            assert (reader.last, reader.entries(0), reader.layouts()) == (0, [], [])
             await journal.put(scan(1))
             assert reader.entries(0) == [(1, scan(1))]
             await journal.put(command(2))

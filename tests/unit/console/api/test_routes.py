@@ -6,16 +6,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from fastapi.routing import APIRoute
 from msgspec.structs import replace
 from starlette.routing import Mount
 
 from alerts.reader import AlarmReader
+from batches.ledger import Ledger
 from batches.placement import Refused
-from console.api import events
+from console.api import described, events
 from console.api.application import AT
 from console.api.entry import BURST, STRANGER_BURST
+from console.api.examples import EXAMPLES
 from console.api.tokens import ApiTokens, Scope
 from console.app import create
 from console.settings import ConsoleSettings
@@ -23,6 +26,7 @@ from console.sight import Sight
 from console.view import Viewer, wall_clock_ms
 from storage.archive.log import LogReader
 from storage.inbox import Inbox
+from tests.unit.batches.staff import enlist
 from tests.unit.console.lab import (
     EQUIPMENT,
     RULE,
@@ -104,11 +108,38 @@ async def test_a_curve_has_a_bucket_for_what_was_not_read(tmp_path: Path) -> Non
     assert len(lines) == 5
 
 
+async def test_every_answer_is_described_with_an_example_that_is_one(tmp_path: Path) -> None:
+    async with browser(told(tmp_path)) as program:
+        header = token(tmp_path, Scope.HEALTH)
+        described_ = (await program.get(f"{AT}/openapi.json", headers=header)).json()
+    kinds = {kind.__name__: kind for kind in described.ANSWERS}
+    shown = set()
+    for path in described_["paths"].values():
+        for operation in path.values():
+            for answer in operation["responses"].values():
+                content = answer.get("content", {}).get("application/json", {})
+                name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                if name in kinds:
+                    assert content["example"] == EXAMPLES[name]
+                    shown.add(name)
+    assert shown == kinds.keys() == EXAMPLES.keys()
+    for name, kind in kinds.items():
+        # Strictly: a field that is unknown, missing or of another type is none of the kind.
+        made = msgspec.json.encode(msgspec.convert(EXAMPLES[name], kind))
+        assert json.loads(made) == EXAMPLES[name]
+
+
 async def test_the_past_that_was_asked_for_in_too_large_a_piece_is_refused(tmp_path: Path) -> None:
     async with core(tmp_path) as running, client(tmp_path, Scope.READINGS) as program:
         await running.hear(incubator(37.0))
         ask: Asking = {"channel": "inc1.temperature", "start": 0, "end": 32 * 86_400_000}
-        assert (await program.get(f"{AT}/readings", params=ask)).status_code == 422
+        assert (await program.get(f"{AT}/readings/each", params=ask)).status_code == 422
+        days = (await program.get(f"{AT}/readings", params=ask)).json()
+        assert (days["of"], len(days["buckets"])) == ("days", 32)
+        century: Asking = ask | {"end": 36_500 * 86_400_000}
+        answer = await program.get(f"{AT}/readings", params=century)
+        assert answer.status_code == 422
+        assert "by 4000 days at most" in answer.json()["detail"]
         unknown: Asking = ask | {"channel": "inc9.x", "end": 1}
         assert (await program.get(f"{AT}/readings", params=unknown)).status_code == 404
 
@@ -150,6 +181,49 @@ async def test_what_no_core_takes_is_kept_and_said_to_be(tmp_path: Path) -> None
         answer = await program.post(f"{AT}/alarms/{RULE.id}/ack", json={})
     assert (answer.status_code, answer.json()["accepted"]) == (202, None)
     assert waiting(tmp_path) == [f"ack {RULE.id} by A"]
+
+
+MISTAKES = ("site.toml:3: unknown key `time_zoen`", "rules.d/a.toml:1: no such policy")
+
+
+async def test_files_that_can_be_used_are_read_again_in_the_name_of_a_person(
+    tmp_path: Path,
+) -> None:
+    with Inbox(tmp_path):
+        pass
+    header = token(tmp_path, Scope.ADMIN, person="A")
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: ())
+    async with browser(site) as program:
+        answer = await program.post(f"{AT}/reload", headers=header)
+    assert (answer.status_code, answer.json()["accepted"]) == (202, None)
+    assert waiting(tmp_path) == ["reload lab by A"]
+
+
+async def test_files_with_mistakes_are_answered_with_all_of_them_and_no_order_goes_out(
+    tmp_path: Path,
+) -> None:
+    with Inbox(tmp_path):
+        pass
+    header = token(tmp_path, Scope.ADMIN, person="A")
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: MISTAKES)
+    async with browser(site) as program:
+        answer = await program.post(f"{AT}/reload", headers=header)
+    assert answer.status_code == 422
+    assert tuple(answer.json()["findings"]) == MISTAKES
+    assert waiting(tmp_path) == []
+
+
+async def test_who_may_not_reload_is_not_told_what_stands_in_the_files(tmp_path: Path) -> None:
+    enlist(Ledger(ledger_url(tmp_path)), {"admin": ["admin"], "olga": ["operator"]})
+    site = replace(told(tmp_path), site_id="lab", findings=lambda: MISTAKES)
+    acting = token(tmp_path, Scope.ACT, person="admin", name="acts")
+    operator = token(tmp_path, Scope.ADMIN, person="olga", name="olga")
+    gone = token(tmp_path, Scope.ADMIN, person="gone", name="gone")
+    async with browser(site) as program:
+        for header in (acting, operator, gone):
+            answer = await program.post(f"{AT}/reload", headers=header)
+            assert answer.status_code == 403
+            assert "time_zoen" not in answer.text
 
 
 async def test_batches_and_where_they_stood(tmp_path: Path) -> None:
@@ -231,10 +305,10 @@ def test_nothing_in_the_route_table_can_alter_a_reading(tmp_path: Path) -> None:
         for method in (one.methods or set()) - {"GET", "HEAD", "OPTIONS"}
     }
     assert len(routes) > 10
-    # What is written are acts on alarms: commands in the inbox, with a name and a time.
+    # What is written are orders to the core: commands in the inbox, with a name and a time.
     assert writes == {
         ("POST", f"/alarms/{{rule}}/{verb}") for verb in ("ack", "shelve", "unshelve")
-    }
+    } | {("POST", "/reload")}
 
 
 async def test_no_method_on_readings_changes_the_log(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def test_who_is_told_on_this_machine_only_is_a_danger_where_they_are_paged(site:
 def test_a_console_that_others_reach_without_tls_is_a_danger(
     site: Site, host: str, url: str, *, danger: bool
 ) -> None:
-    changed = edited(site, ("[console]", f'[console]\nhost = "{host}"\npublic_url = "{url}"'))
+    console = f'[console]\nhost = "{host}"\npublic_url = "{url}"\nbehind_proxy = true'
+    changed = edited(site, ("[console]", console))
     said = [one for one in found(changed).get("console", []) if "without TLS" in one.what]
     assert bool(said) is danger
 

@@ -1,0 +1,278 @@
+"""Reports made from a real journal, history and ledger, and handed to a real SMTP server."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from alerts.schema import open_store
+from batches.batch import Signed
+from batches.ledger import Ledger
+from culturewatch.cli import app
+from culturewatch.reports.post import post
+from culturewatch.reports.schedule import Period, newest
+from culturewatch.reports.sent import Sent, State
+from culturewatch.site import Site, load
+from culturewatch.site_file import ReportTable
+from devices.scan import Layout, Scan
+from tests.unit.alerts.mail_server import Postbox, serving, until
+from tests.unit.culturewatch.test_backup_commands import RULES, SITE
+from tests.unit.storage.archive.week import store
+
+pytestmark = pytest.mark.long
+
+HOUR, DAY = 3_600_000, 86_400_000
+LAYOUT = Layout("inc1", ("temperature",), ("temperature",))
+MAIL = """
+[mail]
+host = "127.0.0.1"
+port = {port}
+sender = "culturewatch@lab.example"
+security = "none"
+
+[[report]]
+id = "rooms"
+kind = "week"
+to = ["oncall", "lead"]
+
+[[report]]
+id = "inc"
+kind = "month"
+to = ["oncall"]
+device = "inc1"
+
+[[report]]
+id = "quiet"
+kind = "silenced"
+to = ["oncall"]
+
+[[person]]
+id = "lead"
+channels = ["inbox"]
+addresses = {{ mail = "lead@lab.example" }}
+"""
+ROOT = Path(__file__).parents[4]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("USER", "tester")
+
+
+def laid_out(folder: Path, port: int = 2525, *, readings: bool = True) -> Site:
+    """A site in Vienna whose incubator was at 37.0 and 37.5 °C by turns, each hour of ten days."""
+    text = SITE.replace('channels = ["inbox"]', 'channels = ["inbox"]\n' + _address("oncall"), 1)
+    text = text.replace('endpoint = "one"', 'endpoint = "one"\nperiod = "1h"')
+    (folder / "site.toml").write_text(text + MAIL.format(port=port), encoding="utf-8")
+    (folder / "hook").write_text("s3cret", encoding="utf-8")
+    (folder / "rules.d").mkdir()
+    (folder / "rules.d" / "a.toml").write_text(RULES, encoding="utf-8")
+    site = load(folder / "site.toml")
+    if readings:
+        start = wall_ms() // HOUR * HOUR - 62 * DAY
+        values = ((start + n * HOUR, 37.0 + n % 2 / 2) for n in range(62 * 24))
+        store(site.data, [Scan(LAYOUT, at, at, (value,), bytes(1)) for at, value in values])
+    open_store(site.data / "alarms.db").close()
+    Ledger(site.ledger_url).open_batch("B-2026-0001", product="x <b>", act=_since(90))
+    return site
+
+
+def _since(days: int) -> Signed:
+    return Signed(by="tester", at=wall_ms() - days * DAY, reason="entered <late>")
+
+
+def _address(name: str) -> str:
+    return f'addresses = {{ mail = "{name}@lab.example" }}'
+
+
+def wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def of(site: Site, name: str) -> tuple[ReportTable, Period]:
+    report = next(one for one in site.file.report if one.id == name)
+    return report, newest(report, wall_ms(), site.zone)
+
+
+def parts(mail: EmailMessage) -> tuple[str, str, list[tuple[str | None, bytes]]]:
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    attached = [(one.get_filename(), one.get_content()) for one in mail.iter_attachments()]
+    return plain.get_content(), html.get_content(), attached
+
+
+async def test_the_week_goes_to_each_person_once_as_text_html_and_pages(tmp_path: Path) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        report, period = of(site, "rooms")
+        assert await post(site, report, period, now=wall_ms)
+        assert await post(site, report, period, now=wall_ms)
+    assert [mail["To"] for mail in postbox.mails] == ["oncall@lab.example", "lead@lab.example"]
+    assert postbox.mails[0]["Subject"] == "Laboratory: Week of all rooms"
+    plain, html, ((name, pages),) = parts(postbox.mails[0])
+    assert "inc1 | temperature | 100.0 % | 37.00 °C | 37.25 °C | 37.50 °C" in plain
+    assert "inc1: less than 95 % of the readings are good: carbon dioxide" in plain
+    assert '<td style="padding:2px 10px 2px 0;text-align:left;vertical-align:top">37.25 °C' in html
+    assert name is not None
+    assert name.startswith("week-lab-20")
+    assert pages.startswith(b"%PDF-1.7")
+    ids = {mail["Message-ID"] for mail in postbox.mails}
+    assert len(ids) == 2
+
+
+async def test_the_month_of_a_device_has_its_log_and_says_what_is_missing(tmp_path: Path) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        ledger = Ledger(site.ledger_url)
+        report, period = of(site, "inc")
+        act = Signed(by="tester", at=period.start + 3 * DAY, reason="entered <late>")
+        await asyncio.to_thread(ledger.place, "B-2026-0001", "inc1", act=act)
+        assert await post(site, report, period, now=wall_ms)
+    plain, html, _ = parts(postbox.mails[0])
+    assert "Month of inc1" in plain
+    assert "B-2026-0001" in plain
+    assert "entered <late>" in plain
+    assert "entered &lt;late&gt;" in html
+    assert "<late>" not in html
+
+
+async def test_what_is_silenced_has_no_pages(tmp_path: Path) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        report, period = of(site, "quiet")
+        assert await post(site, report, period, now=wall_ms)
+    plain, _, attached = parts(postbox.mails[0])
+    assert "Nothing is silenced." in plain
+    assert attached == []
+
+
+async def test_a_server_that_says_later_is_tried_again_and_one_that_says_no_is_not(
+    tmp_path: Path,
+) -> None:
+    postbox = Postbox()
+    postbox.answers = ["451 later"]
+    postbox.refused_recipients = {"lead@lab.example": "550 no such mailbox"}
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        report, period = of(site, "rooms")
+        assert not await post(site, report, period, now=wall_ms)
+        found = Sent(site.data).standing("rooms", period.start)
+        assert {name: one.state for name, one in found.items()} == {
+            "oncall": State.FAILED,
+            "lead": State.REFUSED,
+        }
+        assert "550 no such mailbox" in found["lead"].text
+        assert await post(site, report, period, now=wall_ms)
+    assert [mail["To"] for mail in postbox.mails] == ["oncall@lab.example"]
+
+
+async def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(
+    tmp_path: Path,
+) -> None:
+    postbox = Postbox()
+    postbox.drops = 1
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        report, period = of(site, "quiet")
+        assert not await post(site, report, period, now=wall_ms)
+        assert await post(site, report, period, now=wall_ms)
+    assert postbox.asked == 1
+    found = Sent(site.data).standing("quiet", period.start)["oncall"]
+    assert found.state is State.LOST
+    assert "whether it arrived is not known" in found.text
+
+
+async def test_a_report_that_cannot_be_made_has_failed_and_nothing_is_sent(tmp_path: Path) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        (site.data / "alarms.db").unlink()
+        report, period = of(site, "quiet")
+        assert not await post(site, report, period, now=wall_ms)
+    found = Sent(site.data).standing("quiet", period.start)["oncall"]
+    assert found.state is State.FAILED
+    assert "there is no alarm store yet" in found.text
+    assert postbox.asked == 0
+
+
+def worker(site: Site, name: str) -> "subprocess.Popen[bytes]":
+    report, period = of(site, name)
+    command = ["report", "post", str(site.path), report.id, *map(str, period)]
+    return subprocess.Popen(  # noqa: S603 # put together here
+        [sys.executable, "-m", "culturewatch", *command],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stderr=subprocess.DEVNULL,
+    )
+
+
+async def test_a_process_that_is_killed_while_it_sends_leaves_it_to_nobody(tmp_path: Path) -> None:
+    """And two that are at it at once send it once."""
+    postbox = Postbox()
+    # Shorter than the patience of who sends, and long enough for the other one to leave.
+    postbox.seconds = 12.0
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        both = [worker(site, "quiet"), worker(site, "quiet")]
+        try:
+            await until(lambda: postbox.asked == 1, within_s=40)
+            await until(lambda: any(one.poll() is not None for one in both), within_s=40)
+            for one in both:
+                one.send_signal(signal.SIGKILL)
+        finally:
+            for one in both:
+                await asyncio.to_thread(one.wait)
+        report, period = of(site, "quiet")
+        sent = Sent(site.data)
+        assert sent.standing("quiet", period.start)["oncall"].state is State.SENDING
+        assert await post(site, report, period, now=wall_ms)
+        assert sent.standing("quiet", period.start)["oncall"].state is State.LOST
+        assert postbox.asked == 1
+
+
+def typed(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(app, words)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def test_it_is_shown_without_being_sent(tmp_path: Path) -> None:
+    laid_out(tmp_path)
+    code, said = typed("report", "show", "week", "--pdf", "week.pdf")
+    assert code == 0
+    assert "Week of all rooms" in said
+    assert Path("week.pdf").read_bytes().startswith(b"%PDF-1.7")
+    assert typed("report", "show", "month", "--device", "inc1", "--json")[1].startswith('{"title"')
+    assert typed("report", "show", "quiet")[0] == 0
+    for wrong in (["month"], ["week", "--device", "inc1"], ["month", "--device", "x"], ["x"]):
+        assert typed("report", "show", *wrong)[0] == 2
+
+
+async def test_it_is_sent_by_hand_and_then_no_longer_missing(tmp_path: Path) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        _, period = of(site, "quiet")
+        sent = Sent(site.data)
+        sent.enter("quiet", period.start, "oncall", State.LOST, at=1, text="nobody knows")
+        code, said = await asyncio.to_thread(typed, "report", "send", "quiet", "--to", "oncall")
+        assert (code, "quiet was sent to oncall" in said) == (0, True)
+        assert sent.standing("quiet", period.start)["oncall"].state is State.SENT
+        noted = Ledger(site.ledger_url).trail().lines[-1]
+        assert (noted.by, noted.subject) == ("tester", "report quiet")
+        assert noted.item == "mail to oncall"
+        code, _ = await asyncio.to_thread(typed, "report", "send", "silenced", "--to", "nobody")
+        assert code == 2
+    assert len(postbox.mails) == 1
