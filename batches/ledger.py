@@ -322,6 +322,15 @@ class Ledger:
         """What stands in ``device`` now."""
         return self.batches_in(device, self.clerk.now())
 
+    def stays_in(self, device: str, start: int, end: int) -> tuple[Placement, ...]:
+        """What stood in ``device`` at some time in [``start``, ``end``), epoch ms; vials too."""
+        stay = schema.stay.c
+        goes_on = or_(stay.end_at.is_(None), stay.end_at > start)
+        with self.database.reading() as connection:
+            return standing.stays(
+                connection, (stay.device == device) & (stay.start_at < end) & goes_on
+            )
+
     def all_at_risk(self) -> dict[str, tuple[Placement, ...]]:
         """What stands in each device now; an empty device is not in it. One query for a site."""
         found: dict[str, list[Placement]] = defaultdict(list)

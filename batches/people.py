@@ -72,6 +72,11 @@ class People:
         with self._database.reading() as connection:
             return next(iter(roster.credentials(connection, person, 1)), None)
 
+    def locked_until(self, person: str) -> int | None:
+        """Until when ``person`` is locked out for wrong passwords (epoch ms), if so."""
+        with self._database.reading() as connection:
+            return self._proof.standing(connection, person).locked_until
+
     def bootstrap(self, desk: OneTime, *, act: Signed) -> str:
         """A token that enters an admin where no admin can sign in; shown once, kept as a hash."""
         with self._database.writing() as connection:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -195,16 +196,19 @@ def settle(folder: Path, ledger: Ledger) -> None:
     ready = _ready(folder)
     if not ready.exists():
         return
-    try:
-        found = signature.read(ready)
-    except SignatureError:
-        found = None
-    with ledger.database.reading() as connection:
+    # Who signs just now lays its files ready before the ledger keeps the signature: nobody else
+    # looks at them until it has.
+    with ledger.database.writing() as connection:
+        try:
+            found = signature.read(ready)
+        except SignatureError:
+            found = None
         known = () if found is None else editions.signatures(connection, found.manifest)
-    if found is not None and known == found.signatures:
+        kept = found is not None and known == found.signatures
+        if not kept:
+            shutil.rmtree(ready, ignore_errors=True)
+    if kept:
         _put(folder)
-    else:
-        shutil.rmtree(ready)
 
 
 def _ready(folder: Path) -> Path:
@@ -231,10 +235,12 @@ def _put(folder: Path) -> None:
     """The pages first: ``settle`` knows by the signatures that there is something to do."""
     ready = _ready(folder)
     for name in (SIGNED_PAPER, signature.NAME):
-        if (ready / name).exists():
+        # Another may settle what this one just kept: the files are the same.
+        with suppress(FileNotFoundError):
             (ready / name).replace(folder / name)
     _force(folder)
-    ready.rmdir()
+    with suppress(FileNotFoundError):
+        ready.rmdir()
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -28,6 +28,7 @@ from console.chart_data import ChartData
 from console.door import run
 from console.entrance import Entrance
 from console.forms import fields_of
+from console.glance import Glance
 from console.guard import Guard, TooLargeError, host_name
 from console.login_pages import LoginPages
 from console.means import Means
@@ -35,6 +36,8 @@ from console.orders import OrderDesk
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
 from console.pins import Pins, Verdict
+from console.record_desk import RecordDesk
+from console.record_files import RecordFiles
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
 from console.trends import Trends
@@ -109,9 +112,6 @@ def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
         },
     )
     for path, page in (
-        ("/", console.status),
-        ("/live", console.live),
-        ("/api/status", console.api_status),
         ("/healthz", console.health),
         ("/static/{name}", console.asset),
         ("/ack/{token}", console.show_link),
@@ -123,6 +123,15 @@ def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
     if settings.api_tokens is not None:
         serve_on(app, settings, console.sight)
     console.login.serve_on(app)
+    Glance(
+        settings,
+        console.entrance,
+        console.login.cookie,
+        pages=console.pages,
+        sight=console.sight,
+    ).serve_on(app)
+    if console.records is not None:
+        RecordFiles(console.records, console.entrance, console.login.cookie).serve_on(app)
     return app
 
 
@@ -148,13 +157,16 @@ class _Console:
         self.sight = Sight(viewer)
         self._desk = AckDesk(settings, key, self.sight)
         self._nonces = Nonces(key)
-        self._pages = Pages(settings)
+        self.pages = Pages(settings)
         self._pins = None if settings.pins is None else Pins(settings.pins)
         self.entrance = Entrance(settings)
         self.login = LoginPages(settings, self.entrance, key)
         self._orders = OrderDesk(settings.data, self.entrance)
         self._trend_sight = Sight(Trends(settings.data))
         self._charts = ChartData(settings.data)
+        self.records = (
+            None if settings.records is None else RecordDesk(settings.records, self.entrance)
+        )
         proof = settings.twilio
         self.callbacks = None if proof is None else Callbacks(settings, proof, self._desk, key)
 
@@ -167,8 +179,9 @@ class _Console:
             sight=self.sight,
             trends=self._trend_sight,
             charts=self._charts,
+            records=self.records,
             cookie=self.login.cookie,
-            version=self._pages.version,
+            version=self.pages.version,
         )
 
     @contextlib.asynccontextmanager
@@ -180,6 +193,8 @@ class _Console:
                 self._desk.close()
                 self._orders.close()
                 self._charts.close()
+                if self.records is not None:
+                    await self.records.close()
                 if self.callbacks is not None:
                     self.callbacks.close()
 
@@ -196,15 +211,6 @@ class _Console:
             if following is not None:
                 following.cancel()
 
-    async def status(self) -> Response:
-        return HTMLResponse(self._pages.status(await self.sight.look()))
-
-    async def live(self) -> Response:
-        return HTMLResponse(self._pages.live(await self.sight.look()))
-
-    async def api_status(self) -> Response:
-        return _json(await self.sight.look())
-
     async def health(self) -> Response:
         """That the console answers, and what it knows of the core; needs no database."""
         status = await asyncio.to_thread(run_status.read, self._settings.data)
@@ -217,7 +223,7 @@ class _Console:
         if name not in ASSETS:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return Response(
-            self._pages.assets[name],
+            self.pages.assets[name],
             media_type=ASSETS[name],
             headers={"Cache-Control": "public, max-age=86400"},
         )
@@ -255,7 +261,7 @@ class _Console:
         if hint := await self._wrong_with(filled, token, claim.person):
             return self._form(token, standing, hint=hint)
         pressed = await self._desk.press(claim, note=filled.note)
-        return HTMLResponse(self._pages.pressed(pressed), pressed.result.value)
+        return HTMLResponse(self.pages.pressed(pressed), pressed.result.value)
 
     async def _wrong_with(self, filled: Filled, token: str, person: str) -> str:
         """Why a form does not count, empty if it does: an old page, or not the person's PIN."""
@@ -271,7 +277,7 @@ class _Console:
         return self._pins is not None and self._pins.asks(person)
 
     def _form(self, token: str, standing: Standing, *, hint: str = "") -> Response:
-        page = self._pages.acknowledge(
+        page = self.pages.acknowledge(
             standing,
             self._nonces.make(token),
             hint=hint,
@@ -289,10 +295,10 @@ class _Console:
         if hint := await self._wrong_with(filled, token, claim.person):
             return self._list(token, shown, hint=hint)
         pressed = await press_all(self._desk, shown, note=filled.note)
-        return HTMLResponse(self._pages.pressed_all(pressed), pressed.status)
+        return HTMLResponse(self.pages.pressed_all(pressed), pressed.status)
 
     def _list(self, token: str, shown: Listing, *, hint: str = "") -> Response:
-        page = self._pages.acknowledge_all(
+        page = self.pages.acknowledge_all(
             shown,
             self._nonces.make(token),
             hint=hint,
@@ -306,7 +312,7 @@ class _Console:
         return self._say(_STATUS[reason], "Not acknowledged", f"{reason.value.capitalize()}.")
 
     def _say(self, status: int, title: str, text: str) -> Response:
-        return HTMLResponse(self._pages.message(title, text), status)
+        return HTMLResponse(self.pages.message(title, text), status)
 
     async def say_fault(self, request: Request, error: Exception) -> Response:
         if request.url.path.startswith(f"{AT}/"):

@@ -56,6 +56,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     limits: tuple[LimitLine, ...]
     beyond: tuple[Beyond, ...]
     empty: bool
+    points: str = ""
+    """A line for each bucket: its mean and what lies around it, empty where nothing is known."""
 
 
 def drawn(
@@ -88,6 +90,7 @@ def drawn(
         limits=tuple(_limits(limited, (low, high), unit, say)),
         beyond=tuple(_beyond(found, limited, zone)),
         empty=False,
+        points=_points(found, unit, say),
     )
 
 
@@ -191,6 +194,21 @@ def _told(found: Buckets, unit: str, known: list[int], say: Say) -> str:
     low, high = float(found.low[known].min()), float(found.high[known].max())
     least, most = (words.measured(each, unit, say) for each in (low, high))
     return f"{least} {words.NOTHING} {most}"
+
+
+def _points(found: Buckets, unit: str, say: Say) -> str:
+    lines = []
+    for mean, low, high in zip(
+        found.mean.tolist(), found.low.tolist(), found.high.tolist(), strict=True
+    ):
+        if isnan(mean):
+            lines.append("")
+        elif low == high:
+            lines.append(words.measured(mean, unit, say))
+        else:
+            least, most = (words.measured(each, unit, say) for each in (low, high))
+            lines.append(f"{words.measured(mean, unit, say)} ({least} {words.NOTHING} {most})")
+    return "\n".join(lines)
 
 
 def _x(found: Buckets, n: int) -> float:

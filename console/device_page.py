@@ -1,13 +1,16 @@
 """The screen of one device: what was asked for, and what its charts and lists say."""
 
 from collections.abc import Iterable, Mapping
-from datetime import tzinfo
+from datetime import datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 
+from alerts.rota.wall import instant
 from alerts.rule import Rule
 from batches.calibration import Book
-from batches.placement import Interval, Placement
+from batches.placement import Interval, Placement, Refused
 from console import chart, words
 from console.chart import Beyond, Chart
 from console.chart_data import Buckets
@@ -25,26 +28,34 @@ SPANS: Mapping[str, int] = {
     "1y": 366 * 24 * HOUR_MS,
 }
 USUAL = "24h"
+LONGEST_MS = 10 * 366 * 24 * HOUR_MS
 STATES = "1"
 """The unit of channels that are yes or no: they are drawn as marks, not as lines."""
 LEVEL = "level"
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """The chart of a channel."""
+    """The chart of a channel, whose buckets begin at ``start`` and are ``width`` ms wide."""
 
     key: str
     name: str
     now: str
     chart: Chart
+    start: int
+    width: int
 
 
 class Marks(msgspec.Struct, frozen=True, kw_only=True):
-    """When a state (a door, a filling) held: shares of the span, and in words."""
+    """When a state (a door, a filling) held, and when it is not known: shares, and in words.
+
+    ``known`` says that something is: where nothing is, nobody can say that it never held.
+    """
 
     key: str
     name: str
     spans: tuple[Beyond, ...]
+    unknown: tuple[Beyond, ...]
+    known: bool
 
 
 class Calibrated(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +74,37 @@ class DevicePage(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[Marks, ...]
     calibrated: tuple[Calibrated, ...]
     placed: tuple[Placement, ...]
+    were: tuple[Placement, ...]
     tank: Tank | None
+
+
+def asked(begins: str, ends: str, *, now: int, zone: ZoneInfo) -> tuple[int, int] | None:
+    """The span from ``begins`` to ``ends`` of the site's wall clocks, epoch ms, up to ``now``.
+
+    None where neither is given; an empty end is now.
+
+    Raises:
+        Refused: it is no span.
+    """
+    if not begins and not ends:
+        return None
+    start, end = _instant(begins, zone), _instant(ends, zone) if ends else now
+    end = min(end, now)
+    if start >= end:
+        raise Refused("the span ends before it begins, or lies ahead")
+    if end - start > LONGEST_MS:
+        raise Refused("a chart shows ten years at most")
+    return start, end
+
+
+def _instant(text: str, zone: ZoneInfo) -> int:
+    try:
+        wall = datetime.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{text[:40]!r} is no time; write it as 2026-01-31 18:00") from None
+    if wall.tzinfo is not None:
+        return round(wall.timestamp() * 1000)
+    return instant(wall.date(), wall.time(), zone)
 
 
 def page(
@@ -72,12 +113,16 @@ def page(
     rules: Iterable[Rule],
     *,
     book: Book,
-    placed: Iterable[Placement],
+    stood: Iterable[Placement],
     now: int,
     zone: tzinfo,
     say: Speech,
 ) -> DevicePage:
-    """What the screen of ``device`` shows at ``now`` (epoch ms) of what was ``found``."""
+    """What the screen of ``device`` shows at ``now`` (epoch ms) of what was ``found``.
+
+    ``stood`` is what was inside at some time of the span, and what is now.
+    """
+    inside = {stay.row: stay for stay in stood}.values()
     known = [channel for channel in device.channels if channel.key in found]
     mine = tuple(rules)
     level = next((channel for channel in known if channel.quantity == LEVEL), None)
@@ -97,7 +142,8 @@ def page(
             for channel in device.channels
             if channel.unit != STATES
         ),
-        placed=tuple(placed),
+        placed=tuple(stay for stay in inside if stay.end is None),
+        were=tuple(stay for stay in inside if stay.end is not None),
         tank=None if level is None else tank(found[level.key]),
     )
 
@@ -111,12 +157,20 @@ def _measured(
         name=say(words.spaced(channel.key)),
         now=words.measured(channel.value, channel.unit, say),
         chart=chart.drawn(found, mine, channel.unit, zone=zone, say=say),
+        start=found.start,
+        width=found.width,
     )
 
 
 def _marks(channel: ChannelView, found: Buckets, zone: tzinfo, say: Speech) -> Marks:
-    held = tuple(chart.runs_where(found, found.high >= 1.0, zone))
-    return Marks(key=channel.key, name=say(words.spaced(channel.key)), spans=held)
+    unknown = np.isnan(found.high)
+    return Marks(
+        key=channel.key,
+        name=say(words.spaced(channel.key)),
+        spans=tuple(chart.runs_where(found, found.high >= 1.0, zone)),
+        unknown=tuple(chart.runs_where(found, unknown, zone)),
+        known=not bool(unknown.all()),
+    )
 
 
 def _calibrated(

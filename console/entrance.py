@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -26,6 +27,7 @@ from console.sessions import Session, Sessions
 from console.settings import ConsoleSettings
 from storage.database import DatabaseError, file_of
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 AT_ONCE = 2
@@ -171,6 +173,15 @@ class Entrance:
 
         return await self._tried(change, address)
 
+    async def proved(self, person: str, password: str, *, address: str) -> Person | Stopped:
+        """Who signs or orders something grave now, by id and password; no session comes of it."""
+
+        def prove() -> Person | Stopped:
+            found = self.people.authenticate(person, password)
+            return _stopped(found) if isinstance(found, NotAuthenticated) else found
+
+        return await self._tried(prove, address)
+
     async def visitor(self, token: str) -> Visitor | None:
         """Who is in with ``token``: not whose password was changed, or who ended, since.
 
@@ -211,12 +222,12 @@ class Entrance:
         log.info("%s logged in at the console", person.id)
         return self.sessions.begin(person.id, credential.row, self._now(), via=via)
 
-    async def _tried(self, act: Callable[[], str | Stopped], address: str) -> str | Stopped:
+    async def _tried(self, act: Callable[[], T | Stopped], address: str) -> T | Stopped:
         if not self.may_try(address):
             return Stopped(why=Refusal.OFTEN)
         return await self._in_turn(act)
 
-    async def _in_turn(self, act: Callable[[], str | Stopped]) -> str | Stopped:
+    async def _in_turn(self, act: Callable[[], T | Stopped]) -> T | Stopped:
         try:
             async with asyncio.timeout(PATIENCE_S), self._turns:
                 return await asyncio.to_thread(act)

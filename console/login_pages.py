@@ -40,7 +40,11 @@ class LoginPages:
         environment = templating.environment()
         zone = ZoneInfo(settings.time_zone)
         environment.filters["moment"] = lambda at: words.moment(at, zone)
-        environment.globals |= {"site": settings.site, "version": "login"}
+        environment.globals |= {
+            "site": settings.site,
+            "version": "login",
+            "wall": settings.open_wall,
+        }
         self._template = environment.get_template("entrance.html.j2")
         self._onward = environment.get_template("onward.html.j2")
         self._sign_on = _sign_on(settings, entrance, self, cookie=f"{prefix}culturewatch-oidc")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from console.chart_data import ChartData
 from console.entrance import Entrance
 from console.orders import OrderDesk
+from console.record_desk import RecordDesk
 from console.settings import ConsoleSettings
 from console.sight import Sight
 from console.trends import Line
@@ -21,5 +22,6 @@ class Means(NamedTuple):
     sight: Sight[SiteView]
     trends: Sight[Mapping[str, Line]]
     charts: ChartData
+    records: RecordDesk | None
     cookie: str
     version: str

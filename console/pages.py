@@ -19,6 +19,7 @@ ASSETS = {
     "screens.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
     "refresh.js": "text/javascript; charset=utf-8",
+    "cursor.js": "text/javascript; charset=utf-8",
 }
 _SHOWN = tuple(
     f"{name}.html.j2"
@@ -57,13 +58,13 @@ class Pages:
         environment.globals |= {"site": settings.site, "version": self.version}
         self._templates = {name: environment.get_template(name) for name in _SHOWN}
 
-    def status(self, view: SiteView) -> str:
-        """The whole status page."""
-        return self._render("status.html.j2", view=view, rooms=_rooms(view))
+    def status(self, view: SiteView, *, wall: bool = False) -> str:
+        """The whole status page; on a ``wall`` nothing stands of batches, people and pages."""
+        return self._render("status.html.j2", view=view, rooms=_rooms(view), wall=wall)
 
-    def live(self, view: SiteView) -> str:
+    def live(self, view: SiteView, *, wall: bool = False) -> str:
         """The part of the status page that changes."""
-        return self._render("live.html.j2", view=view, rooms=_rooms(view))
+        return self._render("live.html.j2", view=view, rooms=_rooms(view), wall=wall)
 
     def acknowledge(
         self, standing: Standing, nonce: str, *, hint: str = "", asks_pin: bool = False

@@ -14,6 +14,17 @@ from storage.stats import JournalStats
 NAME = "status.json"
 
 
+class ClockStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The core's clock. ``unsure``: it was set a moment ago, and readings are marked.
+
+    ``error_us`` is the most by which the kernel knows it to be wrong (adjtimex(2), maxerror);
+    negative where no time server sets it, None where that cannot be told.
+    """
+
+    error_us: int | None
+    unsure: bool
+
+
 class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The core at ``at`` (epoch ms). Counts are since ``started``.
 
@@ -36,6 +47,7 @@ class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     alarm_cursor: int
     refused: int
     troubles: tuple[str, ...]
+    clock: ClockStatus | None = None
 
     @property
     def received(self) -> int:

@@ -9,10 +9,15 @@ from alerts.notify.twilio_callback import Signatures
 from alerts.policy import Person
 from alerts.rule import Rule
 from batches.password import Rules
+from batches.trail import Line
 from console.certificate import TlsFiles
 from console.oidc.sign_on import SignOn
 from console.on_call_page import Roster
+from console.records import Records
 from console.view import Equipment
+
+Audit = Callable[[int], tuple[Line, ...]]
+"""All entries of the trail since then (epoch ms), of the ledger and of the alarm history."""
 
 
 class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +30,11 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
     off. ``roster`` works out who is on call. ``site_id`` is what orders to the whole site are given
     to, ``findings`` are the mistakes in its files as they are now: none, and they can be used.
-    off. ``roster`` works out who is on call. With ``tls`` it speaks TLS itself,
+    With ``tls`` it speaks TLS itself,
     with ``sign_on`` people may also log in by a provider of identities.
+    ``records`` are made and signed here; None: not here.
+    With ``open_wall`` whoever reaches the console sees values and alarms, without batches or names.
+    ``audit`` reads the trail; None: only that of the ledger is shown.
     """
 
     site: str
@@ -51,5 +59,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     password_rules: Rules = Rules()
     idle_ms: int = 15 * 60_000
     roster: Roster | None = None
+    records: Records | None = None
+    open_wall: bool = False
+    audit: Audit | None = None
     site_id: str = ""
     findings: Callable[[], tuple[str, ...]] | None = None

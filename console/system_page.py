@@ -7,13 +7,15 @@ import msgspec
 
 from batches.trail import Line
 from console import words
-from console.run_status import RunStatus
+from console.run_status import ClockStatus, RunStatus
 from console.speech import Speech
 from console.view import SiteView
 
 FULL = 0.7
 BEHIND_MS = 60_000
 SHOWN = 200
+MOST_ERROR_US = 500_000
+"""By which readings of several machines still stand in their order, as the doctor judges."""
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,7 @@ def health(view: SiteView, *, zone: tzinfo, say: Speech) -> tuple[Fact, ...]:
         ),
         Fact(name=say("Last written"), says=words.moment(status.at, zone)),
         Fact(name=say("Started"), says=words.moment(status.started, zone)),
+        *_clock(status.clock, say),
         Fact(name=say("Version"), says=status.version),
         Fact(name=say("Configuration"), says=status.configuration[:16]),
         *_journal(status, say),
@@ -45,10 +48,30 @@ def health(view: SiteView, *, zone: tzinfo, say: Speech) -> tuple[Fact, ...]:
     )
 
 
-def searched(lines: Iterable[Line], text: str) -> tuple[Line, ...]:
-    """The entries of which all words of ``text`` are said somewhere, the newest first."""
+def _clock(found: ClockStatus | None, say: Speech) -> Iterable[Fact]:
+    if found is None:
+        return
+    name, error_us = say("Clock"), found.error_us
+    if found.unsure:
+        says = say("was set a moment ago: readings are marked")
+        yield Fact(name=name, says=says, is_good=False)
+    if error_us is None:
+        yield Fact(name=name, says=say("whether a time server sets it cannot be told here"))
+    elif error_us < 0:
+        yield Fact(name=name, says=say("NO TIME SERVER SETS IT"), is_good=False)
+    else:
+        says = say("wrong by {most} ms at most (NTP)", most=f"{error_us / 1000:.1f}")
+        yield Fact(name=name, says=says, is_good=error_us <= MOST_ERROR_US)
+
+
+def searched(lines: Iterable[Line], text: str, area: str = "") -> tuple[Line, ...]:
+    """The entries of which all words of ``text`` are said somewhere, the newest first.
+
+    With an ``area`` those of that only, such as ``alarm``.
+    """
     wanted = text.casefold().split()
-    found = [line for line in lines if all(word in _told(line) for word in wanted)]
+    mine = (line for line in lines if area in {"", line.area})
+    found = [line for line in mine if all(word in _told(line) for word in wanted)]
     return tuple(reversed(found))
 
 

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
@@ -11,13 +11,7 @@ from batches.signature import Step
 from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
-from culturewatch.site import Site, SiteError, load
-from culturewatch.site_file import SigningTable
-
-if TYPE_CHECKING:
-    from batches.export.pades import Certified
-    from batches.person import Person
-    from batches.signing import Stamp
+from culturewatch.site import SiteError, load
 
 
 def sign(
@@ -49,19 +43,19 @@ def sign(
     from batches.export.pdf import LayoutError  # noqa: PLC0415
     from batches.ledger import Ledger  # noqa: PLC0415
     from batches.signature import SignatureError  # noqa: PLC0415
-    from batches.signing import Signatory, Wish  # noqa: PLC0415
-    from culturewatch.signing_key import secret  # noqa: PLC0415
+    from batches.signing import Wish  # noqa: PLC0415
+    from culturewatch.signing import signatory, stamping  # noqa: PLC0415
     from culturewatch.who import FAULTS, Who  # noqa: PLC0415
 
     with told(SignatureError, PadesError, LayoutError, *FAULTS), ExitStack() as opened:
         loaded = load(site)
         why = _by_number(justify or [])
-        stamp = _stamp(loaded, opened)
+        # First: a certificate that cannot be used is told before anybody types.
+        stamp = opened.enter_context(stamping(loaded))
         ledger = Ledger(loaded.ledger_url)
         person = Who(loaded, ledger).signing(by)
-        key = secret(loaded, ledger, person.id)
-        signatory = Signatory(ledger, key, str(loaded.zone), stamp=stamp)
-        given = signatory.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
+        signer = signatory(loaded, ledger, by=person.id, stamp=stamp)
+        given = signer.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
     if as_json:
         say(msgspec.json.encode(given).decode())
         return
@@ -76,50 +70,3 @@ def _by_number(justified: list[str]) -> dict[int, str]:
             raise SiteError([f"--justify {text!a}: write the number of the item, =, and why"])
         found[int(number)] = why
     return found
-
-
-def _stamp(site: Site, opened: ExitStack) -> "Stamp | None":
-    """What signs pages; ``opened`` ends its session with a token."""
-    from batches.export import pades  # noqa: PLC0415 # pyHanko is slow to import
-    from batches.export.stamp import box  # noqa: PLC0415
-    from batches.export.stamp import stamp as picture  # noqa: PLC0415
-
-    settings = site.file.signing
-    if settings is None:
-        return None
-    certified = _certified(site, settings, opened)
-
-    def stamp(pages: bytes, step: Step, person: "Person", meaning: str, at: int) -> bytes:
-        certified.check(at)
-        said = pades.Said(
-            field=step.value.title(),
-            name=f"{person.name} ({person.id})",
-            reason=f"{step.value.title()}: {meaning}",
-            location=site.file.site.name,
-            picture=picture(person.name, person.roles, at=at, zone=str(site.zone), meaning=meaning),
-            place=box(step),
-        )
-        return certified.sign(pages, said)
-
-    return stamp
-
-
-def _certified(site: Site, settings: SigningTable, opened: ExitStack) -> "Certified":
-    from batches.export import pades, token  # noqa: PLC0415
-
-    certificate = site.base / settings.certificate if settings.certificate else None
-    if settings.token is None:
-        return pades.load(
-            site.base / settings.key,
-            certificate=certificate,
-            password=site.reveal(settings.password),
-            server=settings.timestamp,
-        )
-    named = token.Token(
-        module=site.base / settings.token.module,
-        label=settings.token.label,
-        key=settings.token.key,
-        pin=site.reveal(settings.token.pin),
-        certificate=certificate,
-    )
-    return opened.enter_context(token.certified(named, server=settings.timestamp))

@@ -13,7 +13,7 @@ from alerts.store import AlarmStore
 from collector.supervise import supervise
 from console import run_status
 from console.certificate import renewal_wait_s
-from console.run_status import RunStatus
+from console.run_status import ClockStatus, RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarm_trail import AlarmTrail
 from culturewatch.alarming import Alarming, alarming
@@ -22,6 +22,7 @@ from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.calibrations import Calibrations
 from culturewatch.collecting import Collecting
 from culturewatch.configured import START, Configured
+from culturewatch.doctor.machine import clock_error_us
 from culturewatch.own_state import OwnState
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.processes import run_once
@@ -351,6 +352,7 @@ class Core:
             alarm_cursor=self._alarms.service.cursor,
             refused=collecting.refused,
             troubles=tuple(self._troubles.newest),
+            clock=ClockStatus(error_us=clock_error_us(), unsure=collecting.clock.is_unsure),
         )
 
     async def _own_state(self) -> OwnState:

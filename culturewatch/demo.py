@@ -21,6 +21,7 @@ from culturewatch.demo_people import (
     CULTURE,
     ON_CALL,
     OPERATOR,
+    QA,
     OnCall,
     enter_batches,
     enter_people,
@@ -71,9 +72,9 @@ async def _perform(site: Site, out: Path, span_s: float, console: Console) -> No
     console.print(
         f"Simulated rooms on loopback; delays are made short for {span_s:.0f} s "
         f"(see {out / 'rules.d'}).\n"
-        f"Status page: {site.public_url}   another terminal: {_program()} status {site.path}\n"
-        f"Console: {site.public_url}/now   log in as {OPERATOR}, {ON_CALL} or {ADMIN}, "
+        f"Console: {site.public_url}   log in as {OPERATOR}, {ON_CALL}, {QA} or {ADMIN}, "
         f"password {password}\n"
+        f"Another terminal: {_program()} status {site.path}\n"
         f"Logs: {out / 'core.log'}. Ctrl-C ends the demonstration early.",
         # To be copied: a line that was broken is another command.
         soft_wrap=True,

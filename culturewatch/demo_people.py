@@ -23,7 +23,7 @@ from culturewatch.site import Site
 
 log = logging.getLogger(__name__)
 
-ADMIN, ON_CALL, OPERATOR = "admin", "oncall", "demo"
+ADMIN, ON_CALL, OPERATOR, QA = "admin", "oncall", "demo", "quality"
 CULTURE = "B-2026-0001"
 THINKS_S = 3.0
 LOOKS_EVERY_S = 0.5
@@ -56,6 +56,7 @@ def enter_people(site: Site) -> str:
     for person, name, roles in (
         (OPERATOR, "Operator", (Role.OPERATOR, Role.SUPERVISOR)),
         (ON_CALL, "On call", (Role.ON_CALL,)),
+        (QA, "Quality", (Role.QA,)),
     ):
         first = secrets.token_urlsafe(12)
         people.add(person, name=name, roles=roles, password=first, act=Signed(by=ADMIN))

@@ -14,12 +14,13 @@ from alerts.reader import AlarmReader
 from batches import editions
 from batches.batch import Signed
 from batches.editions import Edition
+from batches.examination import Visit
 from batches.export import manifest
 from batches.export.folder import make_record
 from batches.export.json import canonical
 from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
-from batches.record import Made, assemble
+from batches.record import BatchRecord, Made, assemble
 from batches.trail import Note
 from batches.version import Content, Difference, Former, Version
 from culturewatch import paths
@@ -154,6 +155,26 @@ def _former(last: Edition) -> Former:
     return Former(version=last.version, record=last.record, manifest=last.manifest)
 
 
+def assembled(site: Site, ledger: Ledger, batch: str, *, by: str, visit: Visit) -> BatchRecord:
+    """The record of ``batch`` as of now, which nobody keeps; ``visit`` is shown every scan.
+
+    Raises:
+        culturewatch.site.SiteError: the rules cannot be used.
+        as ``batches.record.assemble``.
+    """
+    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
+        return assemble(
+            batch,
+            ledger=ledger,
+            readings=readings,
+            alarms=alarms,
+            setting=setting(site, rulebook(site)),
+            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            visit=visit,
+            past=past_of(site, readings, alarms),
+        )
+
+
 def record_of(site: Site, batch: str, by: str) -> bytes:
     """The record of ``batch`` as of now, as JSON; that ``by`` has asked is in the audit trail.
 
@@ -162,17 +183,7 @@ def record_of(site: Site, batch: str, by: str) -> bytes:
         as ``batches.record.assemble``.
     """
     ledger = Ledger(site.ledger_url)
-    with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
-        record = assemble(
-            batch,
-            ledger=ledger,
-            readings=readings,
-            alarms=alarms,
-            setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
-            visit=lambda *_: None,
-            past=in_force(readings.notes(), alarms.told(), cache(partial(kept, site.data))),
-        )
+    record = assembled(site, ledger, batch, by=by, visit=lambda *_: None)
     ledger.note(
         Note(
             kind="export",

@@ -49,6 +49,7 @@ def _rota(view: RotaView) -> RotaShown:
         ),
         changes=tuple(
             Change(
+                id=act.id,
                 verb=act.verb,
                 people=act.people,
                 start=act.start,
@@ -68,6 +69,8 @@ def _drill(one: Standing) -> DrillShown:
         channel=one.channel,
         word=one.word.value,
         at=None if one.newest is None else one.newest.at,
+        answered=None if one.newest is None else one.newest.answered,
+        error="" if one.newest is None else one.newest.error,
         is_proven=one.proven,
     )
 

@@ -58,6 +58,11 @@ def calendars(data: Path) -> Path:
     return data / "rota"
 
 
+def records(data: Path) -> Path:
+    """Where records that are made in the console are kept, a folder for each batch or vial."""
+    return data / "records"
+
+
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"

@@ -4,10 +4,15 @@ from functools import partial
 from pathlib import Path
 
 from alerts.notify.twilio_callback import Signatures
+from alerts.schema import StoreError
 from batches.password import Rules
+from batches.trail import Line
 from console.app import serve
+from console.records import Records
 from console.settings import ConsoleSettings
-from culturewatch import paths
+from console.sight import BlindError
+from culturewatch import paths, record_work
+from culturewatch.audit_trail import trail
 from culturewatch.make_record import record_of
 from culturewatch.on_call_shown import on_call
 from culturewatch.parts import rulebook
@@ -62,6 +67,28 @@ def settings(site: Site) -> ConsoleSettings:
             expires_ms=None if access.expires is None else int(access.expires),
         ),
         idle_ms=int(declared.idle),
+        open_wall=declared.open_wall,
         roster=partial(on_call, site),
+        audit=partial(audit, site),
+        records=Records(
+            folder=paths.records(site.data),
+            preview=partial(record_work.preview, site.path),
+            make=partial(record_work.make, site.path),
+            sign=partial(record_work.sign, site.path),
+            close=partial(record_work.close, site.path),
+        ),
         twilio=None if twilio is None else Signatures(site.reveal(twilio.auth_token)),
     )
+
+
+def audit(site: Site, since: int) -> tuple[Line, ...]:
+    """Both trails of a site since then (epoch ms), oldest first.
+
+    Raises:
+        console.sight.BlindError: the alarm history cannot be read.
+        storage.database.DatabaseError: the ledger cannot be.
+    """
+    try:
+        return trail(site, since=since, until=None).lines
+    except StoreError as error:
+        raise BlindError(str(error)) from error

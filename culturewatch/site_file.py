@@ -213,12 +213,15 @@ class Console(Part, frozen=True, kw_only=True):
 
     Who does nothing for ``idle`` is logged off. Without ``tls`` it listens on this machine only,
     unless it is ``behind_proxy``: something else speaks TLS before it.
+    With ``open_wall`` the first page shows values
+    and states of alarms, without batches and names, to whoever reaches the console.
     """
 
     host: str = "127.0.0.1"
     port: int = 8440
     public_url: str = ""
     idle: Duration = Duration(15 * 60_000)
+    open_wall: bool = False
     tls: ConsoleTls | None = None
     oidc: Oidc | None = None
     behind_proxy: bool = False

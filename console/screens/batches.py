@@ -11,6 +11,7 @@ from console import batch_page, bench_work, places
 from console.bench_work import Subject, WorkDesk
 from console.entrance import Visitor
 from console.orders import Became, Ordered
+from console.record_desk import RecordDesk
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
 
 _LEDGER_S = 5.0
@@ -116,7 +117,13 @@ class _One:
             show(self._body, frame.render("plain.html.j2", self._guest, text=str(error)))
             return
         picture = batch_page.picture(self._subject, found.ancestors, found.descendants)
-        show(self._body, frame.render("batch.html.j2", self._guest, s=found, p=picture))
+        told = {
+            "s": found,
+            "p": picture,
+            "subject": self._subject,
+            "may_export": frame.means.records is not None and self._guest.visitor.may("export"),
+        }
+        show(self._body, frame.render("batch.html.j2", self._guest, **told))
         self._build(found)
 
     def _build(self, found: Subject) -> None:
@@ -137,6 +144,8 @@ class _One:
                 self._out_form()
             if isinstance(found.life, Vial):
                 self._thaw_form()
+            elif self._frame.means.records is not None:
+                self._close_form(self._frame.means.records)
 
     def _place_form(self, *, moved: bool) -> None:
         say = self._guest.say
@@ -190,6 +199,23 @@ class _One:
 
             ui.button(say("Thaw"), on_click=press).props("no-caps outline")
 
+    def _close_form(self, desk: RecordDesk) -> None:
+        say = self._guest.say
+        with ui.element("section").classes("form"):
+            html(self._title(say("Close the batch")))
+            reason = ui.input(say("Reason, where its environment has gaps"))
+
+            async def press() -> None:
+                # All of its readings are looked at first, for gaps.
+                ui.notify(f"… {say('at work')}", timeout=3000)
+                await self._done(
+                    lambda visitor: desk.end_batch(
+                        visitor, self._subject, reason=reason.value or ""
+                    )
+                )
+
+            ui.button(say("Close the batch"), on_click=press).props("no-caps outline")
+
     def _title(self, text: str) -> str:
         return self._frame.render("room.html.j2", self._guest, room=text)
 
@@ -199,6 +225,10 @@ class _One:
             return
         self._frame.means.entrance.touch(self._guest.token)
         ordered = await act(visitor)
-        self._frame.tell(self._guest, ordered)
+        if self._forms.is_deleted:
+            return
+        # The form that was pressed may be gone by now: a batch that is closed has none.
+        with self._forms:
+            self._frame.tell(self._guest, ordered)
         if ordered.became is Became.DONE:
             await self.refresh()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 from nicegui import ui
 
+from batches.authority import Denied
 from console import speech, templating, words
 from console.entrance import Visitor
 from console.login_pages import spoken, to_login
@@ -30,6 +31,7 @@ BUILD_S = 8.0
 """How long a screen may take to be built: the disk's patience and a little."""
 ASK_S = 20.0
 PRIMARY = "#0b4f9e"
+STUMBLED = "the console stumbled, and what you see is OLD; its log says over what"
 
 
 class Way(NamedTuple):
@@ -128,6 +130,13 @@ class Frame:
             html(self.render("title.html.j2", guest, title=title))
             yield
 
+    async def deny(self, guest: Guest, act: str, subject: str) -> None:
+        """Say that the guest may not do ``act``; that they tried is kept in the audit trail."""
+        ledger, by = self.means.entrance.ledger, guest.visitor.person.id
+        with suppress(Denied):
+            await in_time(BUILD_S / 2, lambda: ledger.authorise(act, subject, by))
+        html(self.render("denied.html.j2", guest))
+
     async def asked(self, act: Callable[[], T], *, within_s: float = ASK_S) -> T:
         """What a question to the log comes to; one is answered at a time.
 
@@ -155,14 +164,19 @@ class Frame:
         trouble = html("").props('role="alert"')
 
         async def again() -> None:
+            # What nobody foresaw must not leave an old screen that looks alive.
+            why = guest.say(STUMBLED)
             try:
-                if await self.still(guest) is None:
-                    return
-                await refresh()
-                show(trouble, "")
+                if await self.still(guest) is not None:
+                    await refresh()
+                why = ""
             except (BlindError, DatabaseError) as error:
                 log.error("%s: %s", guest.path, error)  # noqa: TRY400 # the text says all of it
-                show(trouble, self.render("trouble.html.j2", guest, why=str(error)))
+                why = str(error)
+            finally:
+                if not trouble.is_deleted:
+                    said = self.render("trouble.html.j2", guest, why=why) if why else ""
+                    show(trouble, said)
 
         await again()
         ui.timer(every_s, again, immediate=False)

@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
 from console.means import Means
-from console.screens import alarms, batches, device, now, on_call, system
+from console.screens import alarms, batches, device, now, on_call, people, record, system
 from console.screens.frame import Frame
 from console.screens.seal import Seal
 
@@ -19,7 +19,7 @@ SCREENS = ("/now", "/alarms", "/device", "/batches", "/on-call", "/system")
 def mount(app: FastAPI, means: Means) -> None:
     """Serve the screens on ``app``, behind all of its other routes."""
     frame = Frame(means)
-    for screen in (now, alarms, device, batches, on_call, system):
+    for screen in (now, alarms, device, record, batches, on_call, people, system):
         screen.serve(frame)
     ui.run_with(
         app,

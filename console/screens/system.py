@@ -1,4 +1,4 @@
-"""The screens of the system: health, audit trail, people and roles."""
+"""The screens of the system: health, and the audit trail with a search."""
 
 from fastapi import Request, Response
 from nicegui import ui
@@ -24,12 +24,9 @@ def serve(frame: Frame) -> None:
     async def trail(request: Request) -> Response | None:
         return await _trail(frame, request)
 
-    @ui.page("/system/people", response_timeout=BUILD_S)
-    async def people(request: Request) -> Response | None:
-        return await _people(frame, request)
 
-
-def _ways(frame: Frame, guest: Guest) -> None:
+def ways_of_system(frame: Frame, guest: Guest) -> None:
+    """The ways to the parts of this screen that the guest may see."""
     say, may = guest.say, guest.visitor.may
     ways = [("/system", say("Health"))]
     if may("read-audit"):
@@ -42,7 +39,7 @@ async def _health(frame: Frame, request: Request) -> Response | None:
     if isinstance(guest, Response):
         return guest
     with frame.framed(guest, guest.say("System")):
-        _ways(frame, guest)
+        ways_of_system(frame, guest)
         body = html("")
 
         async def refresh() -> None:
@@ -61,9 +58,9 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
     if isinstance(guest, Response):
         return guest
     with frame.framed(guest, guest.say("Audit trail")):
-        _ways(frame, guest)
+        ways_of_system(frame, guest)
         if not guest.visitor.may("read-audit"):
-            html(frame.render("denied.html.j2", guest))
+            await frame.deny(guest, "read-audit", "audit trail")
             return None
         say = guest.say
         read: dict[str, tuple[Line, ...]] = {}
@@ -71,42 +68,31 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
             field = ui.input(say("Search")).props("debounce=300 clearable")
             days = {name: say("{days} days", days=name) for name in _DAYS}
             span = ui.select(days, value="7", label=say("Span"))
+            area = ui.select({"": say("all of it")}, value="", label=say("Of what"))
         body = html("")
 
         async def refresh() -> None:
             since = wall_clock_ms() - _DAYS[span.value] * _DAY_MS
-            ledger = frame.means.entrance.ledger
-            page = await in_time(_LEDGER_S, lambda: ledger.trail(since=since))
-            read["lines"] = page.lines
+            read["lines"] = await in_time(_LEDGER_S, lambda: _lines(frame, since))
+            areas = sorted({line.area for line in read["lines"]} | {area.value or ""} - {""})
+            area.set_options({"": say("all of it"), **{each: say(each) for each in areas}})
             draw()
 
         def draw() -> None:
-            lines = system_page.searched(read.get("lines", ()), field.value or "")
+            lines = system_page.searched(read.get("lines", ()), field.value or "", area.value or "")
             shown = lines[: system_page.SHOWN]
             told = {"lines": shown, "more": len(lines) - len(shown)}
             show(body, frame.render("trail.html.j2", guest, **told))
 
         field.on_value_change(draw)
         span.on_value_change(refresh)
+        area.on_value_change(draw)
         await frame.keep_current(guest, refresh, every_s=30.0)
     return None
 
 
-async def _people(frame: Frame, request: Request) -> Response | None:
-    guest = await frame.guest(request)
-    if isinstance(guest, Response):
-        return guest
-    with frame.framed(guest, guest.say("People")):
-        _ways(frame, guest)
-        if not guest.visitor.may("read-audit"):
-            html(frame.render("denied.html.j2", guest))
-            return None
-        body = html("")
-
-        async def refresh() -> None:
-            people = frame.means.entrance.people
-            found = await in_time(_LEDGER_S, people.everybody)
-            show(body, frame.render("people.html.j2", guest, people=found))
-
-        await frame.keep_current(guest, refresh, every_s=30.0)
-    return None
+def _lines(frame: Frame, since: int) -> tuple[Line, ...]:
+    audit = frame.settings.audit
+    if audit is None:
+        return frame.means.entrance.ledger.trail(since=since).lines
+    return audit(since)

@@ -17,7 +17,7 @@ from batches.ledger import Ledger
 from batches.password import Passwords
 from batches.people import People
 from culturewatch import paths
-from culturewatch.site import Site
+from culturewatch.site import Site, load
 from simulators.rooms import Rooms
 from tests.integration.laboratory import lay_out, program, rooms, until
 from tests.services import missing
@@ -54,9 +54,12 @@ class Lab:
 
 
 @asynccontextmanager
-async def running(folder: Path) -> AsyncIterator[Lab]:
-    """A site that has just been started for the first time."""
+async def running(folder: Path, *, more: str = "") -> AsyncIterator[Lab]:
+    """A site that has just been started for the first time; ``more`` is added to its file."""
     site = lay_out(folder)
+    if more:
+        site.path.write_text(f"{site.path.read_text()}\n{more}")
+        site = load(site.path)
     async with rooms(site) as opened:
         with program("run", site.path, log=site.base / "run.log") as run:
             try:

@@ -70,7 +70,7 @@ def part(run: Program, name: str) -> psutil.Process | None:
 def serves(site: Site) -> bool:
     connection = HTTPConnection("127.0.0.1", site.file.console.port, timeout=5)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", "/begin")
         return connection.getresponse().status == 200
     except (OSError, HTTPException):
         return False

@@ -93,6 +93,17 @@ def test_both_questions_are_exact_at_the_edges(lived: Ledger, clock: Clock) -> N
     assert lived.at_risk("inc2") == ()
 
 
+def test_what_stood_in_a_device_is_found_by_any_part_of_its_stay(
+    lived: Ledger, clock: Clock
+) -> None:
+    start = clock.now - 9 * HOUR
+    noon = start + 4 * HOUR
+    assert [p.batch for p in lived.stays_in("inc1", start - HOUR, start + 1)] == [B]
+    assert [p.end for p in lived.stays_in("inc1", noon - 1, clock.now)] == [noon]
+    assert lived.stays_in("inc1", noon, clock.now) == ()
+    assert lived.stays_in("inc1", start - HOUR, start) == ()
+
+
 def test_what_stands_in_a_device_now_is_at_risk(opened: Ledger) -> None:
     opened.open_batch("MSC-2026-000002", product="stem cells", act=ANNA)
     opened.place(B, "inc1", position="shelf 1", act=ANNA)

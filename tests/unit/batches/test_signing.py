@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -385,6 +386,30 @@ def test_whoever_is_killed_while_signing_leaves_what_the_next_one_ends(
     assert sorted(path.name for path in lab.base.iterdir()) == ["data", "record"]
     again.sign(Step.REVIEWED if kept else Step.PREPARED, "sue")
     assert verify(again.record, data=again.base / "data", ledger=again.served).sound
+
+
+def test_whoever_looks_while_somebody_signs_takes_nothing_away(
+    lab: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking = Laboratory(lab.base)
+    looks = threading.Thread(target=signing.settle, args=(looking.record, looking.ledger))
+    ready: Callable[..., None] = signing._lay_ready
+
+    def laid(*given: object) -> None:
+        ready(*given)
+        looks.start()
+        # The other waits for the ledger, which this one has not yet let go of.
+        looks.join(0.3)
+        assert looks.is_alive()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(signing, "_lay_ready", laid)
+        lab.sign(Step.PREPARED, "anna")
+    looks.join(30)
+    assert not looks.is_alive()
+    assert sorted(path.name for path in lab.base.iterdir()) == ["data", "record"]
+    assert verify(lab.record, data=lab.base / "data").sound
+    assert signature.read(lab.record) is not None
 
 
 def test_two_people_who_sign_at_once_leave_one_signature(lab: Laboratory) -> None:

@@ -29,6 +29,7 @@ from devices.scan import Layout, Scan, absent
 from storage.entry import Command
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
+from tests.unit.batches.staff import PASSWORD, enlist
 
 ADDRESS = "http://127.0.0.1:8440"
 INC1 = Layout("inc1", ("temperature", "door"), ("temperature", "state"))
@@ -75,6 +76,7 @@ def settings(data: Path, rules: Sequence[Rule] = (RULE,), public_url: str = "") 
         people=PEOPLE,
         rules=tuple(rules),
         public_url=public_url,
+        passwords=data / "secrets" / "passwords",
     )
 
 
@@ -163,6 +165,20 @@ async def browser(
         httpx.AsyncClient(transport=transport, base_url=address) as client,
     ):
         yield client
+
+
+async def log_in(client: httpx.AsyncClient, data: Path) -> None:
+    """Be somebody who is in, through the form; with ``QUICK`` hashes that costs nothing."""
+    ledger = Ledger(ledger_url(data))
+    if not ledger.has_people():
+        enlist(ledger, {"admin": ["admin"]})
+    nonce = nonce_in(await client.get("/login"))
+    came = await client.post(
+        "/login",
+        data={"nonce": nonce, "person": "admin", "password": PASSWORD},
+        headers={"Origin": ADDRESS, "Sec-Fetch-Site": "same-origin"},
+    )
+    assert came.status_code == 303, came.text
 
 
 async def press(

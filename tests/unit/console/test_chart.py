@@ -2,6 +2,7 @@
 
 from datetime import UTC
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -10,19 +11,21 @@ from hypothesis import strategies as st
 
 from alerts.rule import Rule
 from batches.calibration import Book
+from batches.placement import Refused
 from bench.archive import MONDAY, build
-from console import device_page
+from console import device_page, words
 from console.chart import drawn, scale
 from console.chart_data import COUNT, Buckets, ChartData, bucketed
 from console.speech import Speech
 from console.tank import DAY_MS, HOUR_MS, since_filling, tank
-from console.view import Viewer
+from console.view import ChannelView, Viewer
 from devices.quality import Quality
 from devices.scan import Scan
 from storage.journal import Journal
 from tests.unit.console.lab import EQUIPMENT, INC1, RULE, ledger_url
 
 NOON = 1_767_956_400_000
+HOUR = 3_600_000
 LOW = Rule(id="low", channel="inc1.temperature", kind="low", limit=36.0)
 
 
@@ -153,7 +156,7 @@ async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Pa
         data.read("inc1", NOON, NOON + 20_000),
         [RULE],
         book=Book(),
-        placed=(),
+        stood=(),
         now=NOON,
         zone=UTC,
         say=Speech("en"),
@@ -163,8 +166,70 @@ async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Pa
     assert len(made.measured[0].chart.beyond) == 1
     (door,) = made.states
     assert [(one.left, one.width) for one in door.spans] == [(0.5, 0.5)]
+    assert (door.unknown, door.known) == ((), True)
+    assert made.measured[0].chart.points.split("\n")[0] == "38.50 °C"
     assert [(one.sensor, one.due) for one in made.calibrated] == [("", "")]
     assert made.tank is None
+
+
+def test_of_a_door_that_was_not_heard_nobody_says_that_it_never_opened() -> None:
+    channel = ChannelView(
+        id="inc1.door",
+        key="door",
+        quantity="state",
+        unit="1",
+        value=None,
+        quality="no answer",
+        at=None,
+        age_ms=None,
+        alarm=None,
+    )
+    say = Speech("en")
+    partly = device_page._marks(channel, buckets(0.0, None, None, 0.0), UTC, say)
+    assert [(one.left, one.width) for one in partly.unknown] == [(0.25, 0.5)]
+    assert (partly.spans, partly.known) == ((), True)
+    assert not device_page._marks(channel, buckets(None, None), UTC, say).known
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends", "span"),
+    [
+        ("", "", None),
+        ("2026-01-09T10:00", "2026-01-09T11:30", (NOON - 2 * HOUR, NOON - HOUR // 2)),
+        ("2026-01-09T10:00", "", (NOON - 2 * HOUR, NOON)),
+        ("2026-01-09T10:00", "2027-01-01T00:00", (NOON - 2 * HOUR, NOON)),
+        ("2026-01-09T09:00+00:00", "2026-01-09 10:00:30", (NOON - 2 * HOUR, NOON - 7_170_000)),
+    ],
+)
+def test_a_span_is_of_the_walls_of_the_site(
+    begins: str, ends: str, span: tuple[int, int] | None
+) -> None:
+    assert device_page.asked(begins, ends, now=NOON, zone=ZoneInfo("Europe/Vienna")) == span
+
+
+@pytest.mark.parametrize(
+    ("begins", "ends"),
+    [
+        ("2026-01-09T11:00", "2026-01-09T10:00"),
+        ("2027-01-01T00:00", "2027-01-02T00:00"),
+        ("", "2026-01-09T10:00"),
+        ("<script>", "2026-01-09T10:00"),
+        ("1900-01-01T00:00", ""),
+        ("2026-13-01T00:00", ""),
+    ],
+)
+def test_what_is_no_span_is_refused_in_words(begins: str, ends: str) -> None:
+    with pytest.raises(Refused):
+        device_page.asked(begins, ends, now=NOON, zone=ZoneInfo("Europe/Vienna"))
+
+
+def test_the_cursor_has_a_line_for_each_bucket_and_none_where_nothing_is_known() -> None:
+    made = drawn(buckets(1.0, None, 2.0), [], "degC", zone=UTC)
+    assert made.points.split("\n") == [
+        f"1.00 °C (0.50 °C {words.NOTHING} 1.50 °C)",
+        "",
+        f"2.00 °C (1.50 °C {words.NOTHING} 2.50 °C)",
+    ]
 
 
 def test_a_long_span_shows_the_days_that_were_sealed_as_their_readings_are(tmp_path: Path) -> None:

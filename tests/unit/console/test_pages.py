@@ -12,6 +12,7 @@ from alerts.engine.view import AlarmView
 from alerts.rule import Limit, Rule
 from console import words
 from console.view import SiteView, Viewer, wall_clock_ms
+from tests.unit.batches.staff import QUICK
 from tests.unit.console.lab import (
     RULE,
     Core,
@@ -20,14 +21,23 @@ from tests.unit.console.lab import (
     freezer_is_silent,
     incubator,
     link,
+    log_in,
     press,
     put_batch_into,
     settings,
 )
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes that cost nothing."""
+    monkeypatch.setattr("batches.password.hasher", lambda: QUICK)
+
+
 async def page_of(data: Path, path: str = "/") -> str:
+    """A page as somebody sees it who is in."""
     async with browser(settings(data)) as client:
+        await log_in(client, data)
         answer = await client.get(path)
     assert answer.status_code == 200
     return answer.text
@@ -116,6 +126,7 @@ async def test_the_page_keeps_itself_current_with_and_without_script(tmp_path: P
             answer = await client.get(asset)
             assert answer.status_code == 200
             assert "max-age" in answer.headers["cache-control"]
+        await log_in(client, tmp_path)
         live = await client.get("/live")
     assert live.text.lstrip().startswith('<main id="live"')
     # The policy forbids all of these.
@@ -126,6 +137,7 @@ async def test_the_api_says_what_the_page_says(tmp_path: Path) -> None:
     async with core(tmp_path) as running:
         await ill_room(running)
         async with browser(settings(tmp_path)) as client:
+            await log_in(client, tmp_path)
             answer = await client.get("/api/status")
     assert answer.headers["content-type"] == "application/json"
     view = msgspec.json.decode(answer.content, type=SiteView)
@@ -197,7 +209,7 @@ async def test_every_answer_carries_the_headers(tmp_path: Path) -> None:
 async def test_another_sites_name_does_not_open_the_console(
     tmp_path: Path, host: str, status: int
 ) -> None:
-    told = settings(tmp_path, public_url="https://monitor.lab.example")
+    told = replace(settings(tmp_path, public_url="https://monitor.lab.example"), open_wall=True)
     async with browser(told) as client:
         answer = await client.get("/", headers={"Host": host})
     assert answer.status_code == status
@@ -213,6 +225,7 @@ async def test_a_mistake_of_ours_shows_no_traceback(
     async with core(tmp_path) as running:
         await ill_room(running)
         async with browser(settings(tmp_path), raising=False) as client:
+            await log_in(client, tmp_path)
             answer = await client.get("/")
     assert answer.status_code == 500
     assert "secret" not in answer.text
@@ -229,7 +242,7 @@ async def test_many_screens_cost_one_look(tmp_path: Path, monkeypatch: pytest.Mo
         return look(self)
 
     monkeypatch.setattr(Viewer, "look", counted)
-    async with browser(settings(tmp_path)) as client:
+    async with browser(replace(settings(tmp_path), open_wall=True)) as client:
         answers = await asyncio.gather(*(client.get("/live") for _ in range(20)))
     assert {answer.status_code for answer in answers} == {200}
     assert len(looks) < 20

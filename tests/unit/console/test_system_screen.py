@@ -6,11 +6,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from alerts.policy import Person
 from batches.placement import Refused
 from batches.trail import Line
 from collector.rounds import TalkLinkStats, TalkStats
-from console.on_call_page import RotaShown, Shift, overriding
-from console.run_status import RunStatus
+from console.on_call_page import (
+    RotaShown,
+    Shift,
+    drilled,
+    overriding,
+    swapping,
+    withdrawing,
+)
+from console.run_status import ClockStatus, RunStatus
 from console.speech import Speech
 from console.system_page import health, searched
 from console.view import SiteView
@@ -104,6 +112,27 @@ def test_health_says_what_is_bad_and_what_is_not() -> None:
     assert not [fact for fact in fine if fact.is_good is False]
 
 
+@pytest.mark.parametrize(
+    ("error_us", "unsure", "says", "is_good"),
+    [
+        (1_250, False, "wrong by 1.2 ms at most (NTP)", True),
+        (500_001, False, "wrong by 500.0 ms at most (NTP)", False),
+        (-1, False, "NO TIME SERVER SETS IT", False),
+        (None, False, "whether a time server sets it cannot be told here", None),
+        (1_250, True, "was set a moment ago: readings are marked", False),
+    ],
+)
+def test_the_clock_is_as_the_core_knows_it(
+    error_us: int | None, says: str, *, unsure: bool, is_good: bool | None
+) -> None:
+    status = replace(
+        running(fill=0.1, quarantined=0, behind_ms=None),
+        clock=ClockStatus(error_us=error_us, unsure=unsure),
+    )
+    facts = [f for f in health(seen(status), zone=VIENNA, say=Speech("en")) if f.name == "Clock"]
+    assert (facts[0].says, facts[0].is_good) == (says, is_good)
+
+
 def test_a_core_that_never_ran_is_no_good_news() -> None:
     (fact,) = health(seen(None), zone=VIENNA, say=Speech("en"))
     assert fact.is_good is False
@@ -135,6 +164,13 @@ def test_the_trail_is_searched_in_all_that_it_says(text: str, rows: list[int]) -
     assert [one.row for one in searched(lines, text)] == rows
 
 
+def test_the_trail_is_of_one_area_where_that_is_asked_for() -> None:
+    told = [line(1, "anna", "place"), replace(line(2, "ben", "ack"), area="alarm")]
+    assert [one.row for one in searched(told, "", "alarm")] == [2]
+    assert [one.row for one in searched(told, "anna", "alarm")] == []
+    assert [one.row for one in searched(told, "")] == [2, 1]
+
+
 def test_somebody_stands_in_from_a_time_of_the_site_on() -> None:
     made = overriding("ben", "2026-03-29 01:00", 4, "ill", zone=VIENNA)
     # That night clocks go from 02:00 to 03:00: an hour of the clock is none of duty.
@@ -164,3 +200,42 @@ def test_standing_in_needs_all_of_it(person: str, begins: str, hours: int, reaso
 def test_a_rota_without_anybody_has_nobody_on_call() -> None:
     gap = Shift(start=0, end=1, people=())
     assert RotaShown(id="r", zone="UTC", shifts=(gap,), changes=(), problems=()).now == ()
+
+
+def test_a_time_that_comes_twice_is_its_first_and_one_that_is_skipped_the_change() -> None:
+    first = overriding("ben", "2026-10-25 02:30", 1, "ill", zone=VIENNA)
+    assert first["from"] == f"{datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp() * 1000:.0f}"
+    skipped = overriding("ben", "2026-03-29 02:30", 1, "ill", zone=VIENNA)
+    assert skipped["from"] == f"{datetime(2026, 3, 29, 1, 0, tzinfo=UTC).timestamp() * 1000:.0f}"
+
+
+def test_a_swap_is_between_two_with_a_reason() -> None:
+    made = swapping("ann", "ben", "2026-01-09 12:00", 8, "a wedding", zone=VIENNA)
+    assert made == {
+        "from": f"{NOW}",
+        "until": f"{NOW + 8 * 3_600_000}",
+        "to": "ann,ben",
+        "reason": "a wedding",
+    }
+    for one, other, reason in (("ann", "ann", "x"), ("", "ben", "x"), ("ann", "ben", " ")):
+        with pytest.raises(Refused):
+            swapping(one, other, "2026-01-09 12:00", 8, reason, zone=VIENNA)
+
+
+def test_a_change_is_taken_back_by_its_id_with_a_reason() -> None:
+    assert withdrawing("c1", "was wrong") == {"of": "c1", "reason": "was wrong"}
+    for change, reason in (("", "was wrong"), ("c1", "")):
+        with pytest.raises(Refused):
+            withdrawing(change, reason)
+
+
+def test_a_drill_goes_to_whom_and_by_what_was_chosen_or_to_all() -> None:
+    people = (
+        Person(id="ann", channels=("mail", "sms")),
+        Person(id="ben", channels=("sms",)),
+    )
+    assert drilled(people, "", "") == (("ann", "mail"), ("ann", "sms"), ("ben", "sms"))
+    assert drilled(people, "", "sms") == (("ann", "sms"), ("ben", "sms"))
+    assert drilled(people, "ben", "") == (("ben", "sms"),)
+    with pytest.raises(Refused):
+        drilled(people, "ben", "mail")

@@ -1,0 +1,111 @@
+"""What the console's worker does about records, as the console starts it."""
+
+import shutil
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from alerts.schema import open_store
+from batches.batch import Signed
+from batches.ledger import Ledger
+from batches.signature import Step
+from batches.signing import Wish
+from batches.verify import verify
+from console.worker import Tell, WorkError, work
+from culturewatch import paths, record_work
+from culturewatch.site import Site, load
+from devices.scan import Layout, Scan
+from storage.journal import Journal
+from tests.unit.batches.staff import enlist, people_of
+
+pytestmark = pytest.mark.long
+EXAMPLES = Path(__file__).parents[3] / "examples"
+HOUR = 3_600_000
+LAYOUT = Layout("inc1", ("temperature",), ("temperature",))
+B = "B-2026-0001"
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> Site:
+    """A site with one batch in one device, which was heard once in an hour."""
+    shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    made = load(tmp_path / "site.toml")
+    ledger = Ledger(made.ledger_url)
+    now = ledger.clerk.now()
+    act = Signed(by="olga", at=now - HOUR, reason="entered late")
+    ledger.open_batch(B, product="Fibroblasts", act=act)
+    ledger.place(B, made.file.device[0].id, act=act)
+    enlist(ledger, {"ada": ["admin"], "olga": ["operator"], "quinn": ["qa"]})
+    open_store(paths.alarms(made.data)).close()
+    async with Journal(made.data) as journal:
+        await journal.put(Scan(LAYOUT, now - 1_000, now - 1_000, (37.0,), bytes(1)))
+    return made
+
+
+T = TypeVar("T")
+
+
+def by_worker(act: Callable[[Tell], T], told: list[tuple[int, int]] | None = None) -> T:
+    heard = [] if told is None else told
+    return work(
+        act,
+        tell=lambda done, of: heard.append((done, of)),
+        stop=threading.Event(),
+        name="test",
+        within_s=120.0,
+    )
+
+
+def test_what_a_worker_makes_is_signed_and_verifies(site: Site) -> None:
+    told: list[tuple[int, int]] = []
+    out = paths.records(site.data) / B / "1"
+    assert by_worker(partial(record_work.make, site.path, B, "olga", out), told) == out
+    assert told[-1] == (1, 1)
+    olga = people_of(Ledger(site.ledger_url)).find("olga")
+    assert olga is not None
+    wish = Wish(step=Step.PREPARED, person=olga)
+    given = by_worker(partial(record_work.sign, site.path, out, wish))
+    assert (given.step, given.person) == (Step.PREPARED, "olga")
+    assert verify(out, data=site.data).sound
+    with pytest.raises(WorkError, match="was signed as prepared by olga already"):
+        by_worker(partial(record_work.sign, site.path, out, wish))
+
+
+def test_a_preview_is_page_1_and_no_version(site: Site) -> None:
+    shown = record_work.preview(site.path, B, "quinn", lambda *_: None)
+    assert [one.question for one in shown.answers] == [
+        "Complete?",
+        "In limits?",
+        "Open?",
+        "Signed?",
+    ]
+    # One reading in an hour is not all of an hour.
+    assert shown.answers[0].answer == "No"
+    assert dict(shown.facts)["Stays"].startswith("1 in ")
+    assert shown.open_items
+    (line,) = Ledger(site.ledger_url).trail(area="export").lines
+    assert (line.by, line.item, line.outcome) == ("quinn", "preview", "shown")
+
+
+def test_a_batch_with_gaps_is_closed_with_a_reason_only_and_by_whose_it_is(site: Site) -> None:
+    def close(by: str, reason: str) -> None:
+        record_work.close(site.path, B, by, reason, lambda *_: None)
+
+    with pytest.raises(WorkError, match="is not known throughout"):
+        close("olga", " ")
+    with pytest.raises(WorkError, match="no role that may do this"):
+        close("quinn", "done")
+    close("olga", "the logger was not read in")
+    assert not Ledger(site.ledger_url).batch(B).is_open
+
+
+def test_faults_are_one_line_that_says_what_to_do(site: Site) -> None:
+    with pytest.raises(WorkError, match="B-2026-0009"):
+        record_work.preview(site.path, "B-2026-0009", "olga", lambda *_: None)
+    site.path.write_text("[site]\nx = 1\n", encoding="utf-8")
+    with pytest.raises(WorkError, match=r"site\.toml"):
+        record_work.preview(site.path, B, "olga", lambda *_: None)
