@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test page-kill-test order-test mutation false-pages lock clean
+.PHONY: demo test kill-test page-kill-test order-test mutation false-pages reference documents lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -24,6 +24,18 @@ mutation: .venv/ready-dev ## mutants of the alarm engine that its tests find (SA
 false-pages: .venv/ready-dev ## the default rules over YEARS simulated device-years, and over SEEDS of every failure
 	$(BIN)/python -m bench.false_pages --years $(or $(YEARS),30)
 	$(BIN)/python -m bench.missed --seeds $(or $(SEEDS),10)
+
+reference: .venv/ready-dev ## the pages that are made from the program, and the dashboards
+	$(BIN)/python -m tools.config_reference
+	$(BIN)/python -m tools.cli_reference
+	$(BIN)/python -m tools.api_reference
+	$(BIN)/python -m tools.promises
+	$(BIN)/python -m tools.device_list
+	$(BIN)/python -m tools.record_schema
+	$(BIN)/python -m tools.dashboards
+
+documents: .venv/ready-dev ## the documents as pages, in build/site
+	$(BIN)/mkdocs build --strict
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock
