@@ -133,6 +133,7 @@ class Session:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         self._stack.callback(self._end, process)
         self._going[text.strip()] = process
@@ -149,11 +150,12 @@ class Session:
     @staticmethod
     def _end(process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            # As Ctrl-C does: to all that the terminal runs.
+            os.killpg(process.pid, signal.SIGINT)
             try:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 raise
 
