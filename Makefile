@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test kill-test page-kill-test order-test mutation false-pages soak lock clean
+.PHONY: demo test kill-test page-kill-test order-test mutation false-pages soak reference documents lock clean
 
 demo: .venv/ready ## simulated rooms, real sockets, alarms and a batch record (FOR=45s to end sooner)
 	@$(BIN)/culturewatch demo $(if $(FOR),--for $(FOR))
@@ -27,6 +27,18 @@ false-pages: .venv/ready-dev ## the default rules over YEARS simulated device-ye
 
 soak: .venv/ready-dev ## a core's memory over half an hour at 1 Hz, run ten times as fast (FOR=180)
 	$(BIN)/python -m bench.soak --seconds $(or $(FOR),180)
+
+reference: .venv/ready-dev ## the pages that are made from the program, and the dashboards
+	$(BIN)/python -m tools.config_reference
+	$(BIN)/python -m tools.cli_reference
+	$(BIN)/python -m tools.api_reference
+	$(BIN)/python -m tools.promises
+	$(BIN)/python -m tools.device_list
+	$(BIN)/python -m tools.record_schema
+	$(BIN)/python -m tools.dashboards
+
+documents: .venv/ready-dev ## the documents as pages, in build/site
+	$(BIN)/mkdocs build --strict
 
 lock: ## resolve the dependencies again (needs uv)
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml --group build -o requirements.lock

@@ -22,7 +22,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class SiteHead(Part, frozen=True, kw_only=True):
-    """``[site]``. Folders are relative to the file; ``max_data`` is in bytes (1 GB = 10^9).
+    """``[site]``. Folders are relative to the file; ``max_data_gb`` is in 10^9 bytes.
 
     ``bundle`` is how long pages to somebody who was just paged wait, to go as one message.
     ``default_rules`` are the sets of shipped rules (``alerts/rules``) that are in force.

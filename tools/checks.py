@@ -28,6 +28,7 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
             "docker-compose.yml",
         ),
     ),
+    ("documents", (f"{BIN}/mkdocs", "build", "--strict", "--quiet")),
     ("the example site", (f"{BIN}/culturewatch", "check", "examples/site.toml", "--json")),
     (
         "unit tests",
@@ -52,6 +53,10 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
         (sys.executable, "-m", "pytest", "-q", "-n", "2", "-m", "slow", ORDERS),
     ),
     ("tests in a browser", (sys.executable, "-m", "pytest", "-q", "tests/browser")),
+    (
+        "what the documents tell people to type",
+        (sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/documents"),
+    ),
     ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),
 )

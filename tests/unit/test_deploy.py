@@ -48,6 +48,14 @@ def test_what_watches_is_started_again_for_ever(name: str) -> None:
     assert text.index("StartLimitIntervalSec=0") < text.index("[Service]")
 
 
+def test_the_unit_reads_its_files_again_after_they_were_checked() -> None:
+    text = (DEPLOY / "systemd" / "culturewatch.service").read_text(encoding="utf-8")
+    check, hang_up = re.findall(r"^ExecReload=(.*)$", text, re.MULTILINE)
+    site = "/etc/culturewatch/site.toml"
+    assert check == f"/opt/culturewatch/bin/culturewatch check {site}"
+    assert hang_up == '/usr/bin/pkill -HUP --parent $MAINPID --full "culturewatch core"'
+
+
 def test_a_backup_is_made_each_night_where_its_unit_may_write() -> None:
     unit = service(DEPLOY / "systemd" / "culturewatch-backup.service")
     words = unit["ExecStart"].split()

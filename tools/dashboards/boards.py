@@ -17,6 +17,7 @@ from tools.dashboards.influxql import (
     of_all,
     over_time,
     select,
+    until_empty,
 )
 from tools.dashboards.panels import (
     HALF,
@@ -111,11 +112,13 @@ def _incubator() -> tuple[str, str]:
 def _bank() -> tuple[str, str]:
     by = f'time(1h), "{CHANNEL}" fill(none)'
     lost = select(f'derivative(mean("{VALUE}"), 1d)', "level", TRUSTED, ONE_DEVICE, by=by)
+    empty = until_empty("level", TRUSTED, ONE_DEVICE)
     lids = over_time("max", "state", ONE_DEVICE, channel("lid", "filling"))
     panels = (
         _curves("Level", "level", ONE_DEVICE),
         _curves("Temperature", "temperature", ONE_DEVICE),
         chart("Change of level in a day", STORED_UNIT["level"], [Readings(lost)]),
+        chart("Hours to empty, as it fell in the last six", "h", [Readings(empty)]),
         chart("Lid and filling", STORED_UNIT["state"], [Readings(lids)]),
         _qualities(ONE_DEVICE),
         listing("Vials inside", Rows(sql.VIALS_IN_DEVICE), width=WIDTH),

@@ -4,6 +4,7 @@ from devices.quality import Quality
 from storage.points import CHANNEL, DEVICE, MEASUREMENTS, QUALITY, VALUE
 
 INTERVAL = "$__interval"
+SPANS = 36
 ONE_DEVICE = f'"{DEVICE}" =~ /^${{device:regex}}$/'
 TRUSTED = f"\"{QUALITY}\" = '{Quality.GOOD.word}'"
 NOT_TRUSTED = f"\"{QUALITY}\" <> '{Quality.GOOD.word}'"
@@ -33,6 +34,22 @@ def over_time(
 def of_all(what: str, *where: str, by: str) -> str:
     """``what`` of every measurement."""
     return _query(what, ", ".join(f'"{one}"' for one in MEASUREMENTS), where, by)
+
+
+def until_empty(measurement: str, *where: str) -> str:
+    """Hours until nothing is left, by how fast it fell over the last 36 spans of ten minutes.
+
+    Short spans, for the newest one is not whole: the mean of half a span would lie at another time
+    than the derivative takes it for. While it rises, as in a filling, nothing is said.
+    """
+    mean = f'mean("{VALUE}")'
+    fell = f"moving_average(derivative({mean}, 1h), {SPANS})"
+    by = f'time(10m), "{CHANNEL}" fill(none)'
+    known = _query(f'{mean} AS "level", {fell} AS "an_hour"', _named(measurement), where, by)
+    return (
+        f'SELECT "level" / (0 - "an_hour") AS "{VALUE}" FROM ({known}) '
+        f'WHERE "an_hour" < 0 GROUP BY "{CHANNEL}"'
+    )
 
 
 def channel(*keys: str) -> str:

@@ -41,8 +41,9 @@ UNITS = {
     "n": "short",
     "mA": "mamp",
     "V": "volt",
+    "h": "h",
 }
-"""Grafana's ids of stored units."""
+"""Grafana's ids of stored units, and of hours, which are worked out."""
 
 
 class Readings(Dataquery, Builder[Dataquery]):

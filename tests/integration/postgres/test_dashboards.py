@@ -37,10 +37,12 @@ pytestmark = [pytest.mark.influx, pytest.mark.postgres, pytest.mark.timeout(120)
 
 FOLDER = Path(__file__).parents[3] / "dashboards" / "json"
 HOUR = 3_600_000
+DAY = 24 * HOUR
 NOW = (time.time_ns() // 1_000_000 // HOUR) * HOUR
 BEGUN = NOW - 6 * HOUR
 READER, PASSWORD = "dashboards_reader", "a-password-of-the-test"
 PATIENCE_S = 60.0
+TO_EMPTY = "Hours to empty"
 INCUBATOR = Layout(
     "inc.1",
     ("temperature", "carbon_dioxide", "oxygen", "relative_humidity", "door"),
@@ -117,6 +119,33 @@ async def test_every_query_of_readings_finds_some(own_influx: InfluxServer, tmp_
             assert "error" not in result, (named(one), result)
             rows = [row for found in result.get("series", ()) for row in found["values"]]
             assert any(value is not None for row in rows for value in row[1:]), named(one)
+
+
+async def test_hours_to_empty_are_the_level_over_how_fast_it_fell(
+    own_influx: InfluxServer, tmp_path: Path
+) -> None:
+    bucket = await asyncio.to_thread(own_influx.new_bucket)
+    await _filled(own_influx, bucket, tmp_path / "journal")
+    (panel,) = (one for one in OF_INFLUX if one.where.startswith(TO_EMPTY))
+    async with httpx.AsyncClient(base_url=own_influx.url, timeout=PATIENCE_S) as client:
+        answer = await client.post(
+            "/query",
+            params={"db": bucket, "epoch": "ms"},
+            data={"q": influxql(panel)},
+            headers={"Authorization": f"Token {own_influx.token}"},
+        )
+    (found,) = answer.json()["results"][0]["series"]
+    # Six hours are needed to know how fast it falls. In the day before there is one reading in each
+    # span of ten minutes, and at 1 mm an hour as many hours are left as millimetres.
+    before = {at: value for at, value in found["values"] if at < BEGUN}
+    assert min(before) == BEGUN - DAY + 6 * HOUR
+    assert len(before) == 18 * 6
+    for at, value in before.items():
+        assert value == pytest.approx(400.0 + (BEGUN - at) / HOUR, abs=0.01)
+    # The newest span, and those behind hours that are not known or not to be trusted.
+    newest = found["values"][-1]
+    assert newest[0] > NOW - HOUR
+    assert newest[1] == pytest.approx(394.0, rel=0.02)
 
 
 async def test_nothing_read_draws_nothing(own_influx: InfluxServer, tmp_path: Path) -> None:
@@ -202,9 +231,10 @@ def test_figures_of_alarms_are_those_worked_out_by_hand(
 
 
 def influxql(one: Asked) -> str:
-    """The query as Grafana sends it, of the last six hours."""
+    """The query as Grafana sends it, of the last six hours, or of a day where it looks at spans."""
     chosen = CHOSEN.get(one.board, "inc.1")
-    text = one.text.replace("$timeFilter", f"time >= {BEGUN}ms and time <= {NOW}ms")
+    since = BEGUN - DAY if one.where.startswith(TO_EMPTY) else BEGUN
+    text = one.text.replace("$timeFilter", f"time >= {since}ms and time <= {NOW}ms")
     text = text.replace("$__interval", "10m")
     return re.sub(r"\$\{devices?:regex\}", re.escape(chosen), text)
 
@@ -238,7 +268,14 @@ async def _filled(influx: InfluxServer, bucket: str, folder: Path) -> None:
 
 
 def _scans() -> Iterator[Scan]:
-    """Six hours, a scan a minute: an hour of silence, and an hour that nobody may trust."""
+    """Six hours, a scan a minute: an hour of silence, and an hour that nobody may trust.
+
+    Of the freezer, whose level falls by 1 mm an hour, the day before as well.
+    """
+    for tenth in range(-DAY // 600_000, 0):
+        at = BEGUN + tenth * 600_000
+        values = (400.0 - tenth / 6, -188.0, 0.0, 0.0)
+        yield _scan(FREEZER, at, values, Quality.GOOD)
     for minute in range(360):
         at = BEGUN + minute * 60_000
         hour = minute // 60

@@ -1,6 +1,7 @@
 """The compose file and the site that it runs speak of the same things."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from culturewatch.check import site_plan
 from culturewatch.parts import influx_settings, rulebook
-from culturewatch.site import load
+from culturewatch.site import Site, load
 
 ROOT = Path(__file__).parents[3]
 SECRETS = (
@@ -25,14 +26,23 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "a-secret-of-the-test")
 
 
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """The site of the compose file, with the certificate that deploy/certificates would make."""
+    shutil.copy(ROOT / "deploy" / "site.toml", tmp_path)
+    shutil.copytree(ROOT / "deploy" / "rules.d", tmp_path / "rules.d")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "ca.pem").write_text("a certificate")
+    return load(tmp_path / "site.toml")
+
+
 def compose() -> dict[str, Any]:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     found: dict[str, Any] = msgspec.yaml.decode(text)
     return found
 
 
-def test_the_site_names_services_that_are_there() -> None:
-    site = load(ROOT / "deploy" / "site.toml")
+def test_the_site_names_services_that_are_there(site: Site) -> None:
     services = compose()["services"]
     influx = influx_settings(site)
     assert influx is not None
@@ -47,16 +57,14 @@ def test_the_site_names_services_that_are_there() -> None:
     assert str(site.data) in services["culturewatch"]["volumes"][1]
 
 
-def test_the_site_is_watched_and_its_secrets_are_handed_in() -> None:
-    site = load(ROOT / "deploy" / "site.toml")
+def test_the_site_is_watched_and_its_secrets_are_handed_in(site: Site) -> None:
     planned = site_plan(site, rulebook(site))
     assert planned.unheard == ()
     assert set(compose()["services"]["culturewatch"]["environment"]) == set(SECRETS)
 
 
-def test_the_tables_are_made_before_by_their_owner_and_cells_do_not_wait_for_it() -> None:
+def test_the_tables_are_made_before_by_their_owner_and_cells_do_not_wait_for_it(site: Site) -> None:
     services = compose()["services"]
-    site = load(ROOT / "deploy" / "site.toml")
     assert site.file.ledger is not None
     assert site.file.ledger.url == "postgresql+psycopg://culturewatch@postgres:5432/culturewatch"
     assert services["ledger"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
@@ -77,12 +85,42 @@ def test_nothing_starts_with_a_default_password_or_beyond_loopback() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
 
 
-def test_grafana_reads_the_same_bucket() -> None:
+def test_grafana_reads_the_same_bucket(site: Site) -> None:
     path = ROOT / "dashboards" / "provisioning" / "datasources" / "culturewatch.yaml"
     source = msgspec.yaml.decode(path.read_text(encoding="utf-8"))["datasources"][0]
-    influx = influx_settings(load(ROOT / "deploy" / "site.toml"))
+    influx = influx_settings(site)
     assert influx is not None
     assert (source["url"], source["jsonData"]["dbName"]) == (influx.url, influx.bucket)
+
+
+def test_every_container_is_bounded_and_all_but_one_run_as_a_user_of_their_own() -> None:
+    for name, service in compose()["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
+        if "image" in service:
+            # A version, down to the patch level: never whatever is newest.
+            assert re.search(r":\d+\.\d+(\.\d+)?(-\w+)?$", service["image"]), name
+            assert "healthcheck" in service, name
+        assert service.get("read_only") or name == "influxdb", name
+        assert "build" in service or "user" in service or name == "influxdb", name
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert "\nUSER culturewatch\n" in image
+
+
+def test_the_broker_speaks_tls_alone_and_keeps_its_secrets_to_itself(site: Site) -> None:
+    conf = (ROOT / "deploy" / "mosquitto.conf").read_text(encoding="utf-8")
+    assert re.findall(r"^listener (.*)$", conf, re.MULTILINE) == ["8883"]
+    assert "allow_anonymous false" in conf
+    (broker,) = site.file.broker
+    assert broker.tls is not None
+    assert (broker.port, broker.tls.ca) == (8883, "secrets/ca.pem")
+    # A device publishes below its own name (deploy/mosquitto.acl).
+    for device in site.file.device:
+        assert device.topic.startswith(f"lab/{device.id}/")
+    for volume in compose()["services"]["culturewatch"]["volumes"]:
+        source = volume if isinstance(volume, str) else volume["source"]
+        assert "secrets" not in source or source.endswith("/ca.pem")
 
 
 def test_what_is_mounted_is_there_or_nothing_starts() -> None:
