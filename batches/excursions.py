@@ -19,7 +19,6 @@ from batches.record import Made
 from batches.setting import Equipment, Setting
 from batches.survey import Readings, Summary, limits_of, survey
 from batches.vial import number_of
-from devices.scan import Scan
 from storage import schema
 from storage.chain import Head
 
@@ -269,5 +268,5 @@ def _among(stays: Sequence[Placement], subjects: frozenset[str] | None) -> tuple
     return tuple(dict.fromkeys(who))
 
 
-def _unheeded(_: object, __: Scan) -> None:
+def _unheeded(_: object, __: object) -> None:
     return

@@ -26,7 +26,9 @@ from batches.setting import Setting
 from batches.survey import Part, Readings
 from batches.version import Content, Former
 from devices.quality import Quality
-from devices.scan import Layout, Scan, Source
+from devices.scan import Source
+from storage.archive.columns import codes_of
+from storage.archive.pieces import Piece
 
 Progress = Callable[[int, int], None]
 """Is told how many scans of how many, as far as that can be known, are done."""
@@ -109,7 +111,7 @@ def make_record(
 
 
 class _Visitor:
-    """Writes each scan into the tables, and draws its good values into the charts."""
+    """Writes readings into the tables, and draws the good ones into the charts."""
 
     def __init__(
         self, table: ReadingsTable, columns: ReadingsColumns, progress: Progress, expected: int
@@ -120,29 +122,29 @@ class _Visitor:
         self._progress = progress
         self._expected = expected
         self._done = 0
-        self._stay = 0
-        self._layout: Layout | None = None
-        self._lines: list[Callable[[int, float], None]] = []
 
-    def __call__(self, stay: int, span: Interval, part: Part, scan: Scan) -> None:
-        self.table.add(stay, part, scan)
-        self._columns.add(stay, part, scan)
-        self._done += 1
-        if self._done % _TOLD_EVERY == 0:
+    def __call__(self, stay: int, span: Interval, part: Part, piece: Piece) -> None:
+        self.table.add(stay, part, piece)
+        self._columns.add(stay, part, piece)
+        self._tell(len(piece.rows.at))
+        if part is Part.INSIDE:
+            self._draw(stay, span, piece)
+
+    def _tell(self, count: int) -> None:
+        before, self._done = self._done, self._done + count
+        if before // _TOLD_EVERY < self._done // _TOLD_EVERY:
             self._progress(self._done, max(self._done, self._expected))
-        if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
+
+    def _draw(self, stay: int, span: Interval, piece: Piece) -> None:
+        rows = piece.rows
+        judged = ~rows.repeat & (rows.source != Source.TEST)
+        if not judged.any():
             return
-        layout = scan.layout
-        if layout is not self._layout or stay != self._stay:
-            self._stay, self._layout = stay, layout
-            self._lines = [
-                self.traces.setdefault((stay, channel), Trace(span)).add
-                for channel in layout.channels
-            ]
-        at = scan.at
-        for draw_at, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
-            if code == _GOOD and value is not None:
-                draw_at(at, value)
+        codes = codes_of(rows, len(piece.layout.keys))
+        for column, channel in enumerate(piece.layout.channels):
+            good = judged if codes is None else judged & (codes[:, column] == _GOOD)
+            trace = self.traces.setdefault((stay, channel), Trace(span))
+            trace.extend(rows.at[good], rows.values[good, column])
 
     def finish(self) -> None:
         self.table.finish()
