@@ -19,9 +19,13 @@ from random import Random
 
 import numpy as np
 
-from batches.beyond import excursions
+from batches.calibration import Book
 from batches.excursion import Limits
-from batches.summing import Stay, Summing
+from batches.placement import Interval, Placement
+from batches.setting import Equipment
+from batches.summaries import Line, Summaries
+from batches.summing import Stay
+from batches.survey import Channel
 from devices.scan import Layout
 from storage.archive import check, sums
 from storage.archive.columns import Columns
@@ -194,22 +198,52 @@ def stays_of(count: int, days: int, devices: int) -> list[Stay]:
 
 
 def summaries(data: Path, stays: list[Stay]) -> None:
-    """Counts, coverage, mean, kinetic mean of every channel, then excursions."""
+    """What ``culturewatch summary`` does: counts, coverage, means; then with excursions."""
     readings = sum((stay.end - stay.start) // MINUTE for stay in stays) * len(KEYS)
-    with LogReader(data) as log, told(f"{len(stays)} stays summed up ({readings:,} readings)"):
-        summing = Summing(log, stays)
-        known = 0
-        for stay in stays:
-            totals = summing.totals(stay, Layout(stay.device, KEYS, KEYS))
-            known += sum(total.good for total in totals.values())
+    with told(f"{len(stays)} stays summed up ({readings:,} readings)"):
+        lines = lines_of(data, stays, {})
     limits = {"temperature": Limits(low=36.5, high=37.5), "co2": Limits(low=4.5, high=5.5)}
     limits |= {"humidity": Limits(low=90.0), "oxygen": Limits(low=19.5)}
-    with LogReader(data) as log, told("the same, excursions against limits of four channels"):
-        found = 0
-        for stay in stays:
-            each = excursions(log, stay, Layout(stay.device, KEYS, KEYS), limits)
-            found += sum(map(len, each.values()))
+    with told("the same, excursions against limits of four channels"):
+        found = sum(len(line.excursions or ()) for line in lines_of(data, stays, limits))
+    known = sum(line.total.good for line in lines)
     print(f"  {known:,} good readings, {found:,} excursions")
+
+
+def lines_of(data: Path, stays: list[Stay], limits: dict[str, Limits]) -> list[Line]:
+    """The lines of the summary, of one batch a stay."""
+    channels = tuple(Channel(key=key, quantity=key, unit="") for key in KEYS)
+    with LogReader(data) as log:
+        summed = Summaries(
+            log,
+            equipment=[equipment(device, channels) for device in {stay.device for stay in stays}],
+            book=Book(),
+            placements=[placement(n, stay) for n, stay in enumerate(stays)],
+            span=Interval(0, 1 << 62),
+            limits=limits,
+        )
+        return [line for some in summed for line in some]
+
+
+def equipment(device: str, channels: tuple[Channel, ...]) -> Equipment:
+    """An incubator as a site has it."""
+    about = dict.fromkeys(("name", "model", "maker", "manual", "profile", "profile_sha256"), "")
+    return Equipment(id=device, period=MINUTE, channels=channels, **about)
+
+
+def placement(number: int, stay: Stay) -> Placement:
+    """A stay as the ledger has it."""
+    return Placement(
+        row=number + 1,
+        batch=f"B-2026-{number:04}",
+        device=stay.device,
+        position="",
+        start=stay.start,
+        end=stay.end,
+        by="bench",
+        entered=stay.start,
+        reason="",
+    )
 
 
 def verified(data: Path) -> None:
