@@ -29,7 +29,7 @@ from batches.survey import Channel
 from devices.scan import Layout
 from storage.archive import check, sums
 from storage.archive.columns import Columns
-from storage.archive.days import DAY_MS
+from storage.archive.days import DAY_MS, name_of
 from storage.archive.draft import GROUP_ROWS, about, groups_of, runs_of
 from storage.archive.log import LogReader
 from storage.archive.parquet import EntriesWriter
@@ -112,18 +112,16 @@ def build(data: Path, days: int, devices: int) -> None:
     folder.mkdir(parents=True)
     previous = GENESIS
     for number in range(days):
-        previous = seal_day(folder, day_of(number, devices), layouts, number, previous)
+        previous = seal_day(folder, day_of(number, devices), layouts, previous)
     empty_journal(data, layouts, days * devices * (DAY_MS // MINUTE))
 
 
-def seal_day(
-    folder: Path, found: Columns, layouts: dict[int, Layout], number: int, previous: str
-) -> str:
+def seal_day(folder: Path, found: Columns, layouts: dict[int, Layout], previous: str) -> str:
     """One segment and its seal, written by the writers of the program; the hash of the seal."""
-    name = time.strftime("%Y-%m-%d", time.gmtime((MONDAY + number * DAY_MS) // 1000))
+    name = name_of(int(found.received.min()))
     entries, added = folder / (name + ENTRIES), folder / (name + SUMS)
     part = entries.with_name(entries.name + PART)
-    writer = EntriesWriter(part, layouts, len(KEYS), about(layouts))
+    writer = EntriesWriter(part, layouts, found.values.shape[1], about(layouts))
     runs, groups = [], 0
     for begin in range(0, len(found.seq), GROUP_ROWS):
         some = found.slice(begin, begin + GROUP_ROWS)
