@@ -28,6 +28,8 @@ _AT_ONCE = 2_000
 _NO_LAYOUT = Layout("", (), ())
 """Of what is no scan."""
 _SEALS = 64
+_KEPT = 64
+"""Runs whose row groups are kept for other devices' sake; of more, those of a year, none are."""
 
 
 class Segment(NamedTuple):
@@ -255,16 +257,22 @@ class LogReader:
         from storage.archive.pieces import Stream  # noqa: PLC0415 # numpy
 
         standing = self._standing()
-        found = self._unsealed(standing, device, start, end)
-        found += [
-            Stream(run.start, self._of_run(segment, run, start, end))
+        runs_ = [
+            (segment, run)
             for segment in standing.usable
             if segment.start < end and segment.end >= start
             for run in self._runs(segment, device, start, end)
         ]
-        return found
+        keep = len(runs_) <= _KEPT
+        sealed = [
+            Stream(run.start, self._of_run(segment, run, start, end, keep=keep))
+            for segment, run in runs_
+        ]
+        return [*self._unsealed(standing, device, start, end), *sealed]
 
-    def _of_run(self, segment: Segment, run: Run, start: int, end: int) -> "Iterator[Piece]":
+    def _of_run(
+        self, segment: Segment, run: Run, start: int, end: int, *, keep: bool
+    ) -> "Iterator[Piece]":
         from storage.archive.pieces import checked  # noqa: PLC0415 # numpy
 
         part = segment.first
@@ -272,7 +280,7 @@ class LogReader:
             sealed = self.seal_of(segment)
             layout = sealed.seal.layouts[run.layout]
             part = sealed.seal.parts[sealed.seal.groups[run.group].part].first
-            rows = self._shelf().rows(sealed.entries, run, layout, start, end)
+            rows = self._shelf().rows(sealed.entries, run, layout, start, end, keep=keep)
             piece, why = checked(layout, rows)
         except ArchiveError as error:
             self._damaged[part] = str(error)

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
+from storage.archive import log as log_reader
 from storage.archive import pieces, unsealed
-from storage.archive.columns import of_scans, scans_of
+from storage.archive.columns import Columns, of_scans, scans_of
 from storage.archive.log import LogReader
+from storage.archive.parquet import EntriesReader
 from storage.archive.pieces import Piece, Stream, checked, gathered, merged
 from storage.pack import checksum
 from storage.reader import JournalReader, Placed
@@ -166,6 +168,27 @@ def test_pieces_are_the_scans_on_both_sides_of_the_seal(tmp_path: Path) -> None:
             assert [each for _, _, each in told(found)] == wanted
             # A seal in between cuts nothing; late ones of another layout do.
             assert len(found) == 1 or device == "ln1"
+
+
+@pytest.mark.parametrize(("most", "read"), [(64, 3), (2, 6)])
+def test_row_groups_are_kept_for_other_devices_unless_there_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, read: int
+) -> None:
+    store(tmp_path, entries(3))
+    assert len(seal(tmp_path, 3.5)) == 3
+    monkeypatch.setattr(log_reader, "_KEPT", most)
+    reads: list[int] = []
+    group = EntriesReader.group
+
+    def counted(self: EntriesReader, number: int, *, width: int | None = None) -> Columns:
+        reads.append(number)
+        return group(self, number, width=width)
+
+    monkeypatch.setattr(EntriesReader, "group", counted)
+    with LogReader(tmp_path) as reader:
+        for _ in "12":
+            assert list(reader.pieces("inc1", at_day(-2), at_day(4)))
+    assert len(reads) == read
 
 
 PLAIN = [(at, at, scan(at)) for at in range(5)]
