@@ -70,7 +70,8 @@ class Summaries:
         self._equipment = {each.id: each for each in equipment}
         self._book = book
         self._limits = limits
-        self._layouts = readings.layouts()
+        # The newest of each device.
+        self._layouts = {each.device: each for each in readings.layouts()}
         self._stays = [
             (each, self._stay(each, span))
             for each in placements

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import DEFAULT_SITE, By, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.site import Site, SiteError, load
 from culturewatch.site_file import ReportTable

@@ -7,9 +7,8 @@ from batches.export.listing import Table
 from batches.placement import Interval
 from batches.setting import Equipment
 from batches.summing import NotSummable, Stay, Summing, Total
-from batches.survey import Part, survey
+from batches.survey import survey
 from console import words
-from devices.scan import Scan
 from storage.archive.log import LogReader
 
 LEAST_KNOWN = 0.95
@@ -26,7 +25,7 @@ def totals(
         storage.waiting.JournalError: the journal cannot be read.
         storage.archive.seal.ArchiveError: a segment cannot be read.
     """
-    wanted, layouts = tuple(devices), readings.layouts()
+    wanted, layouts = tuple(devices), {each.device: each for each in readings.layouts()}
     stays = {each.id: Stay(each.id, span.start, span.end, each.period) for each in wanted}
     summing = Summing(readings, tuple(stays.values()))
     found = {}
@@ -67,7 +66,7 @@ def _read(readings: LogReader, device: Equipment, stay: Stay, book: Book) -> dic
     }
 
 
-def _unheeded(_: Part, __: Scan) -> None:
+def _unheeded(_: object, __: object) -> None:
     pass
 
 
