@@ -20,10 +20,11 @@ from batches.shelf import Adopted
 from batches.survey import Part, Readings, limits_of, survey
 from batches.vial import batch_of
 from devices.quality import Quality
-from devices.scan import Scan, Source
+from devices.scan import Source
+from storage.archive.pieces import Piece
 
-Visit = Callable[[int, Interval, Part, Scan], None]
-"""Is shown the number and time of a stay, and each scan that was read for it."""
+Visit = Callable[[int, Interval, Part, Piece], None]
+"""Is shown the number and time of a stay, and what was read for it, piece by piece."""
 _UNSURE = int(Quality.CLOCK_UNSURE)
 
 
@@ -158,29 +159,33 @@ def _protocol_at(adopted: Sequence[Adopted], at: int) -> Protocol | None:
 
 
 class _Seen:
-    """Shows the scans of a stay to whoever visits, and notes how they were stamped."""
+    """Shows what was read for a stay to whoever visits, and notes how it was stamped."""
 
     def __init__(self, visit: Visit, number: int, span: Interval, watcher: Watcher) -> None:
         self._visit = visit
-        self._watch = watcher.take
+        self._watch = watcher.take_all
         self._number = number
         self._span = span
         self._soonest: int | None = None
         self._latest: int | None = None
         self._unsure = 0
 
-    def __call__(self, part: Part, scan: Scan) -> None:
-        self._visit(self._number, self._span, part, scan)
-        self._watch(scan)
-        if part is not Part.INSIDE or scan.source is not Source.LIVE or scan.repeat:
+    def __call__(self, part: Part, piece: Piece) -> None:
+        self._visit(self._number, self._span, part, piece)
+        self._watch(piece)
+        rows = piece.rows
+        live = (rows.source == Source.LIVE) & ~rows.repeat
+        if part is not Part.INSIDE or not live.any():
             return
-        late = scan.received - scan.at
-        if self._soonest is None or late < self._soonest:
-            self._soonest = late
-        if self._latest is None or late > self._latest:
-            self._latest = late
-        if _UNSURE in scan.qualities:
-            self._unsure += scan.qualities.count(_UNSURE)
+        late = (rows.received - rows.at)[live]
+        soonest, latest = int(late.min()), int(late.max())
+        self._soonest = soonest if self._soonest is None else min(self._soonest, soonest)
+        self._latest = latest if self._latest is None else max(self._latest, latest)
+        self._unsure += sum(
+            marks.count(_UNSURE)
+            for marks, counts in zip(rows.qualities, live.tolist(), strict=True)
+            if counts and marks is not None
+        )
 
     def stamps(self) -> Stamps:
         return Stamps(soonest=self._soonest, latest=self._latest, unsure=self._unsure)

@@ -11,7 +11,10 @@ uncertainty of its sensor, or of which no certificate tells the uncertainty, is 
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from math import floor, inf, isfinite, isqrt
+from operator import sub
+from typing import NamedTuple
 
 import msgspec
 
@@ -26,7 +29,6 @@ from batches.policy import Judged, Policy, Verdict, judge, verdict
 # order of samples and the splitting of intervals cannot change the last digit of a mean.
 _GRAIN = 2.0**60
 _UNMARKED = Marks()
-_MOST = 1e15
 _DISTINCT = 4_096
 """Different values that are weighed before they are summed up."""
 
@@ -98,6 +100,20 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True):
         return self.kinetic is not None and self.kinetic < CRYOGENIC_C
 
 
+class Course(NamedTuple):
+    """Samples can go on from one to the next if they are like this (``Meter.go_on``).
+
+    In milli-units ``low`` and ``high`` are the limits; ``joined`` is the longest step, in ms,
+    ``end`` when the interval ends, and ``apart`` are the times in calibration.
+    """
+
+    low: float
+    high: float
+    joined: int
+    end: int
+    apart: tuple[Interval, ...]
+
+
 class Meter:
     """Takes the samples of one channel in the order of time and sums them up as they come.
 
@@ -133,12 +149,7 @@ class Meter:
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
         self._joined = holds_ms(period)
-        # A sample within both is in limits, and above nothing that is counted.
-        self._calm = False
-        self._may_be_calm = not (marks.apart or self._policy.guard_band)
         self._coldest = min((edge for _, edge in self._above), default=inf)
-        self._calm_low = self._watch.low
-        self._calm_high = min(self._watch.high, self._coldest)
         self._at: int | None = None
         self._value: float | None = None
         self._milli = 0
@@ -169,9 +180,6 @@ class Meter:
         Raises:
             ValueError: it is earlier than the one before, or not a finite number.
         """
-        if self._calm and value is not None and lasts is None and self._goes_on(at, value):
-            self._backfilled += backfilled
-            return
         if value is not None and not isfinite(value):
             raise ValueError(f"{value} at {at} is not a measurement")
         if self._at is not None and at < self._at:
@@ -188,38 +196,63 @@ class Meter:
             milli = 0 if value is None else in_milli(value)
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
-            self._calm = (
-                self._may_be_calm
-                and value is not None
-                and lasts is None
-                and at == self._known_until
-                and self._calm_low <= milli <= self._calm_high
-            )
 
-    def _goes_on(self, at: int, value: float) -> bool:
-        """Take what nearly every sample is: the next one, in time, as good and as calm.
+    @property
+    def course(self) -> Course:
+        """What samples must be so that they can go on at once."""
+        watch = self._watch
+        return Course(watch.low, watch.high, self._joined, self._end, self._apart)
 
-        It does what the long way does; False: take that.
+    @property
+    def at(self) -> int | None:
+        """When the last sample was."""
+        return self._at
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last sample is good and in limits, and all is known up to it."""
+        return (
+            self._value is not None
+            and self._lasts is None
+            and self._at == self._known_until
+            and self._watch.low <= self._milli <= self._watch.high
+        )
+
+    def go_on(self, at: Sequence[int], values: Sequence[float], *, backfilled: int = 0) -> None:
+        """Take at once what nearly all samples are: in time, good and in limits.
+
+        It comes to what ``feed`` comes to, one by one. The meter is ``settled``, and each sample
+        later than the one before by no more than ``course.joined``, before its end, in its limits,
+        and neither in a calibration nor with one since the sample before. ``backfilled`` of them
+        came late.
         """
-        last = self._at or 0
-        length = at - last
-        milli = value * 1000
-        if not (0 < length <= self._joined and at < self._end and -_MOST < milli < _MOST):
-            return False
-        whole = round(milli)
-        if not self._calm_low <= whole <= self._calm_high:
-            return False
-        held = self._value or 0.0
-        weights = self._weights
-        weights[held] = weights.get(held, 0) + length
-        if len(weights) >= _DISTINCT:
-            self._fold()
-        self._known += length
-        self._known_until = self._at = at
-        self._value, self._milli = value, whole
-        self._received += 1
-        self._good += 1
-        return True
+        last, held = self._at or 0, self._value or 0.0
+        lengths = list(map(sub, at, chain((last,), at)))
+        self._weigh_all(list(chain((held,), values[:-1])), lengths)
+        if self._policy.guard_band:
+            for value, start, end in zip(
+                chain((held,), values), chain((last,), at), at, strict=False
+            ):
+                self._band.take(in_milli(value), start, end)
+        self._known += at[-1] - last
+        self._known_until = self._at = at[-1]
+        self._value, self._milli = values[-1], in_milli(values[-1])
+        self._received += len(at)
+        self._good += len(at)
+        self._backfilled += backfilled
+
+    def _weigh_all(self, values: Sequence[float], lengths: Sequence[int]) -> None:
+        found: dict[float, int] = {}
+        for value, length in zip(values, lengths, strict=True):
+            found[value] = found.get(value, 0) + length
+        if self._coldest < inf:
+            for value, length in found.items():
+                self._count_above(in_milli(value), length)
+        if len(found) + len(self._weights) < _DISTINCT:
+            values, lengths = list(found), list(found.values())
+        # Where they are summed up depends on each of them, and with it the last digit.
+        for value, length in zip(values, lengths, strict=True):
+            self._weigh(value, length)
 
     def result(self) -> Exposure:
         """The summary; nothing may be fed afterwards."""
@@ -285,10 +318,11 @@ class Meter:
         if self._watch.minds(milli, ahead):
             self._watch.take(Held(at, value, milli, start, end, until, ahead))
         self._band.take(milli, start, end)
-        if milli > self._coldest:
-            self._count_above(milli, end - start)
+        self._count_above(milli, end - start)
 
     def _count_above(self, milli: int, length: int) -> None:
+        if milli <= self._coldest:
+            return
         for n, (_, threshold) in enumerate(self._above):
             if milli > threshold:
                 self._above_ms[n] += length

@@ -14,7 +14,6 @@ from batches.placement import Interval, Placement, Refused
 from batches.provenance import Carried, Intake, Lived, Provenance, Status
 from batches.setting import Setting
 from batches.survey import Channel, Readings, survey
-from devices.scan import Scan
 
 
 class Travelled(msgspec.Struct, frozen=True):
@@ -257,5 +256,5 @@ def _warm(exposure: Exposure) -> tuple[int, ...]:
     return (*(each.ms for each in exposure.above), -exposure.unknown_ms)
 
 
-def _unheeded(_: object, __: Scan) -> None:
+def _unheeded(_: object, __: object) -> None:
     return

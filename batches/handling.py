@@ -12,12 +12,15 @@ from operator import itemgetter
 from typing import Protocol
 
 import msgspec
+import numpy as np
 
 from batches.calibration import Book
 from batches.holding import holds_ms
 from batches.placement import Interval
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
+from storage.archive.columns import Columns, Integers, codes_of, scans_of
+from storage.archive.pieces import Piece
 
 _GOOD = int(Quality.GOOD)
 _STATE = "state"
@@ -136,6 +139,30 @@ class Watcher:
         if scan.layout is not self._layout:
             self._know(scan.layout)
         self._hear(scan)
+
+    def take_all(self, piece: Piece) -> None:
+        """The next scans, as one by one; of those that go on calmly two are enough."""
+        if not self._switches:
+            return
+        rows = piece.rows
+        counts = ~rows.repeat & (rows.source != Source.TEST)
+        rows = rows if counts.all() else rows.take(np.flatnonzero(counts))
+        for scan in scans_of(rows.take(self._telling_rows(piece.layout, rows)), piece.layout):
+            self.take(scan)
+
+    def _telling_rows(self, layout: Layout, rows: Columns) -> Integers:
+        """Those that may change something, the first and the last of each calm run among them."""
+        columns = [n for n, key in enumerate(layout.keys) if key in self._switches]
+        on_elsewhere = any(e.on for key, e in self._switches.items() if key not in layout.keys)
+        if on_elsewhere or not len(rows.at):
+            return np.arange(len(rows.at))
+        calm = (rows.values[:, columns] == 0).all(axis=1)
+        codes = codes_of(rows, len(layout.keys))
+        if codes is not None:
+            calm &= (codes[:, columns] == _GOOD).all(axis=1)
+        inside = np.zeros(len(calm), np.bool_)
+        inside[1:-1] = calm[:-2] & calm[1:-1] & calm[2:]
+        return np.flatnonzero(~inside)
 
     def _hear(self, scan: Scan) -> None:
         for column, switch in self._telling:

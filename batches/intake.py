@@ -12,10 +12,10 @@ from batches.batch import Signed
 from batches.ledger import Ledger
 from batches.logger_csv import Form, LoggerFile
 from batches.placement import Refused
-from batches.survey import Readings
 from devices.scan import Source
 from storage import schema
 from storage.acts import append
+from storage.archive.export import Scans
 from storage.chain import Scalar
 from storage.intake import Origin, Row
 
@@ -103,7 +103,7 @@ def check_alone(origin: Origin, others: list[Origin]) -> None:
             raise Refused(f"{origin.file}: {other.file} waits already with readings of that time")
 
 
-def check_free(origin: Origin, readings: Readings) -> None:
+def check_free(origin: Origin, readings: Scans) -> None:
     """Nothing is known yet of that channel and time: there is one truth of it.
 
     Raises:

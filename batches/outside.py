@@ -12,7 +12,7 @@ from batches.bank import Bank
 from batches.calibration import Book
 from batches.course import Course, courses, unkept
 from batches.episode import Episode
-from batches.export.trace import Trace
+from batches.export.trace import Trace, good_readings
 from batches.exposure import Exposure
 from batches.in_force import InForce
 from batches.instruments import Instruments
@@ -22,13 +22,11 @@ from batches.placement import Interval, Placement
 from batches.policy import Judged, Policy
 from batches.setting import Equipment, Setting
 from batches.survey import Part, Readings, Sink, Summary, limits_of, survey
-from devices.quality import Quality
-from devices.scan import Layout, Scan, Source
+from storage.archive.pieces import Piece
 
 RULES = "alarm rules"
 Visit = Callable[[Summary, Trace], None]
 """Is shown a channel over a time with limits, and its line."""
-_GOOD = int(Quality.GOOD)
 
 
 def unheeded(_: object, __: object) -> None:
@@ -218,29 +216,21 @@ class Search:
 
 
 class _Lines:
-    """The lines of channels over ``span``, drawn from the scans of their device as they go by."""
+    """The lines of channels over ``span``, drawn from what is read of their device."""
 
     def __init__(self, span: Interval) -> None:
         self._span = span
         self._traces: dict[str, Trace] = {}
-        self._layout: Layout | None = None
-        self._columns: list[tuple[int, Callable[[int, float], None]]] = []
 
     def draw(self, keys: Iterable[str]) -> None:
         """Those of the channels of these keys are wanted."""
         self._traces = {key: Trace(self._span) for key in keys}
 
-    def __call__(self, part: Part, scan: Scan) -> None:
-        if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
-            return
-        if scan.layout is not self._layout:
-            self._layout = scan.layout
-            keys = enumerate(scan.layout.keys)
-            self._columns = [(n, self._traces[key].add) for n, key in keys if key in self._traces]
-        for column, add in self._columns:
-            value = scan.values[column]
-            if value is not None and scan.qualities[column] == _GOOD:
-                add(scan.at, value)
+    def __call__(self, part: Part, piece: Piece) -> None:
+        if part is Part.INSIDE:
+            for column, at, values in good_readings(piece):
+                if piece.layout.keys[column] in self._traces:
+                    self._traces[piece.layout.keys[column]].extend(at, values)
 
     def show(self, channels: Sequence[Summary], visit: Visit) -> None:
         """Those of channels that were out of limits."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -13,11 +13,10 @@ from batches.excursion import Limits
 from batches.exposure import Exposure, Meter
 from batches.placement import Interval
 from batches.policy import Policy
-from devices.quality import Quality
-from devices.scan import Layout, Scan, Source
 
-_GOOD = int(Quality.GOOD)
-_IN_CALIBRATION = int(Quality.IN_CALIBRATION)
+if TYPE_CHECKING:
+    from storage.archive.pieces import Piece
+
 _REACH = 2
 """Periods before and after a stay in which a reading may still say something about it."""
 
@@ -35,7 +34,7 @@ class Readings(Protocol):
         """The number of the newest entry."""
         ...
 
-    def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
+    def pieces(self, device: str, start: int, end: int) -> "Iterator[Piece]":
         """What ``device`` said in ``[start, end)``, epoch milliseconds, in the order of time."""
         ...
 
@@ -57,7 +56,7 @@ class Part(StrEnum):
     AFTER = "after"
 
 
-Sink = Callable[[Part, Scan], None]
+Sink = Callable[[Part, "Piece"], None]
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +85,7 @@ def survey(
     book: Book,
     sink: Sink,
 ) -> tuple[Summary, ...]:
-    """Sum up ``channels`` of ``device`` over ``span``, handing each scan to ``sink`` as well.
+    """Sum up ``channels`` of ``device`` over ``span``, handing its readings to ``sink`` as well.
 
     ``policies`` are found by the key of the channel; ``book`` knows which of its readings were
     taken in calibration, and how uncertain they are.
@@ -97,6 +96,8 @@ def survey(
     Raises:
         ValueError: the readings are not in the order of time.
     """
+    from batches.flow import Feeder  # noqa: PLC0415 # numpy, which the core needs not
+
     reach = _REACH * period
     # A reading next to the stay holds into it unless it was taken in calibration.
     around = Interval(span.start - reach, span.end + reach)
@@ -112,11 +113,11 @@ def survey(
         )
         for each in channels
     }
-    feed = _Feeder(meters)
-    near = readings.scans(device, around.start, around.end)
-    for part, scan in needed(near, span):
-        sink(part, scan)
-        feed(scan)
+    feed = Feeder(meters)
+    near = readings.pieces(device, around.start, around.end)
+    for part, piece in needed(near, span):
+        sink(part, piece)
+        feed(piece)
     return tuple(
         Summary(
             channel=f"{device}.{each.key}",
@@ -129,20 +130,24 @@ def survey(
     )
 
 
-def needed(scans: Iterable[Scan], span: Interval) -> Iterator[tuple[Part, Scan]]:
-    """The scans inside ``span``, with the last one before it and the first one after it."""
-    before: Scan | None = None
-    for scan in scans:
-        if scan.at < span.start:
-            before = scan
+def needed(pieces: "Iterable[Piece]", span: Interval) -> "Iterator[tuple[Part, Piece]]":
+    """What lies inside ``span``, with the last scan before it and the first one after it."""
+    before: Piece | None = None
+    for piece in pieces:
+        count = len(piece.rows.at)
+        begin, end = piece.rows.at.searchsorted((span.start, span.end)).tolist()
+        if begin:
+            before = piece.slice(begin - 1, begin)
+        if begin == count:
             continue
         if before is not None:
             yield Part.BEFORE, before
             before = None
-        if scan.at >= span.end:
-            yield Part.AFTER, scan
+        if begin < end:
+            yield Part.INSIDE, piece.slice(begin, end)
+        if end < count:
+            yield Part.AFTER, piece.slice(end, end + 1)
             return
-        yield Part.INSIDE, scan
     if before is not None:
         yield Part.BEFORE, before
 
@@ -153,43 +158,3 @@ def limits_of(rules: Iterable[Rule], channel: str) -> Limits:
     lows = [rule.limit for rule in mine if rule.kind == "low" and rule.limit is not None]
     highs = [rule.limit for rule in mine if rule.kind == "high" and rule.limit is not None]
     return Limits(low=max(lows, default=None), high=min(highs, default=None))
-
-
-class _Feeder:
-    """Hands the values of a scan to the meters of their channels."""
-
-    def __init__(self, meters: dict[str, Meter]) -> None:
-        self._meters = meters
-        self._layout: Layout | None = None
-        self._columns: list[tuple[int, Callable[..., None]]] = []
-        self._all_good = b""
-
-    def __call__(self, scan: Scan) -> None:
-        if scan.repeat:
-            return
-        if scan.layout is not self._layout:
-            self._know(scan.layout)
-        at, values, source = scan.at, scan.values, scan.source
-        if scan.qualities == self._all_good and source is Source.LIVE:
-            for column, feed in self._columns:
-                feed(at, values[column])
-            return
-        backfilled, tested = source is Source.BACKFILL, source is Source.TEST
-        for column, feed in self._columns:
-            quality = scan.qualities[column]
-            judged = quality == _GOOD and not tested
-            feed(
-                at,
-                values[column] if judged else None,
-                backfilled=backfilled,
-                calibrating=quality == _IN_CALIBRATION,
-            )
-
-    def _know(self, layout: Layout) -> None:
-        self._layout = layout
-        self._all_good = bytes((_GOOD,)) * len(layout.keys)
-        self._columns = [
-            (column, self._meters[key].feed)
-            for column, key in enumerate(layout.keys)
-            if key in self._meters
-        ]

@@ -19,13 +19,17 @@ from random import Random
 
 import numpy as np
 
-from batches.beyond import excursions
+from batches.calibration import Book
 from batches.excursion import Limits
-from batches.summing import Stay, Summing
+from batches.placement import Interval, Placement
+from batches.setting import Equipment
+from batches.summaries import Line, Summaries
+from batches.summing import Stay
+from batches.survey import Channel
 from devices.scan import Layout
 from storage.archive import check, sums
 from storage.archive.columns import Columns
-from storage.archive.days import DAY_MS
+from storage.archive.days import DAY_MS, name_of
 from storage.archive.draft import GROUP_ROWS, about, groups_of, runs_of
 from storage.archive.log import LogReader
 from storage.archive.parquet import EntriesWriter
@@ -108,18 +112,16 @@ def build(data: Path, days: int, devices: int) -> None:
     folder.mkdir(parents=True)
     previous = GENESIS
     for number in range(days):
-        previous = seal_day(folder, day_of(number, devices), layouts, number, previous)
+        previous = seal_day(folder, day_of(number, devices), layouts, previous)
     empty_journal(data, layouts, days * devices * (DAY_MS // MINUTE))
 
 
-def seal_day(
-    folder: Path, found: Columns, layouts: dict[int, Layout], number: int, previous: str
-) -> str:
+def seal_day(folder: Path, found: Columns, layouts: dict[int, Layout], previous: str) -> str:
     """One segment and its seal, written by the writers of the program; the hash of the seal."""
-    name = time.strftime("%Y-%m-%d", time.gmtime((MONDAY + number * DAY_MS) // 1000))
+    name = name_of(int(found.received.min()))
     entries, added = folder / (name + ENTRIES), folder / (name + SUMS)
     part = entries.with_name(entries.name + PART)
-    writer = EntriesWriter(part, layouts, len(KEYS), about(layouts))
+    writer = EntriesWriter(part, layouts, found.values.shape[1], about(layouts))
     runs, groups = [], 0
     for begin in range(0, len(found.seq), GROUP_ROWS):
         some = found.slice(begin, begin + GROUP_ROWS)
@@ -194,22 +196,52 @@ def stays_of(count: int, days: int, devices: int) -> list[Stay]:
 
 
 def summaries(data: Path, stays: list[Stay]) -> None:
-    """Counts, coverage, mean, kinetic mean of every channel, then excursions."""
+    """What ``culturewatch summary`` does: counts, coverage, means; then with excursions."""
     readings = sum((stay.end - stay.start) // MINUTE for stay in stays) * len(KEYS)
-    with LogReader(data) as log, told(f"{len(stays)} stays summed up ({readings:,} readings)"):
-        summing = Summing(log, stays)
-        known = 0
-        for stay in stays:
-            totals = summing.totals(stay, Layout(stay.device, KEYS, KEYS))
-            known += sum(total.good for total in totals.values())
+    with told(f"{len(stays)} stays summed up ({readings:,} readings)"):
+        lines = lines_of(data, stays, {})
     limits = {"temperature": Limits(low=36.5, high=37.5), "co2": Limits(low=4.5, high=5.5)}
     limits |= {"humidity": Limits(low=90.0), "oxygen": Limits(low=19.5)}
-    with LogReader(data) as log, told("the same, excursions against limits of four channels"):
-        found = 0
-        for stay in stays:
-            each = excursions(log, stay, Layout(stay.device, KEYS, KEYS), limits)
-            found += sum(map(len, each.values()))
+    with told("the same, excursions against limits of four channels"):
+        found = sum(len(line.excursions or ()) for line in lines_of(data, stays, limits))
+    known = sum(line.total.good for line in lines)
     print(f"  {known:,} good readings, {found:,} excursions")
+
+
+def lines_of(data: Path, stays: list[Stay], limits: dict[str, Limits]) -> list[Line]:
+    """The lines of the summary, of one batch a stay."""
+    channels = tuple(Channel(key=key, quantity=key, unit="") for key in KEYS)
+    with LogReader(data) as log:
+        summed = Summaries(
+            log,
+            equipment=[equipment(device, channels) for device in {stay.device for stay in stays}],
+            book=Book(),
+            placements=[placement(n, stay) for n, stay in enumerate(stays)],
+            span=Interval(0, 1 << 62),
+            limits=limits,
+        )
+        return [line for some in summed for line in some]
+
+
+def equipment(device: str, channels: tuple[Channel, ...]) -> Equipment:
+    """An incubator as a site has it."""
+    about = dict.fromkeys(("name", "model", "maker", "manual", "profile", "profile_sha256"), "")
+    return Equipment(id=device, period=MINUTE, channels=channels, **about)
+
+
+def placement(number: int, stay: Stay) -> Placement:
+    """A stay as the ledger has it."""
+    return Placement(
+        row=number + 1,
+        batch=f"B-2026-{number:04}",
+        device=stay.device,
+        position="",
+        start=stay.start,
+        end=stay.end,
+        by="bench",
+        entered=stay.start,
+        reason="",
+    )
 
 
 def verified(data: Path) -> None:

@@ -32,9 +32,9 @@ from batches.setting import Equipment, Setting
 from batches.survey import Channel
 from batches.vial import Place
 from devices.scan import Layout, Scan
+from storage.archive.log import LogReader
 from storage.journal import Journal
 from storage.pack import body, checksum
-from storage.reader import JournalReader
 
 GOAL_S, GOAL_MB = 20.0, 500.0
 START = 1_767_596_400_000
@@ -127,7 +127,7 @@ def setting(period_ms: int) -> Setting:
 def make(folder: Path, days: int, period_ms: int, subject: str) -> tuple[float, float, float]:
     """Seconds by the clock, of the processor, and megabytes that the record took."""
     began, worked = time.perf_counter(), time.process_time()
-    with JournalReader(folder) as readings, AlarmReader(folder / "alarms.db") as alarms:
+    with LogReader(folder) as readings, AlarmReader(folder / "alarms.db") as alarms:
         make_record(
             subject,
             folder.parent / "record",

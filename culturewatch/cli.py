@@ -34,6 +34,7 @@ from culturewatch.cli_sensor import sensor_commands
 from culturewatch.cli_shipping import shipping_commands
 from culturewatch.cli_sign import sign
 from culturewatch.cli_signing_key import signing_key_commands
+from culturewatch.cli_summary import summary
 from culturewatch.cli_token import token_commands
 from culturewatch.cli_user import login, logout, user_commands
 from culturewatch.cli_vial import vial_commands
@@ -69,6 +70,7 @@ app.add_typer(report_commands, name="report")
 app.add_typer(influx_commands, name="influx")
 app.command()(seal)
 app.command()(export)
+app.command()(summary)
 app.add_typer(ledger_commands, name="ledger")
 app.command()(backup)
 app.command()(restore)

@@ -110,7 +110,7 @@ def export(
         loaded, what = load(site), ", ".join(channel)
         noting = Noting(loaded)
         noting.allow("export", what, by)
-        start, end = _span(loaded, from_, to)
+        start, end = span(loaded, from_, to)
         with LogReader(loaded.data) as log, shown("milliseconds exported") as advance:
             layouts = log.journal.numbered_layouts()
             asked = Asked(channel, start, end)
@@ -119,7 +119,7 @@ def export(
         came = f"{count} readings into {out.name}"
         noting.keep("export", what, area="export", outcome=came, new=sha256(out))
     say(f"{out}: {count} readings")
-    _end_with(damaged)
+    end_with(damaged)
 
 
 @influx_commands.command()
@@ -148,10 +148,10 @@ def rebuild(
         settings = influx_settings(loaded)
         if settings is None:
             raise SiteError([f"{site}: has no [influx] table; say there where readings go"])
-        span = Span(*_span(loaded, from_, to, open_end=True))
+        asked = Span(*span(loaded, from_, to, open_end=True))
         bucket = f"{settings.url} {settings.org} {settings.bucket}"
         with shown("entries sent") as advance:
-            log = ArchiveLog(loaded.data, bucket, span, progress=advance)
+            log = ArchiveLog(loaded.data, bucket, asked, progress=advance)
             if anew:
                 log.forget()
             forwarder = Forwarder(settings, log, site=loaded.file.site.id)
@@ -164,10 +164,15 @@ def rebuild(
     say(f"{settings.bucket}: {done.lines_written} points sent, {done.expired} too old for it")
     if log.refused:
         say(f"{log.refused} were refused and are kept in {loaded.data / 'influx-rebuild.refused'}")
-    _end_with(log.damaged)
+    end_with(log.damaged)
 
 
-def _span(site: Site, from_: str, to: str, *, open_end: bool = False) -> tuple[int, int]:
+def span(site: Site, from_: str, to: str, *, open_end: bool = False) -> tuple[int, int]:
+    """The time asked for, epoch ms; up to now, or for ever, where no end was given.
+
+    Raises:
+        SiteError: it is none.
+    """
     start, end = instant(site, "--from", from_), instant(site, "--to", to)
     if end is None:
         end = _FAR if open_end else time.time_ns() // 1_000_000
@@ -177,7 +182,7 @@ def _span(site: Site, from_: str, to: str, *, open_end: bool = False) -> tuple[i
     return start, end
 
 
-def _end_with(damaged: dict[int, str]) -> None:
+def end_with(damaged: dict[int, str]) -> None:
     """Name what was left out, and end with 1 if anything was."""
     for seq, why in sorted(damaged.items())[:_SHOWN]:
         sys.stderr.write(f"culturewatch: entry {seq} was left out: {why}\n")

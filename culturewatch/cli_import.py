@@ -68,10 +68,10 @@ def import_(
     """
     from batches import intake as checks  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.logger_csv import LoggerFileError  # noqa: PLC0415
+    from storage.archive.log import LogReader  # noqa: PLC0415
     from storage.intake import Intake, IntakeError  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
     from storage.journalfile import NAME as JOURNAL  # noqa: PLC0415
-    from storage.reader import JournalReader  # noqa: PLC0415
 
     bound_s = _span("--wait", wait).seconds
     with (
@@ -101,7 +101,7 @@ def import_(
         if not box.began(found.origin.id):
             checks.check_alone(found.origin, box.waiting())
             if (loaded.data / JOURNAL).exists():
-                with JournalReader(loaded.data) as readings:
+                with LogReader(loaded.data) as readings:
                     checks.check_free(found.origin, readings)
         if dry_run:
             say("nothing was kept: this was a dry run")

@@ -6,7 +6,7 @@ from alerts import defaults
 from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
 from alerts.rulebook import load as load_rules
-from batches.setting import Setting, equipment
+from batches.setting import Equipment, Setting, equipment
 from collector.http import HttpDevice
 from collector.line import LineDevice
 from collector.mqtt_settings import BrokerSettings, Subscription, TlsFiles
@@ -179,19 +179,24 @@ def setting(site: Site, book: Rulebook) -> Setting:
     return Setting(
         site=site.file.site.name,
         time_zone=site.file.site.time_zone,
-        equipment=tuple(
-            equipment(
-                device.id,
-                device.profile,
-                called=device.declared.profile,
-                period=int(device.period),
-                name=device.declared.name,
-            )
-            for device in site.devices
-        ),
+        equipment=devices(site),
         rules=book.rules,
         software=VERSION,
         configuration=site.digest,
+    )
+
+
+def devices(site: Site) -> tuple[Equipment, ...]:
+    """What its devices measure, and how often."""
+    return tuple(
+        equipment(
+            device.id,
+            device.profile,
+            called=device.declared.profile,
+            period=int(device.period),
+            name=device.declared.name,
+        )
+        for device in site.devices
     )
 
 

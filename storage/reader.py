@@ -106,6 +106,24 @@ class JournalReader:
         found = [self._of_layout(number, start, end, after) for number in self._numbers(device)]
         return found[0] if len(found) == 1 else merge(*found, key=lambda each: each[:2])
 
+    def pages(
+        self, number: int, start: int, end: int, limit: int = _AT_ONCE
+    ) -> Iterator[list[Row]]:
+        """Rows of the layout of that number with ``start`` ≤ ``at`` < ``end``, sound or not.
+
+        They are ordered by ``at`` and number; up to ``limit`` at a time.
+        """
+        at, seq = start, 0
+        if self._trusts_index is None:
+            self._trusts_index = not self.index_fault()
+        query = _ROW + _SPAN
+        if not self._trusts_index:
+            query, limit = f"{_ROW} NOT INDEXED {_SPAN}", _AT_ONCE_WITHOUT_INDEX
+        # Page by page: one long read would keep the writer from tidying its write-ahead log.
+        while rows := self._rows(query, number, at, seq, end, limit):
+            seq, at = rows[-1][0], rows[-1][2]
+            yield rows
+
     def days(self, *, after: int) -> set[tuple[str, int]]:
         """Devices and days (UTC, since 1970) of the scans with numbers above ``after``."""
         layouts = self._all_layouts()
@@ -218,15 +236,7 @@ class JournalReader:
                 yield entry.at, seq, entry
 
     def _whole_of(self, number: int, start: int, end: int, after: int = 0) -> Iterator[Logged]:
-        at, seq = start, 0
-        if self._trusts_index is None:
-            self._trusts_index = not self.index_fault()
-        query, limit = _ROW + _SPAN, _AT_ONCE
-        if not self._trusts_index:
-            query, limit = f"{_ROW} NOT INDEXED {_SPAN}", _AT_ONCE_WITHOUT_INDEX
-        # Page by page: one long read would keep the writer from tidying its write-ahead log.
-        while rows := self._rows(query, number, at, seq, end, limit):
-            seq, at = rows[-1][0], rows[-1][2]
+        for rows in self.pages(number, start, end):
             yield from self.sound([row for row in rows if row[0] > after] if after else rows)
 
     def _newest(self, number: int) -> Placed | None:

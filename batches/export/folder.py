@@ -17,7 +17,7 @@ from batches.export.paper.whole import sheet
 from batches.export.parquet import ReadingsColumns
 from batches.export.pdf import pdf
 from batches.export.publish import check_free, published
-from batches.export.trace import Trace
+from batches.export.trace import Trace, good_readings
 from batches.in_force import InForce
 from batches.ledger import Ledger
 from batches.placement import Interval
@@ -26,7 +26,7 @@ from batches.setting import Setting
 from batches.survey import Part, Readings
 from batches.version import Content, Former
 from devices.quality import Quality
-from devices.scan import Layout, Scan, Source
+from storage.archive.pieces import Piece
 
 Progress = Callable[[int, int], None]
 """Is told how many scans of how many, as far as that can be known, are done."""
@@ -109,7 +109,7 @@ def make_record(
 
 
 class _Visitor:
-    """Writes each scan into the tables, and draws its good values into the charts."""
+    """Writes readings into the tables, and draws the good ones into the charts."""
 
     def __init__(
         self, table: ReadingsTable, columns: ReadingsColumns, progress: Progress, expected: int
@@ -120,29 +120,23 @@ class _Visitor:
         self._progress = progress
         self._expected = expected
         self._done = 0
-        self._stay = 0
-        self._layout: Layout | None = None
-        self._lines: list[Callable[[int, float], None]] = []
 
-    def __call__(self, stay: int, span: Interval, part: Part, scan: Scan) -> None:
-        self.table.add(stay, part, scan)
-        self._columns.add(stay, part, scan)
-        self._done += 1
-        if self._done % _TOLD_EVERY == 0:
+    def __call__(self, stay: int, span: Interval, part: Part, piece: Piece) -> None:
+        self.table.add(stay, part, piece)
+        self._columns.add(stay, part, piece)
+        self._tell(len(piece.rows.at))
+        if part is Part.INSIDE:
+            self._draw(stay, span, piece)
+
+    def _tell(self, count: int) -> None:
+        before, self._done = self._done, self._done + count
+        if before // _TOLD_EVERY < self._done // _TOLD_EVERY:
             self._progress(self._done, max(self._done, self._expected))
-        if part is not Part.INSIDE or scan.repeat or scan.source is Source.TEST:
-            return
-        layout = scan.layout
-        if layout is not self._layout or stay != self._stay:
-            self._stay, self._layout = stay, layout
-            self._lines = [
-                self.traces.setdefault((stay, channel), Trace(span)).add
-                for channel in layout.channels
-            ]
-        at = scan.at
-        for draw_at, value, code in zip(self._lines, scan.values, scan.qualities, strict=True):
-            if code == _GOOD and value is not None:
-                draw_at(at, value)
+
+    def _draw(self, stay: int, span: Interval, piece: Piece) -> None:
+        for column, at, values in good_readings(piece):
+            key = stay, piece.layout.channels[column]
+            self.traces.setdefault(key, Trace(span)).extend(at, values)
 
     def finish(self) -> None:
         self.table.finish()

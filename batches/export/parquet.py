@@ -5,7 +5,7 @@ give the same bytes.
 """
 
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,10 @@ from pyarrow import parquet as pq
 
 from batches.survey import Part
 from devices.quality import Quality
-from devices.scan import Layout, Scan, Source
+from devices.scan import Layout, Source
 from devices.units import STORED_UNIT
+from storage.archive.columns import Floats, Integers, codes_of
+from storage.archive.pieces import Piece
 
 GROUP_ROWS = 100_000
 SOURCES = (*(source.name.lower() for source in sorted(Source)), "repeat")
@@ -43,8 +45,29 @@ TABLE = pa.schema(
 )
 
 
+class _Scans(NamedTuple):
+    """Scans that wait to be written, a row each."""
+
+    times: Integers
+    values: Floats
+    qualities: Codes
+    sources: Codes
+    stays: npt.NDArray[np.int32]
+    parts: Codes
+
+    def slice(self, begin: int, end: int) -> "_Scans":
+        return _Scans(
+            times=self.times[begin:end],
+            values=self.values[begin:end],
+            qualities=self.qualities[begin:end],
+            sources=self.sources[begin:end],
+            stays=self.stays[begin:end],
+            parts=self.parts[begin:end],
+        )
+
+
 class ReadingsColumns:
-    """Writes the file; scans come in the order of the table."""
+    """Writes the file; readings come in the order of the table."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Begin it."""
@@ -58,73 +81,90 @@ class ReadingsColumns:
             write_statistics=True,
         )
         self._layout: Layout | None = None
-        self._rows = 0
-        self._empty()
+        self._waiting: list[_Scans] = []
 
-    def _empty(self) -> None:
-        self._times: list[int] = []
-        self._values: list[float | None] = []
-        self._qualities = bytearray()
-        self._sources = bytearray()
-        self._stays: list[int] = []
-        self._parts = bytearray()
-
-    def add(self, stay: int, part: Part, scan: Scan) -> None:
-        """One row a channel of ``scan``, which belongs to stay number ``stay``."""
-        if scan.layout is not self._layout:
-            if scan.layout != self._layout:
-                self._flush()
-            self._layout = scan.layout
-        elif len(self._values) >= GROUP_ROWS:
-            self._flush()
-        self._times.append(scan.at)
-        self._values += scan.values
-        self._qualities += scan.qualities
-        self._sources.append(len(Source) if scan.repeat else scan.source)
-        self._stays.append(stay)
-        self._parts.append(_PART[part])
+    def add(self, stay: int, part: Part, piece: Piece) -> None:
+        """One row a channel of each scan of ``piece``, which belongs to stay number ``stay``."""
+        if piece.layout != self._layout:
+            self._flush(1)
+            self._layout = piece.layout
+        self._waiting.append(_scans(stay, part, piece))
+        self._flush(_at_once(piece.layout))
 
     def finish(self) -> None:
         """Write what is left, and the end of the file."""
-        self._flush()
+        self._flush(1)
         self._writer.close()
 
     def close(self) -> None:
         """Let go of a file that may be unfinished: nothing is written into it any more."""
         self._writer.is_open = False
 
-    def _flush(self) -> None:
-        layout, count = self._layout, len(self._times)
-        if layout is None or not count:
+    def _flush(self, least: int) -> None:
+        """Write group after group, as long as ``least`` scans wait."""
+        waiting = sum(len(each.times) for each in self._waiting)
+        if self._layout is None or waiting < least:
             return
-        wide = len(layout.keys)
+        whole, done = _joined(self._waiting), 0
+        while waiting - done >= least:
+            some = whole.slice(done, done + _at_once(self._layout))
+            self._write(self._layout, some)
+            done += len(some.times)
+        self._waiting = [whole.slice(done, waiting)]
+
+    def _write(self, layout: Layout, scans: _Scans) -> None:
+        count, wide = len(scans.times), len(layout.keys)
         columns = np.tile(np.arange(wide, dtype=np.int16), count)
         units = [STORED_UNIT[quantity] for quantity in layout.quantities]
-        values = np.array(self._values, dtype=np.float64)
+        values = scans.values.reshape(-1)
         self._writer.write_batch(
             pa.record_batch(
                 [
-                    _plain(np.repeat(np.array(self._times, dtype=np.int64), wide), "time"),
+                    _plain(np.repeat(scans.times, wide), "time"),
                     _coded(np.zeros(count * wide, dtype=np.int16), [layout.device]),
                     _coded(columns, layout.keys),
                     _coded(columns, layout.quantities),
                     _coded(columns, units),
                     # No reading is NaN (devices.scan): here it stands for one without a value.
                     _plain(values, "value", valid=~np.isnan(values)),
-                    _coded(np.frombuffer(bytes(self._qualities), dtype=np.int8), QUALITIES),
-                    _coded(_each(self._sources, wide), SOURCES),
-                    _plain(np.repeat(np.array(self._stays, dtype=np.int32), wide), "stay"),
-                    _coded(_each(self._parts, wide), PARTS),
+                    _coded(scans.qualities.reshape(-1), QUALITIES),
+                    _coded(np.repeat(scans.sources, wide), SOURCES),
+                    _plain(np.repeat(scans.stays, wide), "stay"),
+                    _coded(np.repeat(scans.parts, wide), PARTS),
                 ],
                 schema=TABLE,
             ),
             row_group_size=2 * GROUP_ROWS,
         )
-        self._empty()
 
 
-def _each(codes: bytearray, wide: int) -> Codes:
-    return np.repeat(np.frombuffer(bytes(codes), dtype=np.int8), wide)
+def _at_once(layout: Layout) -> int:
+    """Scans of a group."""
+    return -(-GROUP_ROWS // max(1, len(layout.keys)))
+
+
+def _joined(parts: Sequence[_Scans]) -> _Scans:
+    return _Scans(
+        times=np.concatenate([part.times for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        qualities=np.concatenate([part.qualities for part in parts]),
+        sources=np.concatenate([part.sources for part in parts]),
+        stays=np.concatenate([part.stays for part in parts]),
+        parts=np.concatenate([part.parts for part in parts]),
+    )
+
+
+def _scans(stay: int, part: Part, piece: Piece) -> _Scans:
+    rows, count, width = piece.rows, len(piece.rows.at), len(piece.layout.keys)
+    codes = codes_of(rows, width)
+    return _Scans(
+        times=rows.at,
+        values=rows.values,
+        qualities=np.zeros((count, width), np.int8) if codes is None else codes.astype(np.int8),
+        sources=np.where(rows.repeat, len(Source), rows.source).astype(np.int8),
+        stays=np.full(count, stay, np.int32),
+        parts=np.full(count, _PART[part], np.int8),
+    )
 
 
 def _plain(values: Numbers, name: str, *, valid: npt.NDArray[np.bool_] | None = None) -> pa.Array:

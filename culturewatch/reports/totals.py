@@ -7,9 +7,8 @@ from batches.export.listing import Table
 from batches.placement import Interval
 from batches.setting import Equipment
 from batches.summing import NotSummable, Stay, Summing, Total
-from batches.survey import Part, survey
+from batches.survey import survey
 from console import words
-from devices.scan import Scan
 from storage.archive.log import LogReader
 
 LEAST_KNOWN = 0.95
@@ -68,7 +67,7 @@ def _read(readings: LogReader, device: Equipment, stay: Stay, book: Book) -> dic
     }
 
 
-def _unheeded(_: Part, __: Scan) -> None:
+def _unheeded(_: object, __: object) -> None:
     pass
 
 

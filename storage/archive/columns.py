@@ -1,7 +1,6 @@
 """Entries as columns and back: what goes into a segment comes out of it to the last bit."""
 
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -132,7 +131,7 @@ def _of_layout(number: int, rows: Sequence[Row], layout: Layout | None, width: i
         notes = [row[4] for row in rows]
     else:
         plain = [n for n, row in enumerate(rows) if not row[4][8] & MARKED]
-        some = np.frombuffer(b"".join(rows[n][4] for n in plain), _kind(len(layout.keys)))
+        some = np.frombuffer(b"".join(rows[n][4] for n in plain), plain_kind(len(layout.keys)))
         received[plain], flags[plain] = some["received"], some["flags"]
         values[plain, : len(layout.keys)] = some["values"]
         for n in set(range(count)).difference(plain) if len(plain) < count else ():
@@ -154,9 +153,20 @@ def _of_layout(number: int, rows: Sequence[Row], layout: Layout | None, width: i
     )
 
 
-def _kind(count: int) -> np.dtype[np.void]:
+def plain_kind(count: int) -> np.dtype[np.void]:
     """A scan of which all is good, as ``storage.pack`` lays it."""
     return np.dtype([("received", "<i8"), ("flags", "u1"), ("values", "<f8", (count,))])
+
+
+def codes_of(found: Columns, width: int) -> npt.NDArray[np.uint8] | None:
+    """The quality of each value, a row a scan of ``width`` channels; None where all are good."""
+    if found.qualities.count(None) == len(found.qualities):
+        return None
+    marked = [(n, marks) for n, marks in enumerate(found.qualities) if marks is not None]
+    codes = np.zeros((len(found.qualities), width), np.uint8)
+    packed = b"".join(marks for _, marks in marked)
+    codes[[n for n, _ in marked]] = np.frombuffer(packed, np.uint8).reshape(-1, width)
+    return codes
 
 
 def bodies(found: Columns, layouts: Mapping[int, Layout]) -> list[bytes]:
@@ -179,7 +189,7 @@ def bodies(found: Columns, layouts: Mapping[int, Layout]) -> list[bytes]:
 
 def _plain(found: Columns, where: Integers, layout: Layout) -> Iterator[bytes]:
     count = len(layout.keys)
-    some = np.empty(len(where), _kind(count))
+    some = np.empty(len(where), plain_kind(count))
     some["received"] = found.received[where]
     some["flags"] = found.source[where] | np.where(found.repeat[where], REPEAT, 0)
     some["values"] = found.values[where, :count]
@@ -195,29 +205,42 @@ def entries(
     Raises:
         DamagedError: one says what no entry can say.
     """
-    at, received = found.at.tolist(), found.received.tolist()
-    source, repeat, numbers = found.source.tolist(), found.repeat.tolist(), found.layout.tolist()
+    at, numbers = found.at.tolist(), found.layout.tolist()
+    scan_at = _scans(found)
     for n in where:
         layout, note = layouts.get(numbers[n]), found.notes[n]
+        yield unpacked(None, at[n], note or b"") if layout is None else scan_at(n, layout)
+
+
+def scans_of(found: Columns, layout: Layout) -> Iterator[Scan]:
+    """The rows as scans of one layout.
+
+    Raises:
+        DamagedError: one says what no scan can say.
+    """
+    scan_at = _scans(found)
+    return (scan_at(n, layout) for n in range(len(found.at)))
+
+
+def _scans(found: Columns) -> Callable[[int, Layout], Scan]:
+    at, received = found.at.tolist(), found.received.tolist()
+    source, repeat = found.source.tolist(), found.repeat.tolist()
+
+    def scan_at(n: int, layout: Layout) -> Scan:
+        count = len(layout.keys)
+        values: tuple[float | None, ...] = tuple(found.values[n, :count].tolist())
+        qualities = found.qualities[n]
+        if qualities is None:
+            qualities = bytes(count)
+        else:
+            values = tuple(None if v != v else v for v in values)  # noqa: PLR0124 # NaN
         try:
-            if layout is None:
-                yield unpacked(None, at[n], note or b"")
-                continue
-            yield _scan(found, n, layout, (at[n], received[n], Source(source[n]), repeat[n]))
-        except (ValueError, struct.error) as error:
+            code = Source(source[n])
+            return Scan(layout, at[n], received[n], values, qualities, code, repeat[n])
+        except ValueError as error:
             raise DamagedError(str(error)) from error
 
-
-def _scan(found: Columns, n: int, layout: Layout, head: tuple[int, int, Source, bool]) -> Scan:
-    count = len(layout.keys)
-    values: tuple[float | None, ...] = tuple(found.values[n, :count].tolist())
-    qualities = found.qualities[n]
-    if qualities is None:
-        qualities = bytes(count)
-    else:
-        values = tuple(None if value != value else value for value in values)  # noqa: PLR0124 # NaN
-    at, received, source, repeat = head
-    return Scan(layout, at, received, values, qualities, source, repeat)
+    return scan_at
 
 
 def of_scans(placed: Sequence[Placed]) -> list[tuple[Layout, Columns]]:

@@ -5,10 +5,8 @@ imported only when there is a segment to read.
 """
 
 from bisect import bisect_right
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from heapq import heappop, heappush
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -18,17 +16,20 @@ from storage.archive.seal import ArchiveError, Part, Run, Sealed, folder_of, rea
 from storage.chain import GENESIS
 from storage.entry import Note, Tick
 from storage.pack import NOTE, DamagedError
-from storage.reader import JournalReader, Placed
+from storage.reader import JournalReader
 from storage.waiting import Logged
 
 if TYPE_CHECKING:
     from storage.archive.columns import Columns
+    from storage.archive.pieces import Piece, Stream
     from storage.archive.shelf import Shelf
 
 _AT_ONCE = 2_000
 _NO_LAYOUT = Layout("", (), ())
 """Of what is no scan."""
 _SEALS = 64
+_KEPT = 64
+"""Runs whose row groups are kept for other devices' sake; of more, those of a year, none are."""
 
 
 class Segment(NamedTuple):
@@ -128,16 +129,21 @@ class LogReader:
         Raises:
             storage.waiting.JournalError: the journal cannot be read.
         """
-        standing = self._standing()
-        sources = [_Source(start, self._unsealed(standing, device, start, end))]
-        sources += [
-            _Source(run.start, self._of_run(segment, run, start, end))
-            for segment in standing.usable
-            if segment.start < end and segment.end >= start
-            for run in self._runs(segment, device, start, end)
-        ]
-        for _, _, scan in _merged(sources):
-            yield scan
+        from storage.archive.columns import scans_of  # noqa: PLC0415 # numpy
+        from storage.archive.pieces import merged  # noqa: PLC0415 # numpy
+
+        for piece in merged(self._streams(device, start, end)):
+            yield from scans_of(piece.rows, piece.layout)
+
+    def pieces(self, device: str, start: int, end: int) -> "Iterator[Piece]":
+        """What ``scans`` gives, as columns: a piece at a time, each of one layout.
+
+        Raises:
+            storage.waiting.JournalError: the journal cannot be read.
+        """
+        from storage.archive.pieces import gathered, merged  # noqa: PLC0415 # numpy
+
+        return gathered(merged(self._streams(device, start, end)))
 
     def notes(self) -> list[Note]:
         """Everything that stands beside scans but ticks, in the order of entry.
@@ -163,7 +169,7 @@ class LogReader:
             storage.waiting.JournalError: the journal cannot be read.
             ArchiveError: a segment cannot be read.
         """
-        from storage.archive.columns import by_time, of_scans  # noqa: PLC0415 # numpy
+        from storage.archive.columns import by_time  # noqa: PLC0415 # numpy
 
         standing = self._standing()
         found: list[tuple[Layout, Columns]] = []
@@ -175,8 +181,8 @@ class LogReader:
                 layout = sealed.seal.layouts[run.layout]
                 rows = self._shelf().rows(sealed.entries, run, layout, start, end)
                 found.append((layout, rows))
-        late = self._unsealed(standing, device, start, end) if unsealed else ()
-        return by_time([*found, *of_scans(list(late))])
+        late = self._unsealed(standing, device, start, end) if unsealed else []
+        return by_time([*found, *(piece for each in late for piece in each.pieces)])
 
     def unsealed_days(self) -> set[tuple[str, int]]:
         """Devices and days (UTC, since 1970) of which the journal has scans that are not sealed."""
@@ -247,23 +253,41 @@ class LogReader:
         self._damaged |= dict(seal.damaged)
         return runs(seal, device, start, end)
 
-    def _of_run(self, segment: Segment, run: Run, start: int, end: int) -> Iterator[Placed]:
-        from storage.archive.columns import entries  # noqa: PLC0415 # numpy
+    def _streams(self, device: str, start: int, end: int) -> "list[Stream]":
+        from storage.archive.pieces import Stream  # noqa: PLC0415 # numpy
+
+        standing = self._standing()
+        runs_ = [
+            (segment, run)
+            for segment in standing.usable
+            if segment.start < end and segment.end >= start
+            for run in self._runs(segment, device, start, end)
+        ]
+        keep = len(runs_) <= _KEPT
+        sealed = [
+            Stream(run.start, self._of_run(segment, run, start, end, keep=keep))
+            for segment, run in runs_
+        ]
+        return [*self._unsealed(standing, device, start, end), *sealed]
+
+    def _of_run(
+        self, segment: Segment, run: Run, start: int, end: int, *, keep: bool
+    ) -> "Iterator[Piece]":
+        from storage.archive.pieces import checked  # noqa: PLC0415 # numpy
 
         part = segment.first
         try:
             sealed = self.seal_of(segment)
-            layouts = sealed.seal.layouts
+            layout = sealed.seal.layouts[run.layout]
             part = sealed.seal.parts[sealed.seal.groups[run.group].part].first
-            found = self._shelf().rows(sealed.entries, run, layouts[run.layout], start, end)
-            numbers = found.seq.tolist()
-            for seq, entry in zip(
-                numbers, entries(found, layouts, range(len(numbers))), strict=True
-            ):
-                if isinstance(entry, Scan):
-                    yield entry.at, seq, entry
-        except (ArchiveError, DamagedError) as error:
+            rows = self._shelf().rows(sealed.entries, run, layout, start, end, keep=keep)
+            piece, why = checked(layout, rows)
+        except ArchiveError as error:
             self._damaged[part] = str(error)
+            return
+        if why:
+            self._damaged[part] = why
+        yield piece
 
     def _notes_of(self, segment: Segment) -> Iterator[tuple[int, Note]]:
         from storage.archive.columns import entries  # noqa: PLC0415 # numpy
@@ -282,10 +306,16 @@ class LogReader:
         except (ArchiveError, DamagedError) as error:
             self._damaged[part] = str(error)
 
-    def _unsealed(self, standing: _Standing, device: str, start: int, end: int) -> Iterator[Placed]:
-        for placed in self.journal.placed(device, start, end, after=standing.whole):
-            if not standing.holds(placed[1]):
-                yield placed
+    def _unsealed(self, standing: _Standing, device: str, start: int, end: int) -> "list[Stream]":
+        from storage.archive.unsealed import streams  # noqa: PLC0415 # numpy
+
+        if not standing.ranges:
+            return streams(self.journal, device, start, end)
+
+        def wanted(seq: int) -> bool:
+            return seq > standing.whole and not standing.holds(seq)
+
+        return streams(self.journal, device, start, end, wanted=wanted)
 
     def _shelf(self) -> "Shelf":
         if self._shelf_ is None:
@@ -332,34 +362,3 @@ class LogReader:
 
     def _unreadable(self, why: str) -> None:
         self._damaged[0] = why
-
-
-class _Source(NamedTuple):
-    """Scans in the order of time, none of them before ``start``."""
-
-    start: int
-    scans: Iterator[Placed]
-
-
-def _merged(sources: Sequence[_Source]) -> Iterator[Placed]:
-    """All of them in the order of time and number; one is begun only when its time has come."""
-    ahead = deque(sorted(sources, key=lambda source: source.start))
-    open_: list[tuple[int, int, int, Scan, Iterator[Placed]]] = []
-    count = 0
-    while ahead or open_:
-        while ahead and (not open_ or ahead[0].start <= open_[0][0]):
-            count += 1
-            _push(open_, count, ahead.popleft().scans)
-        if open_:
-            at, seq, number, scan, source = heappop(open_)
-            yield at, seq, scan
-            _push(open_, number, source)
-
-
-def _push(
-    open_: list[tuple[int, int, int, Scan, Iterator[Placed]]], number: int, source: Iterator[Placed]
-) -> None:
-    following = next(source, None)
-    if following is not None:
-        at, seq, scan = following
-        heappush(open_, (at, seq, number, scan, source))

@@ -47,13 +47,17 @@ class Shelf:
         self._cached = 0
         self._part = None
 
-    def rows(self, path: Path, run: Run, layout: Layout, start: int, end: int) -> Columns:
+    def rows(
+        self, path: Path, run: Run, layout: Layout, start: int, end: int, *, keep: bool = True
+    ) -> Columns:
         """The rows of a run with ``start`` ≤ ``at`` < ``end``, in the order of time.
+
+        ``keep`` its row group for whoever asks next: not where years are read through once.
 
         Raises:
             ArchiveError: they cannot be read.
         """
-        group = self._group(path, run.group, len(layout.keys))
+        group = self._group(path, run.group, len(layout.keys), keep=keep)
         at = group.at[run.offset : run.offset + run.count]
         first, last = np.searchsorted(at, (start, end)).tolist()
         return group.slice(run.offset + first, run.offset + last)
@@ -71,15 +75,18 @@ class Shelf:
             self._part = key, found.take(np.argsort(found.seq, kind="stable"))
         return self._part[1]
 
-    def _group(self, path: Path, number: int, width: int) -> Columns:
+    def _group(self, path: Path, number: int, width: int, *, keep: bool) -> Columns:
         key = (path, number, width)
-        if key not in self._groups:
-            self._groups[key] = self._file(path).group(number, width=width)
-            self._cached += self._groups[key].values.size
+        if key in self._groups:
+            self._groups.move_to_end(key)
+            return self._groups[key]
+        found = self._file(path).group(number, width=width)
+        if keep:
+            self._groups[key] = found
+            self._cached += found.values.size
             while self._cached > _CACHED_VALUES and len(self._groups) > 1:
                 self._cached -= self._groups.popitem(last=False)[1].values.size
-        self._groups.move_to_end(key)
-        return self._groups[key]
+        return found
 
     def _file(self, path: Path) -> EntriesReader:
         if path not in self._files:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from devices.quality import Quality
 from devices.scan import Layout, Source
 from storage.archive import parquet
-from storage.archive.columns import Columns, Floats, Integers
+from storage.archive.columns import Columns, Floats, Integers, codes_of
 from storage.archive.days import DAY_MS
 
 HIGH_BITS, LIMB_BITS = 10, 25
@@ -70,11 +70,8 @@ def samples_of(found: Columns, width: int) -> Samples:
     """Rows of one layout as samples of its channels."""
     kept = np.flatnonzero(~found.repeat) if found.repeat.any() else np.arange(len(found.at))
     values = found.values[kept, :width]
-    codes = np.zeros(values.shape, np.uint8)
-    marked = found.qualities.count(None) < len(found.qualities)
-    for row, n in enumerate(kept.tolist() if marked else ()):
-        if (marks := found.qualities[n]) is not None:
-            codes[row] = np.frombuffer(marks, np.uint8)
+    marked = codes_of(found, width)
+    codes = np.zeros(values.shape, np.uint8) if marked is None else marked[kept]
     tested = found.source[kept] == Source.TEST
     good = (codes == Quality.GOOD) & ~tested[:, None]
     values[~good] = 0.0

@@ -1,6 +1,7 @@
 """A laboratory of two incubators, its ledger in a real file, and one day of readings."""
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby, starmap
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from batches.setting import Equipment, Setting
 from batches.survey import Channel
 from devices.quality import Quality
 from devices.scan import Layout, Scan
+from storage.archive.columns import of_scans
+from storage.archive.pieces import Piece
 
 MONDAY = 1_767_596_400_000
 """2026-01-05 07:00:00 UTC, 08:00 in Zurich."""
@@ -52,8 +55,11 @@ class Journal:
     def add(self, scan: Scan) -> None:
         self.kept.setdefault(scan.device, []).append(scan)
 
-    def scans(self, device: str, start: int, end: int) -> Iterator[Scan]:
-        return (scan for scan in self.kept.get(device, []) if start <= scan.at < end)
+    def pieces(self, device: str, start: int, end: int) -> Iterator[Piece]:
+        kept = enumerate(self.kept.get(device, []), 1)
+        found = [(scan.at, n, scan) for n, scan in kept if start <= scan.at < end]
+        for _, same in groupby(found, key=lambda each: each[2].layout):
+            yield from starmap(Piece, of_scans(list(same)))
 
 
 def layout(device: str) -> Layout:

@@ -400,39 +400,3 @@ def test_a_gap_carries_no_weight(before: list[float], after: list[float], pause_
     assert (holed.mean, holed.deviation) == (whole.mean, whole.deviation)
     assert holed.kinetic == pytest.approx(whole.kinetic, abs=1e-9)
     assert holed.unknown_ms == pause_s * 1000
-
-
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from([0, 1, 30_000, MIN, 90_000, 90_001, 200_000]),
-            st.sampled_from([None, -151.0, -150.0, -149.9, -135.0, 36.49, 36.5, 37.0, 38.0, 38.1]),
-            st.booleans(),
-        ),
-        max_size=30,
-    ),
-    st.sampled_from([Policy(), COLD, Policy(limits=Limits(low=36.5, high=38.0))]),
-    st.integers(0, 4 * MIN),
-)
-def test_the_short_way_of_ordinary_samples_gives_what_the_long_way_gives(
-    samples: list[tuple[int, float | None, bool]], policy: Policy, start: int
-) -> None:
-    def meter() -> Meter:
-        return Meter(
-            start=start,
-            end=start + 10 * MIN,
-            period=MIN,
-            policy=policy,
-            kinetic=True,
-            above=THRESHOLDS_C,
-        )
-
-    short, long = meter(), meter()
-    # No sample is that calm.
-    long._calm_high = -inf
-    at = 0
-    for step, value, backfilled in samples:
-        at += step
-        short.feed(at, value, backfilled=backfilled)
-        long.feed(at, value, backfilled=backfilled)
-    assert short.result() == long.result()

@@ -19,6 +19,7 @@ from batches.record import BatchRecord, Made, assemble
 from batches.setting import Setting
 from batches.survey import Part, Readings
 from devices.scan import Layout, Scan
+from storage.archive.pieces import Piece
 from storage.entry import ClockStep, Command, Note, Started, Stopped, Tick
 from storage.journal import Journal
 from storage.reader import JournalReader
@@ -167,7 +168,7 @@ def record(
     lived: Ledger, journal: Readings, alarms: AlarmReader, setting: Setting, made: Made
 ) -> Callable[[InForce], BatchRecord]:
     def record(past: InForce) -> BatchRecord:
-        def unseen(_: int, __: Interval, ___: Part, ____: Scan) -> None:
+        def unseen(_: int, __: Interval, ___: Part, ____: Piece) -> None:
             return
 
         given: dict[str, Any] = {"readings": journal, "alarms": alarms, "setting": setting}

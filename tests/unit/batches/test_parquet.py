@@ -1,6 +1,7 @@
 """The readings as Parquet: the same rows as the table, with types, in groups."""
 
 import io
+from itertools import starmap
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,9 @@ from batches.export.parquet import ReadingsColumns
 from batches.survey import Part
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
+from storage.archive.columns import of_scans
+from storage.archive.pieces import Piece
+from storage.reader import Placed
 
 LAYOUT = Layout("inc1", ("temperature", "door"), ("temperature", "state"))
 
@@ -47,11 +51,15 @@ def test_long_ones_are_written_in_groups(monkeypatch: pytest.MonkeyPatch) -> Non
     file = io.BytesIO()
     columns = ReadingsColumns(file)
     silent = bytes((Quality.NO_ANSWER, Quality.GOOD))
+    scans: list[Placed] = []
     for n in range(130):
         values, marks = ((None, 1.0), silent) if n == 7 else ((37.0 + n, 0.0), bytes(2))
         source = Source.TEST if n == 8 else Source.LIVE
         scan = Scan(LAYOUT, n * 1_000, n * 1_000, values, marks, source, n == 9)
-        columns.add(1 + n // 100, Part.INSIDE, scan)
+        scans.append((scan.at, n, scan))
+    for stay, begin, end in ((1, 0, 3), (1, 3, 98), (1, 98, 100), (2, 100, 130)):
+        for piece in starmap(Piece, of_scans(scans[begin:end])):
+            columns.add(stay, Part.INSIDE, piece)
     columns.finish()
     found = pq.ParquetFile(file)
     groups = [found.metadata.row_group(n).num_rows for n in range(found.num_row_groups)]

@@ -16,8 +16,8 @@ from batches.protocol import ProtocolError, decode, digest, encode, load
 from batches.record import BatchRecord, Made, assemble
 from batches.setting import Setting
 from batches.survey import Part, Readings
-from devices.scan import Scan
 from storage.acts import append, verify_chain
+from storage.archive.pieces import Piece
 
 B = "B-2026-0001"
 ANNA, BEN = Signed(by="anna"), Signed(by="ben")
@@ -338,7 +338,7 @@ def moved(
     return moved
 
 
-def unseen(_: int, __: Interval, ___: Part, ____: Scan) -> None:
+def unseen(_: int, __: Interval, ___: Part, ____: Piece) -> None:
     return
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import matplotlib as mpl
 import msgspec
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ from batches.export import drawings
 from batches.export.folder import make_record
 from batches.export.publish import RecordError
 from batches.export.timeaxis import marks
-from batches.export.trace import BUCKETS, NARROWEST, Trace, merged, visible
+from batches.export.trace import BUCKETS, NARROWEST, Point, Trace, merged, visible
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
 from batches.policy import Verdict
@@ -398,10 +399,16 @@ def test_damaged_entries_of_the_journal_are_an_open_item(make: Make, journal: Jo
 
 def test_a_line_is_thinned_without_losing_a_spike() -> None:
     trace = Trace(Interval(0, 1_000_000))
-    for at in range(0, 1_000_000, 10):
-        trace.add(at, 99.0 if at == 500_010 else 37.0)
+    at = np.arange(0, 1_000_000, 10)
+    values = np.where(at == 500_010, 99.0, 37.0)
+    for begin, end in ((0, 1), (1, 50_003), (50_003, 50_004), (50_004, 100_000)):
+        trace.extend(at[begin:end], values[begin:end])
     assert len(trace.points) == BUCKETS
     assert max(point.high for point in trace.points) == 99.0
+    # Each bucket of 1,666.67 ms has what was read in it, however the readings came.
+    assert trace.points[0] == Point(0, 37.0, 1_660, 37.0, 37.0, 37.0)
+    assert trace.points[300] == Point(500_000, 37.0, 501_660, 37.0, 37.0, 99.0)
+    assert trace.points[599] == Point(998_340, 37.0, 999_990, 37.0, 37.0, 37.0)
 
 
 def test_marks_of_a_time_axis_stand_on_round_local_times() -> None:

@@ -14,6 +14,7 @@ from storage.acts import verify_chain
 from storage.lock import FolderLock
 from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out
+from tests.unit.storage.archive.week import seal
 
 pytestmark = pytest.mark.long
 
@@ -104,6 +105,21 @@ def test_what_cannot_be_trusted_is_refused_before_anything_is_kept(
     assert said in " ".join(" ".join(lines).replace("│", " ").split())
     assert kept(here) == []
     assert not (here / "data" / "intake").exists()
+
+
+def test_a_time_that_is_sealed_and_gone_from_the_journal_is_refused(here: Path) -> None:
+    assert typed(IN_VIENNA)[0] == 0
+    (here / "old.csv").write_text("time;T\n2025-03-02 12:00;37\n2025-03-02 12:01;37\n")
+    assert typed(IN_VIENNA)[0] == 0
+    assert seal(here / "data", 3650)
+    with closing(sqlite3.connect(here / "data" / "journal.db")) as journal, journal:
+        # As it is freed of them; Journal.remove would leave so few.
+        journal.execute("DELETE FROM entry WHERE seq <= 3")
+    assert [scan.at > NOON + 2 * MINUTE for scan in kept(here)] == [True, True]
+    (here / "old.csv").write_text(GOOD.replace("37,1", "37,2"))
+    code, said = typed(IN_VIENNA)
+    assert code == 1
+    assert "has readings of that time already, such as at 2025-03-01T11:00:00+00:00" in said[-1]
 
 
 def test_a_time_of_which_something_is_known_is_refused(here: Path) -> None:
