@@ -33,9 +33,11 @@ INPUTS = frozenset(
         *("moxa-iologik-e1262", "vaisala-indigo520", "wago-750-461", "wago-750-464"),
         *("dragino-lht65n", "dragino-ltc2", "dragino-ltc2-lb", "milesight-ts301"),
         *("milesight-ts302", "generic-json", "generic-sparkplug"),
+        *("binder-mk53", "thermo-isotemp-ult"),
     }
 )
-"""Profiles of inputs, which say nothing of what they are connected to."""
+"""Profiles of inputs, which say nothing of what they are connected to; of a chamber for any
+temperature; and of settings alone."""
 
 
 def shipped_profiles() -> list[str]:

@@ -111,7 +111,7 @@ def test_a_stream_is_begun_when_its_time_has_come() -> None:
 
 DAMAGES = [
     "crc = crc + 1",
-    "body = substr(body, 1, 8)",
+    "body = substr(body, 1, 2)",
     "body = cast('text' AS TEXT)",
     "crc = cast('text' AS TEXT)",
     "seq = seq + 1000000",
