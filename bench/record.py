@@ -35,6 +35,7 @@ from devices.scan import Layout, Scan
 from storage.archive.log import LogReader
 from storage.journal import Journal
 from storage.pack import body, checksum
+from storage.short import stored
 
 GOAL_S, GOAL_MB = 20.0, 500.0
 START = 1_767_596_400_000
@@ -64,7 +65,7 @@ def rows(days: int, period_ms: int, first: int) -> Iterator[Row]:
     """The same as rows of the journal, from number ``first`` on."""
     for seq, scan in enumerate(scans(days, period_ms), start=first):
         packed = body(scan)
-        yield seq, 1, scan.at, checksum(seq, 1, scan.at, packed), packed
+        yield seq, 1, scan.at, *stored(scan, checksum(seq, 1, scan.at, packed), packed)
 
 
 async def begin(folder: Path) -> None:

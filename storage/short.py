@@ -19,10 +19,14 @@ from typing import Any
 from devices.scan import Scan
 from storage.pack import FLAGS_AT, MARKED, values_struct
 
-_FLAGS, _FORM = 0x0F, 4
+FLAGS, FORM = 0x0F, 4
+"""Which bits of the first byte are the flags, and from which on it says the form."""
 _DOUBLE, _SINGLE, _HUNDREDTHS, _THOUSANDTHS = range(4)
-_LETTERS, _SIZES = "dfhi", (8, 4, 2, 4)
-_PARTS = {_HUNDREDTHS: 100.0, _THOUSANDTHS: 1000.0}
+LETTERS = "dfhi"
+"""How ``struct`` calls the numbers of each form."""
+_SIZES = (8, 4, 2, 4)
+PARTS = {_HUNDREDTHS: 100.0, _THOUSANDTHS: 1000.0}
+"""Of forms that store whole numbers, by what they are divided."""
 _WHOLE = 1.5 * 2.0**52
 """Added and taken away again, it leaves the nearest whole number of what is much smaller."""
 _LATEST, _MOST = 0xFFFF, 0xFF
@@ -34,7 +38,7 @@ AnyRow = tuple[Any, Any, Any, Any, Any]
 
 @cache
 def _spelled(marked: bool, form: int, count: int) -> Struct:  # noqa: FBT001 # private
-    return Struct(f"<{'BHB' if marked else 'BH'}{count}{_LETTERS[form]}")
+    return Struct(f"<{'BHB' if marked else 'BH'}{count}{LETTERS[form]}")
 
 
 def stored(scan: Scan, crc: int, packed: bytes) -> tuple[int, bytes]:
@@ -65,7 +69,7 @@ def whole(row: AnyRow) -> AnyRow:
 
 
 def _spelled_out(at: int, packed: bytes) -> bytes:
-    flags, form = packed[0] & _FLAGS, packed[0] >> _FORM
+    flags, form = packed[0] & FLAGS, packed[0] >> FORM
     if flags & MARKED:
         _, late, count = _MARKED_HEAD.unpack_from(packed)
         spelled = _spelled(True, form, count)  # noqa: FBT003 # private
@@ -75,7 +79,7 @@ def _spelled_out(at: int, packed: bytes) -> bytes:
         count = (len(packed) - _HEAD.size) // _SIZES[form]
         _, late, *values = _spelled(False, form, count).unpack(packed)  # noqa: FBT003 # private
         tail = b""
-    parts = _PARTS.get(form)
+    parts = PARTS.get(form)
     if parts is not None:
         values = [number / parts for number in values]
     return values_struct(count).pack(at + late, flags, *values) + tail
@@ -83,15 +87,15 @@ def _spelled_out(at: int, packed: bytes) -> bytes:
 
 def _packed(marked: bool, flags: int, head: tuple[int, ...], values: Sequence[Any]) -> bytes:  # noqa: FBT001 # private
     count = len(values)
-    for form, parts in _PARTS.items():
+    for form, parts in PARTS.items():
         numbers = _numbers(values, parts)
         if numbers is not None:
             with suppress(struct.error, OverflowError, ValueError):
-                flagged = flags | form << _FORM
+                flagged = flags | form << FORM
                 return _spelled(marked, form, count).pack(flagged, *head, *map(int, numbers))
     with suppress(OverflowError):
         spelled = _spelled(marked, _SINGLE, count)
-        single = spelled.pack(flags | _SINGLE << _FORM, *head, *values)
+        single = spelled.pack(flags | _SINGLE << FORM, *head, *values)
         if list(spelled.unpack(single)[1 + len(head) :]) == values:
             return single
     return _spelled(marked, _DOUBLE, count).pack(flags, *head, *values)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from devices.scan import Layout, Scan, Source
 from storage.archive.columns import Columns, joined, of_scans, plain_kind
 from storage.archive.pieces import ROWS, Piece, Stream
+from storage.archive.spelled import spelled_out
 from storage.pack import MARKED, REPEAT, SOURCE
 from storage.reader import JournalReader, Row
 
@@ -45,7 +46,7 @@ def _pieces(
 
 
 def _columns(layout: Layout, journal: JournalReader, rows: Sequence[Row]) -> Columns:
-    plain, found = _plain(layout, rows)
+    plain, found = _plain(layout, spelled_out(rows, len(layout.keys)))
     odd = [row for row, is_plain in zip(rows, plain.tolist(), strict=True) if not is_plain]
     if not odd:
         return found

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from struct import pack
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
+from storage.archive.spelled import spelled_out
 from storage.journal import Journal
 from storage.journalfile import NAME, VERSION
-from storage.pack import body, checksum, is_sound
+from storage.pack import FLAGS_AT, MARKED, body, checksum, is_sound
 from storage.reader import JournalReader
 from storage.short import stored, whole
 from tests.unit.storage.samples import INCUBATOR, NOON, scan
@@ -50,6 +52,35 @@ def test_what_was_stored_short_is_spelled_out_as_it_was(made: Scan) -> None:
     spelled = whole(row_of(made))
     assert spelled[4] == body(made)
     assert is_sound(*spelled)
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> list[Scan]:
+    """Scans of two channels, most of them all good, as a page of the journal has them."""
+    some = draw(st.lists(st.tuples(st.tuples(NUMBERS, NUMBERS), st.integers(-1, 70_000))))
+    found = [
+        Scan(INCUBATOR, NOON + n, NOON + n + late, values, bytes(2), repeat=late % 7 == 0)
+        for n, (values, late) in enumerate(some)
+    ]
+    marked = Scan(INCUBATOR, NOON, NOON, (None, 1.0), bytes((4, 0)))
+    return [*found, *([marked] if draw(st.booleans()) else [])]
+
+
+@given(alike(), st.integers(0, 30))
+def test_a_page_is_spelled_out_as_row_by_row(made: list[Scan], damaged: int) -> None:
+    rows: list[tuple[Any, ...]] = [row_of(one) for one in made]
+    if rows:
+        # Whatever damage may leave: it stays what it is, and the rest is read.
+        seq, layout, at, crc, packed = rows[damaged % len(rows)]
+        spoilt = [(None, packed), ("x", packed), (crc, "text"), (crc, b""), (crc, packed[:2])]
+        rows[damaged % len(rows)] = (seq, layout, at, *spoilt[damaged % len(spoilt)])
+    marked = [row for row in rows if row[3:] and whole(row) != row and is_marked(whole(row)[4])]
+    expected = [row if row in marked else whole(row) for row in rows]
+    assert spelled_out(rows, 2) == expected
+
+
+def is_marked(spelled: bytes) -> bool:
+    return bool(spelled[FLAGS_AT] & MARKED)
 
 
 @given(st.lists(NUMBERS, max_size=4))
