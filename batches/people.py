@@ -3,7 +3,7 @@
 For whoever lets somebody sign or act:
 
     people = People(ledger, Passwords(folder), settings)
-    found = people.authenticate("anna", password)     # Person | NotAuthenticated
+    found = people.authenticate("operator-1", password)     # Person | NotAuthenticated
     if isinstance(found, NotAuthenticated): ...       # found.why is for the person to read
     authority.may(found, "sign-approved")             # by the roles that hold now
 

@@ -59,7 +59,9 @@ def check_id(text: str) -> str:
         PersonError: no.
     """
     if not _ID.fullmatch(text):
-        raise PersonError(f"{text!a}: an id is of letters, digits, - and _, 63 at most, as anna-k")
+        raise PersonError(
+            f"{text!a}: an id is of letters, digits, - and _, 63 at most, as operator-1"
+        )
     if text.casefold() == SOFTWARE:
         raise PersonError(f"{text!r} is what the program enters its own acts as; take another id")
     return text

@@ -109,7 +109,7 @@ def moving(ledger: Ledger, bank: Bank) -> dict[str, float]:
     shipping, took = Shipping(ledger), {}
     began = time.perf_counter()
     sent = shipping.ship(
-        tank, origin="a", to="b", carrier="c", shipper="d", act=Signed(by="anna", at=now - 2)
+        tank, origin="a", to="b", carrier="c", shipper="d", act=Signed(by="operator-1", at=now - 2)
     )
     took[f"{len(tank):,} vials sent"] = time.perf_counter() - began
     places = {
@@ -117,7 +117,7 @@ def moving(ledger: Ledger, bank: Bank) -> dict[str, float]:
         for number, vial in enumerate(tank)
     }
     began = time.perf_counter()
-    shipping.receive(sent.id, places, state="frozen", act=Signed(by="ben", at=now - 1))
+    shipping.receive(sent.id, places, state="frozen", act=Signed(by="operator-2", at=now - 1))
     took[f"{len(tank):,} vials taken in"] = time.perf_counter() - began
     return took
 

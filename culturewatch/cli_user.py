@@ -23,7 +23,7 @@ user_commands = typer.Typer(
     no_args_is_help=True, help="People of the ledger, their roles, passwords and PINs."
 )
 
-Id = Annotated[str, typer.Argument(metavar="PERSON", help="the id of a person, such as anna-k")]
+Id = Annotated[str, typer.Argument(metavar="PERSON", help="the id of a person, such as operator-1")]
 Name = Annotated[str, typer.Option("--name", help="the name that is printed")]
 Roles = Annotated[
     list[str] | None,

@@ -79,7 +79,7 @@ def _oidc_mistakes(base: Path, oidc: Oidc, public_url: str) -> Iterator[tuple[st
     yield from ((key, what) for wrong, key, what in found if wrong)
     for person, said in oidc.people.items():
         if not is_id(person):
-            yield "oidc.people", f"{person!r} is no id of a person, as anna-k"
+            yield "oidc.people", f"{person!r} is no id of a person, as operator-1"
         if not said or list(oidc.people.values()).count(said) > 1:
             yield "oidc.people", f"{person}: {said!r} must say who one person is, and only one"
 

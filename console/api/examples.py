@@ -44,7 +44,7 @@ _ALARM: dict[str, Any] = {
     "activation": 1,
     "since": _AT - 60_000,
     "acked_by": [],
-    "paged": ["anna"],
+    "paged": ["operator-1"],
     "under": "",
     "consequences": [],
     "quiet": [],
@@ -59,7 +59,7 @@ _BATCH: dict[str, Any] = {
     "product": "Fibroblasts, P2",
     "protocol": "",
     "opened_at": _AT - 86_400_000,
-    "opened_by": "anna",
+    "opened_by": "operator-1",
     "reason": "",
     "closed_at": None,
     "closed_by": None,
@@ -73,7 +73,7 @@ _PLACEMENT: dict[str, Any] = {
     "position": "shelf 2",
     "start": _AT - 86_000_000,
     "end": None,
-    "by": "anna",
+    "by": "operator-1",
     "entered": _AT - 86_000_000,
     "reason": "",
     "corrects": None,
@@ -141,6 +141,7 @@ _STATUS: dict[str, Any] = {
     "alarm_cursor": 918_233,
     "refused": 0,
     "troubles": [],
+    "clock": {"error_us": 1_800, "unsure": False},
 }
 _DEVICE: dict[str, Any] = {
     "id": "inc1",
@@ -160,7 +161,7 @@ _ACKNOWLEDGED: dict[str, Any] = {
         "channel": "inc1.temperature",
         "occurrence": 3,
         "why": "door closed",
-        "by": "anna",
+        "by": "operator-1",
     },
 }
 _BUCKETS: list[dict[str, Any]] = [
@@ -205,7 +206,7 @@ EXAMPLES: Mapping[str, dict[str, Any]] = MappingProxyType(
             "status": _STATUS,
             "problems": [],
         },
-        "Acted": {"accepted": True, "why": "anna has it"},
+        "Acted": {"accepted": True, "why": "operator-1 has it"},
         "Curve": {
             "channel": "inc1.temperature",
             "quantity": "temperature",

@@ -62,7 +62,7 @@ class _People:
         say = self._guest.say
         with ui.element("section").classes("form"):
             self._title(say("Enter a person"))
-            person = ui.input(say("Id, such as anna-k")).props("autocomplete=off")
+            person = ui.input(say("Id, such as operator-1")).props("autocomplete=off")
             name = ui.input(say("Printed name")).props("autocomplete=off")
             roles = self._roles()
             reason = ui.input(say("Reason"))
