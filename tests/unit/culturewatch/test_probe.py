@@ -71,7 +71,7 @@ async def probed(
             among = guesses() if among is None else among
             report = await probe(surveyor, "here", tuple(among), units=units)
         assert {query.function for query in responder.queries} <= {1, 2, 3, 4}
-        return report, len(responder.queries)
+        return report, len(responder.queries) + len(responder.introductions)
 
 
 async def only(behave: Behaviour) -> Suspect:
