@@ -6,7 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from culturewatch.cli import app
 from culturewatch.site import Site, load
 from storage.archive.log import LogReader
 from storage.archive.seal import present
@@ -20,10 +22,11 @@ from tests.services import InfluxServer
 from tests.unit.storage.archive.week import MINUTE, entries, store
 
 pytestmark = [pytest.mark.influx, pytest.mark.slow, pytest.mark.timeout(180)]
-FORWARDED = """
+FREED = """
 [archive]
 journal_keep = "1ms"
-
+"""
+FORWARDED = """
 [influx]
 url = "{server.url}"
 org = "{server.org}"
@@ -39,8 +42,15 @@ def forwarded(folder: Path, server: InfluxServer, bucket: str) -> Site:
     (folder / "token").write_text(server.token)
     (folder / "token").chmod(0o600)
     tables = FORWARDED.format(server=server, bucket=bucket)
-    path.write_text(path.read_text() + tables)
+    path.write_text(path.read_text() + FREED + tables)
     return load(path)
+
+
+def without_influx(site: Site) -> str:
+    """Take the table out of the site's file; what it said before."""
+    text = site.path.read_text()
+    site.path.write_text(text[: text.index("[influx]")])
+    return text
 
 
 def removed(site: Site) -> int:
@@ -107,3 +117,34 @@ async def test_it_goes_on_without_a_gap_and_only_then_the_journal_is_freed(
     assert {point: there.get(point) for point in points} == points
     # What was sent and not confirmed when the core ended may be there as well.
     assert set(there) <= set(expected(log, site="bench"))
+
+
+async def test_a_site_that_gives_it_up_for_a_while_frees_its_journal_and_sends_it_from_the_archive(
+    own_influx: InfluxServer, tmp_path: Path
+) -> None:
+    bucket = await asyncio.to_thread(own_influx.new_bucket)
+    site = forwarded(tmp_path / "site", own_influx, bucket)
+    await asyncio.to_thread(store, site.data, LOG)
+    text = without_influx(site)
+    with core(site, "without") as running:
+        await until(lambda: removed(site) >= 1_000, why=lambda: running.said)
+        running.ask_to_end()
+        assert await running.ended() == 0
+    upto = removed(site)
+    site.path.write_text(text)
+    with core(site, "with it") as running:
+        await until(lambda: cursor(site) > len(LOG), why=lambda: running.said)
+        running.ask_to_end()
+        assert await running.ended() == 0
+    assert (
+        f"InfluxDB has entries up to 0, and those up to {upto} are in the archive alone: "
+        "culturewatch influx rebuild sends them"
+    ) in running.said
+    points = expected(everything(site)[: cursor(site)], site="bench")
+    there = await asyncio.to_thread(held, own_influx, bucket)
+    assert not set(points) <= set(there)
+    asked = ["influx", "rebuild", str(site.path)]
+    done = await asyncio.to_thread(CliRunner().invoke, app, asked)
+    assert done.exit_code == 0, done.output
+    there = await asyncio.to_thread(held, own_influx, bucket)
+    assert {point: there.get(point) for point in points} == points
