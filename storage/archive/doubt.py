@@ -12,6 +12,9 @@ from typing import NamedTuple
 from storage.archive.seal import File, Sealed, describe, folder_of, runs, scanned
 from storage.reader import JournalReader
 
+Span = tuple[int, int]
+"""Numbers of entries, from and to."""
+
 
 class Asked(NamedTuple):
     """A channel of a device from ``start`` up to but not including ``end``, epoch ms."""
@@ -31,7 +34,7 @@ class _Seen(NamedTuple):
     first: int
     last: int
     at: int
-    missing: tuple[tuple[int, int], ...]
+    missing: tuple[Span, ...]
     entries: Path
     file: File
     tells: bool
@@ -59,13 +62,16 @@ def doubts(data: Path, journal: JournalReader, asked: Asked) -> Iterator[str]:
         OSError: the archive cannot be read.
     """
     unreadable: list[str] = []
+    # Before the seals: what a running core frees next is sealed already.
+    freed = _freed(journal)
     seen = _seen(data, asked, unreadable.append)
-    unknown = [*_gone(folder_of(data), seen, journal, unreadable), *_changed(seen)]
+    named = "".join(f" ({why})" for why in unreadable)
+    unknown = [*_gone(folder_of(data), seen, journal, freed, named), *_changed(seen)]
     for why, before in unknown:
         if before is None or asked.start <= before:
             yield why
     for each in seen:
-        if each.tells and (damage := _damage(each, journal.removed)):
+        if each.tells and (damage := _damage(each, freed)):
             yield f"{each.entries}: {damage}"
 
 
@@ -96,20 +102,35 @@ def _tells(sealed: Sealed, asked: Asked) -> bool:
 
 
 def _gone(
-    folder: Path, seen: Sequence[_Seen], journal: JournalReader, unreadable: Sequence[str]
+    folder: Path, seen: Sequence[_Seen], journal: JournalReader, freed: int, named: str
 ) -> Iterator[_Gone]:
-    """Entries of which the journal was freed and that no segment has."""
-    removed, after = journal.removed, 0
-    told = {*journal.skipped(), *(gap for each in seen for gap in each.missing)}
-    named = "".join(f" ({why})" for why in unreadable)
+    """Entries that no segment has, nor the journal any more."""
+    removed = min(journal.removed, freed)
+    after, told = 0, {_beyond(span, seen) for span in journal.skipped()}
+    told |= {gap for each in seen for gap in each.missing}
     ends = [*((each.first - 1, each.last, each.at) for each in seen), (removed, removed, None)]
     for upto, last, before in ends:
         first = after + 1
-        wanting = first <= min(upto, removed)
+        wanting = first <= min(upto, freed)
         if wanting and not any(a <= first and upto <= b for a, b in told):
             why = f"{folder}: no segment has entries {first} to {upto}, nor has the journal{named}"
             yield _Gone(why, before)
         after = max(after, last)
+
+
+def _beyond(span: Span, seen: Sequence[_Seen]) -> Span:
+    """Numbers that were never given out, without those that an earlier journal gave out.
+
+    A journal that is begun anew passes over all that the archive has.
+    """
+    within = [each.last for each in seen if span[0] <= each.first and each.last <= span[1]]
+    return max([span[0] - 1, *within]) + 1, span[1]
+
+
+def _freed(journal: JournalReader) -> int:
+    """Up to which number the journal has nothing: it was freed of it, or begun anew since."""
+    oldest = journal.rows(0, 1)
+    return max(journal.removed, oldest[0][0] - 1 if oldest else journal.last)
 
 
 def _changed(seen: Sequence[_Seen]) -> Iterator[_Gone]:
@@ -119,9 +140,9 @@ def _changed(seen: Sequence[_Seen]) -> Iterator[_Gone]:
             yield _Gone(f"{each.path}: was changed since the next day was sealed", later.at)
 
 
-def _damage(seen: _Seen, removed: int) -> str:
+def _damage(seen: _Seen, freed: int) -> str:
     """What is wrong with the file of a segment; empty where all that it held can be read."""
     if not seen.entries.exists():
         # What is set aside is read from the journal while that has it.
-        return "is not there" if seen.first <= removed else ""
+        return "is not there" if seen.first <= freed else ""
     return "" if describe(seen.entries) == seen.file else "is not what was sealed"

@@ -150,3 +150,17 @@ def test_a_seal_that_is_gone_matters_not_while_the_journal_has_it_all(
     shutil.copy(whole / "journal.db", data / "journal.db")
     seal_of(data).unlink()
     assert doubted(data, 0.2) == []
+
+
+@pytest.mark.parametrize("harm", [set_aside, a_seal, a_seal_is_gone])
+def test_a_journal_that_was_begun_anew_has_none_of_it(
+    data: Path, harm: Callable[[Path], None]
+) -> None:
+    for path in data.glob("journal.*"):
+        path.unlink()
+    store(data, entries(9)[-99:])
+    assert doubted(data, 0, days=9) == []
+    assert len(seal(data, 9.5)) > 0
+    assert doubted(data, 0, days=9) == []
+    harm(data)
+    assert len(doubted(data, 0.2)) == 1
