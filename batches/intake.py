@@ -15,9 +15,11 @@ from batches.placement import Refused
 from devices.scan import Source
 from storage import schema
 from storage.acts import append
+from storage.archive import doubt
 from storage.archive.export import Scans
 from storage.chain import Scalar
 from storage.intake import Origin, Row
+from storage.reader import JournalReader
 
 _BETWEEN = 1.5
 """Periods after which a reading holds no more: what follows is a gap, as in an exposure."""
@@ -101,6 +103,23 @@ def check_alone(origin: Origin, others: list[Origin]) -> None:
         same = (other.device, other.channel) == (origin.device, origin.channel)
         if same and other.id != origin.id and _meet(other, origin):
             raise Refused(f"{origin.file}: {other.file} waits already with readings of that time")
+
+
+def check_known(origin: Origin, data: Path, journal: JournalReader) -> None:
+    """What is known of that channel and time can be read: the archive of it is whole.
+
+    Raises:
+        Refused: a segment is damaged or gone that may tell of it.
+        storage.waiting.JournalError: the journal cannot be read.
+        OSError: the archive cannot be read.
+    """
+    asked = doubt.Asked(origin.device, origin.channel, origin.start, origin.end + 1)
+    for why in doubt.doubts(data, journal, asked):
+        raise Refused(
+            f"{origin.file}: nobody can say what is known of {origin.device}.{origin.channel} at "
+            f"that time: {why}; put that segment back from a backup (culturewatch verify names "
+            "all that is damaged), then import again"
+        )
 
 
 def check_free(origin: Origin, readings: Scans) -> None:

@@ -238,6 +238,8 @@ class Ledger:
             if old.kind == "thaw":
                 what = "relink that first, so that it does not come from a frozen vial"
                 kinship.check_childless(connection, old.subject, what)
+            if old.kind == "transfer":
+                standing.check_not_back(connection, old.subject, row)
             append(connection, self.clerk.correction("withdraw", old.subject, row, act))
             if old.kind == "leave":
                 standing.check_reopened(connection, row)

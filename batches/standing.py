@@ -223,6 +223,30 @@ def check_on_the_way(connection: Connection, vial: str, kind: str, row: int) -> 
         lasting = or_(stay_.end_at.is_(None), stay_.end_at > journey.start)
         for stay in stays(connection, (stay_.batch == vial) & lasting):
             raise Refused(f"{vial}: is in {stay.device} since; take that back first", row=stay.row)
+        other = (columns.vial == vial) & (columns.sequence != journey.row)
+        for later in transit.journeys(connection, other & (columns.start_at > journey.start)):
+            raise Refused(
+                f"{vial}: was sent again in {later.shipment}, and is not on two ways at once; "
+                "take that back first",
+                row=later.row,
+            )
+
+
+def check_not_back(connection: Connection, vial: str, transfer: int) -> None:
+    """A transfer that is taken back was not followed by the return of ``vial``.
+
+    Raises:
+        Refused: it was: what came back had left.
+    """
+    act = schema.act.c
+    later = (act.subject == vial) & (act.kind == "return") & (act.sequence > transfer)
+    row = connection.execute(select(func.min(act.sequence)).where(later)).scalar()
+    if row is not None:
+        raise Refused(
+            f"{vial}: came back from the other site since, so that it was there; if it was "
+            "another vial that came, dispose of that one and say so",
+            row=row,
+        )
 
 
 def _not_superseded_by(connection: Connection, row: int, why: str) -> None:

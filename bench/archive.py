@@ -3,13 +3,15 @@
 Builds some weeks of a large site by the program's own writers of segments (one-minute scans of
 ``--devices`` incubators with four channels, and doors that open), verifies them, sums up
 ``--stays`` stays of 30 days from what was added up at sealing, and looks for excursions in all
-their readings. Last, ``--seconds`` of 1,000 channels at 1 Hz are put into a journal and sealed.
+their readings. ``--seconds`` of 1,000 channels at 1 Hz are put into a journal and sealed, and last
+backlogs of up to ``--backlog`` days of one channel at 10 s: what a day costs in one run of sealing.
 Data are made, not measured: values have the resolution of such devices.
 """
 
 import argparse
 import resource
 import sqlite3
+import struct
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,7 +31,7 @@ from batches.survey import Channel
 from devices.scan import Layout
 from storage.archive import check, sums
 from storage.archive.columns import Columns
-from storage.archive.days import DAY_MS, name_of
+from storage.archive.days import DAY_MS, GRACE_MS, name_of
 from storage.archive.draft import GROUP_ROWS, about, groups_of, runs_of
 from storage.archive.log import LogReader
 from storage.archive.parquet import EntriesWriter
@@ -50,6 +52,7 @@ from storage.archive.seal import (
 from storage.archive.sealer import Heads, Sealer
 from storage.chain import GENESIS, Head
 from storage.journalfile import SCHEMA
+from storage.links import BEGINNING
 from storage.pack import NOTE, checksum, layout_body
 
 MONDAY = 20_718 * DAY_MS
@@ -295,6 +298,35 @@ def one_day_at_1_hz(data: Path, seconds: int) -> None:
     )
 
 
+def backlog(data: Path, days: int) -> None:
+    """A journal that was not sealed for ``days``, its chain kept at its beginning alone; sealed."""
+    layouts = {1: Layout("inc0", ("temperature",), ("temperature",))}
+    data.mkdir()
+    with closing(sqlite3.connect(data / "journal.db")) as db:
+        db.executescript(f"PRAGMA synchronous = OFF; {SCHEMA}")
+        write_layouts(db, layouts)
+        db.execute("INSERT INTO link VALUES (0, ?)", (BEGINNING,))
+        db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", one_channel(days))
+        db.execute("PRAGMA journal_mode = WAL").fetchall()
+        db.commit()
+    sealer = Sealer(data, heads=lambda: Heads(None, None), software="bench")
+    began = time.process_time()
+    sealed = sealer.seal(MONDAY + days * DAY_MS + GRACE_MS)
+    took = time.process_time() - began
+    print(
+        f"  backlog of {days} days x {sealed[0].seal.entries} scans sealed: {took:.2f} s CPU, "
+        f"{took / len(sealed) * 1000:.0f} ms a day",
+        flush=True,
+    )
+
+
+def one_channel(days: int) -> Iterator[tuple[int, int, int, int, bytes]]:
+    """Rows of a journal: a scan each 10 s."""
+    for n, at in enumerate(range(MONDAY, MONDAY + days * DAY_MS, 10_000), 1):
+        packed = struct.pack("<qBd", at + 5, 0, 37 + n % 7 / 10)
+        yield n, 1, at, checksum(n, 1, at, packed), packed
+
+
 def main() -> None:
     """Run all of it and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -302,6 +334,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=37)
     parser.add_argument("--stays", type=int, default=1_000)
     parser.add_argument("--seconds", type=int, default=86_400)
+    parser.add_argument("--backlog", type=int, default=60)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "site"
@@ -310,6 +343,8 @@ def main() -> None:
         verified(data)
         summaries(data, stays_of(asked.stays, asked.days, asked.devices))
         one_day_at_1_hz(Path(folder) / "busy", asked.seconds)
+        for part in (4, 2, 1):
+            backlog(Path(folder) / f"backlog-{part}", max(1, asked.backlog // part))
 
 
 if __name__ == "__main__":

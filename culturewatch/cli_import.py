@@ -64,11 +64,13 @@ def import_(
     """Take the readings of a logger's file in, all of them or none, each once.
 
     The whole file is checked first: units, zone, order of time, and that nothing is known of that
-    time yet. A running core moves them into its journal; without one this command does.
+    time yet; where a sealed segment of it is damaged nobody can know, and it is refused. A running
+    core moves them into its journal; without one this command does.
     """
     from batches import intake as checks  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.logger_csv import LoggerFileError  # noqa: PLC0415
     from storage.archive.log import LogReader  # noqa: PLC0415
+    from storage.archive.seal import present  # noqa: PLC0415
     from storage.intake import Intake, IntakeError  # noqa: PLC0415
     from storage.journal import JournalError  # noqa: PLC0415
     from storage.journalfile import NAME as JOURNAL  # noqa: PLC0415
@@ -100,8 +102,9 @@ def import_(
             return
         if not box.began(found.origin.id):
             checks.check_alone(found.origin, box.waiting())
-            if (loaded.data / JOURNAL).exists():
+            if (loaded.data / JOURNAL).exists() or present(loaded.data):
                 with LogReader(loaded.data) as readings:
+                    checks.check_known(found.origin, loaded.data, readings.journal)
                     checks.check_free(found.origin, readings)
         if dry_run:
             say("nothing was kept: this was a dry run")

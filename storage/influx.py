@@ -153,6 +153,7 @@ class Forwarder:
         self._trouble = ""
         self._written = self._quarantined = self._expired = 0
         self._window: Window | None = None
+        self._on_disk = 0
         self._endpoint = WriteEndpoint(
             settings.url,
             org=settings.org,
@@ -163,8 +164,12 @@ class Forwarder:
 
     @property
     def seen(self) -> int:
-        """Up to which entry nothing needs to be sent any more; 0 before it has begun."""
-        return self._window.confirmed if self._window else 0
+        """Up to which entry the cursor is on disk: the journal may let go of those.
+
+        0 before it has begun. What is confirmed and not on disk yet would be sent again after a
+        crash, and has to be there for that.
+        """
+        return self._on_disk
 
     @property
     def status(self) -> ForwarderStatus:
@@ -190,6 +195,7 @@ class Forwarder:
             linger_s=self._pace.linger_s,
             most=UNCONFIRMED_PER_REQUEST * self._settings.in_flight,
         )
+        self._on_disk = after
         self._passing.set()
         try:
             async with self._endpoint, asyncio.TaskGroup() as tasks:
@@ -219,15 +225,14 @@ class Forwarder:
                     await asyncio.sleep(0)
 
     async def _confirm(self, window: Window) -> None:
-        on_disk = window.confirmed
         while True:
-            confirmed = await window.confirmed_after(on_disk)
+            confirmed = await window.confirmed_after(self._on_disk)
             try:
                 await self._journal.advance(CURSOR, confirmed)
             except JournalFullError:
                 await asyncio.sleep(self._pace.full_disk_s)
             else:
-                on_disk = confirmed
+                self._on_disk = confirmed
 
     async def _send(self, window: Window) -> None:
         while True:

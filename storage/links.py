@@ -77,9 +77,14 @@ class Followed:
     """Holds rows against the links of the chain, and remembers between which it does not hold."""
 
     def __init__(self, links: Sequence[Link], *, noted: Iterable[Link] = ()) -> None:
-        """Begin at the first link; ``noted`` are heads of the chain that were kept elsewhere."""
+        """Begin at the first link; ``noted`` are heads of the chain that were kept elsewhere.
+
+        Rows up to the first link pass by: a version that kept no chain wrote them.
+        """
         self.altered: list[tuple[int, int]] = []
         self.seq = links[0].seq if links else 0
+        self.newest = links[-1].seq if links else -1
+        """The number of the last link that is known."""
         self._running = Running(links[0]) if links else None
         later = [*((link, True) for link in links[1:]), *((link, False) for link in noted)]
         self._ahead = deque(sorted(each for each in later if each[0].seq >= self.seq))
@@ -87,7 +92,18 @@ class Followed:
     @property
     def link(self) -> Link | None:
         """The head of the chain at the newest row; None where nothing was chained yet."""
-        return None if self._running is None else self._running.link
+        if self._running is None or self.seq < self._running.since.seq:
+            return None
+        return self._running.link
+
+    def learn(self, links: Sequence[Link]) -> None:
+        """Links above ``newest`` that were kept since; no row above that came by yet."""
+        if not links:
+            return
+        self.newest = links[-1].seq
+        if self._running is None:
+            self._running, links = Running(links[0]), links[1:]
+        self._ahead = deque(sorted([*self._ahead, *((link, True) for link in links)]))
 
     def take(self, rows: Sequence[WholeRow]) -> None:
         """The next rows, as they stand in the journal."""
@@ -107,7 +123,8 @@ class Followed:
         if rows:
             self.seq = rows[-1][0]
         if self._running is not None:
-            chained = ((seq, layout, at, body) for seq, layout, at, _, body in rows)
+            since = self._running.since.seq
+            chained = ((seq, layout, at, body) for seq, layout, at, _, body in rows if seq > since)
             self._running.take(row for row in chained if is_bytes(row[3]))
 
     def _compare(self, link: Link, resets: bool) -> None:  # noqa: FBT001 # what the queue holds

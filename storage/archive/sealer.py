@@ -81,12 +81,15 @@ class Sealer:
             for left in self._folder.glob(f"*{PART}"):
                 left.unlink()
             before = seals(self._data)
-            while (sealed := self._next(journal, before, now)) is not None:
+            chain = _chain(journal, before[-1].seal.last if before else 0)
+            while (sealed := self._next(journal, chain, before, now)) is not None:
                 before.append(sealed)
                 found.append(sealed)
         return found
 
-    def _next(self, journal: JournalReader, before: list[Sealed], now: int) -> Sealed | None:
+    def _next(
+        self, journal: JournalReader, chain: Followed, before: list[Sealed], now: int
+    ) -> Sealed | None:
         after = before[-1].seal.last if before else 0
         if after < journal.removed:
             raise ArchiveError(
@@ -101,13 +104,14 @@ class Sealer:
         newest = journal.rows(max(after, upto - 1), 1)
         if not cut.is_over(now) and not (newest and cut.ends_before(came(newest[-1]))):
             return None
-        return self._segment(_Day(journal, cut, after, upto), before, now)
+        chain.learn(journal.links(chain.newest))
+        return self._segment(_Day(journal, cut, after, upto), chain, before, now)
 
-    def _segment(self, day: "_Day", before: list[Sealed], now: int) -> Sealed:
+    def _segment(self, day: "_Day", chain: Followed, before: list[Sealed], now: int) -> Sealed:
         path = self._free_path(day.cut.name)
         entries = path.with_name(path.name + ENTRIES)
         layouts = day.journal.numbered_layouts()
-        chain = _chain(day.journal, day.after)
+        known = len(chain.altered)
         draft = Draft(entries.with_name(entries.name + PART), layouts)
         try:
             numbers = self._fill(draft, chain, day)
@@ -131,7 +135,7 @@ class Sealer:
             entries=draft.entries,
             missing=_missing(numbers, day),
             damaged=tuple(sorted(draft.damaged.items())),
-            altered=tuple(chain.altered),
+            altered=tuple(chain.altered[known:]),
             contents=draft.contents,
             file=written,
             sums=self._sums(path, draft),
@@ -229,9 +233,15 @@ class _Numbers:
 
 
 def _chain(journal: JournalReader, after: int) -> Followed:
-    """The journal's chain, followed up to ``after``."""
+    """The journal's chain, followed up to ``after``; from day to day it is carried on.
+
+    It can begin at a link alone, and in some journals the last one lies far back.
+    """
     links = journal.links(-1)
-    chain = Followed([link for link in links if link.seq >= _last_link(links, after)])
+    begins = _last_link(links, after)
+    chain = Followed([link for link in links if link.seq >= begins])
+    if not links:
+        return chain
     while rows := [row for row in journal.rows(chain.seq, _AT_ONCE) if row[0] <= after]:
         chain.take(rows)
     return chain

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from alerts.reader import AlarmReader
-from batches import consignment
+from batches import consignment, standing
 from batches.accession import Accession
 from batches.bank import Bank
 from batches.batch import Signed
@@ -653,6 +653,40 @@ def test_a_vial_that_was_shipped_comes_back_and_its_life_goes_on_in_both_ledgers
     assert [(gap.start, gap.end) for gap in record.bench] == [(MONDAY, MONDAY + HOUR)]
     for each in (ledger, other):
         assert verify_chain(each.url) is None
+
+
+@pytest.mark.parametrize("arrived", [False, True])
+def test_that_it_was_there_cannot_be_taken_back_once_it_came_back(
+    returned: consignment.Consignment,
+    ledger: Ledger,
+    shipping: Shipping,
+    clock: Clock,
+    arrived: bool,  # noqa: FBT001 # a case
+) -> None:
+    left, arrival = _row(ledger, V1, "transfer"), _row(ledger, V1, "arrive")
+    journey = Accession(ledger).accept(sealed(returned), site="north", act=BEN).journeys[0]
+    if arrived:
+        clock.at(24)
+        shipping.receive(returned.shipment, {V1: slot(5)}, state="frozen", act=BEN)
+    before, custody = ledger.head(), Custody(ledger).of(V1)
+    rows = range(journey.row, before.sequence + 1)
+    came = next(row for row in rows if _kind(ledger, row) == "return")
+    with pytest.raises(Refused, match="came back from the other site since") as refused:
+        ledger.withdraw(left, act=WHY)
+    assert refused.value.row == came
+    with pytest.raises(Refused, match="take that back first") as refused:
+        ledger.withdraw(arrival, act=WHY)
+    stands = next((e.row for e in custody if e.what == "place" and e.at == clock()), None)
+    assert refused.value.row == (stands if arrived else journey.row)
+    assert (ledger.head(), Custody(ledger).of(V1)) == (before, custody)
+    # V2 did not come back: it may yet be told that it never arrived there.
+    ledger.withdraw(_row(ledger, V2, "transfer"), act=WHY)
+    assert Bank(ledger).vial(V2).ended_at is None
+
+
+def _kind(ledger: Ledger, row: int) -> str:
+    with ledger.database.reading() as connection:
+        return standing.act(connection, row).kind
 
 
 def test_it_may_go_and_come_again(  # noqa: PLR0917 # both sites

@@ -122,6 +122,41 @@ def test_a_time_that_is_sealed_and_gone_from_the_journal_is_refused(here: Path) 
     assert "has readings of that time already, such as at 2025-03-01T11:00:00+00:00" in said[-1]
 
 
+def test_a_time_of_which_a_damaged_segment_may_tell_is_refused(here: Path) -> None:
+    assert typed(IN_VIENNA)[0] == 0
+    (sealed,) = seal(here / "data", 3650)
+    whole = sealed.entries.read_bytes()
+    sealed.entries.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:01;37\n2025-03-01 12:02;36\n")
+    for words in (f"{IN_VIENNA} --dry-run", IN_VIENNA):
+        code, said = typed(words)
+        assert code == 1
+        assert "nobody can say what is known of inc1.temperature at that time: " in said[-1]
+        assert (
+            f"{sealed.entries.name}: is not what was sealed; put that segment back from" in said[-1]
+        )
+    with closing(sqlite3.connect(here / "data" / "ledger.db")) as ledger:
+        assert ledger.execute("SELECT count(*) FROM act WHERE kind = 'intake'").fetchone() == (1,)
+    assert len(list((here / "data" / "intake").iterdir())) == 1
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:03;37\n2025-03-01 12:04;36\n")
+    assert typed(IN_VIENNA)[0] == 0, "its seal says that it holds nothing of that time"
+    sealed.entries.write_bytes(whole)
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:05;37\n2025-03-01 12:06;36\n")
+    assert typed(IN_VIENNA)[0] == 0
+
+
+def test_with_segments_and_no_journal_nothing_is_taken_in(here: Path) -> None:
+    assert typed(IN_VIENNA)[0] == 0
+    assert seal(here / "data", 3650)
+    for path in (here / "data").glob("journal.*"):
+        path.unlink()
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:03;37\n2025-03-01 12:04;36\n")
+    code, said = typed(IN_VIENNA)
+    assert code == 1
+    assert "journal.db: cannot be read" in said[-1]
+    assert kept(here) == []
+
+
 def test_a_time_of_which_something_is_known_is_refused(here: Path) -> None:
     assert typed(IN_VIENNA)[0] == 0
     (here / "old.csv").write_text("time;T\n2025-03-01 12:02;36\n2025-03-01 12:03;36\n")

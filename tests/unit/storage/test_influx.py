@@ -116,6 +116,22 @@ async def test_what_is_no_reading_moves_the_cursor_without_a_request() -> None:
     assert stub.requests == []
 
 
+async def test_what_is_sent_counts_as_seen_once_the_cursor_is_on_disk() -> None:
+    journal = ShortLog()
+    journal.cursors[CURSOR] = 5
+    journal.add(*(scan(at) for at in range(25)))
+    journal.refusals = 1_000
+    async with WriteStub(always(STORED)).serving() as stub, forwarding(stub, journal) as forwarder:
+        assert forwarder.seen == 0
+        await until(lambda: len(stub.stored) == 20 and not forwarder.status.behind)
+        await until(lambda: journal.refusals < 998)
+        # The disk is full: after a crash all of it is sent again, so the journal must have it.
+        assert (forwarder.seen, journal.cursors[CURSOR]) == (5, 5)
+        journal.refusals = 0
+        await until(lambda: forwarder.seen == 25)
+    assert journal.cursors[CURSOR] == 25
+
+
 async def test_the_next_run_goes_on_behind_the_cursor() -> None:
     journal = ShortLog()
     journal.add(*(scan(at) for at in range(10)))

@@ -2,8 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections import Counter
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from devices.scan import Layout, Scan
+from storage import consistency
 from storage.archive import sealer
 from storage.archive.columns import bodies, columns
 from storage.archive.days import DAY_MS, GRACE_MS
@@ -18,12 +22,14 @@ from storage.archive.draft import Draft, contents_of
 from storage.archive.log import LogReader
 from storage.archive.seal import ArchiveError, present, seals
 from storage.entry import Entry
+from storage.links import Link
 from storage.pack import NOTE, body, checksum
-from storage.reader import Row
+from storage.reader import JournalReader, Row
 from storage.waiting import Logged
 from tests.unit.storage.archive.week import (
     HEADS,
     INCUBATOR,
+    MINUTE,
     MONDAY,
     at_day,
     entries,
@@ -190,6 +196,87 @@ def test_wherever_it_is_killed_each_day_is_sealed_once_and_nothing_is_lost(
         + [f"{name}.{kind}" for name in names for kind in ("parquet", "seal.json", "sums.parquet")]
     )
     assert all_of(tmp_path) == list(enumerate(LOG, 1))
+
+
+def test_a_backlog_is_read_once_however_far_back_the_chain_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(tmp_path, entries(9))
+    with JournalReader(tmp_path) as journal:
+        assert [link.seq for link in journal.links(-1)] == [0]
+    read: Counter[int] = Counter()
+
+    class Counting(JournalReader):
+        def rows(self, after: int, limit: int) -> list[Row]:
+            found = super().rows(after, limit)
+            read.update(row[0] for row in found)
+            return found
+
+    monkeypatch.setattr(sealer, "JournalReader", Counting)
+    monkeypatch.setattr(sealer, "_AT_ONCE", 10)
+    assert len(seal(tmp_path, 9.5)) == 9
+    # For its segment, and near the end of a day once more or twice to find that end.
+    assert max(read[seq] for seq in range(1, max(read))) <= 3
+
+
+def test_a_backlog_sealed_in_parts_is_to_the_byte_what_one_run_makes(tmp_path: Path) -> None:
+    log = entries(7)
+    store(tmp_path, log[:300])
+    store(tmp_path, log[300:])
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.execute("UPDATE entry SET at = at + 1 WHERE seq = 100")
+        link = Link(250, b"?" * 32)
+        db.execute("INSERT INTO link VALUES (?, ?)", link)
+    parts, whole = shutil.copytree(tmp_path, tmp_path / "parts"), tmp_path
+    made = [each.seal for each in seal(whole, 7.5)]
+    assert [each.altered for each in made if each.altered] == [((0, 250),)]
+    for days in range(1, 8):
+        left = [HEADS]
+        # Asked for more, it breaks off.
+        broken = pytest.raises(IndexError) if days < len(made) else nullcontext()
+        with broken:
+            sealer.Sealer(parts, heads=left.pop, software="test").seal(at_day(7.5))
+        assert len(seals(parts)) == days
+    assert files(parts) == files(whole)
+
+
+def test_a_link_that_is_kept_while_a_backlog_is_sealed_is_held_against_it(tmp_path: Path) -> None:
+    store(tmp_path, LOG)
+
+    def heads() -> sealer.Heads:
+        """A core keeps a link meanwhile; the first of them is not what stands there."""
+        with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+            db.execute("INSERT OR IGNORE INTO link VALUES (?, ?)", Link(100, b"?" * 32))
+        return HEADS
+
+    made = [each.seal for each in sealer.Sealer(tmp_path, heads=heads, software="").seal(at_day(4))]
+    assert [(each.last < 100, each.altered) for each in made[:2]] == [
+        (True, ()),
+        (False, ((0, 100),)),
+    ]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What the archive in a folder of data is made of."""
+    found = (folder / "archive").iterdir()
+    return {path.name: path.read_bytes() for path in found if path.suffix != ".part"}
+
+
+def test_what_a_version_without_a_chain_wrote_is_not_taken_for_altered(tmp_path: Path) -> None:
+    log = entries(3, step=6 * MINUTE)
+    store(tmp_path, log[:700])
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
+        db.executescript("DROP TABLE link; DROP TABLE removed")
+    (tmp_path / "journal.floor").unlink()
+    store(tmp_path, log[700:])
+    with JournalReader(tmp_path) as journal:
+        begun, *later = [link.seq for link in journal.links(-1)]
+    assert begun == 700
+    assert later
+    assert [each for each in consistency.check(tmp_path) if not isinstance(each, str)] == []
+    made = [each.seal for each in seal(tmp_path, 3.5)]
+    assert {each.altered for each in made} == {()}
+    assert [each.journal is not None for each in made] == [each.last >= begun for each in made]
 
 
 def test_a_full_disk_leaves_nothing_that_passes_for_a_segment(
