@@ -43,8 +43,8 @@ def work(
     ``act`` and what it answers are carried there and back by ``pickle``.
 
     Raises:
-        WorkError: it said so, it took longer than ``within_s``, ``stop`` was set, or its process
-            ended without an answer.
+        WorkError: it said so, nothing was heard of it for ``within_s``, ``stop`` was set, or its
+            process ended without an answer.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -61,7 +61,7 @@ def work(
 def _followed(
     ours: Connection, process: BaseProcess, tell: Tell, stop: threading.Event, within_s: float
 ) -> object:
-    looks = int(within_s / LOOK_S)
+    looks = most = int(within_s / LOOK_S)
     while looks > 0:
         if stop.is_set():
             raise WorkError("the console is ending; ask again when it runs")
@@ -78,6 +78,7 @@ def _followed(
         match said:
             case _Advance(done, of):
                 tell(done, of)
+                looks = most
             case _Failed(why):
                 raise WorkError(why)
             case _Made(value):

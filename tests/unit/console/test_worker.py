@@ -29,6 +29,13 @@ def dies(_: Tell) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def talks_slowly(tell: Tell) -> str:
+    for n in range(6):
+        time.sleep(1.1)
+        tell(n, 6)
+    return "done"
+
+
 def never_ends(tell: Tell) -> None:
     tell(os.getpid(), 0)
     while True:
@@ -71,3 +78,8 @@ def test_it_is_ended_when_nothing_is_heard_of_it() -> None:
     with pytest.raises(WorkError, match="nothing was heard"):
         work(never_ends, tell=lambda *_: None, stop=threading.Event(), name="x", within_s=2.0)
     assert not multiprocessing.active_children()
+
+
+def test_who_goes_on_telling_is_not_ended_however_long_it_takes() -> None:
+    found = work(talks_slowly, tell=lambda *_: None, stop=threading.Event(), name="x", within_s=4.0)
+    assert found == "done"
