@@ -228,6 +228,19 @@ def test_two_processes_do_not_send_at_once(tmp_path: Path) -> None:
         assert again
 
 
+def test_where_nobody_can_tell_who_is_alone_nobody_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def knows_none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("culturewatch.reports.sent.fcntl.flock", knows_none)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(SentError, match="No locks available"), Sent(tmp_path).alone():
+        raise AssertionError("it was taken for alone")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 @pytest.mark.parametrize("verb", ["UPDATE attempt SET state = 'x'", "DELETE FROM attempt"])
 def test_what_became_of_reports_is_only_added_to(tmp_path: Path, verb: str) -> None:
     sent = Sent(tmp_path)
