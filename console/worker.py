@@ -88,11 +88,21 @@ def _followed(
 
 def _work(theirs: Connection, act: Callable[[Tell], object]) -> None:
     os.nice(NICER)
+    threading.Thread(target=_end_with_console, name="console", daemon=True).start()
     with theirs:
         try:
             theirs.send(_Made(act(lambda done, of: theirs.send(_Advance(done, of)))))
         except WorkError as error:
             theirs.send(_Failed(str(error)))
+
+
+def _end_with_console() -> None:
+    """A console that is killed ends nothing by itself; what it began must not go on unseen."""
+    console = multiprocessing.parent_process()
+    if console is not None:
+        console.join()
+        # As by a kill: whatever this is at can be killed at any time.
+        os._exit(1)
 
 
 def _end(process: BaseProcess) -> None:
