@@ -5,7 +5,11 @@ The one door to ``ssl`` and to cryptography here.
 
 import asyncio
 import logging
+import os
 import ssl
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -93,7 +97,8 @@ async def renew(live: ssl.SSLContext, files: TlsFiles) -> None:
         try:
             # Tried first: a key that does not fit would take the old one from those who connect.
             await asyncio.to_thread(context, files)
-            _load(live, files)
+            with _held(files) as held:
+                _show(live, held, files)
         except CertificateError as error:
             if str(error) != said:
                 log.warning("%s; the certificate of before is shown", error)
@@ -117,6 +122,35 @@ def _load(into: ssl.SSLContext, files: TlsFiles) -> None:
             f"({getattr(error, 'reason', None) or error}); give the key that was made with it, "
             "without a password"
         ) from error
+
+
+def _show(live: ssl.SSLContext, held: TlsFiles, files: TlsFiles) -> None:
+    try:
+        context(held)
+    except CertificateError as error:
+        raise CertificateError(
+            f"{files.certificate}: was changed just now, and its key was not"
+        ) from error
+    _load(live, held)
+
+
+@contextmanager
+def _held(files: TlsFiles) -> Iterator[TlsFiles]:
+    """What the files hold at this instant, in memory: what was tried must be what is shown."""
+    with ExitStack() as opened:
+        yield TlsFiles(certificate=_copy(files.certificate, opened), key=_copy(files.key, opened))
+
+
+def _copy(path: Path, opened: ExitStack) -> Path:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CertificateError(f"{path}: cannot be read: {error.strerror}") from error
+    handle = os.memfd_create("tls")
+    copy = opened.enter_context(os.fdopen(handle, "wb", buffering=0))
+    os.fchmod(handle, stat.S_IRUSR | stat.S_IWUSR)
+    copy.write(data)
+    return Path(f"/proc/self/fd/{handle}")
 
 
 def _check_key(path: Path) -> None:

@@ -18,7 +18,9 @@ AT_ONCE = 200
 ASK_S = 10.0
 """How long a connection may take to send the head of a request."""
 WHOLE_S = 60.0
-"""How long a request may then take until all of its answer is fetched."""
+"""How long a request may then take until its answer begins."""
+GIVE_S = 1800.0
+"""How long an answer may take that has begun: a record of years is large, and a way may be slow."""
 LARGEST_MESSAGE = 64 * 1024
 """Bytes that a screen may send at once."""
 
@@ -83,7 +85,13 @@ class _Visit(H11Protocol):
         if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr] # none before the first request
             self.transport.abort()
         else:
-            self._wait(WHOLE_S, self.transport.abort)
+            self._wait(WHOLE_S, self._look_again)
+
+    def _look_again(self) -> None:
+        if self.cycle.response_started:
+            self._wait(GIVE_S, self.transport.abort)
+        else:
+            self.transport.abort()
 
 
 class _Server(uvicorn.Server):

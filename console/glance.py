@@ -128,4 +128,5 @@ def _nameless(alarm: AlarmView) -> AlarmView:
 
 def _silent(status: RunStatus) -> RunStatus:
     journal = replace(status.journal, trouble=HIDDEN if status.journal.trouble else "")
-    return replace(status, journal=journal, modbus=(), mqtt={}, forwarding=None, troubles=())
+    bare = replace(status, journal=journal, modbus=(), lines=(), http=(), mqtt={})
+    return replace(bare, forwarding=None, troubles=())

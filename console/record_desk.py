@@ -301,10 +301,14 @@ def _version(
 
 
 @lru_cache(maxsize=32)
+def _read_items(folder: Path) -> tuple[str, ...]:
+    data = (folder / manifest.RECORD).read_bytes()
+    return msgspec.json.decode(data, type=_Said).open_items
+
+
 def _open_items(folder: Path) -> tuple[str, ...]:
     try:
-        data = (folder / manifest.RECORD).read_bytes()
-        return msgspec.json.decode(data, type=_Said).open_items
+        return _read_items(folder)
     except (OSError, msgspec.MsgspecError):
         # Whoever signs is told what is wrong with it: it is checked byte by byte then.
         return ()

@@ -43,8 +43,8 @@ def work(
     ``act`` and what it answers are carried there and back by ``pickle``.
 
     Raises:
-        WorkError: it said so, it took longer than ``within_s``, ``stop`` was set, or its process
-            ended without an answer.
+        WorkError: it said so, nothing was heard of it for ``within_s``, ``stop`` was set, or its
+            process ended without an answer.
     """
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -61,7 +61,7 @@ def work(
 def _followed(
     ours: Connection, process: BaseProcess, tell: Tell, stop: threading.Event, within_s: float
 ) -> object:
-    looks = int(within_s / LOOK_S)
+    looks = most = int(within_s / LOOK_S)
     while looks > 0:
         if stop.is_set():
             raise WorkError("the console is ending; ask again when it runs")
@@ -78,6 +78,7 @@ def _followed(
         match said:
             case _Advance(done, of):
                 tell(done, of)
+                looks = most
             case _Failed(why):
                 raise WorkError(why)
             case _Made(value):
@@ -87,11 +88,21 @@ def _followed(
 
 def _work(theirs: Connection, act: Callable[[Tell], object]) -> None:
     os.nice(NICER)
+    threading.Thread(target=_end_with_console, name="console", daemon=True).start()
     with theirs:
         try:
             theirs.send(_Made(act(lambda done, of: theirs.send(_Advance(done, of)))))
         except WorkError as error:
             theirs.send(_Failed(str(error)))
+
+
+def _end_with_console() -> None:
+    """A console that is killed ends nothing by itself; what it began must not go on unseen."""
+    console = multiprocessing.parent_process()
+    if console is not None:
+        console.join()
+        # As by a kill: whatever this is at can be killed at any time.
+        os._exit(1)
 
 
 def _end(process: BaseProcess) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from authlib.oauth2.client import OAuth2Client
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
-from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
@@ -27,6 +27,9 @@ PATIENCE_S = 10.0
 LARGEST = 256 * 1024
 LEEWAY_S = 30
 KEYS_AGAIN_S = 60.0
+"""Keys that do not fit are asked for again, but not more often than that."""
+KEYS_LAST_S = 600.0
+"""For so long a key that the provider has withdrawn is still believed."""
 SCOPE = "openid profile email"
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"),)
 """Signatures by a key of the provider's own: none, and those by a shared secret, are no proof."""
@@ -70,7 +73,7 @@ class Provider:
         async with self._http() as http:
             known = await self._metadata(http)
             try:
-                await self._key_set(http, known, again=True)
+                await self._key_set(http, known, no_older_s=KEYS_AGAIN_S)
             except (JoseError, ValueError, TypeError, KeyError) as error:
                 raise OidcError(Why.AWAY, f"{known.jwks_uri}: no keys: {error!r}") from error
 
@@ -181,17 +184,20 @@ class Provider:
         self, http: httpx.AsyncClient, known: Metadata, text: str
     ) -> jwt.Token:
         registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
-        keys = await self._key_set(http, known, again=False)
+        keys = await self._key_set(http, known, no_older_s=KEYS_LAST_S)
         try:
             return jwt.decode(text, keys, registry=registry)
-        except InvalidKeyIdError:
-            # The provider has new keys.
-            keys = await self._key_set(http, known, again=True)
+        except (InvalidKeyIdError, BadSignatureError):
+            # The provider may have new keys, some under the name of an old one or without any.
+            keys = await self._key_set(http, known, no_older_s=KEYS_AGAIN_S)
             return jwt.decode(text, keys, registry=registry)
 
-    async def _key_set(self, http: httpx.AsyncClient, known: Metadata, *, again: bool) -> KeySet:
-        stale = self._now_s() - self._keys_s >= KEYS_AGAIN_S
-        if self._keys is None or (again and stale):
+    async def _key_set(
+        self, http: httpx.AsyncClient, known: Metadata, *, no_older_s: float
+    ) -> KeySet:
+        # Older than none: the clock was set back, and how old they are cannot be known.
+        fresh = 0 <= self._now_s() - self._keys_s < no_older_s
+        if self._keys is None or not fresh:
             found = _decoded(
                 await _body(http, "GET", known.jwks_uri), dict[str, Any], known.jwks_uri
             )

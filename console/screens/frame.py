@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -29,8 +31,11 @@ EVERY_S = 1.0
 TOUCH_S = 15.0
 BUILD_S = 8.0
 """How long a screen may take to be built: the disk's patience and a little."""
+STILL_S = 5.0
 ASK_S = 20.0
 PRIMARY = "#0b4f9e"
+_SAID = "the screen says that it is old"
+NOT_DONE = "what you asked for may not be done: look, and ask again"
 STUMBLED = "the console stumbled, and what you see is OLD; its log says over what"
 
 
@@ -92,8 +97,18 @@ class Frame:
         return Guest(visitor, spoken(request), token, here)
 
     async def still(self, guest: Guest) -> Visitor | None:
-        """Who the guest is now; None, and the way to the login, when they are in no more."""
-        visitor = await self.means.entrance.visitor(guest.token)
+        """Who the guest is now; None, and the way to the login, when they are in no more.
+
+        Raises:
+            BlindError: the ledger does not answer in time.
+            DatabaseError: it cannot be read.
+        """
+        try:
+            async with asyncio.timeout(STILL_S):
+                visitor = await self.means.entrance.visitor(guest.token)
+        except TimeoutError as error:
+            why = f"the ledger did not answer within {STILL_S:g} s; look at the disk"
+            raise BlindError(why) from error
         if visitor is None:
             ui.navigate.to(f"{to_login(guest.path)}&idle=1")
         return visitor
@@ -128,7 +143,21 @@ class Frame:
                     leading_events=True,
                 )
             html(self.render("title.html.j2", guest, title=title))
+            ui.on_exception(partial(self._own_up, guest))
             yield
+
+    def _own_up(self, guest: Guest, error: Exception) -> None:
+        """Say that something failed over which nobody thought of saying more.
+
+        Else whoever pressed, as to acknowledge, would take the silence for a yes.
+        """
+        if _SAID in getattr(error, "__notes__", ()):
+            return
+        why = str(error) if isinstance(error, (BlindError, DatabaseError)) else ""
+        if why:
+            log.error("%s: %s", guest.path, why)
+        said = ": ".join(filter(None, (guest.say(NOT_DONE), why)))
+        ui.notify(f"✖ {said}", type="negative", timeout=0, close_button=guest.say("Close"))
 
     async def deny(self, guest: Guest, act: str, subject: str) -> None:
         """Say that the guest may not do ``act``; that they tried is kept in the audit trail."""
@@ -174,6 +203,8 @@ class Frame:
                 log.error("%s: %s", guest.path, error)  # noqa: TRY400 # the text says all of it
                 why = str(error)
             finally:
+                if (raised := sys.exception()) is not None:
+                    raised.add_note(_SAID)
                 if not trouble.is_deleted:
                     said = self.render("trouble.html.j2", guest, why=why) if why else ""
                     show(trouble, said)

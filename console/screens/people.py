@@ -42,7 +42,7 @@ class _People:
     def __init__(self, frame: Frame, guest: Guest, desk: PeopleDesk) -> None:
         self._frame, self._guest, self._desk = frame, guest, desk
         self._known: tuple[Known, ...] = ()
-        self._password: tuple[str, str] | None = None
+        self._once: list[ui.html] = []
         self._body = html("")
         self._who: ui.select | None = None
         if guest.visitor.may("user-add"):
@@ -53,8 +53,7 @@ class _People:
     async def refresh(self) -> None:
         """Who is known now."""
         self._known = await in_time(_LEDGER_S, self._desk.everybody)
-        told = {"people": self._known, "password": self._password}
-        show(self._body, self._frame.render("people.html.j2", self._guest, **told))
+        show(self._body, self._frame.render("people.html.j2", self._guest, people=self._known))
         if self._who is not None:
             self._who.set_options({one.person.id: one.person.id for one in self._known})
 
@@ -66,6 +65,7 @@ class _People:
             name = ui.input(say("Printed name")).props("autocomplete=off")
             roles = self._roles()
             reason = ui.input(say("Reason"))
+            once = self._place()
 
             async def press() -> None:
                 called = (person.value or "").strip()
@@ -78,6 +78,7 @@ class _People:
                         reason=reason.value or "",
                     ),
                     called,
+                    once,
                 )
 
             ui.button(say("Enter, with a password made for them"), on_click=press).props("no-caps")
@@ -90,6 +91,7 @@ class _People:
             name = ui.input(say("Printed name")).props("autocomplete=off")
             roles = self._roles()
             reason = ui.input(say("Reason"))
+            once = self._place()
 
             def chosen() -> None:
                 one = self._one(who.value)
@@ -111,13 +113,13 @@ class _People:
             def pressed(act: Callable[..., Awaitable[Ordered | Enlisted]]) -> Callable[[], object]:
                 async def press() -> None:
                     called, why = str(who.value or ""), reason.value or ""
-                    await self._done(lambda visitor: act(visitor, called, reason=why), called)
+                    await self._done(lambda visitor: act(visitor, called, reason=why), called, once)
 
                 return press
 
             ui.button(
                 say("Change name and roles"),
-                on_click=lambda: self._done(change, str(who.value or "")),
+                on_click=lambda: self._done(change, str(who.value or ""), once),
             ).props("no-caps")
             for text, act in (
                 (say("Make them another password"), self._desk.reset),
@@ -126,6 +128,11 @@ class _People:
                 (say("Works here again"), self._desk.let_return),
             ):
                 ui.button(text, on_click=pressed(act)).props("no-caps outline")
+
+    def _place(self) -> ui.html:
+        """Where a password that was made is shown: beside what was pressed, also on a phone."""
+        self._once.append(html(""))
+        return self._once[-1]
 
     def _roles(self) -> ui.select:
         say = self._guest.say
@@ -138,7 +145,7 @@ class _People:
     def _one(self, person: object) -> Known | None:
         return next((one for one in self._known if one.person.id == person), None)
 
-    async def _done(self, act: Act, person: str) -> None:
+    async def _done(self, act: Act, person: str, once: ui.html) -> None:
         if not person:
             ui.notify(f"✖ {self._guest.say('Choose a person')}", type="negative")
             return
@@ -147,9 +154,14 @@ class _People:
             return
         self._frame.means.entrance.touch(self._guest.token)
         came = await act(visitor)
+        if self._body.is_deleted:
+            # Whoever asked has left the screen; a password that nobody saw is made again.
+            return
         ordered = came.ordered if isinstance(came, Enlisted) else came
-        self._password = None
+        for place in self._once:
+            show(place, "")
         if isinstance(came, Enlisted) and ordered.became is Became.DONE:
-            self._password = (person, came.password)
+            told = {"person": person, "password": came.password}
+            show(once, self._frame.render("password.html.j2", self._guest, **told))
         self._frame.tell(self._guest, ordered)
         await self.refresh()

@@ -123,15 +123,19 @@ class Sent:
         except OSError as error:
             raise SentError(f"{self._lock}: {error.strerror}") from error
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            alone = False
-        else:
-            alone = True
-        try:
-            yield alone
+            yield self._is_first(file)
         finally:
             os.close(file)
+
+    def _is_first(self, file: int) -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            # A folder on a server, for one, may know no locks.
+            raise SentError(f"{self._lock}: cannot be locked: {error.strerror}") from error
+        return True
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 
 from culturewatch.reports import retry
 from culturewatch.reports.schedule import Period, newest
-from culturewatch.reports.sent import NOBODY, Sent, SentError, State
+from culturewatch.reports.sent import NOBODY, Attempt, Sent, SentError, State, waiting
 from culturewatch.site_file import ReportTable
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,10 @@ LONGEST_S = 1_800.0
 
 
 class ReportWatch:
-    """Looks each minute. ``worker`` sends one report of one period, in a process of its own."""
+    """Looks each minute. ``worker`` sends one report of one period, in a process of its own.
+
+    It answers that process's exit code.
+    """
 
     def __init__(
         self,
@@ -25,7 +28,7 @@ class ReportWatch:
         sent: Sent,
         *,
         zone: tzinfo,
-        worker: Callable[[ReportTable, Period], Awaitable[object]],
+        worker: Callable[[ReportTable, Period], Awaitable[int]],
         on_trouble: Callable[[str], None],
         now: Callable[[], int],
     ) -> None:
@@ -69,7 +72,8 @@ class ReportWatch:
             return False
         standing = await asyncio.to_thread(self._sent.standing, report.id, period.start)
         if retry.is_time(report.to, standing, period, now):
-            await self._send(report, period)
+            if why := await self._send(report, period):
+                await asyncio.to_thread(self._enter_died, report, period, standing, why)
             standing = await asyncio.to_thread(self._sent.standing, report.id, period.start)
         missed = retry.not_sent(report.to, standing, period)
         for person, why in missed.items():
@@ -89,12 +93,30 @@ class ReportWatch:
             return False
         return period.start > begun
 
-    async def _send(self, report: ReportTable, period: Period) -> None:
+    async def _send(self, report: ReportTable, period: Period) -> str:
+        """Why the process that was to send it did not end well; empty when it did."""
         try:
             async with asyncio.timeout(LONGEST_S):
-                await self._worker(report, period)
+                code = await self._worker(report, period)
         except TimeoutError:
-            log.warning("report %s took longer than %g s and was ended", report.id, LONGEST_S)
+            return f"the process that makes it took longer than {LONGEST_S:g} s and was ended"
+        except OSError as error:
+            return f"no process can be started: {error.strerror or error}"
+        return f"the process that makes it ended with {code}; the log says why" if code else ""
+
+    def _enter_died(
+        self, report: ReportTable, period: Period, before: Mapping[str, Attempt], why: str
+    ) -> None:
+        """Enter for it what a process left unsaid: else it is tried for ever, and nobody told."""
+        after = self._sent.standing(report.id, period.start)
+        for person in waiting(report.to, after):
+            one = after.get(person)
+            if one != before.get(person):
+                continue
+            # Handed over by one that died, and this one did not even come to enter that.
+            state = State.LOST if one and one.state is State.SENDING else State.FAILED
+            self._sent.enter(report.id, period.start, person, state, at=self._now(), text=why)
+            log.warning("report %s to %s: %s: %s", report.id, person, state, why)
 
     def _tell(self, report: ReportTable, person: str, why: str, period: Period) -> None:
         if self._told.get((report.id, person)) == period.start:

@@ -63,6 +63,7 @@ class House:
         self.keys = ["first"]
         self.signs_with = "first"
         self.kid = ""
+        self.listed_as: dict[str, str] = {}
         self.alg = "RS256"
         self.codes: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
@@ -113,6 +114,9 @@ class House:
         token = signed(claims, by=self.signs_with, kid=kid, alg=self.alg)
         return 200, {"access_token": "a", "token_type": "Bearer", "id_token": token}
 
+    def _called(self, name: str) -> dict[str, str]:
+        return {"kid": self.listed_as.get(name, name)}
+
     def answer(self, method: str, path: str, login: str, body: str) -> tuple[int, dict[str, Any]]:
         self.asked.append(path)
         if path == f"/{self.broken}":
@@ -120,7 +124,7 @@ class House:
         if path == "/.well-known/openid-configuration":
             return 200, self.discovery()
         if path == "/jwks":
-            return 200, {"keys": [jwk(name) for name in self.keys]}
+            return 200, {"keys": [jwk(name) | self._called(name) for name in self.keys]}
         if (method, path) == ("POST", "/token"):
             return self.token(login, {name: v[0] for name, v in parse_qs(body).items()})
         return 404, {}

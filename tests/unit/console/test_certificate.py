@@ -148,3 +148,33 @@ async def test_what_is_renewed_is_shown_and_what_does_not_fit_is_not(
             while not await shows("after"):  # noqa: ASYNC110 # bounded
                 await asyncio.sleep(0.01)
         following.cancel()
+
+
+async def test_files_that_change_while_they_are_looked_at_take_nothing_from_who_connects(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "LOOK_S", 0.01)
+    files, other = issued(authority, "before"), issued(authority, "after")
+    changed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    tried = certificate.context
+
+    def trying(these: TlsFiles) -> ssl.SSLContext:
+        found = tried(these)
+        # The certificate is renewed just now, its key in a moment.
+        if other.certificate.exists():
+            other.certificate.replace(files.certificate)
+            loop.call_soon_threadsafe(changed.set)
+        return found
+
+    live = context(files)
+    monkeypatch.setattr(certificate, "context", trying)
+    async with serving(live) as port, asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(renew(live, files), name="renew")
+        async with asyncio.timeout(10):
+            await changed.wait()
+            for _ in range(5):
+                await asyncio.sleep(0.02)
+                seen = await asyncio.to_thread(shaken, port, authority, ssl.TLSVersion.TLSv1_3)
+                assert "'before'" in seen[1]
+        following.cancel()

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from batches.ledger import Ledger
+from collector.rounds import TalkLinkStats
 from console.api.tokens import ApiTokens, Scope
 from console.glance import HIDDEN, for_wall
 from console.view import SiteView, Viewer, wall_clock_ms
@@ -24,6 +25,8 @@ from tests.unit.console.lab import (
     put_batch_into,
     settings,
 )
+from tests.unit.console.test_system_screen import running as running_core
+from tests.unit.console.test_system_screen import seen
 
 BATCH = "B-2026-0001"
 PATHS = ("/", "/live", "/api/status")
@@ -116,3 +119,12 @@ async def test_what_cannot_be_read_is_told_on_the_wall_without_where_it_stands(
     view = Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT).look()
     assert any("alarms.db" in line for line in view.problems)
     assert for_wall(view).problems == (HIDDEN,)
+
+
+def test_no_address_of_any_wire_is_on_an_open_wall() -> None:
+    line = TalkLinkStats(endpoint="10.7.0.9:4001", connected=True, connects=1, devices=())
+    web = TalkLinkStats(endpoint="10.7.0.9:80", connected=True, connects=None, devices=())
+    status = running_core(fill=0.1, quarantined=0, behind_ms=None)
+    view = seen(replace(status, lines=(line,), http=(web,)))
+    assert b"10.7.0.9" in msgspec.json.encode(view)
+    assert b"10.7.0.9" not in msgspec.json.encode(for_wall(view))

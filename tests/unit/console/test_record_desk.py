@@ -175,6 +175,70 @@ async def test_a_signature_is_of_who_is_logged_in_with_the_password_typed_for_it
     assert PASSWORD not in repr(job)
 
 
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        ("", "the password is wrong"),
+        ("wrong horse 1", "the password is wrong"),
+        # Right: what stops it now is that there is nothing to sign.
+        (f"{PASSWORD} of one's own", "not here any more"),
+    ],
+)
+async def test_who_came_in_by_a_provider_types_their_password_to_sign(
+    ledger: Ledger, desk: RecordDesk, password: str, why: str
+) -> None:
+    entrance = desk._entrance
+    token = await entrance.vouched("olga", "https://login.example")
+    assert isinstance(token, str)
+    olga = await entrance.visitor(token)
+    assert olga is not None
+    assert olga.session.via == "https://login.example"
+    typed = Signing(
+        manifest="of no version", step=Step.PREPARED, meaning="", person="olga", password=password
+    )
+    ordered = await desk.sign(olga, B, typed, address="here")
+    assert (ordered.became, why in ordered.why) == (Became.REFUSED, True), ordered
+    tried = [line.outcome for line in ledger.trail().lines if line.item == "password"]
+    assert tried[-1] == ("right" if "own" in password else "wrong password")
+
+
+async def test_who_came_in_by_a_provider_is_locked_out_of_signing_by_wrong_passwords(
+    tmp_path: Path, ledger: Ledger
+) -> None:
+    clock = [1_800_000_000_000]
+
+    def now() -> int:
+        clock[0] += 2_000
+        return clock[0]
+
+    passwords = Passwords(folder(ledger), with_hasher=QUICK)
+    entrance = Entrance(settings(tmp_path), passwords=passwords, now=now)
+    desk = RecordDesk(records(tmp_path), entrance)
+    token = await entrance.vouched("olga", "https://login.example")
+    assert isinstance(token, str)
+    olga = await entrance.visitor(token)
+    assert olga is not None
+    said = []
+    for password in (*("wrong horse 1",) * 5, f"{PASSWORD} of one's own"):
+        typed = Signing(
+            manifest="x", step=Step.PREPARED, meaning="", person="olga", password=password
+        )
+        said.append((await desk.sign(olga, B, typed, address="here")).why)
+    await desk.close()
+    assert said[-1].startswith("there were too many wrong passwords")
+
+
+async def test_open_items_that_could_not_be_read_once_are_read_the_next_time(
+    tmp_path: Path, ledger: Ledger, desk: RecordDesk
+) -> None:
+    laid(tmp_path, ledger, 1, 1_000)
+    found = tmp_path / "records" / B / "1000" / manifest.RECORD
+    away = found.rename(found.with_name("away"))
+    assert desk.versions(B)[0].open_items == ()
+    away.rename(found)
+    assert desk.versions(B)[0].open_items == ("first", "second")
+
+
 async def test_what_is_open_is_justified_by_whoever_approves(
     tmp_path: Path, ledger: Ledger, desk: RecordDesk
 ) -> None:

@@ -52,6 +52,25 @@ serve(replace(settings(Path(data)), port=int(port), tls=files, public_url=public
 """
 
 
+GIVE = """
+import asyncio, socket, sys
+from console import door
+door.ASK_S, door.WHOLE_S = 0.5, 1.0
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        for what in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{what}.complete"})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(8):
+        await asyncio.sleep(0.4)
+        await send({"type": "http.response.body", "body": b"piece", "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+door.run(app, socket.create_server(("127.0.0.1", int(sys.argv[2]))))
+"""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as door:
         port: int = door.getsockname()[1]
@@ -60,10 +79,10 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(
-    data: Path, port: int, tls: tuple[Path, ...] = ()
+    data: Path, port: int, tls: tuple[Path, ...] = (), *, program: str = SERVE
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVE, str(data), str(port), *map(str, tls)),
+        *(sys.executable, "-c", program, str(data), str(port), *map(str, tls)),
         cwd=Path(__file__).parents[3],
         env=os.environ | {"PYTHONPATH": "."},
         stderr=asyncio.subprocess.PIPE,
@@ -157,6 +176,16 @@ async def test_whoever_holds_connections_keeps_nobody_from_acknowledging(
         async with asyncio.timeout(10):
             while (await client.get(path)).status_code != 200:  # noqa: ASYNC110 # a peer has no event
                 await asyncio.sleep(0.1)
+
+
+@pytest.mark.long
+async def test_a_record_that_takes_long_to_be_given_is_not_cut(tmp_path: Path) -> None:
+    port = free_port()
+    async with (
+        running(tmp_path, port, program=GIVE),
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
+    ):
+        assert (await answers(client)).text == "piece" * 8
 
 
 def test_an_address_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:

@@ -194,6 +194,26 @@ async def test_keys_that_the_provider_has_changed_are_fetched_again(
     assert house.asked.count("/jwks") == 2
 
 
+async def test_a_key_that_is_changed_under_the_same_name_is_fetched_again(
+    client: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.oidc.provider.KEYS_AGAIN_S", 0.0)
+    assert (await came(client, house)).status_code == 200
+    house.keys, house.signs_with = ["second"], "second"
+    house.kid, house.listed_as = "first", {"second": "first"}
+    assert (await came(client, house)).status_code == 200
+
+
+async def test_a_key_that_the_provider_has_withdrawn_lets_nobody_in_for_long(
+    client: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await came(client, house)).status_code == 200
+    house.keys = ["second"]
+    assert (await came(client, house)).status_code == 200
+    monkeypatch.setattr("console.oidc.provider.KEYS_LAST_S", 0.0)
+    assert (await came(client, house)).status_code == 403
+
+
 async def test_an_answer_counts_once(
     client: httpx.AsyncClient, house: House, ledger: Ledger
 ) -> None:

@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
@@ -27,6 +30,18 @@ def refuses(_: Tell) -> None:
 
 def dies(_: Tell) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def talks_slowly(tell: Tell) -> str:
+    for n in range(6):
+        time.sleep(1.1)
+        tell(n, 6)
+    return "done"
+
+
+def says_nothing(tell: Tell) -> None:
+    tell(os.getpid(), 0)
+    time.sleep(45)
 
 
 def never_ends(tell: Tell) -> None:
@@ -71,3 +86,32 @@ def test_it_is_ended_when_nothing_is_heard_of_it() -> None:
     with pytest.raises(WorkError, match="nothing was heard"):
         work(never_ends, tell=lambda *_: None, stop=threading.Event(), name="x", within_s=2.0)
     assert not multiprocessing.active_children()
+
+
+def test_who_goes_on_telling_is_not_ended_however_long_it_takes() -> None:
+    found = work(talks_slowly, tell=lambda *_: None, stop=threading.Event(), name="x", within_s=4.0)
+    assert found == "done"
+
+
+WAITS = """
+import sys, threading
+from console.worker import work
+from tests.unit.console.test_worker import says_nothing
+if __name__ == "__main__":
+    work(says_nothing, tell=lambda pid, _: print(pid, flush=True),
+         stop=threading.Event(), name="x", within_s=60.0)
+"""
+
+
+def test_it_ends_with_a_console_that_was_killed_though_it_says_nothing(tmp_path: Path) -> None:
+    program = tmp_path / "waits.py"
+    program.write_text(WAITS, encoding="utf-8")
+    with subprocess.Popen(  # noqa: S603 # our own program
+        [sys.executable, str(program)],
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])},
+    ) as console:
+        assert console.stdout is not None
+        worker = psutil.Process(int(console.stdout.readline()))
+        console.kill()
+    worker.wait(timeout=10)

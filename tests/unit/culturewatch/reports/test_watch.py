@@ -1,5 +1,6 @@
 """Reports over days of virtual time: each goes once, is tried again, and told of if it fails."""
 
+import errno
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -29,6 +30,7 @@ class Laboratory:
         self.tries: list[tuple[str, int]] = []
         self.troubles: list[str] = []
         self.does: Callable[[str], tuple[State, str]] = lambda _: (State.SENT, "")
+        self.dies: BaseException | int = 0
         self.start()
 
     def start(self) -> None:
@@ -42,13 +44,18 @@ class Laboratory:
             now=lambda: self.now,
         )
 
-    async def _work(self, report: ReportTable, period: Period) -> None:
+    async def _work(self, report: ReportTable, period: Period) -> int:
         self.tries.append((report.id, self.now))
+        if isinstance(self.dies, BaseException):
+            raise self.dies
+        if self.dies:
+            return self.dies
         for person in report.to:
             state, text = self.does(person)
             args = (report.id, period.start, person)
             self.sent.enter(*args, State.SENDING, at=self.now)
             self.sent.enter(*args, state, at=self.now, text=text)
+        return 0
 
     async def passes(self, span: int, *, step: int = 10 * MINUTE, restarts: bool = False) -> None:
         end = self.now + span
@@ -137,6 +144,48 @@ async def test_what_cannot_be_mended_by_trying_is_told_at_once(
     assert lab.watch.failed == 1
 
 
+@pytest.mark.parametrize(
+    ("dies", "why"),
+    [
+        (2, "the process that makes it ended with 2"),
+        (-9, "the process that makes it ended with -9"),
+        (TimeoutError(), "took longer than"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "Cannot allocate memory"),
+    ],
+)
+async def test_a_process_that_ends_before_it_enters_anything_is_a_failure_and_is_told(
+    tmp_path: Path, dies: BaseException | int, why: str
+) -> None:
+    lab = Laboratory(tmp_path, DAILY)
+    await lab.watch.look()
+    lab.dies = dies
+    lab.now = ms("2026-06-04T00:29")
+    await lab.passes(2 * HOUR, step=MINUTE)
+    first = ms("2026-06-04T00:30")
+    assert [(at - first) // MINUTE for _, at in lab.tries] == [0, 1, 6, 21, 51, 111]
+    await lab.passes(13 * HOUR, step=HOUR)
+    assert lab.watch.failed == 1
+    (said,) = lab.troubles
+    assert why in said
+    lab.dies = 0
+    await lab.passes(DAY, step=HOUR)
+    assert lab.watch.failed == 0
+
+
+async def test_what_was_handed_over_by_one_that_died_is_lost_when_the_next_dies_too(
+    tmp_path: Path,
+) -> None:
+    lab = Laboratory(tmp_path, DAILY)
+    await lab.watch.look()
+    lab.now += DAY
+    period = newest(DAILY, lab.now, VIENNA)
+    lab.sent.enter("quiet", period.start, "ada", State.SENDING, at=lab.now)
+    lab.dies = 2
+    await lab.passes(HOUR)
+    assert len(lab.tries) == 1
+    assert (lab.watch.failed, len(lab.troubles)) == (1, 1)
+
+
 async def test_who_got_it_does_not_get_it_again_because_of_somebody_else(tmp_path: Path) -> None:
     both = ReportTable(id="quiet", kind="silenced", to=("ada", "ben"), at="02:30")
     lab = Laboratory(tmp_path, both)
@@ -177,6 +226,19 @@ def test_two_processes_do_not_send_at_once(tmp_path: Path) -> None:
         assert (first, second) == (True, False)
     with other.alone() as again:
         assert again
+
+
+def test_where_nobody_can_tell_who_is_alone_nobody_sends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def knows_none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("culturewatch.reports.sent.fcntl.flock", knows_none)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(SentError, match="No locks available"), Sent(tmp_path).alone():
+        raise AssertionError("it was taken for alone")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.parametrize("verb", ["UPDATE attempt SET state = 'x'", "DELETE FROM attempt"])

@@ -1,0 +1,128 @@
+"""What every screen says when something fails: it is old, or what was pressed may not be done."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from nicegui import Client, ui
+from nicegui.page import page
+
+from batches.ledger import Ledger
+from batches.people import People
+from console.entrance import Entrance, Visitor
+from console.means import Means
+from console.screens import frame as framing
+from console.screens.frame import NOT_DONE, STUMBLED, Frame, Guest
+from console.sight import BlindError
+from console.speech import Speech
+from tests.unit.batches.staff import enlist
+from tests.unit.console.lab import ledger_url, settings
+from tests.unit.console.test_orders import visitor
+
+pytestmark = pytest.mark.long
+
+
+class Desk:
+    """An entrance that answers ``visitor`` as it is told to."""
+
+    def __init__(self, who: Visitor) -> None:
+        self.who = who
+        self.hangs = False
+
+    async def visitor(self, _: str) -> Visitor:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return self.who
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    opened = Client(page("/x"))
+    yield opened
+    opened.delete()
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    ledger = Ledger(ledger_url(tmp_path))
+    people: People = enlist(ledger, {"admin": ["admin"]})
+    assert people.find("admin") is not None
+    return Desk(visitor(ledger, "admin"))
+
+
+@pytest.fixture
+def frame(tmp_path: Path, desk: Desk) -> Frame:
+    nothing: Any = None
+    return Frame(
+        Means(
+            settings=settings(tmp_path),
+            entrance=cast("Entrance", desk),
+            orders=nothing,
+            sight=nothing,
+            trends=nothing,
+            charts=nothing,
+            records=None,
+            cookie="culturewatch",
+            version="1",
+        )
+    )
+
+
+@pytest.fixture
+def guest(desk: Desk) -> Guest:
+    return Guest(desk.who, Speech("en"), "token", "/now")
+
+
+def shown(client: Client) -> str:
+    return " ".join(one.content for one in client.elements.values() if isinstance(one, ui.html))
+
+
+def told(client: Client) -> list[str]:
+    return [str(said["message"]) for _, kind, said in client.outbox.messages if kind == "notify"]
+
+
+async def test_a_screen_whose_ledger_hangs_says_so_and_stays_no_old_one(
+    client: Client, frame: Frame, guest: Guest, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "STILL_S", 0.05)
+    desk.hangs = True
+    with client:
+        async with asyncio.timeout(5):
+            await frame.keep_current(guest, _nothing, every_s=60.0)
+    assert "the ledger did not answer within 0.05 s" in shown(client)
+
+
+async def test_a_screen_that_stumbles_says_once_that_it_is_old(
+    client: Client, frame: Frame, guest: Guest
+) -> None:
+    async def stumbles() -> None:
+        raise KeyError("nobody foresaw it")
+
+    with client, frame.framed(guest, "Now"):
+        with pytest.raises(KeyError) as raised:
+            await frame.keep_current(guest, stumbles, every_s=60.0)
+        client.handle_exception(raised.value)
+    assert STUMBLED in shown(client)
+    assert told(client) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (BlindError("the ledger did not answer"), f"✖ {NOT_DONE}: the ledger did not answer"),
+        (KeyError("what no reader understands"), f"✖ {NOT_DONE}"),
+    ],
+)
+def test_whoever_pressed_for_nothing_is_told(
+    client: Client, frame: Frame, guest: Guest, error: Exception, said: str
+) -> None:
+    with client, frame.framed(guest, "Now"):
+        pass
+    client.handle_exception(error)
+    assert told(client) == [said]
+
+
+async def _nothing() -> None:
+    pass
