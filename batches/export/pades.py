@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
 
 import httpx
 import msgspec
@@ -31,6 +32,10 @@ from pyhanko.sign.validation.settings import KeyUsageConstraints
 from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverageLevel
 from pyhanko.stamp import StaticStampStyle
 from pyhanko_certvalidator import ValidationContext
+
+if TYPE_CHECKING:
+    # An extra: few have a token.
+    from pkcs11 import Session
 
 _PATIENCE_S = 10
 _UNREADABLE = (
@@ -204,7 +209,7 @@ def certificate(path: Path) -> x509.Certificate:
 
 
 def of_session(
-    session: object, key: str, found: x509.Certificate | None, *, hashed: bool
+    session: "Session", key: str, found: x509.Certificate | None, *, hashed: bool
 ) -> signers.Signer:
     """What signs by the key labelled ``key`` in a PKCS#11 session; see ``batches.export.token``.
 
