@@ -160,6 +160,8 @@ class Watcher:
         codes = codes_of(rows, len(layout.keys))
         if codes is not None:
             calm &= (codes[:, columns] == _GOOD).all(axis=1)
+        # Of two at one instant the first counts: it is the one after them that is news.
+        calm &= np.diff(rows.at, prepend=rows.at[0]) > 0
         inside = np.zeros(len(calm), np.bool_)
         inside[1:-1] = calm[:-2] & calm[1:-1] & calm[2:]
         return np.flatnonzero(~inside)
