@@ -172,7 +172,9 @@ def test_as_columns_it_comes_to_what_it_comes_to_one_by_one(
 def watched_at_once(scans: list[Scan], cuts: list[int]) -> tuple[Handling, ...]:
     watcher = Watcher("tank", SPAN, period=MINUTE, channels=CHANNELS, book=Book())
     edges = {n for n in range(1, len(scans)) if scans[n].layout is not scans[n - 1].layout}
-    for begin, end in pairwise(sorted({0, len(scans), *edges, *(c for c in cuts if c < len(scans))})):
+    for begin, end in pairwise(
+        sorted({0, len(scans), *edges, *(c for c in cuts if c < len(scans))})
+    ):
         placed = [(each.at, n, each) for n, each in enumerate(scans[begin:end], begin)]
         ((layout, rows),) = of_scans(placed)
         watcher.take_all(Piece(layout, rows))
