@@ -17,7 +17,7 @@ from typing import Self
 
 import msgspec
 
-from alerts.schema import StoreError, open_read_only
+from alerts.schema import ERRORS, StoreError, open_read_only
 from alerts.trouble import overdue, unsent
 
 log = logging.getLogger(__name__)
@@ -154,5 +154,5 @@ class Glance:
         try:
             with closing(open_read_only(self._path)) as db:
                 return audit(db, now)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self._path}: the alarm store cannot be read: {error}") from error

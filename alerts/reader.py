@@ -1,6 +1,5 @@
 """What other processes may know of alarms: a read-only view of ``alarms.db``."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,7 @@ from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
 from alerts.history import Row
 from alerts.notice import Notice
-from alerts.schema import StoreError, open_read_only
+from alerts.schema import ERRORS, StoreError, open_read_only
 from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
@@ -163,14 +162,14 @@ class AlarmReader:
         try:
             for _, transition in history.entries(self._db):
                 yield transition
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def rows(self, *, after: int, limit: int) -> list[Row]:
         """The ``limit`` rows of the history that follow row ``after``, with their hashes."""
         try:
             return history.rows(self._db, after=after, limit=limit)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def parts(self) -> dict[str, bytes]:
@@ -271,7 +270,7 @@ class AlarmReader:
     def _rows(self, query: str, *arguments: object) -> list[Any]:
         try:
             return self._db.execute(query, arguments).fetchall()
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
 

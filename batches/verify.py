@@ -1,7 +1,6 @@
 """Proves that a record, or a folder of data, is what was written; else names what changed."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from alerts import configuration, history, replayed
 from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
-from alerts.schema import StoreError, open_read_only
+from alerts.schema import ERRORS, StoreError, open_read_only
 from batches import alarm_trail, attested, certificates, sensor_rows
 from batches.attested import Finding
 from batches.export import manifest
@@ -344,11 +343,16 @@ def _alarms(path: Path, noted: Noted) -> Findings:
     try:
         with closing(open_read_only(path, copy=True)) as store:
             found = [history.verify(store, until=anchor) for anchor in _distinct(noted)]
-    except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
+            # Pages and their receipts stand in other tables, which no chain holds.
+            structure = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except (StoreError, *ERRORS, msgspec.MsgspecError) as error:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
         return
     broken = next(filter(None, found), None)
     yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+    if structure != "ok":
+        what = f"the file is damaged: {' '.join(str(structure).split())}; put it back from a backup"
+        yield Fault(where=path.name, what=_shown(what))
 
 
 def _distinct(noted: Noted) -> list[Head | None]:
