@@ -17,8 +17,9 @@ from typing import Self
 
 import msgspec
 
-from alerts.schema import ERRORS, StoreError, open_read_only
+from alerts.schema import StoreError, open_read_only
 from alerts.trouble import overdue, unsent
+from storage.transaction import ERRORS
 
 log = logging.getLogger(__name__)
 

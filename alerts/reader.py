@@ -12,11 +12,12 @@ from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
 from alerts.history import Row
 from alerts.notice import Notice
-from alerts.schema import ERRORS, StoreError, open_read_only
+from alerts.schema import StoreError, open_read_only
 from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
 from storage.chain import Broken, Head
+from storage.transaction import ERRORS
 
 
 class Recorded(msgspec.Struct, frozen=True):

@@ -10,9 +10,10 @@ import msgspec
 
 from alerts.configuration import kept
 from alerts.replay import Difference, Row, difference
-from alerts.schema import ERRORS, StoreError, open_read_only
+from alerts.schema import StoreError, open_read_only
 from storage.archive.log import LogReader
 from storage.entry import Entry
+from storage.transaction import ERRORS
 
 ALARMS = "alarms.db"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alerts import held
 from storage import readonly
+from storage.transaction import ERRORS
 
 VERSION = 2
 OLDEST_READABLE = 1
@@ -113,10 +114,6 @@ _REFUSAL = """
 CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
 """
-
-
-ERRORS: tuple[type[Exception], ...] = (sqlite3.Error, UnicodeDecodeError)
-"""What ``sqlite3`` raises; the second where what it has to say quotes damaged text."""
 
 
 class StoreError(Exception):

@@ -17,10 +17,11 @@ import msgspec
 
 from alerts import history
 from alerts.engine.view import AlarmView
-from alerts.schema import ERRORS, StoreError, open_store
+from alerts.schema import StoreError, open_store
 from alerts.transition import Transition
 from storage.chain import Broken, Head
 from storage.entry import Receipt
+from storage.transaction import ERRORS
 
 T = TypeVar("T")
 Act = Callable[[sqlite3.Connection], T]

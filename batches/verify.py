@@ -11,7 +11,7 @@ from alerts import configuration, history, replayed
 from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
-from alerts.schema import ERRORS, StoreError, open_read_only
+from alerts.schema import StoreError, open_read_only
 from batches import alarm_trail, attested, certificates, sensor_rows
 from batches.attested import Finding
 from batches.export import manifest
@@ -24,6 +24,7 @@ from storage.consistency import Wrong
 from storage.database import Database, DatabaseError
 from storage.journalfile import NAME as JOURNAL
 from storage.reader import JournalReader
+from storage.transaction import ERRORS
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
