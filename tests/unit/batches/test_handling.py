@@ -187,3 +187,29 @@ def test_an_opening_that_was_told_twice_at_one_instant_ends_with_the_next_word()
     # Wherever a piece ends.
     for cuts in ([], [2], [3]):
         assert minutes(watched_at_once(told, cuts)) == [(11, 12, True, True)]
+
+
+def test_what_another_layout_left_open_makes_no_later_piece_slow() -> None:
+    taken = Taken("tank", SPAN, period=MINUTE, channels=CHANNELS, book=Book())
+    told = [Scan(LID_ONLY, 11 * MINUTE, 11 * MINUTE, (1.0,), bytes(1))]
+    told += [
+        Scan(COLD_ONLY, at, at, (-180.0,), bytes(1))
+        for at in range(12 * MINUTE, 20 * MINUTE, 1_000)
+    ]
+    for n, some in ((0, told[:1]), (1, told[1:])):
+        ((layout, rows),) = of_scans([(each.at, n, each) for each in some])
+        taken.take_all(Piece(layout, rows))
+    # Of the second piece the first two and the last.
+    assert taken.count == 4
+    assert minutes(taken.result()) == [(11, 12, False, False)]
+
+
+class Taken(Watcher):
+    """Counts the scans that came one by one."""
+
+    count = 0
+
+    def take(self, scan: Scan) -> None:
+        """As every watcher."""
+        self.count += 1
+        super().take(scan)
