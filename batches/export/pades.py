@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -215,7 +216,8 @@ def of_session(
     from pyhanko.sign.pkcs11 import PKCS11Signer  # noqa: PLC0415
 
     return PKCS11Signer(
-        session,
+        # Its type is python-pkcs11's, which batches.export.token alone knows.
+        cast("Any", session),
         key_label=key,
         cert_label=None if found else key,
         signing_cert=found,
