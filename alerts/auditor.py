@@ -19,6 +19,7 @@ import msgspec
 
 from alerts.schema import StoreError, open_read_only
 from alerts.trouble import overdue, unsent
+from storage.transaction import ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -154,5 +155,5 @@ class Glance:
         try:
             with closing(open_read_only(self._path)) as db:
                 return audit(db, now)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self._path}: the alarm store cannot be read: {error}") from error

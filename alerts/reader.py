@@ -1,6 +1,5 @@
 """What other processes may know of alarms: a read-only view of ``alarms.db``."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +17,7 @@ from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
 from storage.chain import Broken, Head
+from storage.transaction import ERRORS
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -163,14 +163,14 @@ class AlarmReader:
         try:
             for _, transition in history.entries(self._db):
                 yield transition
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def rows(self, *, after: int, limit: int) -> list[Row]:
         """The ``limit`` rows of the history that follow row ``after``, with their hashes."""
         try:
             return history.rows(self._db, after=after, limit=limit)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def parts(self) -> dict[str, bytes]:
@@ -271,7 +271,7 @@ class AlarmReader:
     def _rows(self, query: str, *arguments: object) -> list[Any]:
         try:
             return self._db.execute(query, arguments).fetchall()
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
 

@@ -13,6 +13,7 @@ from alerts.replay import Difference, Row, difference
 from alerts.schema import StoreError, open_read_only
 from storage.archive.log import LogReader
 from storage.entry import Entry
+from storage.transaction import ERRORS
 
 ALARMS = "alarms.db"
 
@@ -90,7 +91,7 @@ def _extent(store: sqlite3.Connection, path: Path) -> tuple[int, int]:
     try:
         found = store.execute("SELECT cursor, (SELECT count(*) FROM history) FROM progress")
         cursor, rows = found.fetchone()
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise StoreError(f"{path}: the alarm store cannot be read: {error}") from error
     return int(cursor), int(rows)
 
@@ -98,5 +99,5 @@ def _extent(store: sqlite3.Connection, path: Path) -> tuple[int, int]:
 def _rows(store: sqlite3.Connection, path: Path) -> Iterator[Row]:
     try:
         yield from store.execute("SELECT n, seq, body FROM history ORDER BY n")
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise StoreError(f"{path}: the alarm store cannot be read: {error}") from error

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alerts import held
 from storage import readonly
+from storage.transaction import ERRORS
 
 VERSION = 2
 OLDEST_READABLE = 1
@@ -133,7 +134,7 @@ def open_store(path: Path) -> sqlite3.Connection:
         except BaseException:
             db.close()
             raise
-    except (sqlite3.Error, OSError) as error:
+    except (*ERRORS, OSError) as error:
         raise StoreError(
             f"{path}: the alarm store cannot be opened: {error}; "
             "check the disk and the owner of the folder"
@@ -158,7 +159,7 @@ def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:
         except BaseException:
             db.close()
             raise
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise StoreError(f"{path}: the alarm store cannot be read: {error}") from error
     return db
 
@@ -202,7 +203,7 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
     row = db.execute("SELECT version FROM schema_version").fetchone()
     found = row[0] if row else None
-    if found is None or not OLDEST_READABLE <= found <= VERSION:
+    if not isinstance(found, int) or not OLDEST_READABLE <= found <= VERSION:
         raise StoreError(
             f"{path}: written with schema {found}, this version knows {VERSION}; "
             "start the culturewatch that wrote it, or a newer one"

@@ -21,6 +21,7 @@ from alerts.schema import StoreError, open_store
 from alerts.transition import Transition
 from storage.chain import Broken, Head
 from storage.entry import Receipt
+from storage.transaction import ERRORS
 
 T = TypeVar("T")
 Act = Callable[[sqlite3.Connection], T]
@@ -214,7 +215,7 @@ def _commit(db: sqlite3.Connection, acts: list[Act[Any]], path: Path) -> list[An
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise StoreError(f"{path}: cannot be written: {error}; check the disk") from error
     return values
 

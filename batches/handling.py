@@ -152,14 +152,19 @@ class Watcher:
 
     def _telling_rows(self, layout: Layout, rows: Columns) -> Integers:
         """Those that may change something, the first and the last of each calm run among them."""
+        if not len(rows.at):
+            return np.arange(0)
         columns = [n for n, key in enumerate(layout.keys) if key in self._switches]
-        on_elsewhere = any(e.on for key, e in self._switches.items() if key not in layout.keys)
-        if on_elsewhere or not len(rows.at):
+        # What another layout told of may go on into these, and be read of.
+        others = (e for key, e in self._switches.items() if key not in layout.keys)
+        if any(each.is_on(int(rows.at[0])) for each in others):
             return np.arange(len(rows.at))
         calm = (rows.values[:, columns] == 0).all(axis=1)
         codes = codes_of(rows, len(layout.keys))
         if codes is not None:
             calm &= (codes[:, columns] == _GOOD).all(axis=1)
+        # Of two at one instant the first counts: it is the one after them that is news.
+        calm &= np.diff(rows.at, prepend=rows.at[0]) > 0
         inside = np.zeros(len(calm), np.bool_)
         inside[1:-1] = calm[:-2] & calm[1:-1] & calm[2:]
         return np.flatnonzero(~inside)

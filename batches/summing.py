@@ -20,7 +20,7 @@ from batches.holding import holds_ms
 from batches.kinetic import DEFAULT_THETA
 from batches.placement import Interval
 from devices.scan import Layout
-from storage.archive import parquet, sums
+from storage.archive import sums
 from storage.archive.columns import Columns
 from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader
@@ -36,6 +36,7 @@ _WHOLE = (
 )
 _BROKEN = ("last_value", "minimum", "maximum", "heat_peak", "heat")
 _NAMES = (*_WHOLE[:-1], *_BROKEN)
+_COLUMNS = ("device", "key", *_WHOLE, *_BROKEN)
 
 
 class Stay(NamedTuple):
@@ -236,7 +237,7 @@ class _Days:
         self._made: dict[Layout, _Device] = {}
         for segment in readings.segments():
             if segment.start < end and segment.end >= start:
-                self._load(parquet.read_table(readings.seal_of(segment).sums), wanted)
+                self._load(sums.read(readings.seal_of(segment).sums, _COLUMNS), wanted)
 
     def _load(self, table: Table, wanted: set[str]) -> None:
         whole = np.stack([table[name].astype(np.int64) for name in _WHOLE])

@@ -13,6 +13,7 @@ from batches.excursion import Limits
 from batches.exposure import Exposure, Meter
 from batches.placement import Interval
 from batches.policy import Policy
+from devices.scan import Layout
 
 if TYPE_CHECKING:
     from storage.archive.pieces import Piece
@@ -131,25 +132,29 @@ def survey(
 
 
 def needed(pieces: "Iterable[Piece]", span: Interval) -> "Iterator[tuple[Part, Piece]]":
-    """What lies inside ``span``, with the last scan before it and the first one after it."""
-    before: Piece | None = None
+    """What lies inside ``span``, with what was said last before it and first after it.
+
+    A message may tell of some channels only: that is one scan of each layout.
+    """
+    before: dict[Layout, Piece] = {}
+    after: set[Layout] = set()
     for piece in pieces:
         count = len(piece.rows.at)
         begin, end = piece.rows.at.searchsorted((span.start, span.end)).tolist()
         if begin:
-            before = piece.slice(begin - 1, begin)
+            # Taken out first, they stay in the order of time.
+            before.pop(piece.layout, None)
+            before[piece.layout] = piece.slice(begin - 1, begin)
         if begin == count:
             continue
-        if before is not None:
-            yield Part.BEFORE, before
-            before = None
+        yield from ((Part.BEFORE, each) for each in before.values())
+        before = {}
         if begin < end:
             yield Part.INSIDE, piece.slice(begin, end)
-        if end < count:
+        if end < count and piece.layout not in after:
+            after.add(piece.layout)
             yield Part.AFTER, piece.slice(end, end + 1)
-            return
-    if before is not None:
-        yield Part.BEFORE, before
+    yield from ((Part.BEFORE, each) for each in before.values())
 
 
 def limits_of(rules: Iterable[Rule], channel: str) -> Limits:

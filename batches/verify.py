@@ -1,7 +1,6 @@
 """Proves that a record, or a folder of data, is what was written; else names what changed."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +24,7 @@ from storage.consistency import Wrong
 from storage.database import Database, DatabaseError
 from storage.journalfile import NAME as JOURNAL
 from storage.reader import JournalReader
+from storage.transaction import ERRORS
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
@@ -344,11 +344,16 @@ def _alarms(path: Path, noted: Noted) -> Findings:
     try:
         with closing(open_read_only(path, copy=True)) as store:
             found = [history.verify(store, until=anchor) for anchor in _distinct(noted)]
-    except (StoreError, sqlite3.Error, msgspec.MsgspecError) as error:
+            # Pages and their receipts stand in other tables, which no chain holds.
+            structure = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except (StoreError, *ERRORS, msgspec.MsgspecError) as error:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
         return
     broken = next(filter(None, found), None)
     yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+    if structure != "ok":
+        what = f"the file is damaged: {' '.join(str(structure).split())}; put it back from a backup"
+        yield Fault(where=path.name, what=_shown(what))
 
 
 def _distinct(noted: Noted) -> list[Head | None]:

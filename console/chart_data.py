@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from console.sight import BlindError
-from storage.archive import parquet, sums
+from storage.archive import sums
 from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader, Segment
 from storage.archive.seal import ENTRIES, SUMS, ArchiveError
@@ -185,7 +185,7 @@ def sums_of(segment: Segment) -> Path:
 
 
 def _read_sums(path: Path) -> dict[str, list[tuple[str, int, _Day]]]:
-    table = parquet.read_table(path, list(_COLUMNS))
+    table = sums.read(path, _COLUMNS)
     # Sums are in units of 2^-10, 2^-35 and 2^-60 of the value, times milliseconds.
     weighed = table["high"] * 2.0**-10 + table["middle"] * 2.0**-35 + table["low"] * 2.0**-60
     found: dict[str, list[tuple[str, int, _Day]]] = {}

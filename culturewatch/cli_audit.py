@@ -28,7 +28,7 @@ def audit(
         str,
         typer.Option(
             "--area",
-            help="data, protocol, alarm, rota, signature, user, access, configuration, export",
+            help="such as data, alarm, signature, user, access, audit or export; default: all",
         ),
     ] = "",
     reader: Annotated[str, typer.Option("--as", help="who asks; default: who is logged in")] = "",

@@ -23,7 +23,9 @@ KINDS = ("week", "month", "silenced")
 
 Which = Annotated[
     str,
-    typer.Argument(metavar="KIND|ID", help="week, month or silenced, or the id of a [[report]]"),
+    typer.Argument(
+        metavar="KIND|ID", help="week, month or silenced, or the id of a report of the site"
+    ),
 ]
 Device = Annotated[str, typer.Option("--device", help="of a month: which device")]
 

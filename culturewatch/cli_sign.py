@@ -37,7 +37,7 @@ def sign(
 
     The record is checked first, byte by byte. Who made the data reviews and approves nothing of
     it. What the signature says is bound to the manifest, entered in the ledger, and kept in
-    signatures.json; with a certificate ([signing]) the pages are signed as well.
+    signatures.json; where the site has a certificate, the pages are signed as well.
     """
     from batches.export.pades import PadesError  # noqa: PLC0415 # --help needs none of it
     from batches.export.pdf import LayoutError  # noqa: PLC0415

@@ -230,7 +230,7 @@ def login(
     person: Id,
     *,
     span: Annotated[
-        str, typer.Option("--for", metavar="SPAN", help="default: [access] login of the site")
+        str, typer.Option("--for", metavar="SPAN", help="default: what the site says")
     ] = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from storage.entry import Command, Receipt
 from storage.journal import Journal, JournalFullError
 from storage.touched import Touched
-from storage.transaction import Transaction
+from storage.transaction import ERRORS, Transaction
 from storage.waiting import INBOX, PEOPLE, MessageKey
 
 POLL_S = 0.2
@@ -75,7 +75,7 @@ class Inbox:
             for line in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL"):
                 self._db.execute(f"PRAGMA {line}")
             self._db.executescript(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
+        except (*ERRORS, OSError) as error:
             raise self._failure(error) from error
 
     def __enter__(self) -> Self:
@@ -115,7 +115,7 @@ class Inbox:
                 kept = self._db.execute(
                     "SELECT body FROM command WHERE id = ?", (command.id,)
                 ).fetchone()[0]
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise self._failure(error) from error
         if kept != body:
             raise OtherActError(
@@ -145,7 +145,7 @@ class Inbox:
                     "WHERE settled IS NULL ORDER BY number LIMIT ?",
                     (limit,),
                 ).fetchall()
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise self._failure(error) from error
         waiting = Unsettled([], [])
         for number, id_, kind, body in rows:
@@ -178,7 +178,7 @@ class Inbox:
             with self._lock, Transaction(self._db):
                 self._db.executemany(statement, [(now, each) for each in which])
                 self._db.execute("DELETE FROM command WHERE settled < ?", (now - _REMEMBERED_MS,))
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> InboxError:

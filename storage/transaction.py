@@ -1,6 +1,9 @@
-"""All of it or nothing, on an SQLite connection."""
+"""All of it or nothing, on an SQLite connection; and what such a connection raises."""
 
 import sqlite3
+
+ERRORS = (sqlite3.Error, UnicodeDecodeError)
+"""What ``sqlite3`` raises; the second where what it has to say quotes damaged text."""
 
 
 class Transaction:

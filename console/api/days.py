@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from console.api.bucket import Bucket
-from storage.archive import parquet, sums
+from storage.archive import sums
 from storage.archive.days import DAY_MS
 from storage.archive.log import LogReader, Segment
 from storage.archive.seal import ENTRIES, SUMS, ArchiveError
@@ -71,7 +71,7 @@ class _OddSumsError(Exception):
 
 
 def _sealed(segment: Segment, device: str, key: str) -> Iterator[tuple[int, Day]]:
-    table = parquet.read_table(_sums_of(segment), list(_COLUMNS))
+    table = sums.read(_sums_of(segment), _COLUMNS)
     for n, (spoke, called) in enumerate(zip(table["device"], table["key"], strict=True)):
         if spoke != device or called != key:
             continue

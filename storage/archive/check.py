@@ -53,8 +53,19 @@ def check(data: Path, *, progress: Progress = lambda _done, _all: None) -> Check
             f"{folder.name}: {len(sealed)} segments up to entry {sealed[-1].seal.last} were held "
             f"against their seals ({size / _GB:.3f} GB{rate})"
         )
-    noted = [each.seal.journal for each in sealed if each.seal.journal is not None]
-    return Checked(found, sealed, [Link(head.sequence, bytes.fromhex(head.hash)) for head in noted])
+    return Checked(found, sealed, list(_noted(sealed, found)))
+
+
+def _noted(sealed: list[Sealed], found: list[str | Wrong]) -> Iterator[Link]:
+    """The heads of the journal's chain that seals noted."""
+    for each in sealed:
+        if (head := each.seal.journal) is None:
+            continue
+        try:
+            yield Link(head.sequence, bytes.fromhex(head.hash))
+        except ValueError:
+            # Of a format whose seals have no sum of their own.
+            found.append(Wrong(_name(each.path), f"notes a hash that is none: {head.hash!a}"))
 
 
 class _Meter:

@@ -3,7 +3,8 @@
 A folder ``archive`` holds for each day ``<name>.parquet`` (the entries), ``<name>.sums.parquet``
 (what they sum up to) and ``<name>.seal.json``. A segment is there when its seal is: the seal is
 written last. Each seal names the SHA-256 of the seal before, so that none can be changed, put in
-or taken out from between.
+or taken out from between. No seal follows the newest yet: each ends with a line that is the SHA-256
+of what stands before it, since format 2.
 """
 
 import hashlib
@@ -17,7 +18,9 @@ from devices.scan import Layout
 from storage.chain import GENESIS, Head
 
 FOLDER = "archive"
-FORMAT = 1
+FORMAT = 2
+_SUMMED = 2
+"""The first format in which a seal ends with its own SHA-256."""
 ENTRIES, SUMS, SEAL, PART = ".parquet", ".sums.parquet", ".seal.json", ".part"
 _BLOCK = 1 << 20
 
@@ -132,22 +135,33 @@ def folder_of(data: Path) -> Path:
 
 def body(seal: Seal) -> bytes:
     """The seal as its file holds it."""
-    return _encode(seal) + b"\n"
+    told = _encode(seal) + b"\n"
+    return told + _sum_of(told)
+
+
+def _sum_of(told: bytes) -> bytes:
+    return hashlib.sha256(told).hexdigest().encode() + b"\n"
 
 
 def read(path: Path) -> Sealed:
     """One seal.
 
     Raises:
-        ArchiveError: it cannot be read, or is no seal.
+        ArchiveError: it cannot be read, is no seal, or was changed.
     """
     try:
         raw = path.read_bytes()
-        seal = _decode(raw)
+        told, end, own = raw.partition(b"\n")
+        seal = _decode(told)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise ArchiveError(f"{path}: is no seal of the archive: {error}") from error
     if seal.format > FORMAT:
         raise ArchiveError(f"{path}: a newer version sealed it; start that one")
+    if (own or seal.format >= _SUMMED) and own != _sum_of(told + end):
+        raise ArchiveError(
+            f"{path}: was changed: it does not match the SHA-256 at its end; put it back from a "
+            "backup"
+        )
     return Sealed(seal=seal, path=path, sha256=hashlib.sha256(raw).hexdigest())
 
 

@@ -28,6 +28,7 @@ _ZERO_C = 273.15
 _LARGEST = float(1 << 25)
 """Below this a day's sum fits its limbs."""
 TEMPERATURE = "temperature"
+_TEXTS = ("device", "key", "quantity")
 Table = dict[str, Any]
 Places = npt.NDArray[np.intp]
 
@@ -217,13 +218,26 @@ def heat(values: Floats, weight: Integers, begins: Places, quantities: Sequence[
     return {"heat_peak": peak, "heat": total}
 
 
+def read(path: Path, names: Sequence[str]) -> Table:
+    """Columns of what was written at ``path``: text as lists, numbers as arrays.
+
+    Where no scan was one to judge by, nothing was summed up and the file names no numbers.
+
+    Raises:
+        storage.archive.seal.ArchiveError: it cannot be read.
+    """
+    if "day" in parquet.column_names(path):
+        return parquet.read_table(path, names)
+    return {name: [] if name in _TEXTS else np.zeros(0, np.int64) for name in names}
+
+
 def write(path: Path, buckets: Iterable[Buckets]) -> None:
     """Write buckets as a table: a row a part, day and channel.
 
     Raises:
         OSError: it cannot be written.
     """
-    names: dict[str, list[Any]] = {"device": [], "key": [], "quantity": []}
+    names: dict[str, list[Any]] = {name: [] for name in _TEXTS}
     columns: dict[str, list[Any]] = {}
     for layout, table in buckets:
         days = len(table["day"])

@@ -16,7 +16,7 @@ import msgspec
 
 from storage import floor
 from storage.archive.patrol import ASIDE
-from storage.archive.seal import File, Sealed, body, folder_of, seals
+from storage.archive.seal import File, Sealed, folder_of, seals
 from storage.backup.manifest import FORMAT, BackupError, Manifest, backups, write
 from storage.backup.place import alone, appearing, take_away
 from storage.backup.snapshot import Snapshot, is_database
@@ -276,7 +276,7 @@ class _Maker:
         files = (
             (sealed.entries, sealed.seal.file),
             (sealed.sums, sealed.seal.sums),
-            (sealed.path, File(size=len(body(sealed.seal)), sha256=sealed.sha256)),
+            (sealed.path, File(size=sealed.path.stat().st_size, sha256=sealed.sha256)),
         )
         for path, file in files:
             name = self._named(path.relative_to(self._what.data).as_posix())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.text import Text
 from typer.core import TyperGroup, TyperOption
 
 from culturewatch.cli import app
@@ -26,6 +27,18 @@ _REGISTRY = re.compile(
 def test_a_page_that_is_made_is_current(made: "type[object]") -> None:
     current = made.PAGE.read_text(encoding="utf-8")  # type: ignore[attr-defined] # a module
     assert current == made.page(), f"run python -m {made.__name__}"  # type: ignore[attr-defined]
+
+
+def test_what_a_command_says_of_itself_is_all_shown() -> None:
+    told = [
+        text
+        for _, command in cli_reference.commands()
+        for text in (command.help, *(getattr(one, "help", None) for one in command.params))
+        if text
+    ]
+    # On a terminal words in brackets are marks of a style, which are not printed.
+    assert [text for text in told if Text.from_markup(text).plain != text] == []
+    assert len(told) > 400
 
 
 def test_every_test_of_a_promise_is_there() -> None:

@@ -1,6 +1,6 @@
 """When the devices were opened or filled during the stays, and what the other channels read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
 from batches.export.paper.sheet import (
@@ -19,6 +19,7 @@ from batches.export.wording import moment, number, span, unit
 from batches.findings import Stay
 from batches.handling import Handling, What, tells
 from batches.record import BatchRecord
+from batches.survey import Channel
 
 _WORDS = {What.OPENED: ("opening", "openings"), What.FILLED: ("fill with LN2", "fills with LN2")}
 
@@ -34,14 +35,21 @@ def handled(record: BatchRecord, zone: ZoneInfo) -> Section:
 
 
 def counts(record: BatchRecord) -> str:
-    """How often devices were opened and filled, and for how long in all."""
+    """How often devices were opened and filled, and for how long in all, as far as they tell."""
+    channels = _channels(record)
     said = []
     for what in What:
         found = [h for s in record.stays for h in s.handlings if h.what is what]
+        telling = [device for device, known in channels.items() if tells(known, what)]
+        silent = [d for d, known in channels.items() if d not in telling and _can(known, what)]
         one, many = _WORDS[what]
-        length = f" ({span(sum(each.length for each in found))})" if found else ""
-        said.append(f"{len(found):,} {one if len(found) == 1 else many}{length}")
-    return ", ".join(said)
+        if telling:
+            length = f" ({span(sum(each.length for each in found))})" if found else ""
+            told = f"{len(found):,} {one if len(found) == 1 else many}{length}"
+            said.append(f"{told}, not known of {', '.join(silent)}" if silent else told)
+        elif silent:
+            said.append(f"{many} not known")
+    return "; ".join(said) or "in no device"
 
 
 def _list(what: What, found: list[tuple[Stay, Handling]], zone: ZoneInfo) -> Iterator[Block]:
@@ -88,10 +96,7 @@ def _meanwhile(each: Handling) -> Cell:
 def _untold(record: BatchRecord) -> Iterator[Block]:
     """Devices that do not tell: there nothing is known, which is not that nothing happened."""
     yield Heading("What the devices tell")
-    stood = dict.fromkeys(stay.placement.device for stay in record.stays)
-    channels = {each.id: each.channels for each in record.setting.equipment}
-    for device in stood:
-        known = channels.get(device, ())
+    for device, known in _channels(record).items():
         opened, filled = (tells(known, what) for what in (What.OPENED, What.FILLED))
         if not opened:
             text = f"{device} has no channel that tells of its door or lid: openings are not known."
@@ -100,7 +105,7 @@ def _untold(record: BatchRecord) -> Iterator[Block]:
             yield Text(f"{device}: no opening was told.", Tone.SOFT)
         if filled and not any(h.what is What.FILLED for h in _of(record, device)):
             yield Text(f"{device}: no fill was told.", Tone.SOFT)
-        elif not filled and any(each.quantity in {"level", "mass"} for each in known):
+        elif not filled and _can(known, What.FILLED):
             text = f"{device} has no channel that tells of fills; see the chart of what it holds."
             yield Text(text, Tone.UNSURE)
     yield Text(
@@ -108,6 +113,17 @@ def _untold(record: BatchRecord) -> Iterator[Block]:
         "and “or longer” stand where it went on beyond the stay, or into a gap.",
         Tone.SOFT,
     )
+
+
+def _channels(record: BatchRecord) -> dict[str, tuple[Channel, ...]]:
+    """What is measured in each device that it stood in."""
+    known = {each.id: each.channels for each in record.setting.equipment}
+    return {s.placement.device: known.get(s.placement.device, ()) for s in record.stays}
+
+
+def _can(known: Sequence[Channel], what: What) -> bool:
+    """Whether such a thing is done to a device that measures this."""
+    return what is What.OPENED or any(each.quantity in {"level", "mass"} for each in known)
 
 
 def _of(record: BatchRecord, device: str) -> list[Handling]:

@@ -1,5 +1,7 @@
 """When a device was opened or filled: what its channels told, and nothing that they did not."""
 
+from itertools import pairwise
+
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from batches.placement import Interval
 from batches.survey import Channel
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
+from storage.archive.columns import of_scans
+from storage.archive.pieces import Piece
 
 MINUTE = 60_000
 SPAN = Interval(10 * MINUTE, 20 * MINUTE)
@@ -137,3 +141,75 @@ def test_second_by_second_it_is_open_when_its_last_word_was_and_still_holds(
         if lid:
             expected |= set(range(second, min(until, 300)))
     assert found == expected
+
+
+LID_ONLY = Layout("tank", ("lid",), ("state",))
+COLD_ONLY = Layout("tank", ("temperature",), ("temperature",))
+TOLD = st.tuples(
+    st.sampled_from([0, 0, 1, 30_000, MINUTE, MINUTE, MINUTE, 90_000, 90_001]),
+    st.sampled_from([LAYOUT, LAYOUT, LAYOUT, LID_ONLY, COLD_ONLY]),
+    st.sampled_from([0.0, 0.0, 0.0, 0.0, 1.0, None]),
+    st.sampled_from([0.0, 0.0, 0.0, 0.0, 1.0, None]),
+    st.sampled_from([Source.LIVE, Source.LIVE, Source.LIVE, Source.BACKFILL, Source.TEST]),
+    st.sampled_from([False, False, False, True]),
+)
+
+
+@given(st.lists(TOLD, max_size=40), st.lists(st.integers(0, 40), max_size=4))
+def test_as_columns_it_comes_to_what_it_comes_to_one_by_one(
+    told: list[tuple[int, Layout, float | None, float | None, Source, bool]], cuts: list[int]
+) -> None:
+    at, scans = 9 * MINUTE, []
+    for n, (step, layout, lid, filling, source, repeat) in enumerate(told):
+        at += step
+        said = {"temperature": -180.0 + n, "lid": lid, "filling": filling}
+        values = tuple(said[key] for key in layout.keys)
+        marks = bytes(SILENT if value is None else 0 for value in values)
+        scans.append(Scan(layout, at, at, values, marks, source, repeat))
+    assert watched_at_once(scans, cuts) == watched(scans)
+
+
+def watched_at_once(scans: list[Scan], cuts: list[int]) -> tuple[Handling, ...]:
+    watcher = Watcher("tank", SPAN, period=MINUTE, channels=CHANNELS, book=Book())
+    edges = {n for n in range(1, len(scans)) if scans[n].layout is not scans[n - 1].layout}
+    for begin, end in pairwise(
+        sorted({0, len(scans), *edges, *(c for c in cuts if c < len(scans))})
+    ):
+        placed = [(each.at, n, each) for n, each in enumerate(scans[begin:end], begin)]
+        ((layout, rows),) = of_scans(placed)
+        watcher.take_all(Piece(layout, rows))
+    return watcher.result()
+
+
+def test_an_opening_that_was_told_twice_at_one_instant_ends_with_the_next_word() -> None:
+    told = [scan(m, -180.0, 1.0 if m == 11 else 0.0) for m in (10, 11, 11, 12, 13, 14)]
+    told[2] = msgspec.structs.replace(told[2], values=(-180.0, 0.0, 0.0), source=Source.BACKFILL)
+    # Wherever a piece ends.
+    for cuts in ([], [2], [3]):
+        assert minutes(watched_at_once(told, cuts)) == [(11, 12, True, True)]
+
+
+def test_what_another_layout_left_open_makes_no_later_piece_slow() -> None:
+    taken = Taken("tank", SPAN, period=MINUTE, channels=CHANNELS, book=Book())
+    told = [Scan(LID_ONLY, 11 * MINUTE, 11 * MINUTE, (1.0,), bytes(1))]
+    told += [
+        Scan(COLD_ONLY, at, at, (-180.0,), bytes(1))
+        for at in range(12 * MINUTE, 20 * MINUTE, 1_000)
+    ]
+    for n, some in ((0, told[:1]), (1, told[1:])):
+        ((layout, rows),) = of_scans([(each.at, n, each) for each in some])
+        taken.take_all(Piece(layout, rows))
+    # Of the second piece the first two and the last.
+    assert taken.count == 4
+    assert minutes(taken.result()) == [(11, 12, False, False)]
+
+
+class Taken(Watcher):
+    """Counts the scans that came one by one."""
+
+    count = 0
+
+    def take(self, scan: Scan) -> None:
+        """As every watcher."""
+        self.count += 1
+        super().take(scan)

@@ -17,15 +17,17 @@ from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 
+from batches import handling
 from batches.export.chart import FONTS, printable
 from batches.export.drawings import Drawings
 from batches.export.glyphs import BREAK, Glyphs
-from batches.export.paper import front
+from batches.export.paper import front, handled
 from batches.export.paper.sheet import LISTED, Sheet
 from batches.export.paper.whole import sheet
 from batches.export.pdf import pdf
 from batches.placement import Interval
 from batches.record import BatchRecord
+from batches.survey import Channel
 from batches.version import Difference, Former, Version
 from devices import duration
 
@@ -215,6 +217,31 @@ def test_a_batch_that_was_nowhere_has_its_pages(record: BatchRecord, tmp_path: P
     bare = msgspec.structs.replace(record, stays=(), bench=(), alarms=(), acts=(), protocols=())
     text = text_of(pages(sheet(bare, Drawings({}, 0))), tmp_path)
     assert "It was never placed in a device." in text
+
+
+def test_page_one_counts_no_openings_where_nothing_tells_of_them(record: BatchRecord) -> None:
+    assert handled.counts(record) == "0 openings"
+
+    def measuring(first: str, *keys: str) -> BatchRecord:
+        channels = tuple(
+            Channel(key=key, quantity="state" if key in handling.TELLING else key, unit="1")
+            for key in keys
+        )
+        equipment = tuple(
+            msgspec.structs.replace(each, channels=channels) if each.id == first else each
+            for each in record.setting.equipment
+        )
+        setting = msgspec.structs.replace(record.setting, equipment=equipment)
+        return msgspec.structs.replace(record, setting=setting)
+
+    assert handled.counts(measuring("inc1", "temperature")) == "0 openings, not known of inc1"
+    alone = msgspec.structs.replace(
+        measuring("inc1", "temperature", "level"), stays=record.stays[:1]
+    )
+    assert handled.counts(alone) == "openings not known; fills with LN2 not known"
+    alone = msgspec.structs.replace(measuring("inc1", "filling"), stays=record.stays[:1])
+    assert handled.counts(alone) == "openings not known; 0 fills with LN2"
+    assert handled.counts(msgspec.structs.replace(record, stays=())) == "in no device"
 
 
 def test_of_too_many_alarms_the_gravest_are_on_paper(record: BatchRecord) -> None:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from batches.beyond import excursions
 from batches.calibration import Book
@@ -75,6 +75,10 @@ async def store(folder: Path, scans: list[Scan]) -> None:
         await journal.put(scans[-1])
 
 
+def sealer(folder: Path) -> Sealer:
+    return Sealer(folder, heads=lambda: Heads(None, None), software="test")
+
+
 def one_by_one(log: LogReader, stay: Stay) -> dict[str, Exposure]:
     found = survey(
         log,
@@ -126,7 +130,7 @@ def test_a_stay_comes_to_the_same_by_sums_and_by_readings(
     folder = tmp_path_factory.mktemp("log")
     asyncio.run(store(folder, readings(seed)))
     # The last day stays in the journal.
-    Sealer(folder, heads=lambda: Heads(None, None), software="test").seal(at(24 * (DAYS - 1) + 1))
+    sealer(folder).seal(at(24 * (DAYS - 1) + 1))
     stays = [Stay("inc1", at(a / 4), at((a + b) / 4) + b % 3, period) for a, b in spans]
     with LogReader(folder) as log:
         summing = Summing(log, stays)
@@ -141,7 +145,7 @@ def test_a_stay_comes_to_the_same_by_sums_and_by_readings(
 
 def test_some_stays_come_to_the_same_as_well(tmp_path: Path) -> None:
     asyncio.run(store(tmp_path, readings(7)))
-    Sealer(tmp_path, heads=lambda: Heads(None, None), software="test").seal(at(24 * (DAYS - 1) + 1))
+    sealer(tmp_path).seal(at(24 * (DAYS - 1) + 1))
     stays = [Stay("inc1", at(3.25), at(90.5), PERIOD), Stay("inc1", at(24), at(72), PERIOD)]
     with LogReader(tmp_path) as log:
         summing = Summing(log, stays)
@@ -149,6 +153,20 @@ def test_some_stays_come_to_the_same_as_well(tmp_path: Path) -> None:
             exact, found = one_by_one(log, stay), summing.totals(stay, LAYOUT)
             for key in LAYOUT.keys:
                 compare(found[key], exact[key])
+
+
+def test_days_of_repeats_alone_are_gaps(tmp_path: Path) -> None:
+    said = Scan(LAYOUT, at(1), at(1), (20.0, 5.0), bytes(2))
+    asyncio.run(store(tmp_path, [replace(said, repeat=True)]))
+    (sealed,) = sealer(tmp_path).seal(at(48))
+    asyncio.run(store(tmp_path, [replace(said, at=at(60), received=at(60))]))
+    stay = Stay("inc1", at(0), at(72), PERIOD)
+    with LogReader(tmp_path) as log:
+        exact, found = one_by_one(log, stay), Summing(log, [stay]).totals(stay, LAYOUT)
+    for key in LAYOUT.keys:
+        assert found[key].known_ms == PERIOD
+        compare(found[key], exact[key])
+    assert sums.read(sealed.sums, ("device", "high"))["high"].tolist() == []
 
 
 def test_readings_in_calibration_are_not_summed_up_here(tmp_path: Path) -> None:

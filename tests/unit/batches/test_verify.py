@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -318,6 +320,37 @@ def test_data_that_may_only_be_read_are_verified_like_others(
         shelf.chmod(0o755)
     assert report.sound, report.faults
     assert len(report.checked) == 3
+
+
+def test_an_alarm_history_whose_damage_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.db"
+    open_store(path).close()
+    sound = path.read_bytes()
+    assert verify(tmp_path).sound
+    for name in (b"outbox_by_", b"schema_version"):
+        for found in re.finditer(name, sound):
+            # What sqlite3 has to say of it quotes the name.
+            at = found.end() - 2
+            path.write_bytes(sound[:at] + b"\xef" + sound[at + 1 :])
+            (fault,) = verify(tmp_path).faults
+            assert fault.where == "alarms.db"
+            assert "cannot be" in fault.what
+
+
+def test_damage_of_the_alarm_store_beside_its_history_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "alarms.db"
+    with closing(open_store(path)) as db:
+        db.execute("INSERT INTO trouble (at, line) VALUES (1, 'refused')")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trouble'").fetchone()[0]
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+    raw = bytearray(path.read_bytes())
+    # How many rows the page has (https://www.sqlite.org/fileformat.html#b_tree_pages).
+    raw[(page - 1) * size + 4] ^= 4
+    path.write_bytes(raw)
+    (fault,) = verify(tmp_path).faults
+    assert fault.where == "alarms.db"
+    assert "the file is damaged" in fault.what
 
 
 async def test_damaged_entries_of_the_journal_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What is changed in the journal or the archive is found and named; what is whole is not blamed."""
 
 import asyncio
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -8,11 +9,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from storage import consistency
 from storage.archive import check as archive
 from storage.archive.log import LogReader
-from storage.archive.seal import present
+from storage.archive.seal import present, read
 from storage.consistency import Wrong
 from storage.entry import Entry
 from storage.journal import Journal
@@ -173,6 +176,34 @@ def test_each_harm_to_the_archive_is_named(
     harm(folder)
     found = wrong(folder)
     assert [each.where for each in found if what in each.what] == [where]
+
+
+@given(st.floats(0, 1, exclude_max=True), st.integers(0, 7))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_byte_of_the_newest_seal_can_be_changed_unseen(
+    folder: Path, where: float, bit: int
+) -> None:
+    path = present(folder)[-1]
+    sound = path.read_bytes()
+    at = int(where * len(sound))
+    path.write_bytes(sound[:at] + bytes([sound[at] ^ 1 << bit]) + sound[at + 1 :])
+    found = [each for each in archive.check(folder).found if isinstance(each, Wrong)]
+    path.write_bytes(sound)
+    assert any(path.name in f"{each.where} {each.what}" for each in found)
+
+
+def test_a_seal_of_the_first_format_is_read_and_its_damage_named(folder: Path) -> None:
+    path = present(folder)[-1]
+    told = path.read_bytes().partition(b"\n")[0].replace(b'"format":2', b'"format":1') + b"\n"
+    path.write_bytes(told)
+    assert wrong(folder) == []
+    assert read(path).seal.format == 1
+    damaged = re.sub(rb'("journal":.*?"hash":")..', rb"\1zz", told)
+    path.write_bytes(damaged)
+    [found] = [each for each in wrong(folder) if each.where.endswith(path.name)]
+    assert "notes a hash that is none" in found.what
 
 
 def test_a_journal_that_was_lost_goes_on_above_what_is_sealed(folder: Path) -> None:
