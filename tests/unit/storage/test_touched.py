@@ -54,3 +54,21 @@ def test_on_a_server_it_is_always_looked_into() -> None:
     touched = Touched(None)
     assert touched()
     assert touched()
+
+
+def test_once_it_was_looked_into_again_since_the_last_change_it_may_rest(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    path.write_text("one")
+    touched = Touched(path, longest_s=0.0, rest_s=3_600.0)
+    assert touched()
+    # Another write may have had the same tick of the clock.
+    assert touched()
+    assert not touched()
+    path.write_text("another")
+    assert touched()
+    assert touched()
+    assert not touched()
+    touched.forget()
+    assert touched()
+    assert touched()
+    assert not touched()
