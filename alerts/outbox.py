@@ -5,7 +5,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -34,6 +34,17 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+class _Look(NamedTuple):
+    """What one look into the store gave: rows taken, lines to tell, when the next is due.
+
+    ``due`` is epoch ms; None when no row wants anything.
+    """
+
+    claims: list[Claim]
+    lines: list[str]
+    due: int | None
+
+
 class _UnderWay(NamedTuple):
     """An attempt, and when it began by the loop's clock."""
 
@@ -52,12 +63,15 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     ``per_person`` keeps one person's slow receiver from taking all slots of a channel.
     ``send_s`` stays below the lease, so that a lease runs out only when the sender died, and above
     ``Pace.answer_ms``: an answer that comes late is heard, while the next channel is tried.
+    ``idle_s`` is how long it rests at most while something waits, ``quiet_s`` while nothing does
+    and nobody else can queue anything.
     """
 
     per_channel: int = 16
     per_person: int = 4
     send_s: float = 20.0
     idle_s: float = 1.0
+    quiet_s: float = 5.0
 
 
 class Outbox:
@@ -112,10 +126,9 @@ class Outbox:
             while True:
                 self.turned_s = time.monotonic()
                 self._woken.clear()
-                await self._upkeep()
-                while await self._claim(tasks):
-                    pass
-                await self._rest()
+                while (found := await self._look()).claims:
+                    self._start(tasks, found.claims)
+                await self._rest(found.due)
 
     async def receipt(self, row: int, *, delivered: bool, note: str = "") -> None:
         """What a provider said later of the message of ``row`` (``page-<row>-…``)."""
@@ -152,10 +165,12 @@ class Outbox:
                 self._failing = False
                 return value
 
-    async def _rest(self) -> None:
-        due = await self._persist(lambda db: next_due(db, self._pace))
+    async def _rest(self, due: int | None) -> None:
         wait = self._bounds.idle_s
-        if due is not None and due > self._now():
+        if due is None and not self._under_way and not self._pace.skew_ms:
+            # Nobody else sends from this store, and whoever queues wakes.
+            wait = max(wait, self._bounds.quiet_s)
+        elif due is not None and due > self._now():
             wait = min(wait, (due - self._now()) / 1000)
         wait = min([wait, *(left_s for _, left_s in self._patience() if left_s > 0)])
         try:
@@ -164,15 +179,34 @@ class Outbox:
         except TimeoutError:
             pass
 
-    async def _upkeep(self) -> None:
-        now, mine, slow = self._now(), set(self._under_way), self._slow()
-        await self._say(
-            await self._persist(
-                lambda db: upkeep(
-                    db, mine, self._directory, seen=self._seen, now=now, pace=self._pace, slow=slow
-                )
+    async def _look(self) -> _Look:
+        """Do what time asks for and take what there is room for, in one transaction."""
+        now, slow = self._now(), self._slow()
+        under_way = {attempt: one.claim for attempt, one in self._under_way.items()}
+
+        def look(db: sqlite3.Connection) -> _Look:
+            lines = upkeep(
+                db,
+                set(under_way),
+                self._directory,
+                seen=self._seen,
+                now=now,
+                pace=self._pace,
+                slow=slow,
             )
-        )
+            record(db, lines, now=now)
+            claims = [
+                taken
+                for channel in channels_waiting(db)
+                if (room := self._free(channel, under_way.values())).slots > 0
+                for taken in claim(db, channel, room, now=now, pace=self._pace)
+            ]
+            return _Look(claims, lines, next_due(db, self._pace))
+
+        found = await self._persist(look)
+        for line in found.lines:
+            self._on_trouble(line)
+        return found
 
     def _slow(self) -> set[str]:
         return {attempt for attempt, left_s in self._patience() if left_s <= 0}
@@ -185,35 +219,19 @@ class Outbox:
             for attempt, one in self._under_way.items()
         ]
 
-    async def _claim(self, tasks: asyncio.TaskGroup) -> bool:
-        """Start what there is room for; whether there was anything."""
-        now, free = self._now(), self._free
-        claims = await self._persist(
-            lambda db: [
-                taken
-                for channel in channels_waiting(db)
-                if (room := free(channel)).slots > 0
-                for taken in claim(db, channel, room, now=now, pace=self._pace)
-            ]
-        )
-        if claims:
-            self._at_point("after-claim")
+    def _start(self, tasks: asyncio.TaskGroup, claims: list[Claim]) -> None:
+        self._at_point("after-claim")
         for taken in claims:
             self._under_way[taken.attempt] = _UnderWay(taken, asyncio.get_running_loop().time())
             name = f"send {taken.way.channel} to {taken.way.person}"
             tasks.create_task(self._send(taken), name=name)
-        return bool(claims)
 
-    def _free(self, channel: str) -> Free:
-        under_way = Counter(
-            one.claim.way.person
-            for one in self._under_way.values()
-            if one.claim.way.channel == channel
-        )
+    def _free(self, channel: str, under_way: Collection[Claim]) -> Free:
+        persons = Counter(one.way.person for one in under_way if one.way.channel == channel)
         return Free(
-            slots=self._bounds.per_channel - under_way.total(),
+            slots=self._bounds.per_channel - persons.total(),
             each=self._bounds.per_person,
-            under_way=under_way,
+            under_way=persons,
         )
 
     async def _send(self, taken: Claim) -> None:

@@ -71,12 +71,12 @@ class Judge(Protocol):
 class AlarmService:
     """Runs the engine over the journal. ``engine`` was loaded from what ``store`` had saved.
 
-    ``committed`` is called after each commit with the transitions in it; ``unstored`` once with
-    transitions that the disk does not take, so that their pages go out another way; ``handed``
-    then says on which way one of them did. ``stamp`` is the clock of the readings: it puts a step
-    of the wall clock into the journal before it gives a time that comes after it. ``heard`` gets
-    each receipt within the transaction that takes it off the journal, so that none is lost or
-    counted twice; it answers with lines that somebody must see.
+    ``committed`` is called after each commit that had transitions or receipts in it, with the
+    transitions; ``unstored`` once with transitions that the disk does not take, so that their pages
+    go out another way; ``handed`` then says on which way one of them did. ``stamp`` is the clock of
+    the readings: it puts a step of the wall clock into the journal before it gives a time that
+    comes after it. ``heard`` gets each receipt within the transaction that takes it off the
+    journal, so that none is lost or counted twice; it answers with lines that somebody must see.
     ``at_point`` is called at ``after-commit``. ``look_s`` is how often it looks for itself, beside
     being woken: by that much a wall clock that is set may make a timer late.
     """
@@ -257,7 +257,9 @@ class AlarmService:
         self._lags.extend(
             now - caused.arrived for caused in batch.caused if caused.transition.what is What.QUEUED
         )
-        self._committed(batch.caused)
+        # Without either there is nothing new for whoever sends.
+        if batch.caused or batch.receipts:
+            self._committed(batch.caused)
 
     def _could_not(self, batch: Batch, error: StoreError) -> None:
         if not self._failing:

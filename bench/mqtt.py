@@ -25,6 +25,7 @@ from rich.table import Table
 from collector.clock import AnchoredClock
 from collector.mqtt import MqttCollector
 from collector.mqtt_settings import BrokerSettings, Subscription
+from culturewatch.core_process import search_less
 from devices.catalog import find
 from devices.profile import layout
 from devices.scan import Scan
@@ -236,6 +237,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--protocol", choices=("3.1.1", "5"), default="5")
     given = parser.parse_args()
+    search_less()
     show(uvloop.run(measure(given.messages, given.protocol)), given.protocol)
 
 

@@ -183,6 +183,7 @@ async def alarming(
             heard=outbox.hear,
         )
         blindness = Blindness(
+            lambda: journal.oldest_pending_ms,
             lambda: journal.stats,
             ways,
             directory,

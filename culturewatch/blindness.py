@@ -47,10 +47,15 @@ def look(told: Told, waiting_ms: int, now_s: float) -> tuple[Told, Word | None]:
 
 
 class Blindness:
-    """Watches the journal and tells everybody whom a policy names, straight from memory."""
+    """Watches the journal and tells everybody whom a policy names, straight from memory.
+
+    ``waiting_ms`` is for how long the oldest reading waits for the disk; ``stats``, which asks the
+    disk, is needed only when there is something to tell.
+    """
 
     def __init__(
         self,
+        waiting_ms: Callable[[], int],
         stats: Callable[[], JournalStats],
         notifiers: Mapping[str, Notifier],
         directory: Directory,
@@ -58,6 +63,7 @@ class Blindness:
         site: str,
         on_trouble: Callable[[str], None] = log.warning,
     ) -> None:
+        self._waiting_ms = waiting_ms
         self._stats = stats
         self._everybody = Everybody(notifiers, directory, on_trouble=on_trouble)
         self._site = site
@@ -67,10 +73,10 @@ class Blindness:
         """Look each second; only cancellation ends this."""
         told, owed = Told(), None
         while True:
-            stats, now_s = self._stats(), time.monotonic()
-            told, word = look(told, stats.oldest_pending_ms, now_s)
+            now_s = time.monotonic()
+            told, word = look(told, self._waiting_ms(), now_s)
             if word is not None:
-                owed = self._owed(word, stats, now_s)
+                owed = self._owed(word, self._stats(), now_s)
             if owed is not None and now_s >= owed.due_s:
                 owed = await self._tell(owed)
             await asyncio.sleep(LOOK_S)

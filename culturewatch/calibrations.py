@@ -29,6 +29,7 @@ from storage.touched import Touched
 log = logging.getLogger(__name__)
 
 REFRESH_S = 2.0
+REST_S = 300.0
 START_S = 5.0
 """For so long readings wait for the first look, so that none of a calibration goes unmarked."""
 BY = "ledger of sensors"
@@ -88,7 +89,8 @@ class Calibrations:
         self._read: tuple[Head, Book] | None = None
         self._apart: dict[str, Interval] = {}
         self._failing = False
-        self._touched = Touched(file_of(url))
+        # What is read depends on nothing but the ledger, so it may rest where nobody writes.
+        self._touched = Touched(file_of(url), rest_s=REST_S)
 
     def mark(self, scan: Scan) -> Scan:
         """``scan`` as it is to be kept."""

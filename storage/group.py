@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ from storage.waiting import (
 )
 
 _FOR_GOOD = 1 << 62
-_ENTRY = 5
+_ENTRY, _SEEN = 5, 4
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
 Firsts = dict[tuple[Layout, int], Scan]
@@ -54,7 +55,7 @@ class Group:
         self._now = now
         self._entries: list[Any] = []
         self._rows: list[Row] = []
-        self._seen: list[object] = []
+        self._seen: list[tuple[str, str, bytes, int]] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
         self._removals: list[Removal] = []
@@ -92,7 +93,7 @@ class Group:
             earlier = seen.get(key[:2])
             if earlier is None:
                 seen[key[:2]] = key.digest
-                self._seen += (*key, _FOR_GOOD if key.topic == PEOPLE else self._now)
+                self._seen.append((*key, _FOR_GOOD if key.topic == PEOPLE else self._now))
             elif earlier == key.digest:
                 outcome = Outcome.DUPLICATE
             else:
@@ -147,7 +148,8 @@ class Group:
             crc = checksum(number, NOTE, NOTE, packed)
             db.execute("INSERT INTO layout VALUES (?, ?, ?)", (number, crc, packed))
         insert(db, "entry", _ENTRY, self._entries)
-        insert(db, "seen", 4, self._seen)
+        # In the order of their tree: what goes beside each other goes into one page.
+        insert(db, "seen", _SEEN, list(chain.from_iterable(sorted(self._seen))))
         for odd in self._odd:
             put_aside(db, odd, self._now)
         for broken in self._broken:

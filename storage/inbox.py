@@ -22,7 +22,8 @@ POLL_S = 0.2
 _AT_ONCE = 100
 _LONGEST_PAUSE_S = 5.0
 _UNSEEN_S = 2.0
-"""After so long it is looked into although its files seem to be as they were."""
+"""After so long it is looked into although its files seem to be as they were; then seldomer."""
+_REST_S = 20.0
 _REMEMBERED_MS = 30 * 24 * 3_600_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS command (
@@ -200,7 +201,7 @@ async def drain(
     """
     tell = on_trouble or (lambda _: None)
     failing, pause_s = False, POLL_S
-    touched = Touched(inbox.path, longest_s=_UNSEEN_S)
+    touched = Touched(inbox.path, longest_s=_UNSEEN_S, rest_s=_REST_S)
     while True:
         if not touched():
             await asyncio.sleep(pause_s)

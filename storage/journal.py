@@ -164,16 +164,22 @@ class Journal:
         return self._removed
 
     @property
+    def oldest_pending_ms(self) -> int:
+        """For how long the oldest of what is not on disk yet has waited; 0 without any."""
+        if not self._pending:
+            return 0
+        return round((time.monotonic() - self._pending[0].since) * 1000)
+
+    @property
     def stats(self) -> JournalStats:
         """A snapshot."""
-        oldest = self._pending[0].since if self._pending else time.monotonic()
         used, free = self._room()
         room = used + free if self._max_bytes is None else min(self._max_bytes, used + free)
         return JournalStats(
             **msgspec.structs.asdict(self._counts),
             last=self._tail.last,
             pending=len(self._pending),
-            oldest_pending_ms=round((time.monotonic() - oldest) * 1000),
+            oldest_pending_ms=self.oldest_pending_ms,
             bytes=used,
             fill=min(1.0, used / room) if room else 1.0,
             start_s=self._start_s,

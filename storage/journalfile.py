@@ -242,7 +242,7 @@ class JournalFile:
     def _already_seen(self, batch: Sequence[Waiting]) -> Seen:
         keys = [item.key for item in batch if isinstance(item, Fact) and item.key is not None]
         found: Seen = {}
-        for part in slices(keys):
+        for part in slices(sorted(keys)):
             rows = ",".join(["(?,?)"] * len(part))
             found |= {
                 (topic, mark): digest

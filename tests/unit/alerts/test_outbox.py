@@ -488,3 +488,40 @@ async def test_ending_leaves_no_task_behind(desk: Desk) -> None:
         await desk.say(page("B"))
         await until(lambda: len(mail.asked) == 1)
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("send")]
+
+
+async def test_where_nothing_waits_and_nobody_else_queues_it_rests_until_it_is_woken(
+    desk: Desk,
+) -> None:
+    mail = Provider()
+    bounds = Bounds(idle_s=0.01, quiet_s=30.0)
+    async with desk.sending({"mail": mail}, pace=Pace(skew_ms=0), bounds=bounds) as outbox:
+        await until(lambda: outbox.turned_s is not None)
+        looked_s = outbox.turned_s
+        # Ten of its shorter rests.
+        await asyncio.sleep(0.1)
+        assert outbox.turned_s == looked_s
+        await desk.say(page("B"))
+        await desk.rest(1)
+    assert len(mail.took) == 1
+
+
+async def test_beside_another_sender_it_looks_for_itself(desk: Desk) -> None:
+    mail = Provider()
+    bounds = Bounds(idle_s=0.01, quiet_s=30.0)
+    async with desk.sending({"mail": mail}, pace=Pace(), bounds=bounds) as outbox:
+        await until(lambda: outbox.turned_s is not None)
+        # Queued by the other, who cannot wake this one.
+        desk.outbox = None
+        await desk.say(page("B"))
+        await desk.rest(1)
+    assert len(mail.took) == 1
+
+
+async def test_a_row_that_is_due_later_goes_then_without_being_woken(desk: Desk) -> None:
+    mail = Provider("error")
+    bounds = Bounds(idle_s=0.01, quiet_s=30.0)
+    async with desk.sending({"mail": mail}, pace=Pace(skew_ms=0), bounds=bounds):
+        await desk.say(page("B"))
+        await desk.rest(1)
+    assert len(mail.asked) == 2

@@ -15,7 +15,7 @@ from alerts.page import Composer
 from alerts.reader import AlarmReader
 from alerts.service import AlarmService
 from alerts.store import AlarmStore, Caused
-from storage.entry import ClockStep, Tick
+from storage.entry import ClockStep, Receipt, Tick
 from storage.journal import Journal, JournalFullError
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
@@ -49,6 +49,7 @@ class Running:
         unstored: Callable[[Sequence[Caused]], None] = lambda _: None,
         handed: Callable[[Caused], Way | None] = lambda _: None,
         stamp: Callable[[], int] | None = None,
+        committed: Callable[[Sequence[Caused]], None] = lambda _: None,
     ) -> AsyncIterator[AlarmService]:
         saved = await self.store.load()
         self.judge = PlainJudge(saved.parts, after_ms=self.after_ms)
@@ -58,6 +59,7 @@ class Running:
             self.store,
             directory(),
             cursor=saved.cursor,
+            committed=committed,
             unstored=unstored,
             handed=handed,
             on_trouble=self.troubles.append,
@@ -313,3 +315,22 @@ async def test_what_is_in_the_journal_is_judged_and_kept_without_waiting_for_mor
         assert (await running.store.load()).cursor == running.journal.last
         await service.catch_up()
     assert words(tmp_path) == ["set", "queued"]
+
+
+async def test_only_what_may_concern_who_sends_is_told_after_a_commit(tmp_path: Path) -> None:
+    told: list[int] = []
+    async with (
+        opened(tmp_path) as running,
+        running.serving(committed=lambda caused: told.append(len(caused))) as service,
+    ):
+        await running.journal.put(sample(37.0, NOON))
+        await until(lambda: service.cursor == 1)
+        assert told == []
+        receipt = Receipt(
+            id="r", at=NOON, provider="sms", message="page-1-1", provider_id="p", delivered=False
+        )
+        await running.journal.put(receipt)
+        await until(lambda: told == [0])
+        await running.journal.put(sample(38.5, NOON + 1_000))
+        await until(lambda: len(told) > 1)
+        assert all(told[1:])

@@ -95,7 +95,14 @@ async def told(
     """Watches until ``done``, which is given the lines about trouble; returns those."""
     lines: list[str] = []
     directory = Directory(PEOPLE, POLICIES, lambda _: None)
-    watching = Blindness(stats, ways, directory, site="Bench", on_trouble=lines.append)
+    watching = Blindness(
+        lambda: stats().oldest_pending_ms,
+        stats,
+        ways,
+        directory,
+        site="Bench",
+        on_trouble=lines.append,
+    )
     task = asyncio.create_task(watching.run(), name="blindness under test")
     async with asyncio.timeout(10):
         while not done(lines):  # noqa: ASYNC110 - what is watched for gives no event
