@@ -180,33 +180,33 @@ class Outbox:
             pass
 
     async def _look(self) -> _Look:
-        """Do what time asks for and take what there is room for, in one transaction."""
+        """Do what time asks for, then take what there is room for if anything is due.
+
+        Idle it is one transaction. What a commit has queued is taken in a second one, so that
+        whoever committed goes on before it.
+        """
         now, slow = self._now(), self._slow()
         under_way = {attempt: one.claim for attempt, one in self._under_way.items()}
 
-        def look(db: sqlite3.Connection) -> _Look:
-            lines = upkeep(
-                db,
-                set(under_way),
-                self._directory,
-                seen=self._seen,
-                now=now,
-                pace=self._pace,
-                slow=slow,
-            )
+        def keep_up(db: sqlite3.Connection) -> _Look:
+            mine, seen, people = set(under_way), self._seen, self._directory
+            lines = upkeep(db, mine, people, seen=seen, now=now, pace=self._pace, slow=slow)
             record(db, lines, now=now)
+            return _Look([], lines, next_due(db, self._pace))
+
+        def take(db: sqlite3.Connection) -> _Look:
             claims = [
                 taken
                 for channel in channels_waiting(db)
                 if (room := self._free(channel, under_way.values())).slots > 0
                 for taken in claim(db, channel, room, now=now, pace=self._pace)
             ]
-            return _Look(claims, lines, next_due(db, self._pace))
+            return _Look(claims, [], next_due(db, self._pace))
 
-        found = await self._persist(look)
+        found = await self._persist(keep_up)
         for line in found.lines:
             self._on_trouble(line)
-        return found
+        return found if found.due is None else await self._persist(take)
 
     def _slow(self) -> set[str]:
         return {attempt for attempt, left_s in self._patience() if left_s <= 0}
