@@ -85,6 +85,8 @@ async def previewed_and_prepared(phone: Visit) -> None:
     await expect(page.get_by_text("signs with their own id")).to_be_visible()
     await phone.shoot("record-sign")
     await phone.is_sound()
+    # A wrong password costs who typed it a second, as the screen would say.
+    await page.wait_for_timeout(1_000)
     await sign(page, "olga", PASSWORD)
     await expect(version.get_by_text("by Olga (olga, operator)")).to_be_visible(timeout=LONG)
     # What comes next is not the turn of who prepared it.

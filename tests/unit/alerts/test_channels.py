@@ -31,6 +31,8 @@ from tests.unit.alerts.http_provider import (  # a test's own
     page,
 )
 
+pytestmark = pytest.mark.long
+
 SECRET = "s3cret-and-more"  # noqa: S105 # of nobody
 NUMBER = "+43660123456"
 

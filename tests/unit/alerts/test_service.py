@@ -164,6 +164,7 @@ async def test_it_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert words(tmp_path) == ["set", "queued", "ack"]
 
 
+@pytest.mark.long
 async def test_replaying_the_journal_into_an_empty_store_gives_the_same_history_byte_for_byte(
     tmp_path: Path,
 ) -> None:
@@ -181,6 +182,7 @@ async def test_replaying_the_journal_into_an_empty_store_gives_the_same_history_
     assert len(first) > 10
 
 
+@pytest.mark.long
 async def test_a_replay_queues_only_what_still_stands(tmp_path: Path) -> None:
     async with opened(tmp_path) as running:
         await story(running.journal)

@@ -29,6 +29,8 @@ SCENARIOS = (
 """The hard scenarios, by number: filter, state, quiet, quality, time, crash, reach, detection."""
 NO_STORY = frozenset({65, 67, 74, 75, 76, 78, 79, 85, 96, 98, 102})
 """Of these the format cannot tell: calendars, disks, processes, forged links, other machines."""
+OF_DAYS = ("51-a-slow-drift", "57-mapping-check-overdue")
+"""Their samples are many."""
 TWICE = '[[count]]\nwhat = "set"\nis = 2'
 EXAMPLE = """
 title = "on-delay: one SET, one page"
@@ -121,7 +123,13 @@ def test_every_hard_scenario_is_a_story_or_where_it_cannot_be_one_a_test_of_its_
     assert tested >= NO_STORY
 
 
-@pytest.mark.parametrize("path", sorted(STORIES.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.long] if path.stem in OF_DAYS else [])
+        for path in sorted(STORIES.glob("*.toml"))
+    ],
+)
 def test_the_story_holds_and_no_expectation_of_it_could_be_turned_around(path: Path) -> None:
     story = read(path)
     outcome = play(story)

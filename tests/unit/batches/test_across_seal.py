@@ -18,6 +18,8 @@ from storage.archive.log import LogReader
 from storage.archive.sealer import Heads, Sealer
 from storage.journal import Journal
 
+pytestmark = pytest.mark.long
+
 B = "B-2026-0001"
 GROUP = 200
 

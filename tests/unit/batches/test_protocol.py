@@ -19,6 +19,8 @@ from batches.survey import Part, Readings
 from storage.acts import append, verify_chain
 from storage.archive.pieces import Piece
 
+pytestmark = pytest.mark.long
+
 B = "B-2026-0001"
 ANNA, BEN = Signed(by="anna"), Signed(by="ben")
 MINUTE = 60_000

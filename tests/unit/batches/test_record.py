@@ -39,6 +39,8 @@ from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Scan, Source
 
+pytestmark = pytest.mark.long
+
 B = "B-2026-0001"
 MINUTE = 60_000
 HOUR = 60 * MINUTE

@@ -31,6 +31,8 @@ from batches.verify import Fault, Report, verify
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 
+pytestmark = pytest.mark.long
+
 NOBODY = 65_534
 FILES = (
     *("readings.csv", "readings.parquet", "record.html", "record.json", "record.pdf"),

@@ -32,6 +32,8 @@ from tests.unit.console.lab import (
     waiting,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 async def alarmed(tmp_path: Path) -> AsyncIterator[Core]:

@@ -27,6 +27,8 @@ from tests.unit.console.lab import (
     settings,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,8 @@ from tests.unit.console.lab import (
     waiting,
 )
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 async def alarmed(tmp_path: Path) -> AsyncIterator[Core]:

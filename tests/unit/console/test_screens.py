@@ -28,6 +28,8 @@ from tests.unit.console.lab import (
     put_batch_into,
 )
 
+pytestmark = pytest.mark.long
+
 VIENNA = ZoneInfo("Europe/Vienna")
 ENGLISH, GERMAN = Speech("en"), Speech("de")
 NOON = 1_767_956_400_000

@@ -26,6 +26,8 @@ from storage.database import Database, revision, upgrade
 from tests.unit.batches.staff import PASSWORD, enlist
 from tests.unit.storage.archive.week import MINUTE, MONDAY, at_day, store
 
+pytestmark = pytest.mark.long
+
 PATIENT, OTHER = "PT-7F3K9M2Q", "PT-0A1B2C3D"
 BATCH = "B-2026-0001"
 SITE = """

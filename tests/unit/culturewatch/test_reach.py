@@ -31,6 +31,8 @@ from storage.inbox import Inbox, drain
 from storage.journal import Journal
 from tests.unit.alerts.http_provider import HttpProvider, answer
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
 _SAMPLE = re.compile(r"# (\[|[a-z_-]+ = )")
 TOKEN = "auth-token-of-nobody"  # noqa: S105 # as it says
