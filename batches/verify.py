@@ -15,7 +15,7 @@ from alerts.schema import StoreError, open_read_only
 from batches import alarm_trail, attested, certificates, sensor_rows
 from batches.attested import Finding
 from batches.export import manifest
-from batches.export.csv import Chunk
+from batches.export.chunk import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
 from storage import acts, consistency, database
 from storage.archive import check as archive

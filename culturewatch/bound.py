@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from culturewatch.cli import main
+from culturewatch.begin import main
 from culturewatch.processes import END_S
 
 

@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from operator import add, mul
+from operator import add
 from typing import BinaryIO
-from zlib import crc32
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from batches.export.chunk import Chunk, sums
 from batches.survey import Part
 from devices.quality import Quality
 from devices.scan import VALUELESS_CODES, Layout, Source
@@ -34,7 +33,6 @@ COLUMNS = (
 CHUNK_ROWS = 1_000
 _NUMBERS = 4_096
 """Spellings that are remembered: a probe shows few different values."""
-PRIME = (1 << 61) - 1
 _DAY = 86_400_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORDS = tuple(quality.word for quality in sorted(Quality))
@@ -45,37 +43,6 @@ _KINDS = 256
 _ZERO = ord("0")
 _NEGATIVE = "-0.0"
 """Is equal to 0.0, and spelled otherwise."""
-
-
-class Chunk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The hash of a run of rows. Rows count from 1; the heading is row 0.
-
-    ``checks`` is the sum of the rows' CRCs, and ``moments`` that of each times its place in the
-    chunk (from 1), both modulo ``PRIME``: from the two follows which row changed, if one did.
-    """
-
-    first: int
-    rows: int
-    offset: int
-    size: int
-    sha256: str
-    checks: int
-    moments: int
-
-    def matches(self, data: bytes) -> bool:
-        """Whether these are the rows that were written."""
-        return len(data) == self.size and hashlib.sha256(data).hexdigest() == self.sha256
-
-    def changed_row(self, rows: list[bytes]) -> int | None:
-        """The number of the one row that changed since; None when it was not just one."""
-        if len(rows) != self.rows:
-            return None
-        checks, moments = _sums(rows)
-        change = (checks - self.checks) % PRIME
-        if not change:
-            return None
-        place = (moments - self.moments) * pow(change, -1, PRIME) % PRIME
-        return self.first + place - 1 if 1 <= place <= self.rows else None
 
 
 class ReadingsTable:
@@ -137,7 +104,7 @@ class ReadingsTable:
     def _write(self, rows: list[bytes]) -> None:
         data = b"".join(rows)
         self._file.write(data)
-        checks, moments = _sums(rows)
+        checks, moments = sums(rows)
         self.chunks.append(
             Chunk(
                 first=self._first,
@@ -184,12 +151,6 @@ def _shown(values: npt.NDArray[np.float64], kind: int) -> Sequence[float | str |
     for n in np.flatnonzero(np.signbit(values) & (values == 0)).tolist():
         shown[n] = _NEGATIVE
     return shown
-
-
-def _sums(rows: list[bytes]) -> tuple[int, int]:
-    marks = list(map(crc32, rows))
-    moments = sum(map(mul, marks, range(1, len(marks) + 1)))
-    return sum(marks) % PRIME, moments % PRIME
 
 
 def _cell(text: str) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from alerts.reader import AlarmReader
 from batches.export import html, manifest
 from batches.export.chart import FONTS, printable
-from batches.export.csv import Chunk, ReadingsTable
+from batches.export.chunk import Chunk
+from batches.export.csv import ReadingsTable
 from batches.export.drawings import draw
 from batches.export.glyphs import Glyphs
 from batches.export.json import canonical

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from batches.export.csv import Chunk
+from batches.export.chunk import Chunk
 from batches.export.json import canonical
 from storage.chain import Head
 

@@ -53,7 +53,7 @@ def test_the_unit_reads_its_files_again_after_they_were_checked() -> None:
     check, hang_up = re.findall(r"^ExecReload=(.*)$", text, re.MULTILINE)
     site = "/etc/culturewatch/site.toml"
     assert check == f"/opt/culturewatch/bin/culturewatch check {site}"
-    assert hang_up == '/usr/bin/pkill -HUP --parent $MAINPID --full "culturewatch core"'
+    assert hang_up == '/usr/bin/pkill -HUP --parent $MAINPID --full "culturewatch.bound core"'
 
 
 def test_a_backup_is_made_each_night_where_its_unit_may_write() -> None:

@@ -7,7 +7,8 @@ from zlib import crc32
 import pytest
 
 from batches.export import csv
-from batches.export.csv import CHUNK_ROWS, PRIME, ReadingsTable
+from batches.export.chunk import PRIME
+from batches.export.csv import CHUNK_ROWS, ReadingsTable
 from batches.survey import Part
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source

@@ -391,7 +391,7 @@ def test_whoever_is_killed_while_signing_leaves_what_the_next_one_ends(
 def test_whoever_looks_while_somebody_signs_takes_nothing_away(
     lab: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looking = Laboratory(lab.base)
+    looking = Laboratory(lab.base, lab.served)
     looks = threading.Thread(target=signing.settle, args=(looking.record, looking.ledger))
     ready: Callable[..., None] = signing._lay_ready
 
@@ -408,7 +408,7 @@ def test_whoever_looks_while_somebody_signs_takes_nothing_away(
     looks.join(30)
     assert not looks.is_alive()
     assert sorted(path.name for path in lab.base.iterdir()) == ["data", "record"]
-    assert verify(lab.record, data=lab.base / "data").sound
+    assert verify(lab.record, data=lab.base / "data", ledger=lab.served).sound
     assert signature.read(lab.record) is not None
 
 
