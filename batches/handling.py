@@ -6,9 +6,8 @@ a reading does, and nothing is said about the time in which it is silent: an ope
 begun before, or gone on after, carries that mark.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from operator import itemgetter
 from typing import Protocol
 
 import msgspec
@@ -101,12 +100,6 @@ class Watcher:
             for each in channels
             if each.quantity == _STATE and each.key in TELLING
         }
-        self._going_on = False
-        self._calm = False
-        self._calm_at: int | None = None
-        self._told: Callable[[Sequence[object]], object] = tuple
-        self._nothing: object = ()
-        self._all_good: object = ()
         self._gauges = {
             each.key: _Gauge(
                 f"{device}.{each.key}",
@@ -122,20 +115,8 @@ class Watcher:
 
     def take(self, scan: Scan) -> None:
         """The next scan, inside the span or next to it."""
-        if (
-            scan.layout is self._layout
-            and self._calm
-            and self._told(scan.values) == self._nothing
-            and self._told(scan.qualities) == self._all_good
-            and not scan.repeat
-            and scan.source is not Source.TEST
-        ):
-            # What nearly every scan says: it is told when something else comes.
-            self._calm_at = scan.at
-            return
         if not self._switches or scan.repeat or scan.source is Source.TEST:
             return
-        self._rouse()
         if scan.layout is not self._layout:
             self._know(scan.layout)
         self._hear(scan)
@@ -174,35 +155,20 @@ class Watcher:
             value = scan.values[column]
             good = scan.qualities[column] == _GOOD and value is not None
             switch.hear(scan.at, on=value != 0 if good else None)
-        self._going_on = any(each.on for each in self._switches.values())
-        self._calm = bool(self._telling) and not self._going_on
-        if self._going_on and self._span.start <= scan.at < self._span.end:
+        going_on = any(each.on for each in self._switches.values())
+        if going_on and self._span.start <= scan.at < self._span.end:
             self._read(scan)
 
     def result(self) -> tuple[Handling, ...]:
         """All of it, in the order of time; nothing may be taken afterwards."""
-        self._rouse()
         found = [each for switch in self._switches.values() for each in switch.close()]
         return tuple(sorted(found, key=lambda each: (each.start, each.channel)))
-
-    def _rouse(self) -> None:
-        """Tell what the calm scans said."""
-        if self._calm_at is not None:
-            for _, switch in self._telling:
-                switch.hear(self._calm_at, on=False)
-            self._calm_at = None
 
     def _know(self, layout: Layout) -> None:
         self._layout = layout
         keys = list(enumerate(layout.keys))
         self._telling = [(n, self._switches[key]) for n, key in keys if key in self._switches]
         self._reading = [(n, self._gauges[key]) for n, key in keys if key in self._gauges]
-        self._calm = False
-        if self._telling:
-            columns = [n for n, _ in self._telling]
-            self._told = itemgetter(*columns)
-            self._nothing = self._told([0.0] * len(keys))
-            self._all_good = self._told([_GOOD] * len(keys))
 
     def _read(self, scan: Scan) -> None:
         open_ = [switch for switch in self._switches.values() if switch.is_on(scan.at)]

@@ -386,7 +386,7 @@ def test_the_core_imports_nothing_that_only_screens_and_records_need() -> None:
 
 def test_the_process_of_the_core_holds_no_command_line_and_no_migrations() -> None:
     asked = (
-        "import sys, culturewatch.core_process;"
+        "import sys, culturewatch.bound, culturewatch.core_process;"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     found = subprocess.run(  # noqa: S603 # the text above
