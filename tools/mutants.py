@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +21,8 @@ from mutmut.mutation.mutators import mutation_operators
 HARMLESS_CALLS = frozenset({"len", "isinstance", "TypeVar"})
 """Calls that mutmut leaves alone as well, and a declaration of a type."""
 
-SHOWN = 110
-"""So much of a change is shown."""
+SHOWN, AROUND = 110, 35
+"""So much of a change is shown, and of what stays around it when it is longer."""
 
 DECLARATIONS = frozenset({"frozen", "slots", "kw_only"})
 
@@ -83,9 +84,12 @@ class Mutant:
         return sha256(whole.encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
-        old = _short(self.original[self.place.start : self.place.end])
+        old = _on_one_line(self.original[self.place.start : self.place.end])
+        new = _on_one_line(self.new)
+        start = max(0, _alike(old, new) - AROUND)
+        end = max(0, _alike(old[start:][::-1], new[start:][::-1]) - AROUND)
         where = f"{self.path}:{self.lines[0]} {self.function or 'import'}"
-        return f"{where}: {old} → {_short(self.new)}"
+        return f"{where}: {_short(old, start, end)} → {_short(new, start, end)}"
 
 
 def mutants_of(path: Path, root: Path) -> list[Mutant]:
@@ -221,6 +225,20 @@ Operator = Callable[[cst.CSTNode], Iterable[cst.CSTNode]]
 OPERATORS: Sequence[Operator] = (_of_mutmut, _left_out, _next_row)
 
 
-def _short(text: str) -> str:
-    line = re.sub(r"\s+", " ", text).strip()
+def _on_one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def _alike(one: str, other: str) -> int:
+    """So many characters at the start of both are the same."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _short(text: str, start: int, end: int) -> str:
+    """Of a long text what stands between two places, counted from its start and from its end."""
+    if len(text) <= SHOWN:
+        return text
+    before, after = "… " if start else "", " …" if end else ""
+    line = f"{before}{text[start : len(text) - end].strip()}{after}"
     return line if len(line) <= SHOWN else f"{line[: SHOWN - 40]} … {line[-37:]}"

@@ -1,6 +1,7 @@
 """How many mutants of the alarm engine its tests find: ``make mutation``, or a part of it.
 
-Outcomes are kept in ``.mutation/``; ``--again`` runs only what was not found before.
+Outcomes are kept in ``.mutation/``; ``--again`` runs only what was not found before, ``--kept``
+nothing. Why a mutant may survive stands in ``tools/survivors/``.
 """
 
 import argparse
@@ -14,10 +15,13 @@ from math import exp, lgamma, log
 from pathlib import Path
 
 from tools.mutants import Mutant, mutants_of
+from tools.reasons import Explained, ReasonsError, all_reasons, explained, stale
+from tools.runs import Run, Runs
 from tools.trials import CODE, NO_CODE, ROOT, SURVIVED, TestsFailError, Trials
 
 DOCUMENT = ROOT / "docs" / "mutation.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+REASONS = Path("tools", "survivors")
 SCORE = 0.95
 """So many of the mutants are to be found."""
 
@@ -28,38 +32,47 @@ HEAD = (
 
 
 def main() -> int:
-    """Run what the options ask for; 0 when enough of it is found."""
+    """Run what the options ask for.
+
+    0 when enough of it is found and every survivor has its reason.
+    """
     options = _options()
     everything = [mutant for path in sorted(CODE.glob("*.py")) for mutant in mutants_of(path, ROOT)]
     trials = Trials(workers=options.workers, under_s=options.under, folder=ROOT / ".mutation")
     outcomes = trials.kept()
     asked = _asked(everything, options)
     chosen = [m for m in asked if not options.again or outcomes.get(m.id, SURVIVED) == SURVIVED]
+    chosen = [] if options.kept else chosen
     sys.stdout.write(f"{len(chosen)} of {len(everything)} mutants\n")
-    began_s = time.monotonic()
+    runs = Runs(trials.folder)
     try:
-        trials.run(chosen, outcomes)
-    except TestsFailError as error:
+        reasons = all_reasons(ROOT / REASONS)
+        if chosen:
+            began_s = time.monotonic()
+            trials.run(chosen, outcomes)
+            took_s = round(time.monotonic() - began_s)
+            runs.add(Run(_commit(), _command(), took_s, tuple(mutant.id for mutant in chosen)))
+    except (TestsFailError, ReasonsError) as error:
         sys.stdout.write(f"{error}\n")
         return 1
-    took_s = time.monotonic() - began_s
-    return _report(asked, options, outcomes, took_s)
-
-
-def _report(
-    asked: Sequence[Mutant],
-    options: argparse.Namespace,
-    outcomes: Mapping[str, int],
-    took_s: float,
-) -> int:
+    for reason in stale(reasons, everything, outcomes):
+        gone = ", ".join(reason.mutants)
+        sys.stdout.write(f"stale, take out what is found or gone: {reason.why} {gone}\n")
     survivors = [mutant for mutant in asked if outcomes.get(mutant.id) == SURVIVED]
-    for mutant in survivors:
-        sys.stdout.write(f"{mutant.id} {mutant}\n")
-    figures, score = _figures(asked, outcomes)
-    sys.stdout.write(f"\n{figures}\n\n{took_s:.0f} s\n")
+    why = explained(survivors, reasons)
+    figures, score = _figures(asked, outcomes, sampled=bool(options.sample))
+    figures = f"{_last_run(asked, outcomes, runs)}\n\n{figures}"
+    sys.stdout.write(f"{_listed(why, ids=True)}\n\n{figures}\n")
     if options.write:
-        _write(figures, survivors, took_s)
-    return 0 if score >= SCORE else 1
+        _write(f"{figures}\n\n{_listed(why, ids=False)}")
+    return 0 if score >= SCORE and not why.without else 1
+
+
+def _last_run(asked: Sequence[Mutant], outcomes: Mapping[str, int], runs: Runs) -> str:
+    """How many mutants there are, and which run their outcomes are of."""
+    no_code = sum(outcomes.get(mutant.id) == NO_CODE for mutant in asked)
+    told = runs.told(m for m in asked if outcomes.get(m.id, NO_CODE) != NO_CODE)
+    return f"{len(asked):,} changes, of which {no_code:,} do not compile. Of the others\n\n{told}"
 
 
 def _options() -> argparse.Namespace:
@@ -69,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=1, help="mutants at one time")
     parser.add_argument("--again", action="store_true", help="only what was not found before")
+    parser.add_argument("--kept", action="store_true", help="run nothing, tell what is known")
     parser.add_argument("--under", type=float, default=60.0, help="leave out slower tests (s)")
     parser.add_argument("--write", action="store_true", help="put it into docs/mutation.md")
     return parser.parse_args()
@@ -84,7 +98,9 @@ def _asked(everything: Sequence[Mutant], options: argparse.Namespace) -> list[Mu
     return sorted(asked, key=lambda mutant: (mutant.path, mutant.place))
 
 
-def _figures(mutants: Sequence[Mutant], outcomes: Mapping[str, int]) -> tuple[str, float]:
+def _figures(
+    mutants: Sequence[Mutant], outcomes: Mapping[str, int], *, sampled: bool
+) -> tuple[str, float]:
     """A table by file, and which share of those that ran was found."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
@@ -98,8 +114,9 @@ def _figures(mutants: Sequence[Mutant], outcomes: Mapping[str, int]) -> tuple[st
         cells = (name, row.total(), found, row["time"], row["survived"], row["not run"], share)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     found, ran = _found(total)
-    low, high = _interval(found, ran)
-    lines += ["", f"As a sample, exact 95 % interval: {100 * low:.1f} to {100 * high:.1f} %."]
+    if sampled:
+        low, high = _interval(found, ran)
+        lines += ["", f"As a sample, exact 95 % interval: {100 * low:.1f} to {100 * high:.1f} %."]
     return "\n".join(lines), found / ran if ran else 0.0
 
 
@@ -140,17 +157,32 @@ def _ways(of: int, count: int) -> float:
     return lgamma(of + 1) - lgamma(count + 1) - lgamma(of - count + 1)
 
 
-def _write(figures: str, survivors: Sequence[Mutant], took_s: float) -> None:
-    """Exchange the part of the document that is not written by hand."""
+def _listed(why: Explained, *, ids: bool) -> str:
+    """The survivors under their reasons; those without one at the end."""
+    groups = [*why.by_why.items()]
+    if why.without:
+        groups.append(("Without a reason yet.", why.without))
+    told = []
+    for reason, mutants in groups:
+        lines = [f"{mutant.id} {mutant}" if ids else str(mutant) for mutant in mutants]
+        told.append("\n".join((f"{reason} ({len(mutants)})", "", "```text", *lines, "```")))
+    return "\n\n".join(told)
+
+
+def _commit() -> str:
     git = ("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12")
-    commit = subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
-    command = " ".join(("python -m tools.mutation", *sys.argv[1:]))
-    told = [f"`{command}` at commit `{commit}`, {took_s / 60:.0f} minutes.", "", figures, ""]
-    told += ["Survivors:", "", "```text", *map(str, survivors), "```"]
+    return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
+def _command() -> str:
+    return " ".join(("python -m tools.mutation", *sys.argv[1:]))
+
+
+def _write(between: str) -> None:
+    """Exchange the part of the document that is not written by hand."""
     text = DOCUMENT.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    between = "\n".join(told)
     DOCUMENT.write_text(f"{head}{BEGIN}\n\n{between}\n\n{END}{tail}", encoding="utf-8")
 
 
