@@ -186,7 +186,7 @@ class Annunciator:
     def _start_released(self, monitor: Monitor, *, late: bool) -> None:
         moment = self.moment(monitor, late=late)
         moment.why = "still active although what explained it is over"
-        monitor.alarm = telling.start(replace(monitor.alarm, release_due=None), moment)
+        monitor.alarm = telling.start(monitor.alarm, moment)
 
     def _describe(self, moment: Moment, monitor: Monitor, shown: Touched, level: int) -> None:
         ends, falls = level < 0, level < shown.before
@@ -194,7 +194,7 @@ class Annunciator:
         told = [found for _, found in shown.found if found.what in {wanted, What.VOID}]
         found = told[-1] if told else Found(wanted, self.clock.now, 0.0)
         moment.severity = None if ends else monitor.severity(level)
-        began = self.clock.now if monitor.error and not told else monitor.filters[0].anchor
+        began = monitor.filters[0].anchor if told else self.clock.now
         moment.since = found.since if shown.before >= 0 else began
         moment.late = moment.late or found.late
         moment.value = _value(monitor, found) if told else None

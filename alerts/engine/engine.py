@@ -253,7 +253,6 @@ class Engine:
                 watch.restart(clock.now)
             self._heard.add(watch)
         self._await_new()
-        self._schedule()
         clock.resuming = not reloaded
         self._work_off(clock.now)
         clock.resuming = False
@@ -277,10 +276,12 @@ class Engine:
             self._annunciator.said.append(Transition(at=started.at, what=What.SYSTEM, why=why))
 
     def _reconsider(self, monitor: Monitor) -> None:
-        """Suppression by design goes on only while its cause is known to hold."""
+        """Suppression by design goes on only while its cause is known to hold.
+
+        Causes that are judged were asked already; one that was removed is not judged.
+        """
         if monitor.suppressor is not None:
             self._annunciator.design(monitor, Overlaid.RESTART)
-            self._annunciator.design(monitor)
         elif monitor.alarm.overlay.design is not None:
             moment = self._annunciator.moment(monitor)
             moment.still = False

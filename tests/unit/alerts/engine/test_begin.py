@@ -109,6 +109,7 @@ def test_a_rule_that_cannot_be_judged_says_so_with_the_reason(
     mended = room.last(What.CLEAR)
     assert mended.why == "it can be judged again, and its condition does not hold"
     assert mended.value is None
+    assert mended.since == START + 20_000
 
 
 def test_the_value_that_is_told_of_a_measure_is_that_of_its_channel() -> None:

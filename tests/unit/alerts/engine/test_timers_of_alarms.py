@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from alerts.channel import ChannelSpec
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
-from alerts.engine.annunciator import Act, Annunciator
+from alerts.engine.annunciator import NOBODY, Act, Annunciator
 from alerts.engine.clock import Clock
 from alerts.engine.flapping import Flapping
 from alerts.engine.monitor import Monitor, Touched
@@ -95,6 +95,14 @@ def test_each_timer_of_an_alarm_is_worked_off_when_it_is_due(
         assert {told.why for told in annunciator.said} == {why}
 
 
+def test_a_page_that_waited_is_not_waited_for_again_though_nobody_is_on_call() -> None:
+    one, annunciator = monitor(replace(OPEN, page_due=NOW, escalation=RUNNING)), made()
+    annunciator.rota["chain"] = {"0": ()}
+    one.alarm = replace(one.alarm, escalation=replace(RUNNING, due=NOW + 1))
+    annunciator.work_off(one, NOW, late=False)
+    assert (annunciator.said, one.alarm.page_due) == ([], None)
+
+
 @pytest.mark.parametrize(
     ("rule", "wait"),
     [
@@ -154,6 +162,10 @@ def test_quality_is_an_advisory_while_there_are_values(trust: Trust, severity: s
     channel.define()
     annunciator.announce([News(channel, "told", ())])
     assert annunciator.said == [told]
+
+
+def test_what_nobody_did_has_no_name_no_command_and_no_note() -> None:
+    assert NOBODY == Act() == ("", "", "")
 
 
 def test_a_state_that_changed_is_stored_though_nothing_is_said() -> None:

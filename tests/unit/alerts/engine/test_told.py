@@ -54,6 +54,63 @@ def test_a_near_miss_is_told_with_its_peak_and_both_ends() -> None:
     ]
 
 
+def test_a_near_miss_is_of_no_occurrence_and_nobody_is_told() -> None:
+    room = lab(replace(HOT, on_delay=parse("20s"), off_delay=Duration(0)))
+    room.hold("0:10", "0:30", 39.0)
+    room.sample("0:40", 37.0)
+    room.order("0:45", "ack")
+    told = room.count(What.NOTICE)
+    room.sample("0:50", 39.0)
+    room.sample("1:00", 37.0)
+    missed = room.last(What.NEAR_MISS)
+    assert (missed.occurrence, missed.activation) == (None, None)
+    assert room.count(What.NOTICE) == told
+
+
+def test_of_an_excursion_that_is_over_those_are_told_who_have_an_older_one_to_acknowledge() -> None:
+    room = lab(replace(HOT, on_delay=parse("20s"), off_delay=Duration(0)))
+    room.hold("0:10", "0:30", 39.0)
+    room.sample("0:40", 37.0)
+    room.sample("5:00", 37.0)
+    for taken in ("1:00", "1:10", "1:20"):
+        room.sample("5:05", 39.0, taken=taken, source=Source.BACKFILL)
+    room.sample("5:10", 37.0)
+    assert room.engine.view("hot").state == "R"
+    correction, notice = room.last(What.CORRECTION), room.last(What.NOTICE)
+    assert (correction.occurrence, correction.activation) == (None, None)
+    assert (notice.occurrence, notice.severity, notice.why[:21]) == (
+        None,
+        "",
+        "over the limit from 2",
+    )
+
+
+def test_two_limits_that_late_samples_set_at_once_began_with_the_first() -> None:
+    room = lab(replace(STEPPED, on_delay=parse("1m40s")))
+    room.sample("0:30", 37.0)
+    room.sample("2:30", 38.5, taken="0:40", source=Source.BACKFILL)
+    room.sample("2:30", 41.0, taken="1:00", source=Source.BACKFILL)
+    room.sample("2:40", 41.0)
+    told = room.last(What.SET)
+    assert (told.since, told.severity) == (START + 40_000, "critical")
+
+
+def test_a_cause_that_is_over_explains_nothing_while_it_waits_for_its_acknowledgement() -> None:
+    cause = replace(POWER, channel="ups.charge", re_alarm=parse("30m"))
+    room = Lab(
+        rulebook(
+            [cause, replace(BRIEF, inhibited_by="power")], channels=(HOT.channel, cause.channel)
+        )
+    )
+    room.sample("0:00", 5.0, of=cause.channel)
+    room.sample("0:10", 50.0, of=cause.channel)
+    room.sample("0:20", 39.0)
+    room.ticks("30:10")
+    assert room.last(What.NOTICE).why == "returned to normal, still to be acknowledged"
+    assert room.count(What.INHIBITED) == 0
+    assert room.engine.view("hot").under == ""
+
+
 def test_only_the_first_limit_has_near_misses() -> None:
     stepped = replace(STEPPED, on_delay=parse("5m"), kind="high")
     room = lab(stepped)
@@ -188,6 +245,7 @@ def test_a_fall_that_an_edit_makes_names_no_value() -> None:
     (fell,) = spelt(room, What.SEV_DOWN)
     assert fell["why"] == "by its definition now, a higher limit does not hold"
     assert "value" not in fell
+    assert "late" not in fell
 
 
 def test_what_is_done_long_after_it_was_due_is_marked_late() -> None:
