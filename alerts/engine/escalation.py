@@ -52,7 +52,7 @@ def begin(alarm: Alarm, moment: Moment) -> Escalation:
     """To RUN(0): a round from the first step. Without a policy nobody is paged."""
     if moment.policy is None or not moment.policy.steps:
         return Escalation()
-    fresh = Escalation(status=Status.RUN, step=-1, begun=moment.now)
+    fresh = Escalation(status=Status.RUN, begun=moment.now)
     return _advanced(replace(alarm, escalation=fresh), moment)
 
 
@@ -68,7 +68,7 @@ def go_on(alarm: Alarm, moment: Moment) -> Escalation:
     why = "everyone in the chain was told, nobody acknowledged; it begins again"
     moment.say(alarm, What.EXHAUSTED, why=why)
     moment.page(alarm, policy.fallback, escalation.step, why)
-    fresh = Escalation(status=Status.EXHAUSTED, step=-1, begun=moment.now)
+    fresh = Escalation(status=Status.EXHAUSTED, begun=moment.now)
     return _advanced(replace(alarm, escalation=fresh), moment)
 
 
@@ -136,7 +136,7 @@ def _advanced(alarm: Alarm, moment: Moment) -> Escalation:
         due = escalation.begun + policy.steps[coming].after
         if due > moment.now:
             return replace(escalation, due=due)
-        escalation = replace(escalation, step=coming, due=None)
+        escalation = replace(escalation, step=coming)
         _run(replace(alarm, escalation=escalation), moment)
     if policy.loop_after is None:
         return replace(escalation, due=None)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
 from alerts.engine.core import A2, Event, apply, void
 from alerts.engine.moment import Moment
+from alerts.engine.overlay import Overlay, Shelf
 from alerts.engine.trend import Trend
 from alerts.policy import Policy, Step
 from alerts.rule import Rule, Severity
@@ -103,6 +104,8 @@ def explained(now: Moment) -> None:
     now.cause = "power"
 
 
+NOTHING_OPEN = "nothing to acknowledge: there is no open alarm"
+STILL_ACTIVE = "it is still active; a reset needs the condition to be gone"
 PAST_GAP = replace(RETURNED, paged_at=400)
 INSIDE_GAP = replace(RETURNED, paged_at=401)
 TWO = replace(UNACKED, paged=("A", "B"))
@@ -193,6 +196,15 @@ CELLS = [
 ]
 
 
+REFUSED = {
+    **{(Phase.N, event): NOTHING_OPEN for event in (Event.ACK, Event.UNACK, Event.RESET)},
+    **{(phase, Event.UNACK): "it is not acknowledged" for phase in (Phase.U, Phase.R, Phase.LU)},
+    **{(phase, Event.RESET): STILL_ACTIVE for phase in (Phase.U, Phase.A)},
+    (Phase.R, Event.RESET): "it does not latch; acknowledge it instead",
+    (Phase.LU, Event.RESET): "acknowledge it first",
+}
+
+
 def words(now: Moment) -> str:
     return ", ".join(f"{one.what} {one.to}".strip() for one in now.said)
 
@@ -232,7 +244,9 @@ def test_a_refusal_says_why_answers_the_command_and_changes_nothing(cell: Cell) 
     cell.change(now)
     assert apply(cell.alarm, cell.event, now) is cell.alarm
     assert (now.said[0].command, now.said[0].by) == ("c1", "P")
-    assert len(now.said[0].why) > 10
+    seen_less = "it has risen to high; you saw medium. Look at it again"
+    told = REFUSED[cell.alarm.phase, cell.event] if now.seen is None else seen_less
+    assert now.said[0].why == told
 
 
 def test_a_new_occurrence_is_counted_and_starts_clean() -> None:
@@ -246,6 +260,33 @@ def test_a_new_occurrence_is_counted_and_starts_clean() -> None:
 def test_the_same_occurrence_is_activated_again() -> None:
     after = apply(PAST_GAP, Event.SET, moment())
     assert (after.occurrence, after.activation, after.page_due) == (4, 2, None)
+
+
+def test_an_activation_has_the_severity_and_the_worst_that_it_makes() -> None:
+    now = moment()
+    critical(now)
+    after = apply(PAST_GAP, Event.SET, now)
+    assert (after.severity, after.worst) == (Severity.CRITICAL, Severity.CRITICAL)
+    lower(now)
+    after = apply(PAST_GAP, Event.SET, now)
+    assert (after.severity, after.worst) == (Severity.LOW, Severity.HIGH)
+
+
+def test_of_what_latched_and_comes_again_nobody_has_acknowledged_anything() -> None:
+    after = apply(LATCHED_ACKED, Event.SET, moment(LATCHING))
+    assert (after.acked_by, after.acked_at, after.seen) == ((), 0, None)
+
+
+def test_whether_it_is_on_its_way_back_is_asked_from_each_acknowledgement_on() -> None:
+    assert apply(replace(UNACKED, trend=Trend(RISING, 5)), Event.ACK, moment()).trend == Trend()
+
+
+def test_a_shelf_for_one_occurrence_ends_with_one_that_was_acknowledged() -> None:
+    shelf = Shelf(until=9_000, one_shot=True, by="S", reason="r")
+    now = moment()
+    after = apply(replace(ACKED, overlay=Overlay(shelf=shelf)), Event.CLEAR, now)
+    assert after.overlay.shelf is None
+    assert words(now) == "clear, all_clear A, unshelved"
 
 
 def test_a_page_inside_the_repeat_gap_waits_for_its_end() -> None:

@@ -50,6 +50,7 @@ CELLS = [
     Cell(IDLE, Event.NOBODY, 1_000, IDLE),
     Cell(IDLE, Event.RESTART, 1_000, IDLE),
     Cell(FIRST, Event.START, 1_100, FIRST),
+    Cell(FIRST, Event.START, 1_300, FIRST, case="its next step is due"),
     Cell(FIRST, Event.DUE, 1_300, LAST, "B C", case="next step"),
     Cell(FIRST, Event.DUE, 1_299, FIRST, case="not yet"),
     Cell(LAST, Event.DUE, 1_900, EXHAUSTED, "M A", case="after the last"),
@@ -70,6 +71,7 @@ CELLS = [
     Cell(HELD, Event.NOBODY, 1_000, HELD),
     Cell(HELD, Event.RESTART, 9_000, HELD),
     Cell(EXHAUSTED, Event.START, 2_000, EXHAUSTED),
+    Cell(EXHAUSTED, Event.START, 2_200, EXHAUSTED, case="its next step is due"),
     Cell(EXHAUSTED, Event.DUE, 2_200, Escalation(Status.EXHAUSTED, 1, 1_900, 2_800), "B C"),
     Cell(
         Escalation(Status.EXHAUSTED, 1, 1_900, 2_800),

@@ -4,6 +4,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from alerts.engine.engine import Engine
+from alerts.engine.monitor import RulePart
+from alerts.engine.parts import decoded, encoded
 from alerts.rule import Rule
 from alerts.transition import What
 from devices.duration import Duration, parse
@@ -116,3 +119,63 @@ def test_an_edit_whose_policy_is_gone_gives_way_to_the_file_and_that_is_said_onc
     assert (room.count(What.EDITED), room.last(What.EDITED).by) == (2, "configuration")
     changed(room, BRIEF, at="0:20")
     assert room.count(What.EDITED) == 2
+
+
+def kept(room: Lab) -> dict[str, bytes]:
+    """What of the engine was to be stored since it was made."""
+    return {name: part for name, part in room.engine.changed().items() if part is not None}
+
+
+def test_a_rule_that_nothing_happened_to_is_an_edit_when_its_definition_changed() -> None:
+    room = Lab(rulebook([BRIEF, DOOR]))
+    parts = kept(room)
+    assert "rule:hot" not in parts
+    for limit, edits in ((38.0, 0), (40.0, 1)):
+        room.book = rulebook([replace(BRIEF, limit=limit), DOOR])
+        room.engine = Engine(room.book, parts)
+        room.started("0:15")
+        assert room.count(What.EDITED) == edits
+
+
+def test_a_rule_whose_digest_alone_changed_was_not_changed() -> None:
+    room = Lab(rulebook([BRIEF]))
+    room.order("0:05", "edit", limit="39")
+    parts = room.engine.dump()
+    part = decoded(parts, "rule:hot", RulePart)
+    assert part is not None
+    # As an upgrade that knows more fields of a rule would have it.
+    parts["rule:hot"] = encoded(replace(part, definition="0" * 16))
+    room.engine = Engine(room.book, parts)
+    room.started("0:15")
+    assert room.count(What.EDITED) == 1
+    assert room.engine.rule("hot").limit == 39.0
+
+
+def test_a_channel_that_a_start_brings_to_a_device_is_waited_for() -> None:
+    room = Lab(rulebook([HOT]))
+    room.sample("0:00", 37.0)
+    dry = replace(SILENT, id="dry", channel="inc1.humidity")
+    changed(room, HOT, dry, at="0:05", channels=(HOT.channel, dry.channel))
+    room.hold("0:10", "0:40", 37.0)
+    assert room.said(What.SET) == ["0:00:35 set dry"]
+
+
+def test_what_is_open_of_a_rule_that_is_gone_is_closed_whatever_else_is_gone() -> None:
+    cold = replace(BRIEF, id="cold", kind="low", limit=30.0)
+    room = Lab(rulebook([BRIEF, cold, DOOR]))
+    room.sample("0:10", 39.7)
+    changed(room, DOOR, at="0:15")
+    closed = room.last(What.CLOSED)
+    assert (closed.rule, closed.channel) == ("hot", "")
+    assert kept(room)["rule:hot"] == room.engine.dump()["rule:hot"]
+    part = decoded(room.engine.dump(), "rule:hot", RulePart)
+    assert part is not None
+    assert (part.alarm.occurrence, part.alarm.phase) == (1, "N")
+
+
+def test_the_first_run_stores_its_rules_and_a_drill_is_stored_once() -> None:
+    room = Lab(rulebook([BRIEF]))
+    assert kept(room)["rulebook"] == room.engine.dump()["rulebook"]
+    room.order("0:05", "drill", target="A", channel="mail")
+    assert kept(room)["drills"] == room.engine.dump()["drills"] != encoded({})
+    assert "drills" not in kept(room)
