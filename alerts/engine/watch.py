@@ -185,10 +185,10 @@ class Channel:
         self._judge(Heard.RESTART, Fact(now))
 
     def rejudge(self, monitor: Monitor, now: int) -> Touched:
-        """Show a monitor the newest good sample after a restart."""
+        """Show a monitor the newest good sample after a restart; a measure is not taken again."""
         self.resting = False
-        at = self.signal.good_at
-        if at is None or self.signal.value is None or not monitor.judges_values:
+        at, plain = self.signal.good_at, monitor.judges_values and monitor.measure is None
+        if at is None or self.signal.value is None or not plain:
             return monitor.show(Event.RESTART, Sample(at=now, now=now))
         sample = Sample(at=at, now=now, value=self.signal.value)
         sides = monitor.limits.sides(self.signal.value)
