@@ -61,6 +61,11 @@ def test_a_rota_is_answered_with_who_is_on_call(to: str | None, people: str) -> 
     assert room.engine.on_call(NIGHT, 1) == ("B",)
 
 
+def test_a_rota_without_a_step_is_refused() -> None:
+    (said,) = answers(lab(), "rota", to="C")
+    assert (said.what, said.why) == (What.REFUSED, "policy 'night' has no step ''")
+
+
 def test_steps_are_set_one_by_one() -> None:
     room = lab()
     answers(room, "rota", step="1", to="E")
