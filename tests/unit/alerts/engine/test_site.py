@@ -70,3 +70,33 @@ def test_a_fault_that_lasts_is_told_at_its_time_although_a_restart_came_between(
     room.ticks("6:00")
     assert room.said(What.SET) == ["0:06:00 set faulty"]
     assert room.last(What.SET).since == room.wall("1:00")
+
+
+def test_a_channel_without_rules_is_heard_by_those_that_compare_with_it() -> None:
+    names = ("inc1.temperature", "inc2.temperature", "inc3.temperature")
+    odd = replace(BRIEF, id="odd", kind="disagreement", limit=3.0, deadband=1.0)
+    odd = replace(odd, against=names[1:])
+    apart = replace(BRIEF, id="apart", kind="difference", limit=1.0, against=names[2:])
+    room = Lab(rulebook([odd, apart], channels=names))
+    room.sample("0:10", 37.0, of="inc2.temperature")
+    room.sample("0:11", 37.2, of="inc3.temperature")
+    # 2.2 degrees from the one, 2.4 from the median of 37.0, 37.2 and 39.4.
+    room.sample("0:12", 39.4)
+    assert room.said(What.SET) == ["0:00:12 set apart"]
+    assert room.last(What.SET).why == "2.2 degC apart from inc3.temperature"
+    room.sample("0:20", 40.5)
+    assert room.said(What.SET) == ["0:00:12 set apart", "0:00:20 set odd"]
+    assert room.last(What.SET).why == (
+        "3.3 degC off what inc2.temperature, inc3.temperature say; it is not trusted"
+    )
+
+
+def test_what_was_measured_for_a_while_is_told_without_a_value_of_the_channel() -> None:
+    names = ("inc1.temperature", "inc2.temperature")
+    apart = replace(BRIEF, kind="difference", limit=1.0, on_delay=parse("1m"), against=names[1:])
+    room = Lab(rulebook([apart], channels=names))
+    room.sample("0:10", 37.0, of="inc2.temperature")
+    room.sample("0:11", 39.0)
+    room.sample("0:20", 37.1)
+    told = room.last(What.NEAR_MISS)
+    assert (told.why, told.value) == ("over the limit for less than 1m", None)
