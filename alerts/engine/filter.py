@@ -272,12 +272,13 @@ def disprove(delays: Delays, state: Filter, sample: Sample) -> Result:
     """F2, late: a false one inside the on-delay takes the alarm back, unless it holds anyway."""
     if sample.side is Side.TRUE:
         return replace(state, trues=_carrying(delays, state, sample.at)), ()
-    inside = delays.on and state.anchor <= sample.at < state.anchor + delays.on
     if sample.side is not Side.FALSE or state.counted:
         return state, ()
+    on = delays.on or 0
+    inside = state.anchor <= sample.at < state.anchor + on
     rest = tuple(at for at in state.trues if at > sample.at)
     newest = sample.at if sample.newest is None else sample.newest
-    if not inside or (rest and newest - rest[0] >= (delays.on or 0)):
+    if not inside or (rest and newest - rest[0] >= on):
         return replace(state, known=newer(state.known, sample.at)), ()
     after, _ = _undone(delays, replace(state, stage=Stage.F1), sample)
     return after, (Found(What.VOID, state.anchor, sample.value, sample.at, late=True),)
@@ -393,7 +394,8 @@ def _reported(delays: Delays, past: Past) -> tuple[Found, ...]:
 
 def _carrying(delays: Delays, state: Filter, at: int) -> tuple[int, ...]:
     """True samples up to the first after the on-delay, which may have to carry a new one."""
-    known = state.trues and at >= state.trues[-1] >= state.anchor + (delays.on or 0)
-    if known or not delays.on or at <= state.anchor:
+    if not delays.on or at <= state.anchor:
+        return state.trues
+    if state.trues and at >= state.trues[-1] >= state.anchor + delays.on:
         return state.trues
     return with_time(state.trues, at)

@@ -15,8 +15,8 @@ so -196.1 at a resolution of 0.01 is on its limit, not beside it."""
 MOST = 1e300
 """A value of more parts than this, either way, is judged as if it had so many."""
 
-OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue", "calibration-due"})
-"""Kinds that watch for samples, or for time, instead of values."""
+OF_SAMPLES = frozenset({"silence", "out-of-range", "spike", "overdue"})
+"""Kinds that watch for samples, or for time, instead of values, and have one level."""
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -57,6 +57,16 @@ def test_other_words_leave_it_open(field: str, text: str) -> None:
     assert room.engine.view("hot").state == "R"
 
 
+def test_a_delay_of_nothing_is_refused() -> None:
+    room = lab(BRIEF)
+    room.order("0:25", "edit", on_delay="")
+    refused = room.last(What.REFUSED)
+    assert refused.why == (
+        "rule 'hot': a span of time is needed here; write 0s for none - at `$.on_delay`"
+    )
+    assert room.engine.rule("hot") == BRIEF
+
+
 def test_a_delay_that_is_edited_counts_from_the_same_sample() -> None:
     room = lab(HOT)
     room.hold("0:10", "2:00", 39.0)

@@ -161,6 +161,12 @@ CASES = {
         set_since(4),
         Delays(on=100, needed=2),
     ),
+    "a timer of before says nothing": Case(
+        replace(CLEAR, past=LONG), Event.DUE, at(190), replace(CLEAR, past=LONG)
+    ),
+    "nothing trustworthy ends no excursion": Case(
+        replace(CLEAR, past=LONG), Event.BAD, at(190), replace(CLEAR, past=LONG)
+    ),
     "still true": Case(
         RUNNING, Event.TRUE, at(199, 39.0), replace(RUNNING, trues=(100, 199), peak=39.0)
     ),
@@ -226,6 +232,7 @@ CASES = {
         replace(RUNNING, latest=Side.INSIDE, due=None),
     ),
     "set and true": Case(SET, Event.TRUE, at(210), SET),
+    "set and inside": Case(SET, Event.INSIDE, at(210), replace(SET, latest=Side.INSIDE)),
     "set and true again": Case(replace(SET, latest=Side.INSIDE), Event.TRUE, at(210), SET),
     "set, carried on": Case(
         replace(SET, trues=(100, 150)), Event.TRUE, at(210), replace(SET, trues=(100, 150, 210))

@@ -70,7 +70,7 @@ CORRECTED = (Found(What.CORRECTION, 40, 39.0, 140, late=True),)
 
 
 def late(
-    time: int, side: Side, value: float = 38.5, *, now: int = 190, newest: int = 180
+    time: int, side: Side, value: float = 38.5, *, now: int = 190, newest: int | None = 180
 ) -> Sample:
     return at(time, value, side=side, now=now, newest=newest)
 
@@ -119,6 +119,12 @@ CASES = {
     "a false one ends it": Case(
         Filter(past=LONG), Event.LATE, late(41, Side.FALSE), CLEAR, CORRECTED
     ),
+    "an older false one than is known, inside": Case(
+        Filter(latest=Side.INSIDE, known=50),
+        Event.LATE,
+        late(40, Side.FALSE),
+        Filter(latest=Side.INSIDE, known=50),
+    ),
     "a false one from before it": Case(
         Filter(past=LONG), Event.LATE, late(40, Side.FALSE), Filter(past=LONG)
     ),
@@ -147,6 +153,26 @@ CASES = {
     "one from behind what is known": Case(
         HELD, Event.LATE, late(90, Side.TRUE), replace(HELD, past=Past(90, 90, 38.5))
     ),
+    "more from behind what is known": Case(
+        replace(HELD, past=Past(80, 80, 38.5)),
+        Event.LATE,
+        late(50, Side.TRUE, 39.0),
+        replace(HELD, past=Past(50, 80, 39.0)),
+    ),
+    "one more at the anchor, which a false one of a buffer has as well": Case(
+        replace(HELD, known=100),
+        Event.LATE,
+        late(100, Side.TRUE),
+        replace(HELD, known=100, trues=(100, 100, 130, 180)),
+    ),
+    "moves the anchor back where only a count sets it": Case(
+        replace(HELD, due=None),
+        Event.LATE,
+        late(95, Side.TRUE),
+        replace(HELD, anchor=95, due=None, trues=(95, 100, 130, 180)),
+        (),
+        Delays(on=None, needed=2, window=100),
+    ),
     "nothing is known before": Case(
         replace(HELD, known=None),
         Event.LATE,
@@ -170,6 +196,20 @@ CASES = {
     ),
     "a false one after all of them": Case(
         HELD, Event.LATE, late(180, Side.FALSE), CLEAR, (Found(What.NEAR_MISS, 100, 38.5, 180),)
+    ),
+    "a false one after all of them, the newest is inside": Case(
+        replace(HELD, latest=Side.INSIDE),
+        Event.LATE,
+        late(180, Side.FALSE),
+        Filter(latest=Side.INSIDE, known=180),
+        (Found(What.NEAR_MISS, 100, 38.5, 180),),
+    ),
+    "an older false one than is known after all of them, the newest is inside": Case(
+        replace(HELD, latest=Side.INSIDE, known=185),
+        Event.LATE,
+        late(180, Side.FALSE),
+        Filter(latest=Side.INSIDE, known=185),
+        (Found(What.NEAR_MISS, 100, 38.5, 180),),
     ),
     "a false one before the anchor": Case(
         HELD, Event.LATE, late(95, Side.FALSE), replace(HELD, known=95)
@@ -208,16 +248,32 @@ CASES = {
         CLEAR,
         (Found(What.VOID, 100, 37.0, 150, late=True),),
     ),
+    "disproved by the first sample of another probe": Case(
+        SET,
+        Event.LATE,
+        late(150, Side.FALSE, 37.0, newest=None),
+        replace(HELD, anchor=200, due=300, known=150, trues=(200,)),
+        (Found(What.VOID, 100, 37.0, 150, late=True),),
+    ),
     "true for long enough since": Case(
         SET, Event.LATE, late(199, Side.FALSE, newest=300), replace(SET, known=199)
     ),
     "after the delay": Case(SET, Event.LATE, late(200, Side.FALSE), replace(SET, known=200)),
     "before the anchor": Case(SET, Event.LATE, late(99, Side.FALSE), replace(SET, known=99)),
+    "before the anchor, older than is known": Case(SET, Event.LATE, late(80, Side.FALSE), SET),
     "set by a count": Case(
         replace(SET, counted=True), Event.LATE, late(150, Side.FALSE), replace(SET, counted=True)
     ),
     "set at once": Case(
         SET, Event.LATE, late(100, Side.FALSE), replace(SET, known=100), (), AT_ONCE
+    ),
+    "set at once by the only true one": Case(
+        replace(SET, trues=(100,)),
+        Event.LATE,
+        late(100, Side.FALSE),
+        replace(SET, trues=(100,), known=100),
+        (),
+        AT_ONCE,
     ),
     "set, inside": Case(SET, Event.LATE, late(150, Side.INSIDE), SET),
     "it never ended": Case(

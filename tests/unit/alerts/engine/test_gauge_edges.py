@@ -38,7 +38,7 @@ LOSS = replace(LEVEL, kind="evaporation", limit=2.0, deadband=3.0)
 
 
 def frame(rule: Rule, channels: int = 1) -> Frame:
-    return Frame(rule, 0.01, (10_000, 20_000, 10_000)[:channels])
+    return Frame(rule, 0.01, (10_000, 20_000, 10_000, 10_000, 10_000)[:channels])
 
 
 def line(per_second: float, *, start: float = 600.0, seconds: range = range(25)) -> list[Seen]:
@@ -53,6 +53,13 @@ def test_a_part_of_the_window_is_closed_by_the_sample_that_follows_it() -> None:
     assert (course, closed) == (Course((), 0, 2, 999, 12.0), False)
     course, closed = followed(course, 1_000, 8.0, WINDOW)
     assert (course, closed) == (Course(((499, 6.0),), 1_000, 1, 0, 8.0), True)
+
+
+def test_a_part_lasts_a_twenty_fourth_of_the_window_in_whole_ms_and_at_least_one() -> None:
+    begun = Course((), 0, 1, 0, 5.0)
+    assert followed(begun, 1_000, 5.0, WINDOW + 23)[1]
+    assert not followed(begun, 1_000, 5.0, WINDOW + 24)[1]
+    assert followed(begun, 1, 5.0, 23)[1]
 
 
 def test_points_older_than_the_window_are_dropped() -> None:
@@ -142,6 +149,24 @@ def test_a_refill_is_a_move_away_by_more_than_the_deadband(
     assert hours == (FOREVER_H if fresh else None)
 
 
+def test_what_rises_to_its_limit_was_let_down_when_it_falls_from_its_highest() -> None:
+    risen = Sloping(Course(((0, 0.0), (500, 400.0)), 1_000, 1, 0, 500.0), -1)
+    after, hours = time_to_limit(frame(replace(TANK, limit=900.0)), risen, Seen(1_500, 450.0))
+    assert (after, hours) == (Sloping(Course((), 1_500, 1, 0, 450.0), -1), FOREVER_H)
+
+
+def test_the_time_to_a_limit_is_taken_when_a_part_of_the_window_closes() -> None:
+    state, hours = last(TANK, line(-1.0))
+    assert hours is not None
+    assert time_to_limit(frame(TANK), state, Seen(24_001, 575.0))[1] is None
+
+
+def test_of_a_speed_that_may_be_none_the_most_hours_have_no_end() -> None:
+    # Of the 15 slopes of 0 0 1 1 2 2 three are 0; the bounds are the 2nd and the 14th of them.
+    steps = Course(tuple((n * HOUR_MS, float(n // 2)) for n in range(6)))
+    assert hours_left(10.0, Sloping(steps, -1), 2.0) == pytest.approx((8.0, 16.0, inf))
+
+
 def test_hours_to_the_limit_are_the_least_the_middle_and_the_most() -> None:
     falling = Course(tuple((n * HOUR_MS, 600.0 - 10 * n) for n in range(10)))
     assert hours_left(100.0, Sloping(falling, 1), 200.0) == pytest.approx((10.0, 10.0, 10.0))
@@ -203,7 +228,12 @@ def test_no_more_than_twenty_eight_windows_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("usual", "limit", "learns"),
-    [(-0.0005, 2.0, False), (-0.0006, 2.0, True), (-0.001, None, False)],
+    [
+        (-0.0005, 2.0, False),
+        (-0.0006, 2.0, True),
+        (-0.001, None, False),
+        (-0.002, None, False),
+    ],
 )
 def test_what_falls_too_fast_or_rises_is_not_learnt(
     usual: float, limit: float | None, *, learns: bool
@@ -218,8 +248,9 @@ def test_what_falls_too_fast_or_rises_is_not_learnt(
     assert (len(after.learnt) == 5) is learns
 
 
-def test_a_tank_that_fills_slowly_is_not_learnt() -> None:
-    state, _ = last(LOSS, line(0.0001))
+@pytest.mark.parametrize("per_second", [0.0001, 0.0])
+def test_a_tank_that_fills_slowly_or_stays_full_is_not_learnt(per_second: float) -> None:
+    state, _ = last(LOSS, line(per_second))
     assert isinstance(state, Losing)
     assert state.learnt == ()
 
@@ -265,6 +296,8 @@ def test_a_disagreement_is_measured_on_its_own_samples_by_three_or_more() -> Non
     three = Beside(((0, 9.0), (0, 3.0), (0, 4.0)))
     assert disagreement(frame(ODD, 3), three, Seen(1, 3.5, 1))[1] is None
     assert disagreement(frame(ODD, 3), three, Seen(1, 9.5, 0))[1] == 5.5
+    first_old = Beside((None, None, (0, 3.0), (0, 4.0)))
+    assert disagreement(frame(ODD, 4), first_old, Seen(1, 9.5, 0))[1] == 5.5
 
 
 @pytest.mark.parametrize(
@@ -274,6 +307,7 @@ def test_a_disagreement_is_measured_on_its_own_samples_by_three_or_more() -> Non
         ("high", (None, 3.0, 4.0), 4.0),
         ("low", (None, 3.0, 4.0), 3.0),
         ("low", (None, None, 4.0), 4.0),
+        ("high", (5.0, 3.0, 4.0, 7.0, 6.0), 5.0),
     ],
 )
 def test_a_vote_is_the_middle_of_what_is_fresh(
@@ -281,7 +315,9 @@ def test_a_vote_is_the_middle_of_what_is_fresh(
 ) -> None:
     rule = replace(LEVEL, kind=kind, against=("b.x", "c.x"))
     known = Beside(tuple(None if one is None else (0, one) for one in values))
-    assert vote(frame(rule, 3), known, Seen(1, values[2] or 0.0, 2))[1] == voted
+    place = len(values) - 1
+    seen = Seen(1, values[place] or 0.0, place)
+    assert vote(frame(rule, len(values)), known, seen)[1] == voted
 
 
 @pytest.mark.parametrize(

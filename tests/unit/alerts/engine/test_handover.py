@@ -50,3 +50,21 @@ def test_only_what_nobody_has_and_was_paged_for_that_step_is_taken_over(
     mine, empty = '[["hot",3]]', "[]"
     came = {"take": mine, "know": empty} if takes else {"take": empty, "know": mine}
     assert lists == [came, {"take": empty, "know": mine}]
+
+
+def test_nobody_on_call_is_said_of_the_step_that_has_nobody() -> None:
+    monitor = Monitor(HOT, SPEC, CHAIN, 0)
+    monitor.alarm = OPEN
+    made = Annunciator(Clock(None), Timers(), {})
+    hand_over([monitor], made, Change(CHAIN, 0, ("A",), ()), Act(by="rota", command="c1"))
+    said = made.said[0]
+    told = "nobody on call for step 0 of 'chain', and it has no fallback list"
+    assert (said.what, said.step, said.why) == (What.SYSTEM, 0, told)
+
+
+def test_a_page_that_waits_for_the_end_of_its_gap_still_comes() -> None:
+    monitor = Monitor(HOT, SPEC, CHAIN, 0)
+    monitor.alarm = replace(OPEN, paged=("B",), page_due=700)
+    made = Annunciator(Clock(None), Timers(), {})
+    hand_over([monitor], made, Change(CHAIN, 1, ("B",), ("C",)), Act(by="rota", command="c1"))
+    assert (monitor.alarm.paged, monitor.alarm.page_due) == (("B", "C"), 700)

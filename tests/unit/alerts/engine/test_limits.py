@@ -121,6 +121,15 @@ def test_what_is_surely_calm_lies_past_the_deadband() -> None:
     assert compiled(LOW, 0.01).calm() == (-7_490_000 * PART, inf)
 
 
+def test_what_rounds_to_the_number_of_a_state_is_not_calm() -> None:
+    door = replace(HIGH, kind="discrete", limit=1.0, deadband=0.0)
+    # 0.9999 is 499.95 parts of 0.002, which is 500 as 1 is.
+    assert compiled(door, 1.0).sides(0.9999) == (Side.TRUE,)
+    low, high = compiled(door, 1.0).calm()
+    assert low == -inf
+    assert high == pytest.approx(0.998)
+
+
 def test_the_excess_is_how_far_it_is_from_clearing() -> None:
     assert compiled(HIGH, 0.01).excess(38.5) == pytest.approx(0.7)
     assert compiled(HIGH, 0.01).excess(37.5) == pytest.approx(-0.3)

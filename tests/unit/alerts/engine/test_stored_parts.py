@@ -159,6 +159,19 @@ def test_an_alarm_begins_with_nothing() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("part", "stored"),
+    [
+        (Sloping(), ["slope", [[], None, 0, 0, 0.0], 0]),
+        (Losing(), ["loss", [[], None, 0, 0, 0.0], None, 0, []]),
+        (Beside(), ["beside", []]),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_a_measure_begins_with_nothing(part: Sloping, stored: list[object]) -> None:
+    assert msgspec.msgpack.decode(encoded(part)) == stored
+
+
 def test_a_part_that_is_damaged_is_named() -> None:
     with pytest.raises(StateError, match=r"alarm state, part 'k': .*; restore a backup, or start"):
         decoded({"k": b"\xc1"}, "k", ClockPart)
