@@ -89,14 +89,3 @@ def test_a_channel_without_rules_is_heard_by_those_that_compare_with_it() -> Non
     assert room.last(What.SET).why == (
         "3.3 degC off what inc2.temperature, inc3.temperature say; it is not trusted"
     )
-
-
-def test_what_was_measured_for_a_while_is_told_without_a_value_of_the_channel() -> None:
-    names = ("inc1.temperature", "inc2.temperature")
-    apart = replace(BRIEF, kind="difference", limit=1.0, on_delay=parse("1m"), against=names[1:])
-    room = Lab(rulebook([apart], channels=names))
-    room.sample("0:10", 37.0, of="inc2.temperature")
-    room.sample("0:11", 39.0)
-    room.sample("0:20", 37.1)
-    told = room.last(What.NEAR_MISS)
-    assert (told.why, told.value) == ("over the limit for less than 1m", None)

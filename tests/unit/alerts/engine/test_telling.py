@@ -11,6 +11,7 @@ from alerts.engine.moment import Moment
 from alerts.rule import Rule
 from alerts.transition import What
 from devices.duration import Duration, parse
+from devices.quality import Quality
 from devices.scan import Source
 from tests.unit.alerts.engine.lab import CHAIN, HOT, START, Lab, rulebook  # a test's own
 
@@ -81,3 +82,23 @@ def test_who_was_paged_is_put_down_once() -> None:
     assert (paged.paged, paged.paged_at, paged.page_due) == (("A", "B"), 7, None)
     waiting = replace(alarm, occurrence=2)
     assert now.book(waiting) is waiting
+
+
+def test_what_was_measured_for_a_while_is_told_without_a_value_of_the_channel() -> None:
+    names = ("inc1.temperature", "inc2.temperature")
+    apart = replace(BRIEF, kind="difference", limit=1.0, on_delay=parse("1m"), against=names[1:])
+    room = Lab(rulebook([apart], channels=names))
+    room.sample("0:10", 37.0, of="inc2.temperature")
+    room.sample("0:11", 39.0)
+    room.sample("0:20", 37.1)
+    told = room.last(What.NEAR_MISS)
+    assert (told.why, told.value) == ("over the limit for less than 1m", None)
+
+
+def test_a_fault_that_was_over_in_time_is_told_without_a_value() -> None:
+    faulty = replace(BRIEF, kind="out-of-range", limit=None, deadband=0.0, on_delay=parse("5m"))
+    room = Lab(rulebook([faulty]))
+    room.sample("1:00", None, quality=Quality.SENSOR_FAULT)
+    room.sample("1:10", 37.0)
+    told = room.last(What.NEAR_MISS)
+    assert (told.since, told.value) == (room.wall("1:00"), None)
