@@ -224,7 +224,7 @@ class Annunciator:
             found.what,
             why=why,
             since=found.since,
-            value=found.value,
+            value=found.value if monitor.judges_values and monitor.measure is None else None,
             severity=monitor.severity(level),
             detail=detail,
         )

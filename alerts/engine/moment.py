@@ -50,7 +50,7 @@ class Moment:
         alarm: Alarm,
         what: What,
         *,
-        why: str = "",
+        why: str,
         to: str = "",
         since: int | None = None,
         value: float | None = None,

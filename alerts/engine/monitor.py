@@ -281,10 +281,9 @@ class Monitor:
         codes: list[str] = []
 
         def judge() -> Touched:
-            code, event = self._screen(sample)
+            code, shown = self._screen(sample)
             codes.append(code)
-            shown = [] if event is None else [(event, sample)] * len(self.filters)
-            return self._step(shown)
+            return self._step(shown * len(self.filters))
 
         touched = self._judged(judge, mends=True)
         return "".join(codes), touched
@@ -298,18 +297,19 @@ class Monitor:
 
         return self._judged(judge)
 
-    def _screen(self, sample: Sample) -> tuple[str, Event | None]:
+    def _screen(self, sample: Sample) -> tuple[str, list[tuple[Event, Sample]]]:
         if self.rule.kind == "spike":
             seen = Seen(sample.at, sample.value)
             self.gauge, jumps = jump(self.frame, self.gauge, seen)
             self.changed = True
-            return ("spike", Event.TRUE) if jumps else ("", Event.FALSE)
+            return ("spike", [(Event.TRUE, sample)]) if jumps else ("", [(Event.FALSE, sample)])
         apart = self.take(sample)
         if apart is None:
-            return "", None
+            return "", []
         side = self.limits.sides(apart)[0]
         disagrees = side is Side.TRUE or (side is Side.INSIDE and self.level >= 0)
-        return ("disagrees with the other probes" if disagrees else ""), SIDE_EVENTS[side]
+        code = "disagrees with the other probes" if disagrees else ""
+        return code, [(SIDE_EVENTS[side], sample._replace(value=apart))]
 
     def take(self, sample: Sample, place: int = 0) -> float | None:
         """What the rule judges instead of the value, None where this sample says nothing."""

@@ -141,12 +141,10 @@ class Orders:
         elif command.arguments.get("failed") == "true":
             moment.say(monitor.alarm, What.DONE, why=moment.note, detail={"failed": "true"})
             self.annunciator.apply(monitor.note_failed(moment.now), _act(command))
-            self.annunciator.keep(monitor)
         else:
             done = moment.clock(when)
             moment.say(monitor.alarm, What.DONE, since=when, why=moment.note, detail={"at": done})
             self.annunciator.apply(monitor.note_done(when, moment.now), _act(command))
-            self.annunciator.keep(monitor)
 
     def note_due(self, monitor: Monitor, command: Command) -> None:
         """When the sensor of a ``calibration-due`` rule is due, ``at`` (epoch ms; empty: unknown).
@@ -159,11 +157,10 @@ class Orders:
             why = "when a sensor is due is entered with its certificate (culturewatch calibration)"
             telling.refuse(monitor.alarm, moment, why)
             return
-        due = int(at) - moment.offset if at.lstrip("-").isdecimal() else None
+        due = int(at) - moment.offset if at.removeprefix("-").isdecimal() else None
         why = "no certificate is known" if due is None else "as its certificate says"
         moment.say(monitor.alarm, What.DUE, since=due, why=why, detail={"at": at})
         self.annunciator.apply(monitor.note_due(due, moment.now), _act(command))
-        self.annunciator.keep(monitor)
 
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
         """Work by ``after`` from now on, and write down what differs from ``before``."""
@@ -187,12 +184,11 @@ class Orders:
         judged = bool(JUDGED & differing)
         returned = monitor.alarm.phase in RETURNED and bool(differing - TEXTS)
         watch, channel = self.site.of_channel[monitor.spec.id]
-        watch.settle()
         shown = _judged_anew(monitor, channel, self.annunciator.clock.now, judged=judged)
         ends = shown.before >= 0 and monitor.level < 0
         if not ends:
             self.annunciator.apply(shown, act)
-        if ends or ((judged or returned) and shown.before < 0 and monitor.level < 0):
+        if ends or ((judged or returned) and monitor.level < 0):
             moment = self.annunciator.moment(monitor, act)
             moment.why = why
             moment.still = False
@@ -200,7 +196,6 @@ class Orders:
             moment.value = channel.signal.value
             self.annunciator.run(monitor, Event.EDIT, moment)
         watch.refresh()
-        self.annunciator.timers.note(watch)
 
     def _reconsider(self, monitor: Monitor) -> None:
         """What it suppresses may page again when it no longer holds."""
@@ -209,11 +204,9 @@ class Orders:
 
     def _redraw(self, monitor: Monitor) -> None:
         watch, channel = self.site.of_channel[monitor.spec.id]
-        watch.settle()
         channel.define()
         watch.define()
         self.annunciator.timers.note(watch)
-        self.annunciator.keep(monitor)
 
     def _simply(self, monitor: Monitor, command: Command, event: Event) -> None:
         if self._is_this_occurrence(monitor, command):

@@ -100,7 +100,7 @@ def _watches(rulebook: Rulebook, monitors: dict[str, Monitor]) -> dict[str, Watc
     for channel_id, rules in by_channel.items():
         spec = specs[channel_id]
         rules.sort(key=lambda monitor: monitor.order)
-        channel = Channel(spec, rules, listeners.get(channel_id, []))
+        channel = Channel(spec, rules, listeners.get(channel_id))
         by_device.setdefault(spec.device, []).append(channel)
     first = -len(by_device)
     return {

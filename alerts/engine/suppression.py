@@ -15,7 +15,6 @@ from alerts.engine.moment import Moment
 from alerts.engine.overlay import Design, Overlay, Service, Shade, Shelf
 from alerts.engine.paging import page, rested
 from alerts.transition import What
-from devices.duration import Duration
 
 
 class Row(StrEnum):
@@ -284,8 +283,9 @@ def _capped(alarm: Alarm, design: Design, moment: Moment) -> Alarm:
     bare = replace(over, design=None, spent=spent)
     if not spent:
         return _ended(alarm, bare, moment, What.UNSUPPRESSED, f"{design.cause} is over")
-    cap = moment.rule.suppress_cap or Duration(0)
-    why = f"suppressed too long: {design.cause} for longer than {cap}"
+    why = f"suppressed too long: {design.cause}"
+    if (cap := moment.rule.suppress_cap) is not None:
+        why += f" for longer than {cap}"
     moment.say(alarm, What.SYSTEM, why=why)
     return _ended(alarm, bare, moment, What.UNSUPPRESSED, why)
 

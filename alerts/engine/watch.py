@@ -312,7 +312,8 @@ class Watch:
     def miss(self, due: int, now: int) -> list[News]:
         """Judge the silence of every channel that was due by ``due``."""
         self.settle()
-        return [c.miss(due, now) for c in self.channels if (c.due() or due + 1) <= due]
+        dues = [(c, c.due()) for c in self.channels]
+        return [c.miss(due, now) for c, at in dues if at is not None and at <= due]
 
     def await_new(self, now: int) -> None:
         """Channels that were never watched before are expected from now on."""
@@ -323,7 +324,6 @@ class Watch:
 
     def restart(self, now: int) -> None:
         """A run began."""
-        self.settle()
         for channel in self.channels:
             channel.restart(now)
         self.await_new(now)
@@ -360,7 +360,7 @@ class Watch:
         """Look at the channels that something was done to."""
         rest = [c.resting or c.rest() for c in self.channels]
         self._quiet = all(rest) and None not in self._places
-        self._newest = max((c.signal.good_at or 0 for c in self.channels), default=0)
+        self._newest = max(c.signal.good_at or 0 for c in self.channels)
         dues = [due for c in self.channels if (due := c.due()) is not None]
         self._due = min(dues, default=None)
 

@@ -111,7 +111,7 @@ class Lab:
         self.ticks(end)
 
     def order(
-        self, at: str | int, verb: str, target: str = "hot", by: str = "A", **arguments: str
+        self, at: str | int, verb: str, /, target: str = "hot", by: str = "A", **arguments: str
     ) -> None:
         """A command."""
         self.ticks(at)

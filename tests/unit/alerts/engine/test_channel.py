@@ -306,3 +306,9 @@ def test_after_a_restart_the_newest_sample_is_judged_again() -> None:
         nothing = channel(HIGH, signal=signal)
         (hot,) = nothing.monitors
         assert nothing.rejudge(hot, 5_000) == Touched(hot, -1, ())
+
+
+def test_a_fault_is_shown_to_the_rules_on_values_and_to_those_on_faults() -> None:
+    made = channel(SLOW, FAULTY)
+    news = made.hear(shown(2_000, None, Quality.SENSOR_FAULT))
+    assert [one.monitor.rule.id for one in news.touched] == ["hot", "faulty"]

@@ -47,10 +47,11 @@ def test_a_probe_that_disagrees_is_held_back_until_it_is_past_the_deadband() -> 
     assert made.screen(sample(20, 39.5))[0] == ""
     code, shown = made.screen(sample(30, 40.0))
     assert code == "disagrees with the other probes"
-    assert shown.found == ((0, Found(What.SET, 30, 40.0)),)
+    # So far from 37.0, where the others agree.
+    assert shown.found == ((0, Found(What.SET, 30, 3.0)),)
     assert made.screen(sample(40, 39.5))[0] == "disagrees with the other probes"
     code, shown = made.screen(sample(50, 39.0))
-    assert (code, shown.found) == ("", ((0, Found(What.CLEAR, 50, 39.0)),))
+    assert (code, shown.found) == ("", ((0, Found(What.CLEAR, 50, 2.0)),))
 
 
 def test_what_others_say_is_kept_with_its_place() -> None:

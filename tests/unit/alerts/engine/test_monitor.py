@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from alerts.channel import ChannelSpec
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
 from alerts.engine.filter import Delays, Event, Filter, Found, Past, Sample, Stage
-from alerts.engine.gauge import Frame, Still
+from alerts.engine.gauge import Frame, Jumping, Still
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, RulePart, Touched
 from alerts.engine.signal import Signal, Trust
@@ -217,8 +217,9 @@ def test_what_failed_is_waited_for_anew() -> None:
     shown = made.note_failed(7_000)
     assert shown == Touched(made, -1, ((0, Found(What.SET, 7_000, 0.0)),))
     assert (made.part().done_at, made.part().awaited_at, made.changed) == (None, 7_000, True)
+    made.changed = False
     assert made.note_failed(8_000) == Touched(made, 0, ())
-    assert made.part().awaited_at == 8_000
+    assert (made.part().awaited_at, made.changed) == (8_000, True)
 
 
 def test_filter_timers_are_worked_off_up_to_the_limit() -> None:
@@ -230,6 +231,48 @@ def test_filter_timers_are_worked_off_up_to_the_limit() -> None:
     shown = made.show_due(400, 300, late=True)
     assert shown == Touched(made, -1, ((0, Found(What.SET, 100, 38.5, late=True)),))
     assert (made.changed, made.filters[0].stage) == (True, Stage.F2)
+
+
+def test_what_one_limit_found_stays_when_another_one_waits_on() -> None:
+    made = monitor(replace(HIGH, steps=(Limit(limit=40.0, severity="critical"),)))
+    running = Filter(stage=Stage.F1, anchor=100, due=300, latest=Side.TRUE, peak=38.5)
+    made.filters = (running, replace(running, latest=Side.INSIDE))
+    shown = made.show_due(300, 300, late=False)
+    assert shown == Touched(made, -1, ((0, Found(What.SET, 100, 38.5)),))
+    assert [state.due for state in made.filters] == [None, None]
+
+
+def test_a_false_sample_at_the_end_of_the_delay_ends_it() -> None:
+    made = monitor()
+    made.filters = (SET,)
+    shown = made.show_value(sample(300_000, 37.0), late=False)
+    assert shown == Touched(made, 0, ((0, Found(What.CLEAR, 300_000, 37.0)),))
+
+
+def test_only_a_value_that_was_judged_mends_what_could_not_be_judged() -> None:
+    made = monitor(AT_ONCE)
+    made.error = "no"
+    made.show(Event.BAD, sample(10))
+    assert (made.error, made.changed) == ("no", False)
+    shown = made.show_value(sample(20, 38.5), late=False)
+    assert shown == Touched(made, 0, ((0, Found(What.SET, 20, 38.5)),))
+    assert (made.error, made.level, made.changed) == ("", 0, True)
+
+
+def test_what_a_screen_remembers_is_stored() -> None:
+    made = monitor(SPIKE)
+    assert made.screen(sample(10, 37.0)) == ("", Touched(made, -1, ()))
+    assert made.part().gauge == Jumping(37.0)
+    assert made.changed is True
+
+
+def test_the_course_alone_is_stored_as_well() -> None:
+    made = monitor(replace(AT_ONCE, re_alarm=parse("1h")))
+    made.filters = (SET,)
+    made.alarm = Alarm(phase=Phase.A)
+    made.show_value(sample(10, 38.5), late=False)
+    assert made.filters == (SET,)
+    assert made.changed is True
 
 
 @pytest.mark.parametrize(

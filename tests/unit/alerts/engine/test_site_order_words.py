@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from alerts.engine.site_orders import RELOAD
 from alerts.policy import Policy, Step
 from alerts.rule import Rule
 from alerts.transition import Transition, What
@@ -59,6 +60,17 @@ def test_a_rota_is_answered_with_who_is_on_call(to: str | None, people: str) -> 
     wanted = () if people == "nobody" else tuple(people.split(", "))
     assert room.engine.on_call(NIGHT, 0) == wanted
     assert room.engine.on_call(NIGHT, 1) == ("B",)
+
+
+def test_that_the_files_are_to_be_read_again_is_noted_with_who_said_so() -> None:
+    (said,) = answers(lab(), RELOAD, target="site")
+    assert (said.what, said.why) == (What.SYSTEM, "M has the configuration read again")
+    assert said.detail == {"verb": "reload", "target": "site"}
+
+
+def test_a_rota_without_a_step_is_refused() -> None:
+    (said,) = answers(lab(), "rota", to="C")
+    assert (said.what, said.why) == (What.REFUSED, "policy 'night' has no step ''")
 
 
 def test_steps_are_set_one_by_one() -> None:

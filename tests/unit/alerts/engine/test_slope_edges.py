@@ -40,6 +40,36 @@ def test_two_samples_of_one_instant_are_one_point() -> None:
     assert with_point(trend, 6, 2.0).points == ((5, 1.0), (6, 2.0))
 
 
+def test_the_ranks_are_rounded() -> None:
+    points = [(n, float(n**3)) for n in range(9)]
+    slopes = sorted((b - a) / (t - s) for s, a in points for t, b in points if t > s)
+    # 1.96 * sqrt(9 * 8 * 23 / 18) = 18.80; of 36 pairs (36 - 18.80) / 2 = 8.60 and 27.40.
+    found = slope(points)
+    assert found is not None
+    assert (found.least, found.most) == (slopes[8], slopes[27])
+    assert slopes[7] < slopes[8] < slopes[27] < slopes[28]
+
+
+def test_points_of_few_pairs_have_their_least_and_greatest_slope_as_bounds() -> None:
+    # Of the 15 pairs 9 are of two times: (9 - 10.43) / 2 is below the first, and
+    # (9 + 10.43) / 2 beyond the last.
+    points = [(0, 0.0), (0, 1.0), (0, 2.0), (1, 3.0), (1, 5.0), (1, 9.0)]
+    assert slope(points) == (4.0, 1.0, 9.0)
+
+
+def test_a_trend_that_was_full_keeps_its_wider_spacing() -> None:
+    trend = Trend()
+    for n in range(POINTS):
+        trend = with_point(trend, 10 * n, float(n))
+    trend = with_point(trend, 165, 16.0)
+    # 165 ms for sixteen spacings of which every other one is kept: 20 whole milliseconds.
+    assert trend.spacing == 20
+    assert with_point(trend, 184, 1.0) is trend
+    trend = with_point(trend, 185, 1.0)
+    assert (trend.points[-1], trend.spacing) == ((185, 1.0), 20)
+    assert with_point(trend, 204, 1.0) is trend
+
+
 @pytest.mark.parametrize(
     ("points", "within", "recovers"),
     [

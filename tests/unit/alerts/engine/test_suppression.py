@@ -189,6 +189,7 @@ CELLS = [
     Cell(Row.TIMED, Event.SERVICE_OFF, Row.TIMED, NO_ROOM),
     Cell(Row.TIMED, Event.SET, Row.TIMED),
     Cell(Row.TIMED, Event.CLEAR, Row.TIMED),
+    Cell(Row.TIMED, Event.CLEAR, Row.TIMED, now=NOW + 500, case="its timer ends it"),
     Cell(Row.TIMED, Event.RESTART, Row.TIMED),
     Cell(Row.TIMED, Event.RESTART, Row.NONE, f"unshelved, {PAGES}", now=NOW + 9_000, case="over"),
     Cell(Row.ONE_SHOT, Event.SHELVE, Row.TIMED, "shelved, notice A", change=to_the_cap),
@@ -224,6 +225,7 @@ CELLS = [
     Cell(Row.DESIGN, Event.SERVICE_OFF, Row.DESIGN, NO_ROOM),
     Cell(Row.DESIGN, Event.SET, Row.DESIGN),
     Cell(Row.DESIGN, Event.CLEAR, Row.DESIGN),
+    Cell(Row.DESIGN, Event.CLEAR, Row.DESIGN, now=NOW + 1_000, case="its timer ends it"),
     Cell(Row.DESIGN, Event.RESTART, Row.DESIGN),
     Cell(Row.DESIGN, Event.RESTART, Row.NONE, f"unsuppressed, {PAGES}", change=unknown, case="?"),
     Cell(Row.SERVICE, Event.SHELVE, Row.SERVICE, NO_ROOM),
@@ -247,6 +249,7 @@ CELLS = [
     Cell(Row.SERVICE, Event.SERVICE_OFF, Row.DESIGN, "in_service", over=SERVED, case="others"),
     Cell(Row.SERVICE, Event.SET, Row.SERVICE),
     Cell(Row.SERVICE, Event.CLEAR, Row.SERVICE),
+    Cell(Row.SERVICE, Event.CLEAR, Row.SERVICE, now=NOW + 800, case="its timer ends it"),
     Cell(Row.SERVICE, Event.RESTART, Row.SERVICE),
     Cell(Row.SERVICE, Event.RESTART, Row.NONE, f"in_service, {PAGES}", now=NOW + 801, case="over"),
 ]
@@ -351,3 +354,9 @@ def test_a_cause_that_comes_back_while_the_value_recovers_goes_on_under_the_same
     assert waiting.overlay.due == NOW + 700
     after = overlay(waiting, Event.DESIGN_TRUE, moment(PATIENT, now=NOW + 300))
     assert after.overlay.design == DESIGN
+
+
+def test_a_cause_that_comes_back_under_a_permit_has_no_end_any_more() -> None:
+    waiting = replace(OVERLAYS[Row.SERVICE], design=replace(DESIGN, ends=NOW + 200))
+    after = overlay(replace(under(Row.SERVICE), overlay=waiting), Event.DESIGN_TRUE, moment())
+    assert after.overlay == Overlay(service=PERMIT, design=DESIGN)

@@ -1,5 +1,7 @@
 """One device: scans that pass, scans that are looked at, and what is due of its channels."""
 
+from datetime import UTC, datetime
+
 import pytest
 from msgspec.structs import replace
 
@@ -119,12 +121,61 @@ def test_only_channels_that_are_not_calm_are_looked_at() -> None:
     assert [touched.monitor.rule.id for one in news for touched in one.touched] == ["hot"]
 
 
+def test_a_channel_behind_a_calm_one_is_looked_at() -> None:
+    made = device()
+    news = made.hear(scan(NOW + 10_000, 37.0, 70.0), NOW + 10_000, NOW + 10_000, NOW + 10_000)
+    assert [touched.monitor.rule.id for one in news for touched in one.touched] == ["dry"]
+    assert newest(made)[0] == (NOW + 10_000, NOW + 10_000, 37.0)
+
+
+def test_a_channel_behind_one_that_is_not_taken_from_a_buffer_is_looked_at() -> None:
+    made = device()
+    qualities = bytes((Quality.CLOCK_UNSURE, Quality.GOOD, Quality.GOOD))
+    one = replace(scan(NOW - 5_000, 39.0, 70.0, source=Source.BACKFILL), qualities=qualities)
+    news = made.hear(one, one.at, one.received, NOW)
+    assert [touched.monitor.rule.id for one in news for touched in one.touched] == ["dry"]
+
+
+def test_what_a_buffer_brings_in_time_tells_nothing_of_the_quality() -> None:
+    made = device()
+    fresh = scan(NOW + 5_000, received=NOW + 6_000, source=Source.BACKFILL)
+    assert hear(made, fresh) == ["", ""]
+    assert newest(made)[0] == (NOW, NOW + 5_000, 37.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "first", "second", "counts"),
+    [(38.0, 39.0, 38.5, 39.0), (38.0, 38.5, 39.0, 39.0), (0.2, 0.0, 0.5, 0.5)],
+)
+def test_of_two_values_for_one_time_the_worse_counts(
+    limit: float, first: float, second: float, counts: float
+) -> None:
+    made = device()
+    made.channels[0].monitors[0].define(replace(HOT, limit=limit), None)
+    made.channels[0].define()
+    hear(made, scan(NOW + 10_000, first))
+    assert hear(made, scan(NOW + 10_000, second))[0] == "two values for one time; the worse counts"
+    assert newest(made)[0] == (NOW + 10_000, NOW + 10_000, counts)
+
+
+def test_the_clock_was_set_in_this_millennium() -> None:
+    assert datetime.fromtimestamp(OLDEST_MS / 1_000, UTC) == datetime(2000, 1, 1, tzinfo=UTC)
+
+
 def test_a_stamp_from_before_the_clock_was_set_is_not_judged() -> None:
     made = device()
     for at, known in ((OLDEST_MS - 1, False), (OLDEST_MS, True)):
         one = scan(at, 39.0, received=NOW + 10_000)
         assert bool(made.hear(one, at, NOW + 10_000, NOW + 10_000)) is known
     assert newest(made)[0][2] == 37.0
+
+
+def test_a_channel_that_such_a_scan_lacks_holds_the_others_back_as_well() -> None:
+    made = device()
+    alone = Layout("inc1", ("h",), ("relative_humidity",))
+    unset = Scan(alone, OLDEST_MS - 1, NOW + 10_000, (94.0,), bytes(1))
+    assert made.hear(unset, unset.at, unset.received, NOW + 10_000) == []
+    assert not passes(made, Scan(alone, NOW + 20_000, NOW + 20_000, (94.0,), bytes(1)))
 
 
 def test_a_stamp_too_far_ahead_is_taken_at_its_arrival() -> None:
@@ -162,6 +213,19 @@ def test_silence_is_judged_of_each_channel_when_it_is_due() -> None:
     assert (news.channel.spec.key, news.told) == ("t", "no sample")
     made.refresh()
     assert made.due() == NOW + 60_000
+
+
+def test_what_passed_is_counted_when_silence_is_judged() -> None:
+    made = device()
+    assert passes(made, scan(NOW + 35_000))
+    assert [one.channel.spec.key for one in made.miss(NOW + 65_000, NOW + 65_000)] == ["t"]
+
+
+def test_a_channel_that_is_silent_already_is_not_judged_again() -> None:
+    made = device()
+    made.miss(NOW + 30_000, NOW + 30_000)
+    made.refresh()
+    assert [one.channel.spec.key for one in made.miss(NOW + 60_000, NOW + 60_000)] == ["h"]
 
 
 def test_channels_that_were_never_watched_are_awaited_once() -> None:

@@ -193,3 +193,46 @@ def test_without_a_slope_the_limit_is_only_named(heard: Probe | None) -> None:
     judge = monitor(TOWARDS, LEVEL)
     judge.channel = heard
     assert set_because(judge, 0, found()) == "is about to reach 100 mm"
+
+
+def test_without_a_value_the_limit_is_only_named() -> None:
+    judge = monitor(TOWARDS, LEVEL)
+    judge.gauge = falling(noise=0.0)
+    assert set_because(judge, 0, found()) == "is about to reach 100 mm"
+
+
+def test_a_limit_of_zero_is_named() -> None:
+    frozen = replace(HIGH, limit=0.0)
+    assert set_because(monitor(frozen), 0, found(0.5)) == "0.5 degC at or above 0 degC"
+    empty = monitor(replace(TOWARDS, limit=0.0), LEVEL)
+    assert set_because(empty, 0, found()) == "is about to reach 0 mm"
+    empty.channel = Probe()
+    empty.gauge = falling(noise=0.0)
+    # 200 mm are left, and it falls by exactly 20 mm an hour.
+    wanted = "reaches 0 mm in about 10h: 10h at the least, 10h at most"
+    assert set_because(empty, 0, found()) == wanted
+
+
+@pytest.mark.parametrize(
+    ("left", "told"), [(10_000.0, "416d16h"), (10_000.5, "no end")], ids=["the most", "beyond"]
+)
+def test_more_than_ten_thousand_hours_are_no_end(left: float, told: str) -> None:
+    judge = monitor(replace(TOWARDS, limit=200.0 - left), LEVEL)
+    judge.channel = Probe()
+    # By exactly 1 mm an hour.
+    points = tuple((n * HOUR_MS, float(-n)) for n in range(8))
+    judge.gauge = Sloping(Course(points), 1)
+    assert f"in about {told}: {told} at the least" in set_because(judge, 0, found())
+
+
+@pytest.mark.parametrize(
+    ("days", "why"),
+    [
+        (-1 / 86_400_000, "its sensor is due for calibration within 1ms"),
+        (0.0, "its sensor is overdue for calibration"),
+    ],
+)
+def test_a_calibration_is_overdue_from_its_day_on(days: float, why: str) -> None:
+    judge = monitor(replace(HIGH, kind="calibration-due", limit=days, every=parse("365d")))
+    judge.due_at = 0
+    assert set_because(judge, 0, found()) == why
