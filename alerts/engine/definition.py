@@ -15,6 +15,9 @@ FIXED = frozenset({"id", "channel", "kind", "inhibited_by", "suppress_by"})
 LISTS = frozenset({"steps"})
 """Fields whose text is JSON."""
 
+LONGEST = 500
+"""Characters of such a text: more than steps that rise can have, too few to nest too deeply."""
+
 
 def changed(rule: Rule, rulebook: Rulebook, edits: Mapping[str, str]) -> Rule:
     """``rule`` with ``edits``, checked within the rulebook.
@@ -49,6 +52,8 @@ def described(before: Rule, after: Rule) -> dict[str, str]:
 
 def _value(name: str, text: str) -> object:
     if name in LISTS:
+        if len(text) > LONGEST:
+            raise ValueError(f"{name} has {len(text)} characters; {LONGEST} are the most")
         return msgspec.json.decode(text)
     return None if text == "" and name != "policy" else text
 

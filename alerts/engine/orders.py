@@ -12,6 +12,7 @@ from alerts.engine.core import Event
 from alerts.engine.definition import changed, described
 from alerts.engine.filter import Event as Seen
 from alerts.engine.filter import Filter, Result, Sample, Stage, step
+from alerts.engine.given import wall_time
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.shelving import OF_DEVICES
@@ -130,8 +131,8 @@ class Orders:
         What was done and ``failed`` is overdue at once.
         """
         moment = self.annunciator.moment(monitor, _act(command))
-        at = command.arguments.get("at", "")
-        when = int(at) - moment.offset if at.isdecimal() else moment.now
+        at = wall_time(command.arguments.get("at", ""))
+        when = moment.now if at is None else at - moment.offset
         if monitor.rule.kind not in OF_TIME:
             telling.refuse(monitor.alarm, moment, "its rule waits for nothing to be done")
         elif not moment.note.strip():

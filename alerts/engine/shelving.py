@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from alerts.engine import telling
 from alerts.engine.annunciator import Act, Annunciator
+from alerts.engine.given import wall_time
 from alerts.engine.moment import Moment
 from alerts.engine.monitor import Monitor
 from alerts.engine.suppression import Event
@@ -39,9 +40,9 @@ def unshelve(annunciator: Annunciator, monitor: Monitor, command: Command) -> No
 def take_out(annunciator: Annunciator, monitor: Monitor, command: Command) -> None:
     """Take it out of service ``until`` (epoch ms, UTC), with a ``reason``."""
     moment = _moment(annunciator, monitor, command)
-    until = command.arguments.get("until", "")
-    if until.isdecimal():
-        moment.until = int(until) - moment.offset
+    until = wall_time(command.arguments.get("until", ""))
+    if until is not None:
+        moment.until = until - moment.offset
     annunciator.overlay(monitor, Event.SERVICE_ON, moment)
 
 

@@ -67,6 +67,13 @@ def test_a_delay_of_nothing_is_refused() -> None:
     assert room.engine.rule("hot") == BRIEF
 
 
+@pytest.mark.parametrize(("length", "told"), [(500, "truncated"), (501, "501 characters; 500 are")])
+def test_steps_that_nest_without_end_are_refused(length: int, told: str) -> None:
+    room = lab(BRIEF)
+    room.order("0:25", "edit", steps="[" * length)
+    assert told in room.last(What.REFUSED).why
+
+
 def test_a_delay_that_is_edited_counts_from_the_same_sample() -> None:
     room = lab(HOT)
     room.hold("0:10", "2:00", 39.0)
