@@ -185,13 +185,17 @@ class Channel:
         self._judge(Heard.RESTART, Fact(now))
 
     def rejudge(self, monitor: Monitor, now: int) -> Touched:
-        """Show a monitor the newest good sample after a restart; a measure is not taken again."""
+        """Show a monitor the newest good sample after a restart.
+
+        What judges a measure of it has judged that when the sample came.
+        """
         self.resting = False
-        at, plain = self.signal.good_at, monitor.judges_values and monitor.measure is None
-        if at is None or self.signal.value is None or not plain:
+        at, value = self.signal.good_at, self.signal.value
+        plain = monitor.judges_values and monitor.measure is None
+        if at is None or value is None or not plain:
             return monitor.show(Event.RESTART, Sample(at=now, now=now))
-        sample = Sample(at=at, now=now, value=self.signal.value)
-        sides = monitor.limits.sides(self.signal.value)
+        sample = Sample(at=at, now=now, value=value)
+        sides = monitor.limits.sides(value)
         return monitor.show_each([(Event.RESTART, sample._replace(side=s)) for s in sides])
 
     def _good(self, shown: Shown, value: float) -> News:

@@ -121,30 +121,6 @@ def test_an_edit_whose_policy_is_gone_gives_way_to_the_file_and_that_is_said_onc
     assert room.count(What.EDITED) == 2
 
 
-@pytest.mark.parametrize(
-    "rule",
-    [
-        # None of these limits is one of the value itself, which is beyond each of them.
-        replace(BRIEF, kind="rate", limit=5.0, deadband=0.0, window=parse("30m")),
-        replace(BRIEF, kind="evaporation", limit=2.0, deadband=0.5, window=parse("30m")),
-        replace(BRIEF, kind="stuck", limit=None, deadband=0.1, window=parse("30s")),
-        replace(BRIEF, kind="difference", limit=0.3, deadband=0.1, against=(OTHER,)),
-        # Two cold probes outvote a hot one.
-        replace(BRIEF, limit=36.0, against=(OTHER, "inc3.temperature")),
-    ],
-    ids=lambda rule: rule.kind,
-)
-@pytest.mark.parametrize("reloaded", [False, True])
-def test_a_start_judges_no_value_by_the_limit_of_a_measure(rule: Rule, *, reloaded: bool) -> None:
-    channels = (HOT.channel, OTHER, "inc3.temperature")
-    room = Lab(rulebook([rule], channels=channels))
-    apart = 0.0 if rule.kind == "difference" else 2.0
-    for of in reversed(channels):
-        room.sample("0:10", 37.2 if of == HOT.channel else 37.2 - apart, of=of)
-    changed(room, rule, at="0:15", reloaded=reloaded, channels=channels)
-    assert room.count(What.SET) == 0
-
-
 def kept(room: Lab) -> dict[str, bytes]:
     """What of the engine was to be stored since it was made."""
     return {name: part for name, part in room.engine.changed().items() if part is not None}
