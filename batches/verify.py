@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from alerts import configuration, history, replayed
+from alerts import configuration, history, proof, replayed
 from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
@@ -343,17 +343,29 @@ def _certificates(url: str, folder: Path) -> Findings:
 def _alarms(path: Path, noted: Noted) -> Findings:
     try:
         with closing(open_read_only(path, copy=True)) as store:
+            proven = proof.check(store)
             found = [history.verify(store, until=anchor) for anchor in _distinct(noted)]
-            # Pages and their receipts stand in other tables, which no chain holds.
             structure = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except (StoreError, *ERRORS, msgspec.MsgspecError) as error:
         yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
         return
     broken = next(filter(None, found), None)
     yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
+    yield from _deliveries(path.name, proven)
     if structure != "ok":
         what = f"the file is damaged: {' '.join(str(structure).split())}; put it back from a backup"
         yield Fault(where=path.name, what=_shown(what))
+
+
+def _deliveries(name: str, proven: proof.Proven | None) -> Findings:
+    """Pages, receipts and answers."""
+    if proven is None:
+        yield f"{name}: what became of pages is in no chain yet; the next start of the core begins"
+        return
+    yield from (Fault(where=name, what=_shown(str(each))) for each in proven.broken)
+    if not proven.broken:
+        since = f"; the first {proven.found} stood before it" if proven.found else ""
+        yield f"{name}: the chain of pages and answers holds, {proven.chained} rows{since}"
 
 
 def _distinct(noted: Noted) -> list[Head | None]:
