@@ -21,7 +21,7 @@ from alerts.notice import Notice
 from alerts.pace import Pace
 from alerts.rule import Severity
 from alerts.transition import Transition
-from alerts.working import summed
+from storage.row_sum import summed
 
 _BELOW_CRITICAL = urgency_of(Notice.PAGE, Severity.HIGH.word)
 

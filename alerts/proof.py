@@ -10,7 +10,7 @@ from alerts import chained, working
 from alerts.chained import BEGINNING, KEYS, TABLE
 from alerts.schema import VERSION, make, version_of
 from storage.chain import Broken
-from storage.row_sum import Value, crc, digest
+from storage.row_sum import Value, as_it_stands, crc, digest
 
 NAMED = 20
 """So many faults of a kind are named at most."""
@@ -50,14 +50,6 @@ def check(db: sqlite3.Connection) -> Proven | None:
         return _check(db)
     finally:
         db.execute("ROLLBACK")
-
-
-def as_it_stands(text: bytes) -> str | bytes:
-    """Text as text, and what damage made of it as bytes: no row keeps others from being read."""
-    try:
-        return text.decode()
-    except UnicodeDecodeError:
-        return text
 
 
 def _check(db: sqlite3.Connection) -> Proven | None:

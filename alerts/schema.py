@@ -5,6 +5,7 @@ from pathlib import Path
 
 from alerts import chained, held, working
 from storage import readonly
+from storage.row_sum import summed
 from storage.transaction import ERRORS
 
 VERSION = 3
@@ -203,7 +204,7 @@ def make(db: sqlite3.Connection) -> None:
     for table in APPEND_ONLY:
         _refuse_change(db, table)
     db.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
-    db.execute("INSERT INTO progress VALUES (?, ?, ?)", working.summed("progress", 1, 0))
+    db.execute("INSERT INTO progress VALUES (?, ?, ?)", summed("progress", 1, 0))
 
 
 def version_of(db: sqlite3.Connection) -> object:

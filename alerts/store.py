@@ -19,9 +19,9 @@ from alerts import chained, history
 from alerts.engine.view import AlarmView
 from alerts.schema import StoreError, open_store
 from alerts.transition import Transition
-from alerts.working import summed
 from storage.chain import Broken, Head
 from storage.entry import Receipt
+from storage.row_sum import summed
 from storage.transaction import ERRORS
 
 T = TypeVar("T")

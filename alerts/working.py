@@ -6,15 +6,10 @@ so that one which somebody changed is found before anything is made of it.
 
 import sqlite3
 
-from storage.row_sum import Value, crc
+from storage.row_sum import crc
 
 TABLES = ("progress", "state", "alarm", "just_paged", "just_paged_with")
 """Each row is called by its first column, and ends with its checksum."""
-
-
-def summed(table: str, *values: Value) -> tuple[Value, ...]:
-    """A row of ``table`` with its checksum behind it."""
-    return (*values, crc(table, values))
 
 
 def sum_up(db: sqlite3.Connection) -> None:

@@ -1,14 +1,17 @@
 """Whether a journal is what was written: every row, its chain, and that no number is gone."""
 
+import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from storage import floor
+from storage import beside, floor
+from storage.beside import Unsound
 from storage.journalfile import NAME
 from storage.links import Followed, Link
 from storage.reader import JournalReader
+from storage.waiting import JournalError
 
 _AT_ONCE = 10_000
 _NAMED = 20
@@ -31,10 +34,16 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
     Raises:
         storage.waiting.JournalError: it cannot be read.
     """
+    unsound = _unsound(data / NAME)
+    yield from (Wrong(NAME, str(each)) for each in unsound)
+    if not floor.is_sound(data):
+        yield Wrong(floor.NAME, "does not match its checksum; the next commit writes it anew")
     with JournalReader(data, copy=True) as journal:
         # A core may be writing: what it says of the newest entry is read before the entry is.
         newest, running = floor.read(data)
-        links, removed, last = journal.links(-1), journal.removed, journal.last
+        removed, last = journal.removed, journal.last
+        doubtful = {each.name for each in unsound if each.table == "link"}
+        links = [link for link in journal.links(-1) if (link.seq,) not in doubtful]
         heads = [link for link in noted if link.seq > removed]
         if running and newest <= last:
             heads.append(Link(newest, running))
@@ -55,6 +64,13 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
         if newest > last:
             yield Wrong(NAME, f"ends with entry {last}; entry {newest} had been written")
         yield f"{NAME}: {count} entries match their checksums{_chained(links, running)}"
+
+
+def _unsound(path: Path) -> list[Unsound]:
+    try:
+        return [*beside.unsound(path)]
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
 
 
 def _read(journal: JournalReader, chain: Followed, after: int) -> tuple[int, list[tuple[int, int]]]:

@@ -18,9 +18,9 @@ EVERY = 1_000
 BEGINNING = bytes(32)
 """What stands before the first row that is chained."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS link (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS link (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, crc INTEGER);
 CREATE TABLE IF NOT EXISTS removed (
-    one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL);
+    one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL, crc INTEGER);
 """
 """``removed`` says up to which number rows were taken out because the archive has them."""
 NEWEST = "SELECT seq, hash FROM link ORDER BY seq DESC LIMIT 1"

@@ -17,5 +17,18 @@ def digest(table: str, values: Sequence[Value]) -> bytes:
 
 
 def crc(table: str, values: Sequence[Value]) -> int:
-    """CRC-32, kept in the row itself: what finds a changed byte of working memory."""
+    """CRC-32, kept at the end of the row itself: what finds a changed byte of working memory."""
     return crc32(_spell((table, values)))
+
+
+def summed(table: str, *values: Value) -> tuple[Value, ...]:
+    """A row of ``table`` with its checksum behind it."""
+    return (*values, crc(table, values))
+
+
+def as_it_stands(text: bytes) -> str | bytes:
+    """Text as text, and what damage made of it as bytes: no row keeps others from being read."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text
