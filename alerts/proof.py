@@ -10,6 +10,7 @@ from alerts import chained, working
 from alerts.chained import BEGINNING, KEYS, TABLE
 from alerts.schema import VERSION, make, version_of
 from storage.chain import Broken
+from storage.declared import deviations
 from storage.row_sum import Value, as_it_stands, crc, digest
 
 NAMED = 20
@@ -24,8 +25,6 @@ _GONE = """
 SELECT key FROM ({newest}) newest
 WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{key} = newest.key) ORDER BY key
 """
-_LISTED = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
-_COLUMNS = 'SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?)'
 
 
 class Proven(NamedTuple):
@@ -135,25 +134,10 @@ def _numbers(db: sqlite3.Connection) -> Iterator[Broken]:
 
 
 def _schema(db: sqlite3.Connection) -> Iterator[Broken]:
-    """A trigger that was taken away, or another column, would let the tables say something else."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
         make(fresh)
-        found, expected = _parts(db), _parts(fresh)
-    for part in sorted(found.keys() | expected.keys()):
-        if found.get(part) != expected.get(part):
-            why = "was added"
-            if part in expected:
-                why = "was changed" if part in found else "is missing"
+        for part, why in deviations(db, fresh):
             yield Broken(table="(schema)", row=None, field=part, why=why)
-
-
-def _parts(db: sqlite3.Connection) -> dict[str, object]:
-    """Tables by their columns, for an upgrade spells them otherwise; all else as it was spelled."""
-    parts: dict[str, object] = {}
-    for kind, name, sql in db.execute(_LISTED).fetchall():
-        columns = db.execute(_COLUMNS, (name,)).fetchall() if kind == "table" else sql
-        parts[f"{kind} {name}"] = columns
-    return parts
 
 
 def _named(table: str, key: str, name: Value, why: str) -> Broken:

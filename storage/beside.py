@@ -6,12 +6,9 @@ numbers after a ``start``, the ``link`` of the chain, and up to where entries we
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
-from storage import readonly
 from storage.row_sum import Value, as_it_stands, crc, summed
 from storage.waiting import PEOPLE
 
@@ -86,22 +83,18 @@ def salvaged(table: str, row: Sequence[Value], width: int) -> tuple[Value, ...] 
     return whole if kept in {None, whole[-1]} else None
 
 
-def unsound(path: Path) -> Iterator[Unsound]:
-    """Rows of the journal at ``path`` that do not match their checksums; no more than some a table.
+def unsound(db: sqlite3.Connection) -> Iterator[Unsound]:
+    """Rows that do not match their checksums, some of each table at most; ``db`` only reads.
 
-    A file of an older version has none.
+    Text that is none is given back as bytes from here on.
 
     Raises:
         sqlite3.Error: it cannot be read.
     """
-    with closing(sqlite3.connect(readonly.address(path, copy=True), uri=True)) as db:
-        db.text_factory = as_it_stands
-        listed = "SELECT 1 FROM sqlite_schema WHERE name = 'unsummed'"
-        if db.execute(listed).fetchone() is None:
-            return
-        bounds = db.execute("SELECT kept, quarantine FROM unsummed").fetchone() or (0, 0)
-        for table in TABLES:
-            yield from islice(_unsound(db, table, bounds), _NAMED)
+    db.text_factory = as_it_stands
+    bounds = db.execute("SELECT kept, quarantine FROM unsummed").fetchone() or (0, 0)
+    for table in TABLES:
+        yield from islice(_unsound(db, table, bounds), _NAMED)
 
 
 def _unsound(db: sqlite3.Connection, table: str, bounds: tuple[Value, Value]) -> Iterator[Unsound]:

@@ -3,12 +3,14 @@
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from storage import beside, floor
+from storage import beside, floor, readonly
 from storage.beside import Unsound
-from storage.journalfile import NAME
+from storage.declared import deviations
+from storage.journalfile import NAME, SCHEMA, VERSION
 from storage.links import Followed, Link
 from storage.reader import JournalReader
 from storage.waiting import JournalError
@@ -68,7 +70,19 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
 
 def _unsound(path: Path) -> list[Unsound]:
     try:
-        return [*beside.unsound(path)]
+        with closing(sqlite3.connect(readonly.address(path, copy=True), uri=True)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            listed = db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unsummed'").fetchone()
+            if listed is None and version in range(1, VERSION):
+                # What stands beside the entries has no checksums yet.
+                return []
+            if version != VERSION:
+                why = f"says {version}, the tables are those of {VERSION}"
+                return [Unsound("(file)", ("user_version",), why)]
+            with closing(sqlite3.connect(":memory:")) as fresh:
+                fresh.executescript(SCHEMA)
+                other = [Unsound("(schema)", (part,), why) for part, why in deviations(db, fresh)]
+            return other or [*beside.unsound(db)]
     except sqlite3.Error as error:
         raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
 

@@ -134,8 +134,8 @@ class JournalFile:
             "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         )
         while rows := self._db.execute(query, (running.seq, upto, links.EVERY)).fetchall():
-            spelled = (whole(row) for row in rows if isinstance(row[4], bytes))
-            running.take((seq, layout, at, body) for seq, layout, at, _, body in spelled)
+            spelled = ((seq, layout, at, body) for seq, layout, at, _, body in map(whole, rows))
+            running.take(row for row in spelled if links.is_spelled(*row))
             running.seq = rows[-1][0]
 
     def _count_free(self) -> int:

@@ -125,7 +125,7 @@ class Followed:
         if self._running is not None:
             since = self._running.since.seq
             chained = ((seq, layout, at, body) for seq, layout, at, _, body in rows if seq > since)
-            self._running.take(row for row in chained if is_bytes(row[3]))
+            self._running.take(row for row in chained if is_spelled(*row))
 
     def _compare(self, link: Link, resets: bool) -> None:  # noqa: FBT001 # what the queue holds
         if self._running is None:
@@ -134,6 +134,12 @@ class Followed:
             self.altered.append((self._running.since.seq, link.seq))
         if resets:
             self._running = Running(link)
+
+
+def is_spelled(seq: object, layout: object, at: object, packed: object) -> bool:
+    """Whether damage has left a row what can be hashed; one that cannot is missed in the chain."""
+    numbers = isinstance(seq, int) and isinstance(layout, int) and isinstance(at, int)
+    return numbers and is_bytes(packed)
 
 
 def is_bytes(packed: object) -> bool:

@@ -27,8 +27,11 @@ def summed(table: str, *values: Value) -> tuple[Value, ...]:
 
 
 def as_it_stands(text: bytes) -> str | bytes:
-    """Text as text, and what damage made of it as bytes: no row keeps others from being read."""
+    """Text as text; what damage made of it as bytes that are no blob of this program.
+
+    So no row keeps others from being read, and none is taken for what it was.
+    """
     try:
         return text.decode()
     except UnicodeDecodeError:
-        return text
+        return b"no text: " + text

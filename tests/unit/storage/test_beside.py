@@ -130,7 +130,7 @@ def test_what_is_no_number_and_no_text_any_more_is_named(data: Path) -> None:
     tamper(data, "UPDATE cursor SET seq = 'x'")
     tamper(data, "UPDATE seen SET mark = CAST(x'ff' AS TEXT) WHERE mark = '2'")
     seen, cursor = faults(data)
-    assert "table seen, row 'lab/inc1', b'\\xff': does not match its checksum" in seen
+    assert "table seen, row 'lab/inc1', b'no text: \\xff': does not match its checksum" in seen
     assert "table cursor, row 'influx': does not match its checksum" in cursor
 
 
@@ -141,6 +141,23 @@ def test_a_checksum_that_was_taken_away_is_missed(data: Path) -> None:
         " table seen, row 'lab/inc1', '1': does not match its checksum",
         " table quarantine, row 1: does not match its checksum",
     ]
+
+
+@pytest.mark.parametrize("version", [1, 2, 4])
+def test_a_file_that_says_it_is_of_another_format_is_not_taken_for_one(
+    data: Path, version: int
+) -> None:
+    tamper(data, "UPDATE seen SET digest = x'00' WHERE mark = '1'")
+    with closing(sqlite3.connect(data / NAME)) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    (told,) = faults(data)
+    assert f"table (file), row 'user_version': says {version}" in told
+
+
+def test_another_table_is_named(data: Path) -> None:
+    with closing(sqlite3.connect(data / NAME)) as db:
+        db.execute("DROP INDEX entry_by_layout")
+    assert faults(data) == ["journal.db: table (schema), row 'index entry_by_layout': is missing"]
 
 
 @pytest.mark.parametrize("place", [3, 30, 60, 107])
