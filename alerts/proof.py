@@ -17,7 +17,7 @@ NAMED = 20
 """So many faults of a kind are named at most."""
 _NEWEST = "SELECT key, digest, max(n) FROM chain WHERE tab = ?1 GROUP BY key"
 # The bare columns of a query with max() are those of its row: https://www.sqlite.org/lang_select.html
-# With the plus SQLite compares without affinity, and makes an index for it: else each row reads all.
+# With the plus SQLite compares without affinity and makes an index for it; else each row reads all.
 _CHAINED = """
 SELECT newest.digest, t.{key}, t.* FROM {table} t
 LEFT JOIN ({newest}) newest ON newest.key = +t.{key} ORDER BY t.{key}
