@@ -21,6 +21,7 @@ from alerts.notice import Notice
 from alerts.pace import Pace
 from alerts.rule import Severity
 from alerts.transition import Transition
+from storage.row_sum import summed
 
 _BELOW_CRITICAL = urgency_of(Notice.PAGE, Severity.HIGH.word)
 
@@ -103,8 +104,9 @@ def noted(db: sqlite3.Connection, person: str, urgency: int, *, now: int, pace: 
     before = _just_paged(db, person, now=now, pace=pace)
     gravest = urgency if before is None else max(urgency, before.urgency)
     until = now + pace.bundle_ms
-    db.execute("INSERT OR REPLACE INTO just_paged VALUES (?, ?)", (person, until))
-    db.execute("INSERT OR REPLACE INTO just_paged_with VALUES (?, ?)", (person, gravest))
+    for table, said in (("just_paged", until), ("just_paged_with", gravest)):
+        row = summed(table, person, said)
+        db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?)", row)  # noqa: S608 # names from above
 
 
 def pages_of(db: sqlite3.Connection, summary: int, state: Delivery) -> tuple[Listed, ...]:

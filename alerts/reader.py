@@ -1,13 +1,14 @@
 """What other processes may know of alarms: a read-only view of ``alarms.db``."""
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
-from alerts import history
+from alerts import chained, history
 from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
 from alerts.history import Row
@@ -16,8 +17,10 @@ from alerts.schema import StoreError, open_read_only
 from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
-from storage.chain import Broken, Head
+from storage.chain import GENESIS, Broken, Head
 from storage.transaction import ERRORS
+
+T = TypeVar("T")
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -263,6 +266,22 @@ class AlarmReader:
     def head(self) -> Head:
         """The newest row of the history's chain."""
         return history.head(self._db)
+
+    def chain_head(self) -> Head:
+        """The newest row of the chain of pages and answers; 0 in a store of before it."""
+        return self._chained(chained.head) or Head(0, GENESIS)
+
+    def chained_at(self, number: int) -> str | None:
+        """The hash of that row of it; None where there is no such row."""
+        return self._chained(lambda db: chained.at(db, number))
+
+    def _chained(self, ask: Callable[[sqlite3.Connection], T]) -> T | None:
+        if not self._rows("SELECT 1 FROM sqlite_schema WHERE name = ?", chained.TABLE):
+            return None
+        try:
+            return ask(self._db)
+        except ERRORS as error:
+            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
 
     def verify_history(self, *, until: Head | None = None) -> Broken | None:
         """The first row of the history that does not follow from the one before, or nothing."""

@@ -3,24 +3,28 @@
 import sqlite3
 from pathlib import Path
 
-from alerts import held
+from alerts import chained, held, working
 from storage import readonly
+from storage.row_sum import summed
 from storage.transaction import ERRORS
 
-VERSION = 2
+VERSION = 3
 OLDEST_READABLE = 1
 """Older stores that hold all that other processes read."""
 
 _TABLES = """
 CREATE TABLE schema_version (version INTEGER NOT NULL);
-CREATE TABLE progress (one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL);
-INSERT INTO progress VALUES (1, 0);
+CREATE TABLE progress (
+    one INTEGER PRIMARY KEY CHECK (one = 1), cursor INTEGER NOT NULL, crc INTEGER NOT NULL DEFAULT 0
+);
 
-CREATE TABLE state (part TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE state (
+    part TEXT PRIMARY KEY, body BLOB NOT NULL, crc INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 
 CREATE TABLE alarm (
     rule TEXT PRIMARY KEY, occurrence INTEGER NOT NULL, state TEXT NOT NULL,
-    body BLOB NOT NULL
+    body BLOB NOT NULL, crc INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 CREATE TABLE history (
@@ -72,7 +76,12 @@ CREATE INDEX outbox_by_history ON outbox (history);
 CREATE INDEX outbox_by_root ON outbox (root);
 CREATE INDEX outbox_by_summary ON outbox (summary);
 
-CREATE TABLE just_paged (person TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE just_paged (
+    person TEXT PRIMARY KEY, until INTEGER NOT NULL, crc INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE just_paged_with (
+    person TEXT PRIMARY KEY, urgency INTEGER NOT NULL, crc INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 
 CREATE TABLE delivery_log (
     n INTEGER PRIMARY KEY,
@@ -100,16 +109,27 @@ ALTER TABLE outbox ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN summary INTEGER;
 CREATE INDEX outbox_by_summary ON outbox (summary);
 CREATE TABLE just_paged (person TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
-UPDATE schema_version SET version = 2;
-"""
-}
-"""From each version to the next; an upgrade is one transaction, and the history stays as it is."""
-
-_ADDED = """
+""",
+    2: f"""
+{held.TABLES}
 CREATE TABLE IF NOT EXISTS just_paged_with (person TEXT PRIMARY KEY, urgency INTEGER NOT NULL)
 WITHOUT ROWID;
+ALTER TABLE progress ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE alarm ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE just_paged ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE just_paged_with ADD COLUMN crc INTEGER NOT NULL DEFAULT 0;
+{chained.DDL}
+""",
+}
+"""From each version to the next; all of it is one transaction, and the history stays as it is.
+
+What gives a table that is chained another column has to chain its rows anew: their sums are over
+all columns.
 """
-APPEND_ONLY = ("history", "delivery_log", "answer", "trouble")
+CHAINED = 3
+"""The first version whose rows are chained."""
+APPEND_ONLY = ("history", "delivery_log", "answer", "trouble", chained.TABLE)
 _REFUSAL = """
 CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
@@ -170,27 +190,44 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("BEGIN IMMEDIATE")
     made = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
     if made is None:
-        _make(db)
+        make(db)
     else:
         _check_version(db, path)
         _upgrade(db)
-    # Added since: a store that has not got them loses nothing, and an older version ignores them.
-    _run(db, held.TABLES + _ADDED)
     db.execute("COMMIT")
+    chained.watch(db)
 
 
-def _make(db: sqlite3.Connection) -> None:
-    _run(db, _TABLES)
+def make(db: sqlite3.Connection) -> None:
+    """All tables of an empty store."""
+    _run(db, _TABLES + held.TABLES + chained.DDL)
     for table in APPEND_ONLY:
-        for verb in ("UPDATE", "DELETE"):
-            db.execute(_REFUSAL.format(table=table, verb=verb))
+        _refuse_change(db, table)
     db.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
+    db.execute("INSERT INTO progress VALUES (?, ?, ?)", summed("progress", 1, 0))
+
+
+def version_of(db: sqlite3.Connection) -> object:
+    """Of which version the store says that it is; None where it says nothing."""
+    row = db.execute("SELECT version FROM schema_version").fetchone()
+    return row[0] if row else None
+
+
+def _refuse_change(db: sqlite3.Connection, table: str) -> None:
+    for verb in ("UPDATE", "DELETE"):
+        db.execute(_REFUSAL.format(table=table, verb=verb))
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
     version = int(db.execute("SELECT version FROM schema_version").fetchone()[0])
     for number in range(version, VERSION):
         _run(db, _UPGRADES[number])
+    if version < CHAINED:
+        working.sum_up(db)
+        chained.begin(db)
+        _refuse_change(db, chained.TABLE)
+    if version < VERSION:
+        db.execute("UPDATE schema_version SET version = ?", (VERSION,))
 
 
 def _run(db: sqlite3.Connection, statements: str) -> None:
@@ -201,8 +238,7 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
 
 
 def _check_version(db: sqlite3.Connection, path: Path) -> None:
-    row = db.execute("SELECT version FROM schema_version").fetchone()
-    found = row[0] if row else None
+    found = version_of(db)
     if not isinstance(found, int) or not OLDEST_READABLE <= found <= VERSION:
         raise StoreError(
             f"{path}: written with schema {found}, this version knows {VERSION}; "

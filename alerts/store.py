@@ -15,12 +15,13 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from alerts import history
+from alerts import chained, history
 from alerts.engine.view import AlarmView
 from alerts.schema import StoreError, open_store
 from alerts.transition import Transition
 from storage.chain import Broken, Head
 from storage.entry import Receipt
+from storage.row_sum import summed
 from storage.transaction import ERRORS
 
 T = TypeVar("T")
@@ -172,16 +173,17 @@ def save(db: sqlite3.Connection, batch: Batch) -> list[int]:
         OtherCoreError: the store is not where the batch begins: somebody else writes it.
     """
     moved = db.execute(
-        "UPDATE progress SET cursor = ? WHERE cursor = ?", (batch.cursor, batch.after)
+        "UPDATE progress SET cursor = ?2, crc = ?3 WHERE cursor = ?4",
+        (*summed("progress", 1, batch.cursor), batch.after),
     )
     if moved.rowcount != 1:
         raise OtherCoreError(
             f"the alarm store is not at entry {batch.after}: another process runs on it; stop one"
         )
     gone = [(name,) for name, body in batch.parts.items() if body is None]
-    kept = [(name, body) for name, body in batch.parts.items() if body is not None]
+    kept = [summed("state", name, body) for name, body in batch.parts.items() if body is not None]
     db.executemany("DELETE FROM state WHERE part = ?", gone)
-    db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", kept)
+    db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", kept)
     for rule, alarm in batch.alarms.items():
         db.execute("DELETE FROM alarm WHERE rule = ?", (rule,))
         if alarm is not None:
@@ -203,7 +205,7 @@ def show_all(db: sqlite3.Connection, alarms: Iterable[AlarmView]) -> None:
 
 def _show(db: sqlite3.Connection, alarm: AlarmView) -> None:
     row = (alarm.rule, alarm.occurrence, alarm.state, msgspec.json.encode(alarm))
-    db.execute("INSERT INTO alarm VALUES (?, ?, ?, ?)", row)
+    db.execute("INSERT INTO alarm VALUES (?, ?, ?, ?, ?)", summed("alarm", *row))
 
 
 def _commit(db: sqlite3.Connection, acts: list[Act[Any]], path: Path) -> list[Any]:
@@ -211,6 +213,7 @@ def _commit(db: sqlite3.Connection, acts: list[Act[Any]], path: Path) -> list[An
         db.execute("BEGIN IMMEDIATE")
         try:
             values = [act(db) for act in acts]
+            chained.extend(db)
             db.execute("COMMIT")
         finally:
             if db.in_transaction:

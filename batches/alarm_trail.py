@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
+from alerts import chained
 from alerts.history import Row
 from alerts.reader import AlarmReader
 from storage.acts import Act, Entry, append_all
@@ -14,7 +15,7 @@ from storage.schema import act, alarm_event, anchor
 
 ENGINE = "alarm engine"
 """Who did what nobody did."""
-ALARMS, JOURNAL = "alarms", "journal"
+ALARMS, DELIVERIES, JOURNAL = "alarms", "deliveries", "journal"
 """Chains whose heads are noted."""
 AT_ONCE = 500
 DAY_MS = 86_400_000
@@ -115,6 +116,29 @@ def deviations(database: Database, alarms: AlarmReader) -> Iterator[Broken]:
                 yield _bad(1, "is not the beginning of the history that the ledger has")
             return
         yield from _differing(connection, alarms, first)
+
+
+def delivered_otherwise(database: Database, alarms: AlarmReader) -> Broken | None:
+    """Where the chain of pages and answers does not pass the head that was noted of it.
+
+    Raises:
+        storage.database.DatabaseError: the ledger cannot be read.
+        alerts.schema.StoreError: the alarm store cannot be read.
+    """
+    first = _hash_of(alarms, 1)
+    with database.reading() as connection:
+        newest = select(anchor).where(anchor.c.chain == DELIVERIES)
+        row = connection.execute(newest.order_by(anchor.c.sequence.desc()).limit(1)).one_or_none()
+        begun = select(func.min(alarm_event.c.sequence)).where(alarm_event.c.history == first)
+        since = connection.execute(begun).scalar()
+    # Of a store that was begun anew nothing was noted before its own history.
+    if row is None or since is None or row.sequence < since or not row.number:
+        return None
+    kept = alarms.chained_at(row.number)
+    if kept == row.head:
+        return None
+    why = "was noted, and is gone" if kept is None else "is not the one that was noted"
+    return Broken(table=chained.TABLE, row=row.number, field="hash", why=why)
 
 
 def noted(database: Database, chain: str) -> tuple[int, str | None] | None:

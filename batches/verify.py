@@ -2,29 +2,28 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from alerts import configuration, history, replayed
+from alerts import configuration, replayed
 from alerts.reader import AlarmReader
 from alerts.replayed import ReplayError
 from alerts.rulebook import RuleError
-from alerts.schema import StoreError, open_read_only
-from batches import alarm_trail, attested, certificates, sensor_rows
+from alerts.schema import StoreError
+from batches import alarm_checks, alarm_trail, attested, certificates, sensor_rows
+from batches.alarm_checks import Noted, distinct
 from batches.attested import Finding
 from batches.export import manifest
 from batches.export.chunk import Chunk
 from batches.export.manifest import File, Manifest, ManifestError, describe, is_plain
-from storage import acts, consistency, database
+from storage import acts, consistency, database, introduced
 from storage.archive import check as archive
-from storage.chain import Broken, Head
+from storage.chain import Broken
 from storage.consistency import Wrong
 from storage.database import Database, DatabaseError
 from storage.journalfile import NAME as JOURNAL
 from storage.reader import JournalReader
-from storage.transaction import ERRORS
 from storage.waiting import JournalError
 
 ALARMS = "alarms.db"
@@ -256,10 +255,12 @@ def _data(folder: Path, anchors: Manifest | None, ledger: str, progress: Progres
         yield from _certificates(url, folder)
     if (folder / ALARMS).exists():
         noted = (anchors.alarm_head if anchors else None, newest.alarms if newest else None)
-        yield from _alarms(folder / ALARMS, noted)
+        yield from map(_as_finding, alarm_checks.check(folder / ALARMS, noted))
     yield from map(_as_finding, sealed.found)
     if (folder / JOURNAL).exists():
         yield from _journal(folder, sealed)
+        if (folder / introduced.NAME).exists():
+            yield from map(_as_finding, introduced.check(folder))
     if anchors is None:
         yield from _configurations(folder / configuration.FOLDER)
     if url:
@@ -282,13 +283,9 @@ def _configurations(folder: Path) -> Findings:
         yield f"{folder.name}: each version of the rules that ran ({len(kept)}) has its own hash"
 
 
-Noted = tuple[Head | None, ...]
-"""Heads of a chain that were kept elsewhere."""
-
-
 def _ledger(url: str, name: str, noted: Noted) -> Findings:
     try:
-        found = [acts.verify_chain(url, anchor) for anchor in _distinct(noted)]
+        found = [acts.verify_chain(url, anchor) for anchor in distinct(noted)]
     except DatabaseError as error:
         yield Fault(where=name, what=str(error))
         return
@@ -307,6 +304,7 @@ def _trail(url: str, name: str, folder: Path) -> Findings:
         if (folder / ALARMS).exists():
             with AlarmReader(folder / ALARMS) as alarms:
                 broken += alarm_trail.deviations(ledger, alarms)
+                broken += filter(None, [alarm_trail.delivered_otherwise(ledger, alarms)])
         read = alarm_trail.noted(ledger, alarm_trail.JOURNAL)
         if read is not None and (folder / JOURNAL).exists():
             with JournalReader(folder, copy=True) as journal:
@@ -338,27 +336,6 @@ def _certificates(url: str, folder: Path) -> Findings:
         yield Fault(where=f"{kept}/{_shown(name)}", what=what)
     if wanted and not found:
         yield f"{kept}: {len(wanted)} files are what the ledger names by their SHA-256"
-
-
-def _alarms(path: Path, noted: Noted) -> Findings:
-    try:
-        with closing(open_read_only(path, copy=True)) as store:
-            found = [history.verify(store, until=anchor) for anchor in _distinct(noted)]
-            # Pages and their receipts stand in other tables, which no chain holds.
-            structure = store.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    except (StoreError, *ERRORS, msgspec.MsgspecError) as error:
-        yield Fault(where=path.name, what=f"the alarm history cannot be read: {error}")
-        return
-    broken = next(filter(None, found), None)
-    yield _broken(path, broken) or f"{path.name}: the chain of the alarm history holds"
-    if structure != "ok":
-        what = f"the file is damaged: {' '.join(str(structure).split())}; put it back from a backup"
-        yield Fault(where=path.name, what=_shown(what))
-
-
-def _distinct(noted: Noted) -> list[Head | None]:
-    """Each head once; one check is made also without any."""
-    return [head for head in dict.fromkeys(noted) if head is not None] or [None]
 
 
 def _replayed(folder: Path, progress: Callable[[int, int], None]) -> Findings:
@@ -396,7 +373,3 @@ def _as_finding(found: str | Wrong) -> str | Fault:
         return _shown(found)
     where, what, expected, actual = found
     return Fault(where=_shown(where), what=_shown(what), expected=expected, actual=actual)
-
-
-def _broken(path: Path, broken: Broken | None) -> Fault | None:
-    return None if broken is None else Fault(where=path.name, what=str(broken))

@@ -54,6 +54,7 @@ from storage.chain import GENESIS, Head
 from storage.journalfile import SCHEMA
 from storage.links import BEGINNING
 from storage.pack import NOTE, checksum, layout_body
+from storage.row_sum import summed
 
 MONDAY = 20_718 * DAY_MS
 MINUTE = 60_000
@@ -173,7 +174,7 @@ def empty_journal(data: Path, layouts: dict[int, Layout], last: int) -> None:
     with closing(sqlite3.connect(data / "journal.db")) as db:
         db.executescript(SCHEMA)
         write_layouts(db, layouts)
-        db.execute("INSERT INTO start VALUES (?, ?)", (last, last))
+        db.execute("INSERT INTO start VALUES (?, ?, ?)", summed("start", last, last))
         db.commit()
 
 
@@ -305,7 +306,7 @@ def backlog(data: Path, days: int) -> None:
     with closing(sqlite3.connect(data / "journal.db")) as db:
         db.executescript(f"PRAGMA synchronous = OFF; {SCHEMA}")
         write_layouts(db, layouts)
-        db.execute("INSERT INTO link VALUES (0, ?)", (BEGINNING,))
+        db.execute("INSERT INTO link VALUES (?, ?, ?)", summed("link", 0, BEGINNING))
         db.executemany("INSERT INTO entry VALUES (?, ?, ?, ?, ?)", one_channel(days))
         db.execute("PRAGMA journal_mode = WAL").fetchall()
         db.commit()

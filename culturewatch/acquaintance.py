@@ -4,9 +4,8 @@ import asyncio
 import os
 from pathlib import Path
 
-import msgspec
-
 from devices.identity import Identity
+from storage.introduced import AlteredError, spelled, understood
 
 
 class AcquaintanceError(Exception):
@@ -43,7 +42,7 @@ class Acquaintance:
         fresh = self._path.with_name(f"{self._path.name}.new")
         try:
             with fresh.open("wb") as file:
-                file.write(msgspec.json.encode(known, order="sorted"))
+                file.write(spelled(known))
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(self._path)
@@ -54,10 +53,10 @@ class Acquaintance:
     def _read(self) -> dict[str, Identity]:
         if self._known is None:
             try:
-                self._known = msgspec.json.decode(self._path.read_bytes(), type=dict[str, Identity])
+                self._known = understood(self._path.read_bytes())
             except FileNotFoundError:
                 self._known = {}
-            except (OSError, msgspec.MsgspecError) as error:
+            except (OSError, AlteredError) as error:
                 raise AcquaintanceError(
                     f"{self._path}: {error}; delete it, and each device is met anew"
                 ) from error

@@ -8,7 +8,16 @@ from pathlib import Path
 from alerts.outbox import wall_ms
 from alerts.reader import AlarmReader
 from alerts.schema import StoreError
-from batches.alarm_trail import ALARMS, DAY_MS, JOURNAL, Followed, TrailError, follow, note_heads
+from batches.alarm_trail import (
+    ALARMS,
+    DAY_MS,
+    DELIVERIES,
+    JOURNAL,
+    Followed,
+    TrailError,
+    follow,
+    note_heads,
+)
 from batches.ledger import Ledger
 from storage.chain import Head
 from storage.database import DatabaseError
@@ -76,6 +85,7 @@ class AlarmTrail:
             followed = follow(database, alarms, now=now)
             if not followed.more:
                 heads: dict[str, Head | int] = {ALARMS: until[0], JOURNAL: self._journal_last()}
+                heads[DELIVERIES] = alarms.chain_head()
                 note_heads(database, heads, now=now)
                 self._entered = until
         return followed

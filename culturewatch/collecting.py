@@ -26,6 +26,7 @@ from culturewatch.site import Site
 from culturewatch.troubles import Troubles
 from devices.identity import Identity, difference
 from devices.scan import Scan
+from storage import introduced
 from storage.entry import ClockStep, Entry, Introduced, Note
 from storage.journal import Journal, JournalError, JournalFullError, MessageKey, Outcome
 
@@ -114,7 +115,7 @@ class Collecting:
             on_crash=troubles.crashed,
             on_identity=self._introduced,
         )
-        self._acquaintance = Acquaintance(site.data / "identities.json")
+        self._acquaintance = Acquaintance(site.data / introduced.NAME)
         self._line_devices, self._http_devices = line_devices(site), http_devices(site)
         self.lines, self.http = self._asked_in_turn(site)
         self._wanted = wanted(site)

@@ -164,9 +164,10 @@ def _schema_changed(connection: Connection, database: Database) -> Broken | None
     """A trigger taken away or a view redefined would let the tables say something else."""
     # A ledger that an earlier version wrote is held against what that version made.
     found, expected = schema(connection), fresh_schema(database, revision(connection) or "head")
-    for name in sorted(found.keys() | expected.keys()):
+    # Damage may have left no text of a name.
+    for name in sorted(found.keys() | expected.keys(), key=str):
         if found.get(name) != expected.get(name):
-            kind = (expected.get(name) or found[name]).split(maxsplit=2)[1].lower()
+            _, kind, *_ = [*str(expected.get(name) or found[name]).lower().split(), "part", "part"]
             why = "was added"
             if name in expected:
                 why = "was changed" if name in found else "is missing"

@@ -1,14 +1,19 @@
 """Whether a journal is what was written: every row, its chain, and that no number is gone."""
 
+import sqlite3
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from storage import floor
-from storage.journalfile import NAME
+from storage import beside, floor, readonly
+from storage.beside import Unsound
+from storage.declared import deviations
+from storage.journalfile import NAME, SCHEMA, VERSION
 from storage.links import Followed, Link
 from storage.reader import JournalReader
+from storage.waiting import JournalError
 
 _AT_ONCE = 10_000
 _NAMED = 20
@@ -31,10 +36,16 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
     Raises:
         storage.waiting.JournalError: it cannot be read.
     """
+    unsound = _unsound(data / NAME)
+    yield from (Wrong(NAME, str(each)) for each in unsound)
+    if not floor.is_sound(data):
+        yield Wrong(floor.NAME, "does not match its checksum; the next commit writes it anew")
     with JournalReader(data, copy=True) as journal:
         # A core may be writing: what it says of the newest entry is read before the entry is.
         newest, running = floor.read(data)
-        links, removed, last = journal.links(-1), journal.removed, journal.last
+        removed, last = journal.removed, journal.last
+        doubtful = {each.name for each in unsound if each.table == "link"}
+        links = [link for link in journal.links(-1) if (link.seq,) not in doubtful]
         heads = [link for link in noted if link.seq > removed]
         if running and newest <= last:
             heads.append(Link(newest, running))
@@ -55,6 +66,25 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
         if newest > last:
             yield Wrong(NAME, f"ends with entry {last}; entry {newest} had been written")
         yield f"{NAME}: {count} entries match their checksums{_chained(links, running)}"
+
+
+def _unsound(path: Path) -> list[Unsound]:
+    try:
+        with closing(sqlite3.connect(readonly.address(path, copy=True), uri=True)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            listed = db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'unsummed'").fetchone()
+            if listed is None and version in range(1, VERSION):
+                # What stands beside the entries has no checksums yet.
+                return []
+            if version != VERSION:
+                why = f"says {version}, the tables are those of {VERSION}"
+                return [Unsound("(file)", ("user_version",), why)]
+            with closing(sqlite3.connect(":memory:")) as fresh:
+                fresh.executescript(SCHEMA)
+                other = [Unsound("(schema)", (part,), why) for part, why in deviations(db, fresh)]
+            return other or [*beside.unsound(db)]
+    except sqlite3.Error as error:
+        raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
 
 
 def _read(journal: JournalReader, chain: Followed, after: int) -> tuple[int, list[tuple[int, int]]]:

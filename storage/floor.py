@@ -9,6 +9,7 @@ from zlib import crc32
 NAME = "journal.floor"
 BLOCK = 100_000
 _CHECK = 9
+_LOOKS = 3
 
 
 class Floor:
@@ -80,6 +81,21 @@ def read(folder: Path) -> tuple[int, bytes]:
     path = folder / NAME
     newest, _, running = _read(path.read_bytes()) if path.exists() else (0, 0, b"")
     return newest, running
+
+
+def is_sound(folder: Path) -> bool:
+    """Whether the file, where there is one, says what was written into it.
+
+    Raises:
+        OSError: the file is there and cannot be read.
+    """
+    path = folder / NAME
+    # Where a commit writes it meanwhile, half of it may be seen, and not twice the same half.
+    for _ in range(_LOOKS):
+        line = path.read_bytes() if path.exists() else b""
+        if not line or line[-_CHECK:] == f"{crc32(line[:-_CHECK]):08x}\n".encode():
+            return True
+    return False
 
 
 def _read(line: bytes) -> tuple[int, int, bytes]:

@@ -12,6 +12,7 @@ from devices.scan import Layout, Scan, Source
 from storage.entry import Entry
 from storage.links import Row
 from storage.pack import NOTE, checksum, layout_body
+from storage.row_sum import summed
 from storage.rows import insert
 from storage.short import stored
 from storage.waiting import (
@@ -30,7 +31,7 @@ from storage.waiting import (
 )
 
 _FOR_GOOD = 1 << 62
-_ENTRY, _SEEN = 5, 4
+_ENTRY, _SEEN = 5, 5
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
 Firsts = dict[tuple[Layout, int], Scan]
@@ -55,7 +56,7 @@ class Group:
         self._now = now
         self._entries: list[Any] = []
         self._rows: list[Row] = []
-        self._seen: list[tuple[str, str, bytes, int]] = []
+        self._seen: list[Any] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
         self._removals: list[Removal] = []
@@ -93,7 +94,8 @@ class Group:
             earlier = seen.get(key[:2])
             if earlier is None:
                 seen[key[:2]] = key.digest
-                self._seen.append((*key, _FOR_GOOD if key.topic == PEOPLE else self._now))
+                kept = _FOR_GOOD if key.topic == PEOPLE else self._now
+                self._seen.append(summed("seen", *key, kept))
             elif earlier == key.digest:
                 outcome = Outcome.DUPLICATE
             else:
@@ -157,7 +159,8 @@ class Group:
         for removal in self._removals:
             self._remove(db, removal)
         for cursor in self._cursors.items():
-            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", cursor)
+            row = summed("cursor", *cursor)
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", row)
 
     def rows(self) -> Iterable[Row]:
         """The new entries as the journal's chain takes them."""
@@ -185,8 +188,7 @@ class Group:
         if count:
             db.execute("DELETE FROM entry WHERE seq <= ?", (upto,))
             db.execute(
-                "INSERT INTO removed VALUES (1, ?) ON CONFLICT DO UPDATE SET upto = excluded.upto",
-                (upto,),
+                "INSERT OR REPLACE INTO removed VALUES (?, ?, ?)", summed("removed", 1, upto)
             )
             self.removed = upto
         self._done.append(partial(removal.done, count))
@@ -213,11 +215,10 @@ def put_aside(db: sqlite3.Connection, odd: Oddity, now: int) -> None:
     Raises:
         sqlite3.Error: it could not be written.
     """
-    db.execute(
-        "INSERT INTO quarantine (at, origin, reason, length, sha256, payload) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (now, odd.origin, odd.reason, odd.length, odd.sha256, odd.payload),
-    )
+    number = db.execute("SELECT coalesce(max(id), 0) + 1 FROM quarantine").fetchone()[0]
+    said = (number, now, odd.origin, odd.reason, odd.length, odd.sha256, odd.payload)
+    row = summed("quarantine", *said)
+    db.execute("INSERT INTO quarantine VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def _take_out(db: sqlite3.Connection, broken: Broken, now: int) -> None:

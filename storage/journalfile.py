@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from devices.scan import Layout, Scan, Source
-from storage import links, spare
+from storage import beside, links, spare
 from storage.floor import Floor
 from storage.group import Firsts, Group, Seen
 from storage.links import BEGINNING, Link, Running
 from storage.pack import NOTE, DamagedError, checksum, is_sound, layout_of, unpacked
+from storage.row_sum import summed
 from storage.rows import slices
 from storage.short import whole
 from storage.transaction import Transaction
@@ -19,8 +20,8 @@ from storage.waiting import Committed, Fact, Waiting
 
 NAME = "journal.db"
 PAGE_BYTES = 4096
-VERSION = 2
-"""Of the file's format. 2: scans may be stored short (``storage.short``); the rest is as in 1."""
+VERSION = 3
+"""Of the file's format. 2: scans may be stored short (``storage.short``). 3: ``storage.beside``."""
 SEEN_MS = 7 * 24 * 3_600_000
 """How long a message is remembered so that its redelivery is recognised."""
 _PRUNED_AT_ONCE = 500
@@ -33,14 +34,17 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_layout ON entry (layout, at);
 CREATE TABLE seen (
     topic TEXT NOT NULL, mark TEXT NOT NULL, digest BLOB NOT NULL, kept INTEGER NOT NULL,
-    PRIMARY KEY (topic, mark)) WITHOUT ROWID;
+    crc INTEGER, PRIMARY KEY (topic, mark)) WITHOUT ROWID;
 CREATE INDEX seen_by_age ON seen (kept);
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, origin TEXT NOT NULL, reason TEXT NOT NULL,
-    length INTEGER NOT NULL, sha256 BLOB NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE start (seq INTEGER PRIMARY KEY, before INTEGER NOT NULL);
+    length INTEGER NOT NULL, sha256 BLOB NOT NULL, payload BLOB NOT NULL,
+    crc INTEGER);
+CREATE TABLE cursor (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, crc INTEGER) WITHOUT ROWID;
+CREATE TABLE start (seq INTEGER PRIMARY KEY, before INTEGER NOT NULL, crc INTEGER);
 {links.SCHEMA}
+{beside.SCHEMA}
+{beside.ALL}
 PRAGMA user_version = {VERSION};
 """
 LAST = (
@@ -88,10 +92,7 @@ class JournalFile:
             # An older version would take what it finds from now on for damage: it must not start.
             # A full disk must not keep this one from starting; the next start tries again.
             with contextlib.suppress(sqlite3.OperationalError):
-                run(f"PRAGMA user_version = {VERSION}")
-        if not run("SELECT count(*) FROM sqlite_master WHERE name = 'removed'").fetchone()[0]:
-            # Added since: a file without them loses nothing, and an older version ignores them.
-            self._db.executescript(f"BEGIN IMMEDIATE; {links.SCHEMA} COMMIT;")
+                self._upgrade()
         if max_bytes is not None:
             run(f"PRAGMA max_page_count = {max(1, max_bytes // PAGE_BYTES)}")
         self.last: int = run(LAST).fetchone()[0]
@@ -103,6 +104,14 @@ class JournalFile:
         self.removed: int = run(links.REMOVED).fetchone()[0]
         self.free_bytes = self._count_free()
         self._resume()
+
+    def _upgrade(self) -> None:
+        with Transaction(self._db):
+            # The first versions had no chain, and lose nothing by that.
+            for statement in filter(str.strip, links.SCHEMA.split(";")):
+                self._db.execute(statement)
+            beside.upgrade(self._db)
+            self._db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _resume(self) -> None:
         """Go on with the chain, from its newest link or from what the floor says."""
@@ -125,8 +134,8 @@ class JournalFile:
             "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
         )
         while rows := self._db.execute(query, (running.seq, upto, links.EVERY)).fetchall():
-            spelled = (whole(row) for row in rows if isinstance(row[4], bytes))
-            running.take((seq, layout, at, body) for seq, layout, at, _, body in spelled)
+            spelled = ((seq, layout, at, body) for seq, layout, at, _, body in map(whole, rows))
+            running.take(row for row in spelled if links.is_spelled(*row))
             running.seq = rows[-1][0]
 
     def _count_free(self) -> int:
@@ -155,7 +164,8 @@ class JournalFile:
             sqlite3.Error: it could not be written.
         """
         with Transaction(self._db):
-            self._db.execute("INSERT INTO start VALUES (?, ?)", (seq, self.last))
+            row = summed("start", seq, self.last)
+            self._db.execute("INSERT INTO start VALUES (?, ?, ?)", row)
         self.last = max(self.last, seq)
 
     def force(self) -> None:
@@ -225,7 +235,8 @@ class JournalFile:
         if running.count >= links.EVERY or (group.takes_out and running.count):
             kept.append(running.link)
             running = Running(running.link)
-        self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", kept)
+        rows = [summed("link", *each) for each in kept]
+        self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", rows)
         if group.removes:
             self.removed = max(self.removed, group.removed)
             self.free_bytes = self._count_free()

@@ -18,9 +18,9 @@ EVERY = 1_000
 BEGINNING = bytes(32)
 """What stands before the first row that is chained."""
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS link (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS link (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL, crc INTEGER);
 CREATE TABLE IF NOT EXISTS removed (
-    one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL);
+    one INTEGER PRIMARY KEY CHECK (one = 1), upto INTEGER NOT NULL, crc INTEGER);
 """
 """``removed`` says up to which number rows were taken out because the archive has them."""
 NEWEST = "SELECT seq, hash FROM link ORDER BY seq DESC LIMIT 1"
@@ -125,7 +125,7 @@ class Followed:
         if self._running is not None:
             since = self._running.since.seq
             chained = ((seq, layout, at, body) for seq, layout, at, _, body in rows if seq > since)
-            self._running.take(row for row in chained if is_bytes(row[3]))
+            self._running.take(row for row in chained if is_spelled(*row))
 
     def _compare(self, link: Link, resets: bool) -> None:  # noqa: FBT001 # what the queue holds
         if self._running is None:
@@ -134,6 +134,12 @@ class Followed:
             self.altered.append((self._running.since.seq, link.seq))
         if resets:
             self._running = Running(link)
+
+
+def is_spelled(seq: object, layout: object, at: object, packed: object) -> bool:
+    """Whether damage has left a row what can be hashed; one that cannot is missed in the chain."""
+    numbers = isinstance(seq, int) and isinstance(layout, int) and isinstance(at, int)
+    return numbers and is_bytes(packed)
 
 
 def is_bytes(packed: object) -> bool:

@@ -10,18 +10,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from storage import spare
+from storage.beside import salvaged
 from storage.group import put_aside
 from storage.journalfile import PAGE_BYTES, SCHEMA
 from storage.links import REMOVED
 from storage.pack import NOTE, checksum, is_sound, layout_body
 from storage.pages import logged_rows, rows
+from storage.row_sum import crc, summed
 from storage.short import whole
 from storage.waiting import KEPT_BYTES, oddity
 
 _AT_ONCE = 5_000
-_ENTRY, _LAYOUT, _QUARANTINE = 5, 3, 7
-_BY_SQL = {"seen": 4, "cursor": 2, "start": 2, "link": 2, "removed": 2}
-"""Tables whose rows carry no checksum: as far as SQLite can still read them."""
+_ENTRY, _LAYOUT, _QUARANTINE = 5, 3, 8
+_BY_SQL = {"seen": 5, "cursor": 3, "start": 3, "link": 3, "removed": 3}
+"""Tables that are read by SQLite, as far as it can."""
 
 
 class Salvaged(NamedTuple):
@@ -80,8 +82,13 @@ def _copy_sound(damaged: Path, db: sqlite3.Connection) -> None:
             marks = ",".join("?" * width)
             db.executemany(
                 f"INSERT OR IGNORE INTO {table} VALUES ({marks})",  # noqa: S608 # names from above
-                [(number, *values[1:]) for number, values in some if sound(number, values)],
+                [_row(table, number, values) for number, values in some if sound(number, values)],
             )
+
+
+def _row(table: str, number: int, values: list[Any]) -> tuple[Any, ...]:
+    row = (number, *values[1:])
+    return summed(table, *row[: _QUARANTINE - 1]) if table == "quarantine" else row
 
 
 def _copy_spare_layouts(folder: Path, db: sqlite3.Connection) -> None:
@@ -105,9 +112,12 @@ def _is_layout(number: int, values: list[Any]) -> bool:
     return False
 
 
-def _is_quarantined(_: int, values: list[Any]) -> bool:
+def _is_quarantined(number: int, values: list[Any]) -> bool:
     match values:
+        case [None, int(), str(), str(), int(), bytes(), bytes(), int(kept)]:
+            return kept == crc("quarantine", (number, *values[1:-1]))
         case [None, int(), str(), str(), int(length), bytes(digest), bytes(payload)]:
+            # As an older version wrote it.
             return length > KEPT_BYTES or hashlib.sha256(payload).digest() == digest
     return False
 
@@ -115,7 +125,8 @@ def _is_quarantined(_: int, values: list[Any]) -> bool:
 def _copy_by_sql(damaged: Path, db: sqlite3.Connection, table: str, width: int) -> None:
     marks = ",".join("?" * width)
     for row in _readable(damaged, table):
-        db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", row)  # noqa: S608 # ours
+        if (whole := salvaged(table, row, width)) is not None:
+            db.execute(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", whole)  # noqa: S608 # ours
 
 
 def _readable(damaged: Path, table: str) -> Iterator[tuple[Any, ...]]:

@@ -73,9 +73,10 @@ def damage(connection: Connection) -> str | None:
 
 
 def schema(connection: Connection) -> dict[str, str]:
-    """The statement that made each table, index, view and trigger, by name."""
-    listing = text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    return {row.name: row.sql for row in connection.execute(listing)}
+    """What made each table, index, view and trigger, by name, and as what it is listed."""
+    listing = text("SELECT name, sql, type, tbl_name FROM sqlite_master WHERE sql IS NOT NULL")
+    rows = connection.execute(listing)
+    return {row.name: f"{row.sql} -- {row.type} of {row.tbl_name}" for row in rows}
 
 
 def is_lost(_: BaseException | None) -> bool:

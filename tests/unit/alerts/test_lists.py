@@ -76,9 +76,8 @@ class NightDesk(Desk):
             quiet=(Shelved(how="shelved", until=MORNING, why=shelved),) if shelved else (),
         )
         row = (rule, occurrence, state, msgspec.json.encode(view))
-        await self.store.write(
-            lambda db: db.execute("INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?)", row).rowcount
-        )
+        insert = "INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, 0)"
+        await self.store.write(lambda db: db.execute(insert, row).rowcount)
 
 
 @asynccontextmanager

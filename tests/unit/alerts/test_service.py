@@ -250,7 +250,7 @@ async def test_a_full_disk_stops_neither_judging_nor_paging_and_forgets_nothing(
 async def test_a_rule_that_is_no_more_leaves_no_open_alarm_on_the_screen(tmp_path: Path) -> None:
     async with opened(tmp_path) as running:
         await running.store.write(
-            lambda db: db.execute("INSERT INTO alarm VALUES ('gone', 1, 'U', '{}')").rowcount
+            lambda db: db.execute("INSERT INTO alarm VALUES ('gone', 1, 'U', '{}', 0)").rowcount
         )
         async with running.serving() as service:
             await service.caught_up.wait()

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerts import history
+from alerts import chained, history
 from alerts.reader import AlarmReader
 from alerts.schema import open_store
 from alerts.transition import Transition, What
 from batches import editions
-from batches.alarm_trail import JOURNAL, follow, note_heads
+from batches.alarm_trail import DELIVERIES, JOURNAL, delivered_otherwise, follow, note_heads
 from batches.batch import Signed
 from batches.editions import Edition
 from batches.export import manifest
@@ -29,11 +29,15 @@ from batches.export.json import canonical
 from batches.ledger import Ledger
 from batches.verify import Fault, Report, verify
 from devices.scan import Layout, Scan
+from storage.chain import GENESIS, Head
 from storage.journal import Journal
+from tests.unit.alerts.lived import live  # a test's own
+from tests.unit.batches.conftest import alarmed  # a test's own
 
 pytestmark = pytest.mark.long
 
 NOBODY = 65_534
+OLD_STORE = Path(__file__).parents[1] / "alerts" / "written_by_older" / "schema-2.db"
 FILES = (
     *("readings.csv", "readings.parquet", "record.html", "record.json", "record.pdf"),
     "verify_record.py",
@@ -283,9 +287,10 @@ def test_data_are_verified_each_in_its_own_way(alarms: AlarmReader, tmp_path: Pa
     db.execute("UPDATE history SET body = replace(body, 'anna', 'mike') WHERE n = 2")
     db.commit()
     db.close()
-    (fault,) = verify(folder).faults
-    assert fault.where == "alarms.db"
-    assert "table history, row 2, hash" in fault.what
+    history, schema = verify(folder).faults
+    assert {history.where, schema.where} == {"alarms.db"}
+    assert "table history, row 2, hash" in history.what
+    assert "trigger history_refuses_UPDATE: is missing" in schema.what
 
 
 @pytest.fixture
@@ -321,7 +326,7 @@ def test_data_that_may_only_be_read_are_verified_like_others(
         os.seteuid(mine)
         shelf.chmod(0o755)
     assert report.sound, report.faults
-    assert len(report.checked) == 3
+    assert len(report.checked) == 4
 
 
 def test_an_alarm_history_whose_damage_is_no_text_is_named(tmp_path: Path) -> None:
@@ -350,9 +355,9 @@ def test_damage_of_the_alarm_store_beside_its_history_is_named(tmp_path: Path) -
     # How many rows the page has (https://www.sqlite.org/fileformat.html#b_tree_pages).
     raw[(page - 1) * size + 4] ^= 4
     path.write_bytes(raw)
-    (fault,) = verify(tmp_path).faults
-    assert fault.where == "alarms.db"
-    assert "the file is damaged" in fault.what
+    faults = verify(tmp_path).faults
+    assert {fault.where for fault in faults} == {"alarms.db"}
+    assert "the file is damaged" in faults[-1].what
 
 
 async def test_damaged_entries_of_the_journal_are_named(tmp_path: Path) -> None:
@@ -428,3 +433,58 @@ async def test_entries_cut_off_the_end_of_the_journal_are_missed(
         fault.what
         == f"table journal.db, row {last}, end: entries were cut off: {last + 1} were noted"
     )
+
+
+async def test_a_chain_of_pages_made_anew_is_found_by_the_head_that_the_ledger_has(
+    ledger: Ledger, tmp_path: Path, served: str
+) -> None:
+    data, monday = tmp_path / "data", 1_767_596_400_000
+    await live(data / "alarms.db")
+    with AlarmReader(data / "alarms.db") as alarms:
+        follow(ledger.database, alarms, now=monday)
+        note_heads(ledger.database, {DELIVERIES: alarms.chain_head()}, now=monday)
+        last = alarms.chain_head().sequence
+    assert verify(data, ledger=served).sound
+    # Whoever owns the file can change a page, and chain all of it anew.
+    with closing(sqlite3.connect(data / "alarms.db", isolation_level=None)) as db:
+        refusals = "SELECT name, sql FROM sqlite_schema WHERE name LIKE 'chain_refuses%'"
+        kept = db.execute(refusals).fetchall()
+        for name, _ in kept:
+            db.execute(f"DROP TRIGGER {name}")
+        db.execute("UPDATE outbox SET handed = handed - 60000 WHERE id = 1")
+        db.execute("DELETE FROM chain")
+        chained.begin(db)
+        for _, sql in kept:
+            db.execute(sql)
+    (fault,) = verify(data, ledger=served).faults
+    assert fault.where == called(served)
+    assert f"table chain, row {last}, hash: was noted, and is gone" in fault.what
+
+
+async def test_a_store_that_was_begun_anew_is_not_held_against_the_one_before(
+    ledger: Ledger, tmp_path: Path, served: str
+) -> None:
+    data, monday = tmp_path / "data", 1_767_596_400_000
+    await live(data / "alarms.db")
+    with AlarmReader(data / "alarms.db") as alarms:
+        follow(ledger.database, alarms, now=monday)
+        note_heads(ledger.database, {DELIVERIES: alarms.chain_head()}, now=monday)
+    for file in data.glob("alarms.db*"):
+        file.unlink()
+    with alarmed(data / "alarms.db") as alarms:
+        follow(ledger.database, alarms, now=monday)
+        assert delivered_otherwise(ledger.database, alarms) is None
+        note_heads(ledger.database, {DELIVERIES: Head(1, "f" * 64)}, now=monday + 86_400_000)
+        broken = delivered_otherwise(ledger.database, alarms)
+        assert broken is not None
+        assert (broken.table, broken.row) == ("chain", 1)
+    assert not verify(data, ledger=served).sound
+
+
+def test_an_alarm_store_of_before_the_chain_is_read_as_before(tmp_path: Path) -> None:
+    shutil.copy(OLD_STORE, tmp_path / "alarms.db")
+    with AlarmReader(tmp_path / "alarms.db") as alarms:
+        assert alarms.chain_head() == Head(0, GENESIS)
+        assert alarms.chained_at(1) is None
+    said = "alarms.db: what became of pages is in no chain yet; the next start of the core begins"
+    assert verify(tmp_path).checked[-1] == said

@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from batches.verify import verify
 from culturewatch import collecting
 from culturewatch.acquaintance import Acquaintance, AcquaintanceError
 from culturewatch.collecting import Collecting
 from culturewatch.site import load
 from culturewatch.troubles import Troubles
 from devices.identity import Identity
+from storage.consistency import Wrong
 from storage.entry import Introduced
+from storage.introduced import NAME, check, spelled
 from storage.journal import Journal
 from storage.reader import JournalReader
 
@@ -67,3 +70,36 @@ async def test_what_cannot_be_kept_is_said_and_not_taken_for_known(tmp_path: Pat
     assert "delete it, and each device is met anew" in told
     with pytest.raises(AcquaintanceError, match="check the disk"):
         await Acquaintance(tmp_path / "not-there" / "identities.json").keep("inc1", NEW)
+
+
+def faults(data: Path) -> list[str]:
+    return [f"{each.where}: {each.what}" for each in check(data) if isinstance(each, Wrong)]
+
+
+async def test_each_changed_byte_of_who_the_devices_are_is_found(tmp_path: Path) -> None:
+    await run(tmp_path, tmp_path, OLD)
+    path = tmp_path / NAME
+    kept = path.read_bytes()
+    assert faults(tmp_path) == []
+    assert verify(tmp_path).sound
+    for at in range(len(kept)):
+        path.write_bytes(kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1 :])
+        assert [one.split(":")[0] for one in faults(tmp_path)] == [NAME], at
+    assert verify(tmp_path).faults[-1].where == NAME
+
+
+async def test_a_file_that_was_written_anew_is_held_against_the_journal(tmp_path: Path) -> None:
+    await run(tmp_path, tmp_path, OLD, NEW)
+    # A crash between journal and file leaves what was said before.
+    (tmp_path / NAME).write_bytes(spelled({"inc1": OLD}))
+    assert faults(tmp_path) == []
+    (tmp_path / NAME).write_bytes(spelled({"inc1": Identity(vendor="Acme", more={"0x80": "S3"})}))
+    (told,) = faults(tmp_path)
+    assert told.startswith("identities.json: says of inc1 vendor 'Acme', 0x80 'S3', the journal")
+
+
+async def test_a_file_of_before_its_last_line_is_taken_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / NAME).write_bytes(b'{"inc1":{"vendor":"Acme","more":{"0x80":"S1"}}}')
+    assert await Acquaintance(tmp_path / NAME).of("inc1") == OLD
+    await Acquaintance(tmp_path / NAME).keep("inc1", NEW)
+    assert (tmp_path / NAME).read_bytes() == spelled({"inc1": NEW})

@@ -274,7 +274,7 @@ async def test_what_comes_in_meanwhile_is_not_waited_for(lab: What, out: Path) -
             if not seen:
                 with sqlite3.connect(lab.data / "journal.db") as db:
                     seen.append(db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[0])
-                    db.execute("INSERT INTO quarantine VALUES (77, 0, '', '', 0, x'', x'')")
+                    db.execute("INSERT INTO quarantine VALUES (77, 0, '', '', 0, x'', x'', 0)")
 
         made = make(lab, out, now=NOW, progress=progress)
     assert seen == [0]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from devices.scan import Layout, Scan
+from storage.consistency import check
 from storage.entry import Command, Entry
 from storage.journal import Journal, JournalError, MessageKey, Outcome
 from storage.journalfile import VERSION
@@ -251,6 +252,20 @@ async def test_a_damaged_newest_row_is_found_at_the_start(folder: Path) -> None:
     assert new == COUNT + 2
     assert len(said) == 1
     assert str(COUNT) in said[0]
+
+
+@pytest.mark.parametrize("column", ["at", "layout"])
+async def test_a_row_whose_number_is_none_any_more_keeps_no_core_from_starting(
+    folder: Path, column: str
+) -> None:
+    with closing(sqlite3.connect(folder / "journal.db")) as db, db:
+        db.execute(f"UPDATE entry SET {column} = 'x' WHERE seq = {COUNT}")  # noqa: S608 # of this file
+    said: list[str] = []
+    async with Journal(folder, on_trouble=said.append) as journal:
+        assert await journal.put(scan(COUNT + 1)) is Outcome.STORED
+    assert f"are not used: {COUNT}." in said[0]
+    faults = [each for each in check(folder) if not isinstance(each, str)]
+    assert any(f"entry {COUNT} was found damaged" in each.what for each in faults)
 
 
 async def test_a_reader_leaves_a_damaged_row_out_and_names_it(folder: Path) -> None:

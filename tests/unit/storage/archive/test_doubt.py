@@ -13,6 +13,7 @@ from storage.archive.doubt import Asked, doubts
 from storage.archive.patrol import patrol
 from storage.archive.seal import present, read
 from storage.reader import JournalReader
+from storage.row_sum import summed
 from tests.unit.storage.archive.test_check import damage
 from tests.unit.storage.archive.week import MINUTE, at_day, entries, seal, store
 
@@ -40,7 +41,7 @@ def freed(data: Path, upto: int) -> None:
     """As ``Journal.remove`` leaves it, which never takes so few."""
     with closing(sqlite3.connect(data / "journal.db")) as db, db:
         db.execute("DELETE FROM removed")
-        db.execute("INSERT INTO removed VALUES (1, ?)", (upto,))
+        db.execute("INSERT INTO removed VALUES (?, ?, ?)", summed("removed", 1, upto))
         db.execute("DELETE FROM entry WHERE seq <= ?", (upto,))
 
 

@@ -25,6 +25,7 @@ from storage.entry import Entry
 from storage.links import Link
 from storage.pack import NOTE, body, checksum
 from storage.reader import JournalReader, Row
+from storage.row_sum import summed
 from storage.waiting import Logged
 from tests.unit.storage.archive.week import (
     HEADS,
@@ -226,7 +227,7 @@ def test_a_backlog_sealed_in_parts_is_to_the_byte_what_one_run_makes(tmp_path: P
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
         db.execute("UPDATE entry SET at = at + 1 WHERE seq = 100")
         link = Link(250, b"?" * 32)
-        db.execute("INSERT INTO link VALUES (?, ?)", link)
+        db.execute("INSERT INTO link VALUES (?, ?, ?)", summed("link", *link))
     parts, whole = shutil.copytree(tmp_path, tmp_path / "parts"), tmp_path
     made = [each.seal for each in seal(whole, 7.5)]
     assert [each.altered for each in made if each.altered] == [((0, 250),)]
@@ -246,7 +247,8 @@ def test_a_link_that_is_kept_while_a_backlog_is_sealed_is_held_against_it(tmp_pa
     def heads() -> sealer.Heads:
         """A core keeps a link meanwhile; the first of them is not what stands there."""
         with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
-            db.execute("INSERT OR IGNORE INTO link VALUES (?, ?)", Link(100, b"?" * 32))
+            link = summed("link", 100, b"?" * 32)
+            db.execute("INSERT OR IGNORE INTO link VALUES (?, ?, ?)", link)
         return HEADS
 
     made = [each.seal for each in sealer.Sealer(tmp_path, heads=heads, software="").seal(at_day(4))]
@@ -266,7 +268,7 @@ def test_what_a_version_without_a_chain_wrote_is_not_taken_for_altered(tmp_path:
     log = entries(3, step=6 * MINUTE)
     store(tmp_path, log[:700])
     with closing(sqlite3.connect(tmp_path / "journal.db")) as db, db:
-        db.executescript("DROP TABLE link; DROP TABLE removed")
+        db.executescript("DROP TABLE link; DROP TABLE removed; PRAGMA user_version = 1")
     (tmp_path / "journal.floor").unlink()
     store(tmp_path, log[700:])
     with JournalReader(tmp_path) as journal:
