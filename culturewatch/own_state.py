@@ -19,7 +19,6 @@ _CHANNELS = (
     ("journal_fill", "share", 0.1, (0.0, 100.0)),
     ("disk_wait", "duration", 0.001, None),
     ("forwarding_behind", "duration", 0.001, None),
-    ("forwarding_live", "duration", 0.001, None),
     ("forwarding_backlog", "count", 1.0, None),
     ("quarantined", "count", 1.0, None),
     ("lost", "count", 1.0, None),
@@ -95,11 +94,7 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
     values: tuple[float | None, ...] = (
         100 * state.journal.fill,
         state.journal.oldest_pending_ms / 1000,
-        *(
-            (sent.behind_ms / 1000, sent.live_ms / 1000, float(sent.backlog))
-            if sent
-            else (0.0,) * 3
-        ),
+        *((sent.behind_ms / 1000, float(sent.backlog)) if sent else (0.0, 0.0)),
         float(max(0, quarantined)),
         float(max(0, lost)),
         state.page_wait_ms / 1000,
