@@ -103,12 +103,16 @@ def _forwarding(status: RunStatus, say: Speech) -> Iterable[Fact]:
     if found is None:
         yield Fact(name=say("Forwarding"), says=say("none is configured"))
         return
-    lag = words.age(found.behind_ms, say)
+    lag = words.age(found.live_ms, say)
     yield Fact(
         name=say("Forwarding lags"),
-        says=found.trouble or f"{lag}, {found.behind}",
-        is_good=not found.trouble and found.behind_ms < BEHIND_MS,
+        says=found.trouble or f"{lag}, {found.behind - found.backlog}",
+        is_good=not found.trouble and found.live_ms < BEHIND_MS,
     )
+    if found.backlog:
+        oldest = words.age(found.behind_ms, say)
+        says = f"{oldest}, {found.backlog}"
+        yield Fact(name=say("Forwarding backlog"), says=says, is_good=False)
 
 
 def _wire(status: RunStatus, say: Speech) -> Iterable[Fact]:

@@ -154,7 +154,7 @@ def rebuild(
             log = ArchiveLog(loaded.data, bucket, asked, progress=advance)
             if anew:
                 log.forget()
-            forwarder = Forwarder(settings, log, site=loaded.file.site.id)
+            forwarder = Forwarder(settings, log, site=loaded.file.site.id, in_order=True)
             try:
                 asyncio.run(forwarder.run())
             finally:

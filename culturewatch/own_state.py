@@ -19,6 +19,7 @@ _CHANNELS = (
     ("journal_fill", "share", 0.1, (0.0, 100.0)),
     ("disk_wait", "duration", 0.001, None),
     ("forwarding_behind", "duration", 0.001, None),
+    ("forwarding_backlog", "count", 1.0, None),
     ("quarantined", "count", 1.0, None),
     ("lost", "count", 1.0, None),
     ("page_wait", "duration", 0.001, None),
@@ -89,11 +90,11 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
     """The state as a scan at ``at`` (epoch ms); counts are those since ``before``."""
     quarantined = state.quarantined - (before.quarantined if before else 0)
     lost = state.lost - (before.lost if before else 0)
-    behind_ms = state.forwarding.behind_ms if state.forwarding is not None else 0
+    sent = state.forwarding
     values: tuple[float | None, ...] = (
         100 * state.journal.fill,
         state.journal.oldest_pending_ms / 1000,
-        behind_ms / 1000,
+        *((sent.behind_ms / 1000, float(sent.backlog)) if sent else (0.0, 0.0)),
         float(max(0, quarantined)),
         float(max(0, lost)),
         state.page_wait_ms / 1000,

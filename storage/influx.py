@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import count
 from random import SystemRandom
@@ -15,8 +16,10 @@ from devices.scan import Scan
 from storage.endpoint import WriteEndpoint, packed
 from storage.entry import Entry
 from storage.journal import JournalFullError
+from storage.lineup import Lineup
 from storage.points import PointWriter
 from storage.verdict import Fate, Verdict
+from storage.waiting import Logged
 from storage.window import Window
 
 log = logging.getLogger("storage.influx")
@@ -95,7 +98,7 @@ class Log(Protocol):
     def last(self) -> int:
         """The newest entry on disk."""
 
-    def follow(self, after: int, *, limit: int = ...) -> AsyncIterator[list[tuple[int, Entry]]]:
+    def follow(self, after: int, *, limit: int = ...) -> AsyncGenerator[list[Logged], None]:
         """Every entry behind ``after``, in order; waits for more."""
 
     async def cursor(self, name: str) -> int:
@@ -114,11 +117,14 @@ class ForwarderStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How forwarding goes. ``trouble`` is empty while the server takes data.
 
     ``behind`` counts journal entries not confirmed yet and ``behind_ms`` is the age of the
-    oldest; ``expired`` counts lines older than the bucket keeps.
+    oldest. ``backlog`` of them go out behind the live ones, of which the oldest is ``live_ms``
+    old. ``expired`` counts lines older than the bucket keeps.
     """
 
     behind: int
     behind_ms: int
+    backlog: int = 0
+    live_ms: int = 0
     lines_written: int
     quarantined: int
     expired: int
@@ -131,10 +137,11 @@ class Forwarder:
     """Follows the journal and writes the readings of ``site`` to InfluxDB until cancelled.
 
     The cursor ``influx`` only moves past entries of which every line was taken by the server,
-    is in quarantine with the server's reason, or is older than the bucket keeps. After a crash
-    what was on its way goes out again, which changes nothing on the server; a line that was
-    refused just then may stand in quarantine twice. Troubles are waited out for ever, those of
-    the server and a journal that is full alike. Cancel it before the journal closes.
+    is in quarantine with the server's reason, or is older than the bucket keeps. Live readings go
+    out before a backlog (``storage.behind``), except ``in_order``. After a crash what was on its
+    way goes out again, and what went out before a backlog, which changes nothing on the server; a
+    line of it that was refused may stand in quarantine twice. Troubles are waited out for ever,
+    those of the server and a journal that is full alike. Cancel it before the journal closes.
     """
 
     def __init__(
@@ -144,15 +151,17 @@ class Forwarder:
         *,
         site: str,
         pace: Pace = USUAL_PACE,
+        in_order: bool = False,
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._points = PointWriter(site)
         self._pace = pace
+        self._in_order = in_order
         self._passing = asyncio.Event()
         self._trouble = ""
         self._written = self._quarantined = self._expired = 0
-        self._window: Window | None = None
+        self._lineup: Lineup | None = None
         self._on_disk = 0
         self._endpoint = WriteEndpoint(
             settings.url,
@@ -174,10 +183,12 @@ class Forwarder:
     @property
     def status(self) -> ForwarderStatus:
         """A snapshot. Before ``run`` has read the cursor nothing counts as behind."""
-        since = self._window.since if self._window else None
+        lineup, now = self._lineup, _now_ms()
         return ForwarderStatus(
-            behind=max(0, self._journal.last - self._window.confirmed) if self._window else 0,
-            behind_ms=max(0, _now_ms() - since) if since is not None else 0,
+            behind=lineup.behind.waiting(self._journal.last) if lineup else 0,
+            behind_ms=_age_ms(lineup.since if lineup else None, now),
+            backlog=lineup.behind.backlog if lineup else 0,
+            live_ms=_age_ms(lineup.live.since if lineup else None, now),
             lines_written=self._written,
             quarantined=self._quarantined,
             expired=self._expired,
@@ -189,44 +200,77 @@ class Forwarder:
     async def run(self) -> None:
         """Forwards until the journal closes."""
         after = await self._journal.cursor(CURSOR)
-        window = self._window = Window(
-            after,
-            batch_lines=self._settings.batch_lines,
-            linger_s=self._pace.linger_s,
-            most=UNCONFIRMED_PER_REQUEST * self._settings.in_flight,
-        )
+        lineup = self._lineup = Lineup(after, self._window)
         self._on_disk = after
         self._passing.set()
         try:
             async with self._endpoint, asyncio.TaskGroup() as tasks:
-                workers = [tasks.create_task(self._confirm(window), name="influx.confirm")]
-                workers += [
-                    tasks.create_task(self._send(window), name=f"influx.send[{n}]")
+                beside = [tasks.create_task(self._confirm(lineup), name="influx.confirm")]
+                beside += [
+                    # One is left to live readings: the others may be busy with a batch of the
+                    # backlog for long, halving it again and again for lines that are refused.
+                    tasks.create_task(
+                        self._send(lineup, live=n == 0 and self._settings.in_flight > 1),
+                        name=f"influx.send[{n}]",
+                    )
                     for n in range(self._settings.in_flight)
                 ]
-                await self._read(window)
-                for worker in workers:
-                    worker.cancel()
+                while (cut := await self._read(lineup, after)) is not None:
+                    read, after = cut
+                    rest = self._read_rest(lineup.live, read, after)
+                    beside.append(tasks.create_task(rest, name=f"influx.backlog[{after}]"))
+                    lineup.part(after)
+                for task in beside:
+                    task.cancel()
         finally:
-            window.close()
+            lineup.close()
 
-    async def _read(self, window: Window) -> None:
+    def _window(self, after: int, on_ready: Callable[[], None]) -> Window:
+        return Window(
+            after,
+            batch_lines=self._settings.batch_lines,
+            linger_s=self._pace.linger_s,
+            most=UNCONFIRMED_PER_REQUEST * self._settings.in_flight,
+            on_ready=on_ready,
+        )
+
+    async def _read(self, lineup: Lineup, after: int) -> tuple[int, int] | None:
+        """Reads live entries until the journal closes, or they would have to wait for others.
+
+        Up to which it has read, and up to which the rest is to go out behind the live ones.
+        """
+        async with aclosing(self._journal.follow(after, limit=ENTRIES_AT_ONCE)) as following:
+            async for logged in following:
+                upto = None if self._in_order else lineup.behind.cut(after, self._journal.last)
+                if upto is not None:
+                    return after, upto
+                await self._add(lineup.live, logged)
+                after = logged[-1][0]
+        return None
+
+    async def _read_rest(self, window: Window, after: int, upto: int) -> None:
+        """Reads what is above ``after`` up to ``upto``; the numbers between may be missing."""
+        async with aclosing(self._journal.follow(after, limit=ENTRIES_AT_ONCE)) as following:
+            async for logged in following:
+                await self._add(window, [one for one in logged if one[0] <= upto])
+                if logged[-1][0] >= upto:
+                    await window.add(upto, [], _came(logged[-1][1]))
+                    window.seal()
+                    return
+
+    async def _add(self, window: Window, logged: list[Logged]) -> None:
         written = 0
-        async for logged in self._journal.follow(window.confirmed, limit=ENTRIES_AT_ONCE):
-            for seq, entry in logged:
-                if isinstance(entry, Scan):
-                    lines = self._points.lines(entry)
-                    await window.add(seq, lines, entry.received)
-                    written += len(lines)
-                else:
-                    await window.add(seq, [], entry.at)
-                if written >= LINES_AT_ONCE:
-                    written = 0
-                    await asyncio.sleep(0)
+        for seq, entry in logged:
+            lines = self._points.lines(entry) if isinstance(entry, Scan) else []
+            await window.add(seq, lines, _came(entry))
+            written += len(lines)
+            if written >= LINES_AT_ONCE:
+                written = 0
+                await asyncio.sleep(0)
 
-    async def _confirm(self, window: Window) -> None:
+    async def _confirm(self, lineup: Lineup) -> None:
         while True:
-            confirmed = await window.confirmed_after(self._on_disk)
+            confirmed = await lineup.whole_after(self._on_disk)
             try:
                 await self._journal.advance(CURSOR, confirmed)
             except JournalFullError:
@@ -234,12 +278,12 @@ class Forwarder:
             else:
                 self._on_disk = confirmed
 
-    async def _send(self, window: Window) -> None:
+    async def _send(self, lineup: Lineup, *, live: bool) -> None:
         while True:
-            batch = await window.take()
+            window, batch = await lineup.take(live=live)
             if batch.lines:
                 await self._store(batch.lines)
-            window.settle(batch)
+            lineup.settle(window, batch)
 
     async def _store(self, lines: list[str]) -> None:
         verdict = await self._answer(lines)
@@ -306,6 +350,14 @@ class Forwarder:
             behind_s = now.behind_ms / 1000
             log.info("InfluxDB takes data again: %d entries, %.0f s behind", now.behind, behind_s)
         return verdict
+
+
+def _came(entry: Entry) -> int:
+    return entry.received if isinstance(entry, Scan) else entry.at
+
+
+def _age_ms(since: int | None, now: int) -> int:
+    return 0 if since is None else max(0, now - since)
 
 
 def _now_ms() -> int:

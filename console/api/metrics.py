@@ -101,3 +101,13 @@ def _core(view: SiteView) -> Iterator[Metric]:
         )
         behind.add_metric([], status.forwarding.behind_ms / 1000)
         yield behind
+        live = GaugeMetricFamily(
+            "culturewatch_forwarding_live_seconds", "age of the oldest live entry not in InfluxDB"
+        )
+        live.add_metric([], status.forwarding.live_ms / 1000)
+        yield live
+        backlog = GaugeMetricFamily(
+            "culturewatch_forwarding_backlog_entries", "entries that go out behind live ones"
+        )
+        backlog.add_metric([], status.forwarding.backlog)
+        yield backlog

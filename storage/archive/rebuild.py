@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import msgspec
@@ -88,7 +88,7 @@ class ArchiveLog:
         self._progress(seq, self._log.last)
         self._moved.set()
 
-    async def follow(self, after: int, *, limit: int = 2_000) -> AsyncIterator[list[Logged]]:
+    async def follow(self, after: int, *, limit: int = 2_000) -> AsyncGenerator[list[Logged], None]:
         """Every entry of the span above ``after``, until all that is there now was taken."""
         target = self.last
         while after < target:

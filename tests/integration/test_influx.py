@@ -340,6 +340,33 @@ async def test_a_forwarder_killed_between_answer_and_cursor_loses_and_doubles_no
     assert await asyncio.to_thread(held, influx, bucket) == expected(scans, site=SITE)
 
 
+@pytest.mark.slow
+async def test_a_forwarder_killed_while_live_readings_overtake_a_backlog_loses_nothing(
+    influx: Influx, tmp_path: Path
+) -> None:
+    bucket = await asyncio.to_thread(influx.new_bucket)
+    folder = tmp_path / "journal"
+    scans = some_scans(30_000)
+    async with Journal(folder) as journal:
+        for n in range(0, len(scans), 10_000):
+            await fill(journal, scans[n : n + 10_000])
+
+    for _ in range(2):
+        with child(influx, folder, bucket, "live") as going:
+            said = await asyncio.to_thread(line_of, going)
+            going.kill()
+            await asyncio.to_thread(going.wait, PATIENCE_S)
+            assert said.startswith("live "), "a backlog was left when live readings went out"
+    with child(influx, folder, bucket, "run") as running:
+        assert await asyncio.to_thread(line_of, running) == "done\n"
+        await asyncio.to_thread(running.wait, PATIENCE_S)
+
+    entries = in_journal(folder)
+    assert entries[: len(scans)] == scans
+    assert len(entries) > len(scans) + 40
+    assert await asyncio.to_thread(held, influx, bucket) == expected(entries, site=SITE)
+
+
 def child(influx: Influx, folder: Path, bucket: str, mode: str) -> "subprocess.Popen[str]":
     # The command is this project's own file with the test's own arguments.
     process = subprocess.Popen(  # noqa: S603

@@ -56,12 +56,14 @@ def test_devices_of_text_and_http_stand_beside_the_others() -> None:
     assert facts["HTTP 10.0.0.9:80"].is_good is False
 
 
-def running(*, fill: float, quarantined: int, behind_ms: int | None) -> RunStatus:
+def running(*, fill: float, quarantined: int, behind_ms: int | None, backlog: int = 0) -> RunStatus:
     forwarding = None
     if behind_ms is not None:
         forwarding = ForwarderStatus(
-            behind=3,
+            behind=3 + backlog,
             behind_ms=behind_ms,
+            backlog=backlog,
+            live_ms=500 if backlog else behind_ms,
             lines_written=0,
             quarantined=0,
             expired=0,
@@ -107,9 +109,20 @@ def test_health_says_what_is_bad_and_what_is_not() -> None:
     assert facts["Core"].is_good
     assert facts["Not judged yet"].says == "2"
     assert facts["Last written"].says == "2026-01-09 12:00:00 +01:00"
+    assert facts["Forwarding lags"].says == "61 s, 3"
     good = running(fill=0.1, quarantined=0, behind_ms=None)
     fine = health(seen(good), zone=VIENNA, say=Speech("en"))
     assert not [fact for fact in fine if fact.is_good is False]
+
+
+def test_health_says_how_late_live_readings_are_and_what_goes_out_behind_them() -> None:
+    status = running(fill=0.1, quarantined=0, behind_ms=7_200_000, backlog=9_000)
+    facts = {fact.name: fact for fact in health(seen(status), zone=VIENNA, say=Speech("en"))}
+    live, backlog = facts["Forwarding lags"], facts["Forwarding backlog"]
+    assert live.is_good
+    assert live.says.endswith(", 3")
+    assert backlog.says.endswith(", 9000")
+    assert backlog.is_good is False
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ JOURNAL = JournalStats(
 BEHIND = ForwarderStatus(
     behind=10,
     behind_ms=7_200_000,
+    backlog=9,
+    live_ms=1_500,
     lines_written=0,
     quarantined=1,
     expired=0,
@@ -70,6 +72,7 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "journal_fill": 71.5,
         "disk_wait": 2.5,
         "forwarding_behind": 7_200.0,
+        "forwarding_backlog": 9.0,
         "quarantined": 3.0,
         "lost": 5.0,
         "page_wait": 61.0,
@@ -104,7 +107,7 @@ def test_what_is_counted_counts_since_the_scan_before() -> None:
 
 def test_a_site_that_forwards_nothing_is_not_behind() -> None:
     found = values(scan_of(replace(STATE, forwarding=None), None, NOON))
-    assert found["forwarding_behind"] == 0.0
+    assert (found["forwarding_behind"], found["forwarding_backlog"]) == (0.0, 0.0)
 
 
 def test_its_channels_are_what_its_scans_hold() -> None:

@@ -1,7 +1,7 @@
 """A journal in memory, for tests of what follows one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -45,7 +45,7 @@ class ShortLog:
 
     async def follow(
         self, after: int, *, limit: int = 2_000
-    ) -> AsyncIterator[list[tuple[int, Entry]]]:
+    ) -> AsyncGenerator[list[tuple[int, Entry]], None]:
         while not self._closed or after < self.last:
             found = list(enumerate(self.entries[after : after + limit], start=after + 1))
             if found:
