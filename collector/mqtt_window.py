@@ -3,18 +3,17 @@
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
+
 _SHARE = 8
 
 
-class Ticket:
+class Ticket(msgspec.Struct, eq=False):
     """One message under way. ``size`` is that of its payload, in bytes."""
 
-    __slots__ = ("acknowledge", "is_settled", "size")
-
-    def __init__(self, acknowledge: Callable[[], None], size: int) -> None:
-        self.acknowledge = acknowledge
-        self.size = size
-        self.is_settled = False
+    acknowledge: Callable[[], None]
+    size: int
+    is_settled: bool = False
 
 
 class Window:
