@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
@@ -22,6 +23,8 @@ from storage.journal import JournalError, JournalFullError
 log = logging.getLogger(__name__)
 
 COMMIT_S = 1.0
+REST_S = 3.0
+MOST_UNKEPT = 100
 _TICK_AGAIN_S = 5.0
 
 
@@ -78,7 +81,8 @@ class AlarmService:
     comes after it. ``heard`` gets each receipt within the transaction that takes it off the
     journal, so that none is lost or counted twice; it answers with lines that somebody must see.
     ``at_point`` is called at ``after-commit``. ``look_s`` is how often it looks for itself, beside
-    being woken: by that much a wall clock that is set may make a timer late.
+    being woken: by that much a wall clock that is set may make a timer late. While nothing happens
+    it keeps its cursor each ``rest_s`` only, or after a hundred entries.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class AlarmService:
         heard: Callable[[sqlite3.Connection, Receipt], list[str]] = lambda _, __: [],
         at_point: Callable[[str], None] = lambda _: None,
         look_s: float = COMMIT_S,
+        rest_s: float = REST_S,
     ) -> None:
         self._journal = journal
         self._engine = engine
@@ -112,6 +117,8 @@ class AlarmService:
         self._stamp = stamp or now
         self._at_point = at_point
         self._look_s = look_s
+        self._rest_s = rest_s
+        self._kept_s = float("-inf")
         self._saved = cursor
         self._taken = cursor
         self._caused: list[Caused] = []
@@ -196,7 +203,15 @@ class AlarmService:
         """Keep the cursor near the engine when nothing happens, and retry what failed."""
         while True:
             await asyncio.sleep(self._look_s)
-            await self._commit()
+            if not self._may_rest():
+                await self._commit()
+
+    def _may_rest(self) -> bool:
+        """Whether all that a crash could cost is to judge a few quiet entries once more."""
+        if self._caused or self._answers or self._receipts or self._failing:
+            return False
+        rested_s = time.monotonic() - self._kept_s
+        return rested_s < self._rest_s and self._taken - self._saved < MOST_UNKEPT
 
     async def _commit(self) -> None:
         """Put on disk what was judged. When the disk does not take it, judging goes on."""
@@ -243,6 +258,7 @@ class AlarmService:
     def _done(self, batch: Batch) -> None:
         self._at_point("after-commit")
         self._saved = batch.cursor
+        self._kept_s = time.monotonic()
         del self._caused[: len(batch.caused)]
         del self._answers[: len(batch.answers)]
         del self._receipts[: len(batch.receipts)]

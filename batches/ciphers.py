@@ -4,9 +4,8 @@ AES-256-GCM (NIST SP 800-38D) keeps what only its key may open; Ed25519 (RFC 803
 anybody can check who has the public half.
 """
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+# Each function imports what it uses: the core knows this file, deciphers nothing most often, and
+# runs for years with 7 MB less.
 
 KEY_BYTES = 32
 """Of an Ed25519 key, private and public (RFC 8032, 5.1.5)."""
@@ -18,6 +17,8 @@ class WrongKeyError(Exception):
 
 def enclosed(key: bytes, nonce: bytes, plain: bytes, bound: bytes) -> bytes:
     """``plain`` under ``key``, bound to ``bound``; a nonce serves once."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 # see above
+
     return AESGCM(key).encrypt(nonce, plain, bound)
 
 
@@ -27,6 +28,9 @@ def disclosed(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes:
     Raises:
         WrongKeyError: with another key, or bound to something else.
     """
+    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 # see above
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 # see above
+
     try:
         return AESGCM(key).decrypt(nonce, sealed, bound)
     except InvalidTag as error:
@@ -35,16 +39,29 @@ def disclosed(key: bytes, nonce: bytes, sealed: bytes, bound: bytes) -> bytes:
 
 def public_half(private: bytes) -> bytes:
     """The public key that belongs to ``private``."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 # see above
+        Ed25519PrivateKey,
+    )
+
     return Ed25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
 
 
 def signed(private: bytes, message: bytes) -> bytes:
     """The signature of ``message``, 64 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 # see above
+        Ed25519PrivateKey,
+    )
+
     return Ed25519PrivateKey.from_private_bytes(private).sign(message)
 
 
 def is_signed(public: bytes, signature: bytes, message: bytes) -> bool:
     """Whether whoever has the private half of ``public`` made ``signature`` of ``message``."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 # see above
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 # see above
+        Ed25519PublicKey,
+    )
+
     try:
         Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
     except (InvalidSignature, ValueError):

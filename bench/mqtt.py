@@ -24,7 +24,7 @@ from rich.table import Table
 
 from collector.clock import AnchoredClock
 from collector.mqtt import MqttCollector
-from collector.mqtt_settings import BrokerSettings, Subscription
+from collector.mqtt_settings import WINDOW, BrokerSettings, Subscription
 from culturewatch.core_process import search_less
 from devices.catalog import find
 from devices.profile import layout
@@ -32,7 +32,6 @@ from devices.scan import Scan
 from storage.journal import Journal, MessageKey, Outcome
 
 DEVICES = 100
-WINDOW = 1_000
 BACKLOG = 100_000
 RATES = (1_000, 5_000, 10_000)
 RATE_S = 5
@@ -176,7 +175,6 @@ class Bench:
             port=self._port,
             client_id="bench",
             protocol="5" if self._protocol == "5" else "3.1.1",
-            window=WINDOW,
         )
         async with Journal(self._folder) as journal:
             timed = Timed(journal)

@@ -127,7 +127,7 @@ class Ingest:
         ticket = self._window.admit(partial(link.acknowledge, message), size)
         # It may wait long for a full journal; what counts is the clock that stamped it.
         unsure = self._clock.is_unsure
-        self._waiting.append(Arrival(link, message, ticket, self._now_s(), clock_unsure=unsure))
+        self._waiting.append(Arrival(link, message, ticket, self._now_s(), unsure))
         self._something.set()
         if self._window.is_full:
             self._room.clear()

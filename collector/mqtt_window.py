@@ -3,23 +3,24 @@
 from collections import deque
 from collections.abc import Callable
 
+import msgspec
 
-class Ticket:
+_SHARE = 8
+
+
+class Ticket(msgspec.Struct, eq=False):
     """One message under way. ``size`` is that of its payload, in bytes."""
 
-    __slots__ = ("acknowledge", "is_settled", "size")
-
-    def __init__(self, acknowledge: Callable[[], None], size: int) -> None:
-        self.acknowledge = acknowledge
-        self.size = size
-        self.is_settled = False
+    acknowledge: Callable[[], None]
+    size: int
+    is_settled: bool = False
 
 
 class Window:
     """The tickets of the messages under way, oldest first.
 
     It is full with more than ``most`` messages or ``most_bytes`` of payload, and has room again
-    when at most half of both are under way.
+    when an eighth of both is free: soon, as whoever waits for much room waits for the disk.
     """
 
     def __init__(self, most: int, most_bytes: int) -> None:
@@ -39,7 +40,8 @@ class Window:
     @property
     def has_room(self) -> bool:
         """Whether it is time to take in more again."""
-        return len(self._open) * 2 <= self._most and self._bytes * 2 <= self._most_bytes
+        free, free_bytes = self._most - len(self._open), self._most_bytes - self._bytes
+        return free * _SHARE >= self._most and free_bytes * _SHARE >= self._most_bytes
 
     def admit(self, acknowledge: Callable[[], None], size: int) -> Ticket:
         """Enter a message; ``acknowledge`` is called once it and all before it are settled."""

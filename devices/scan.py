@@ -54,7 +54,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
 
 
-class Scan(msgspec.Struct, frozen=True):
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """Values and qualities of one device at one instant, in the order of its layout.
 
     ``at`` is the mid-point of request and answer, or the device's own stamp; ``received`` is

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from storage import beside, floor, readonly
 from storage.beside import Unsound
 from storage.declared import deviations
-from storage.journalfile import NAME, SCHEMA, VERSION
+from storage.journalfile import NAME, SCHEMA, UPGRADED, VERSION
 from storage.links import Followed, Link
 from storage.reader import JournalReader
 from storage.waiting import JournalError
@@ -79,12 +79,20 @@ def _unsound(path: Path) -> list[Unsound]:
             if version != VERSION:
                 why = f"says {version}, the tables are those of {VERSION}"
                 return [Unsound("(file)", ("user_version",), why)]
-            with closing(sqlite3.connect(":memory:")) as fresh:
-                fresh.executescript(SCHEMA)
-                other = [Unsound("(schema)", (part,), why) for part, why in deviations(db, fresh)]
+            other = [Unsound("(schema)", *each) for each in _deviations(db)]
             return other or [*beside.unsound(db)]
     except sqlite3.Error as error:
         raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
+
+
+def _deviations(db: sqlite3.Connection) -> list[tuple[tuple[str], str]]:
+    """Where it declares something else than a file of this version, new or brought up to date."""
+    found = []
+    for schema in (SCHEMA, UPGRADED):
+        with closing(sqlite3.connect(":memory:")) as fresh:
+            fresh.executescript(schema)
+            found.append([((part,), why) for part, why in deviations(db, fresh)])
+    return min(found, key=len)
 
 
 def _read(journal: JournalReader, chain: Followed, after: int) -> tuple[int, list[tuple[int, int]]]:

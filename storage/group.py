@@ -4,15 +4,14 @@ import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 
 from devices.scan import Layout, Scan, Source
-from storage.entry import Entry
-from storage.links import Row
-from storage.pack import NOTE, checksum, layout_body
-from storage.row_sum import summed
+from storage.pack import NOTE, checksum, checksum_at, layout_body, placed
+from storage.row_sum import Value, summed
 from storage.rows import insert
 from storage.short import stored
 from storage.waiting import (
@@ -32,6 +31,7 @@ from storage.waiting import (
 
 _FOR_GOOD = 1 << 62
 _ENTRY, _SEEN = 5, 5
+_BY_MARK = itemgetter(1, 0)
 Seen = dict[tuple[str, str], bytes]
 """Digest of the first payload under a topic and mark."""
 Firsts = dict[tuple[Layout, int], Scan]
@@ -55,8 +55,8 @@ class Group:
         self._newest_layout = newest_layout
         self._now = now
         self._entries: list[Any] = []
-        self._rows: list[Row] = []
-        self._seen: list[Any] = []
+        self._chained: list[bytes] = []
+        self._seen: list[tuple[Value, ...]] = []
         self._odd: list[Oddity] = []
         self._broken: list[Broken] = []
         self._removals: list[Removal] = []
@@ -64,7 +64,7 @@ class Group:
         self._cursors: dict[str, int] = {}
         self._outcomes: list[tuple[Callable[[Outcome], None], Outcome]] = []
         self._done: list[Callable[[], None]] = []
-        self._counts = dict.fromkeys(Outcome, 0)
+        self._duplicates = self._conflicts = 0
 
     def sort_out(self, batch: Iterable[Waiting], seen: Seen, firsts: Firsts) -> None:
         """Decide on each in order.
@@ -89,28 +89,37 @@ class Group:
                     self._removals.append(item)
 
     def _judge(self, fact: Fact, seen: Seen, firsts: Firsts) -> None:
-        outcome = self._fill_in(fact.entry, firsts)
-        if outcome is Outcome.STORED and (key := fact.key) is not None:
-            earlier = seen.get(key[:2])
-            if earlier is None:
-                seen[key[:2]] = key.digest
-                kept = _FOR_GOOD if key.topic == PEOPLE else self._now
-                self._seen.append(summed("seen", *key, kept))
-            elif earlier == key.digest:
-                outcome = Outcome.DUPLICATE
-            else:
-                outcome = Outcome.CONFLICT
-                self._odd.append(_conflict(fact, key, earlier))
+        entry, key = fact.entry, fact.key
+        outcome = Outcome.STORED
+        if isinstance(entry, Scan) and entry.source is Source.BACKFILL:
+            outcome = self._fill_in(entry, firsts)
+        if key is not None and outcome is Outcome.STORED:
+            outcome = self._recognise(fact, key, seen)
         if outcome is Outcome.STORED:
             self._log(fact)
-        self._counts[outcome] += 1
+        elif outcome is Outcome.DUPLICATE:
+            self._duplicates += 1
+        else:
+            self._conflicts += 1
         if fact.done is not None:
             self._outcomes.append((fact.done, outcome))
 
-    def _fill_in(self, entry: Entry, firsts: Firsts) -> Outcome:
-        """What becomes of a scan that is filled in later: the first value of an instant stands."""
-        if not isinstance(entry, Scan) or entry.source is not Source.BACKFILL:
+    def _recognise(self, fact: Fact, key: MessageKey, seen: Seen) -> Outcome:
+        """What becomes of a message by what was stored under its mark before."""
+        topic, mark, digest = key
+        earlier = seen.get((topic, mark))
+        if earlier is None:
+            seen[topic, mark] = digest
+            kept = _FOR_GOOD if topic == PEOPLE else self._now
+            self._seen.append(summed("seen", topic, mark, digest, kept))
             return Outcome.STORED
+        if earlier == digest:
+            return Outcome.DUPLICATE
+        self._odd.append(_conflict(fact, key, earlier))
+        return Outcome.CONFLICT
+
+    def _fill_in(self, entry: Scan, firsts: Firsts) -> Outcome:
+        """What becomes of a scan that is filled in later: the first value of an instant stands."""
         first = firsts.setdefault((entry.layout, entry.at), entry)
         if first is entry:
             return Outcome.STORED
@@ -123,14 +132,15 @@ class Group:
         return Outcome.STORED if news else Outcome.DUPLICATE
 
     def _log(self, fact: Fact) -> None:
-        entry = fact.entry
+        entry, body = fact.entry, fact.body
         seq = self._last + len(self.logged) + 1
         number = self._number(entry.layout) if isinstance(entry, Scan) else NOTE
-        crc, body = checksum(seq, number, entry.at, fact.body), fact.body
+        place = placed(seq, number, entry.at)
+        self._chained += (place, body)
+        crc = checksum_at(place, body)
         if isinstance(entry, Scan):
             crc, body = stored(entry, crc, body)
         self._entries += (seq, number, entry.at, crc, body)
-        self._rows.append((seq, number, entry.at, fact.body))
         self.logged.append((seq, entry))
 
     def _number(self, layout: Layout) -> int:
@@ -151,7 +161,8 @@ class Group:
             db.execute("INSERT INTO layout VALUES (?, ?, ?)", (number, crc, packed))
         insert(db, "entry", _ENTRY, self._entries)
         # In the order of their tree: what goes beside each other goes into one page.
-        insert(db, "seen", _SEEN, list(chain.from_iterable(sorted(self._seen))))
+        self._seen.sort(key=_BY_MARK)
+        insert(db, "seen", _SEEN, list(chain.from_iterable(self._seen)))
         for odd in self._odd:
             put_aside(db, odd, self._now)
         for broken in self._broken:
@@ -162,9 +173,10 @@ class Group:
             row = summed("cursor", *cursor)
             db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?, ?)", row)
 
-    def rows(self) -> Iterable[Row]:
-        """The new entries as the journal's chain takes them."""
-        return self._rows
+    @property
+    def chained(self) -> list[bytes]:
+        """The new entries as the journal's chain takes them: place and body of each in turn."""
+        return self._chained
 
     @property
     def takes_out(self) -> bool:
@@ -201,8 +213,8 @@ class Group:
             outcomes=self._outcomes,
             done=self._done,
             cursors=self._cursors,
-            duplicates=self._counts[Outcome.DUPLICATE],
-            conflicts=self._counts[Outcome.CONFLICT],
+            duplicates=self._duplicates,
+            conflicts=self._conflicts,
             quarantined=len(self._odd) + len(self._broken),
             free_bytes=0,
             removed=self.removed,

@@ -26,6 +26,8 @@ SEEN_MS = 7 * 24 * 3_600_000
 """How long a message is remembered so that its redelivery is recognised."""
 _PRUNED_AT_ONCE = 500
 _CHECKPOINT_PAGES = 4_000
+# Marks begin with a time most often, so what comes together stands in few pages of ``seen``. A file
+# from before has it sorted by topic first, and is used as it is.
 SCHEMA = f"""
 CREATE TABLE layout (id INTEGER PRIMARY KEY, crc INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE entry (
@@ -34,7 +36,7 @@ CREATE TABLE entry (
 CREATE INDEX entry_by_layout ON entry (layout, at);
 CREATE TABLE seen (
     topic TEXT NOT NULL, mark TEXT NOT NULL, digest BLOB NOT NULL, kept INTEGER NOT NULL,
-    crc INTEGER, PRIMARY KEY (topic, mark)) WITHOUT ROWID;
+    crc INTEGER, PRIMARY KEY (mark, topic)) WITHOUT ROWID;
 CREATE INDEX seen_by_age ON seen (kept);
 CREATE TABLE quarantine (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL, origin TEXT NOT NULL, reason TEXT NOT NULL,
@@ -47,6 +49,8 @@ CREATE TABLE start (seq INTEGER PRIMARY KEY, before INTEGER NOT NULL, crc INTEGE
 {beside.ALL}
 PRAGMA user_version = {VERSION};
 """
+UPGRADED = SCHEMA.replace("PRIMARY KEY (mark, topic)", "PRIMARY KEY (topic, mark)")
+"""What a file from before declares."""
 LAST = (
     "SELECT max(coalesce((SELECT max(seq) FROM entry), 0), "
     "coalesce((SELECT max(seq) FROM start), 0))"
@@ -229,7 +233,7 @@ class JournalFile:
     def _chain(self, group: Group) -> Running:
         """Chain the rows of a group, and keep a link where one is due."""
         running = self._running.copy()
-        running.take(group.rows())
+        running.extend(group.chained, self.last + len(group.logged))
         kept = [] if self._due is None else [self._due]
         # A row that is taken out could not be hashed again: the chain must not start before it.
         if running.count >= links.EVERY or (group.takes_out and running.count):
@@ -253,7 +257,7 @@ class JournalFile:
     def _already_seen(self, batch: Sequence[Waiting]) -> Seen:
         keys = [item.key for item in batch if isinstance(item, Fact) and item.key is not None]
         found: Seen = {}
-        for part in slices(sorted(keys)):
+        for part in slices(keys):
             rows = ",".join(["(?,?)"] * len(part))
             found |= {
                 (topic, mark): digest

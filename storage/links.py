@@ -57,6 +57,13 @@ class Running:
         for seq, layout, at, body in rows:
             parts += (placed(seq, layout, at), body)
             self.seq = seq
+        self.extend(parts, self.seq)
+
+    def extend(self, parts: Sequence[bytes], upto: int) -> None:
+        """The next rows, up to number ``upto``: where each stands, and its body, in turn."""
+        if not parts:
+            return
+        self.seq = upto
         self.count += len(parts) // 2
         self._sha.update(b"".join(parts))
 

@@ -99,7 +99,12 @@ def placed(seq: int, layout: int, at: int) -> bytes:
 
 def checksum(seq: int, layout: int, at: int, packed: bytes) -> int:
     """CRC-32 over a row: its place as well as its content, so that a row cannot change places."""
-    return crc32(packed, crc32(_PLACE.pack(seq, layout, at)))
+    return checksum_at(_PLACE.pack(seq, layout, at), packed)
+
+
+def checksum_at(place: bytes, packed: bytes) -> int:
+    """The same, of a row that stands where ``placed`` says."""
+    return crc32(packed, crc32(place))
 
 
 def is_sound(seq: object, layout: object, at: object, crc: object, packed: object) -> bool:

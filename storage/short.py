@@ -12,7 +12,6 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from math import copysign
 from struct import Struct
 from typing import Any
 
@@ -27,6 +26,10 @@ LETTERS = "dfhi"
 _SIZES = (8, 4, 2, 4)
 PARTS = {_HUNDREDTHS: 100.0, _THOUSANDTHS: 1000.0}
 """Of forms that store whole numbers, by what they are divided."""
+_LARGEST = {_HUNDREDTHS: 2.0**15 + 0.5, _THOUSANDTHS: 2.0**31 + 0.5}
+"""Whatever is further from zero does not fit into it."""
+_spell = Struct("<d").pack
+_MINUS_ZERO = _spell(-0.0)
 _WHOLE = 1.5 * 2.0**52
 """Added and taken away again, it leaves the nearest whole number of what is much smaller."""
 _LATEST, _MOST = 0xFFFF, 0xFF
@@ -88,11 +91,15 @@ def _spelled_out(at: int, packed: bytes) -> bytes:
 def _packed(marked: bool, flags: int, head: tuple[int, ...], values: Sequence[Any]) -> bytes:  # noqa: FBT001 # private
     count = len(values)
     for form, parts in PARTS.items():
-        numbers = _numbers(values, parts)
+        numbers = _numbers(values, parts, _LARGEST[form])
         if numbers is not None:
-            with suppress(struct.error, OverflowError, ValueError):
-                flagged = flags | form << FORM
-                return _spelled(marked, form, count).pack(flagged, *head, *map(int, numbers))
+            try:
+                return _spelled(marked, form, count).pack(
+                    flags | form << FORM, *head, *map(int, numbers)
+                )
+            except (struct.error, OverflowError, ValueError):
+                # One of them is too large for this form.
+                continue
     with suppress(OverflowError):
         spelled = _spelled(marked, _SINGLE, count)
         single = spelled.pack(flags | _SINGLE << FORM, *head, *values)
@@ -101,18 +108,18 @@ def _packed(marked: bool, flags: int, head: tuple[int, ...], values: Sequence[An
     return _spelled(marked, _DOUBLE, count).pack(flags, *head, *values)
 
 
-def _numbers(values: Sequence[float], parts: float) -> list[float] | None:
+def _numbers(values: Sequence[float], parts: float, largest: float) -> list[float] | None:
     """How many parts each value is, where whole numbers of them give back every last bit."""
     if not values:
         return []
-    first = values[0]
+    first = values[0] * parts
     # It tells most scans apart, and sparing the rest keeps the journal's writer quick.
-    if ((first * parts + _WHOLE) - _WHOLE) / parts != first:
+    if abs(first) > largest or ((first + _WHOLE) - _WHOLE) / parts != values[0]:
         return None
     numbers = [(value * parts + _WHOLE) - _WHOLE for value in values]
     if [number / parts for number in numbers] != values:
         return None
-    if 0.0 in numbers and any(copysign(1.0, value) < 0 for value in values if not value):
+    if 0.0 in numbers and _MINUS_ZERO in [_spell(value) for value in values if not value]:
         # Minus zero has no place among whole numbers.
         return None
     return numbers

@@ -103,7 +103,9 @@ class Writer:
 
     def _next(self) -> list[Waiting] | None:
         self._something.wait()
-        self._enough.wait(self._group_s)
+        # What came while the last group was being written has waited already.
+        waited_s = time.monotonic() - self._waiting[0].since if self._waiting else 0.0
+        self._enough.wait(max(0.0, self._group_s - waited_s))
         # Cleared before the queue is emptied: what comes in between rings again.
         self._something.clear()
         if not self._ending.is_set():

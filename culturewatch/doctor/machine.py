@@ -5,6 +5,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryFile
@@ -54,7 +55,7 @@ def clock_error_us() -> int | None:
 
     Negative where it is not synchronised, None where that cannot be told. Nothing is set.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = _libc()
     if not hasattr(libc, "adjtimex") or ctypes.sizeof(ctypes.c_long) != ctypes.sizeof(
         ctypes.c_int64
     ):
@@ -67,6 +68,11 @@ def clock_error_us() -> int | None:
     maxerror = int.from_bytes(timex.raw[3 * long : 4 * long], "little", signed=True)
     status = int.from_bytes(timex.raw[5 * long : 5 * long + 4], "little")
     return -1 if status & _UNSYNCHRONISED else maxerror
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def sync_ms(folder: Path, times: int = SYNCS) -> tuple[float, float]:

@@ -384,9 +384,11 @@ def test_the_core_imports_nothing_that_only_screens_and_records_need() -> None:
     assert set(HEAVY) & set(found) == set()
 
 
-def test_the_process_of_the_core_holds_no_command_line_and_no_migrations() -> None:
+def test_the_process_of_the_core_holds_no_command_line_no_migrations_and_no_ciphers() -> None:
+    # As it begins, but for running.
     asked = (
-        "import sys, culturewatch.bound, culturewatch.core_process;"
+        "import sys, culturewatch.begin, culturewatch.bound;"
+        "culturewatch.begin.spare_command_lines(); import culturewatch.core_process;"
         "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     )
     found = subprocess.run(  # noqa: S603 # the text above
@@ -397,7 +399,8 @@ def test_the_process_of_the_core_holds_no_command_line_and_no_migrations() -> No
         timeout=PATIENCE_S,
     ).stdout.split()
     assert "collector" in found
-    assert {*HEAVY, "typer", "pydantic", "alembic", "mako"} & set(found) == set()
+    spared = {"typer", "click", "rich", "pygments", "pydantic", "alembic", "mako", "cryptography"}
+    assert {*HEAVY, *spared} & set(found) == set()
 
 
 async def test_a_running_core_has_none_of_it_in_memory(site: Site) -> None:

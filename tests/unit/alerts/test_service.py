@@ -13,7 +13,7 @@ from alerts.emergency import Emergency
 from alerts.outbox import wall_ms
 from alerts.page import Composer
 from alerts.reader import AlarmReader
-from alerts.service import AlarmService
+from alerts.service import COMMIT_S, MOST_UNKEPT, AlarmService
 from alerts.store import AlarmStore, Caused
 from storage.entry import ClockStep, Receipt, Tick
 from storage.journal import Journal, JournalFullError
@@ -50,6 +50,10 @@ class Running:
         handed: Callable[[Caused], Way | None] = lambda _: None,
         stamp: Callable[[], int] | None = None,
         committed: Callable[[Sequence[Caused]], None] = lambda _: None,
+        *,
+        at_point: Callable[[str], None] = lambda _: None,
+        look_s: float = COMMIT_S,
+        rest_s: float = 0.0,
     ) -> AsyncIterator[AlarmService]:
         saved = await self.store.load()
         self.judge = PlainJudge(saved.parts, after_ms=self.after_ms)
@@ -64,6 +68,9 @@ class Running:
             handed=handed,
             on_trouble=self.troubles.append,
             stamp=stamp,
+            at_point=at_point,
+            look_s=look_s,
+            rest_s=rest_s,
         )
         running = asyncio.create_task(service.run(), name="alarm service under test")
         try:
@@ -197,11 +204,42 @@ async def test_a_replay_queues_only_what_still_stands(tmp_path: Path) -> None:
         }
 
 
-async def test_a_quiet_cursor_is_kept_about_once_a_second(tmp_path: Path) -> None:
+async def test_a_quiet_cursor_is_kept_in_time(tmp_path: Path) -> None:
     async with opened(tmp_path) as running, running.serving() as service:
         await running.journal.put(sample(37.0, wall_ms()))
         await until(lambda: service.cursor == 1)
         assert (await running.store.load()).cursor == 1
+
+
+async def test_while_nothing_happens_the_cursor_is_kept_after_a_hundred_entries(
+    tmp_path: Path,
+) -> None:
+    kept: list[str] = []
+    async with (
+        opened(tmp_path) as running,
+        running.serving(at_point=kept.append, look_s=0.01, rest_s=3_600.0) as service,
+    ):
+        await running.journal.put(sample(37.0, wall_ms()))
+        await until(lambda: service.cursor == 1)
+        for _ in range(MOST_UNKEPT - 1):
+            await running.journal.put(sample(37.0, wall_ms()))
+        quiet = len(kept), service.cursor
+        await running.journal.put(sample(37.0, wall_ms()))
+        await until(lambda: service.cursor == 1 + MOST_UNKEPT)
+    assert quiet == (1, 1)
+
+
+async def test_a_page_is_kept_at_once_however_lately_the_cursor_was(tmp_path: Path) -> None:
+    async with (
+        opened(tmp_path) as running,
+        running.serving(look_s=0.01, rest_s=3_600.0) as service,
+    ):
+        await running.journal.put(sample(37.0, wall_ms()))
+        await until(lambda: service.cursor == 1)
+        await running.journal.put(sample(38.5, wall_ms()))
+        await until(lambda: service.cursor == 2)
+    with reading(tmp_path) as reader:
+        assert [page.notice.value for page in reader.pages()] == ["page"]
 
 
 def shrink(db: sqlite3.Connection) -> None:

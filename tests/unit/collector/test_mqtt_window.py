@@ -22,9 +22,9 @@ def test_acknowledgements_keep_the_order_of_arrival(settled: list[int]) -> None:
     assert len(window) == 0
 
 
-def test_it_is_full_beyond_its_messages_and_has_room_again_at_half() -> None:
-    window = Window(4, 1_000)
-    tickets = [window.admit(lambda: None, 1) for _ in range(4)]
+def test_it_is_full_beyond_its_messages_and_has_room_again_with_an_eighth_free() -> None:
+    window = Window(16, 1_000)
+    tickets = [window.admit(lambda: None, 1) for _ in range(16)]
     before = window.is_full
     tickets.append(window.admit(lambda: None, 1))
     assert (before, window.is_full) == (False, True)
@@ -41,3 +41,12 @@ def test_it_is_full_beyond_its_bytes() -> None:
     assert window.is_full
     window.settle(large)
     assert window.has_room
+
+
+def test_an_eighth_of_its_bytes_must_be_free_too() -> None:
+    window = Window(100, 800)
+    small, large = window.admit(lambda: None, 50), window.admit(lambda: None, 751)
+    window.settle(small)
+    before = window.has_room
+    window.settle(large)
+    assert (before, window.has_room) == (False, True)

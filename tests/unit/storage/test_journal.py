@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,6 +24,7 @@ from storage.journal import (
     MessageKey,
     Outcome,
 )
+from storage.journalfile import NAME, SCHEMA
 from storage.reader import JournalReader
 from tests.unit.storage.samples import (
     ENTRIES,
@@ -105,6 +107,19 @@ async def test_a_full_group_does_not_wait_for_its_time(tmp_path: Path) -> None:
         journal.append(scan(10))
     with JournalReader(tmp_path) as reader:
         assert reader.last == 11
+
+
+async def test_a_file_whose_marks_are_sorted_by_topic_is_used_as_it_is(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME)) as db:
+        db.executescript(SCHEMA.replace("KEY (mark, topic)", "KEY (topic, mark)"))
+    for again in (False, True):
+        async with Journal(tmp_path) as journal:
+            for topic in ("lab/b", "lab/a"):
+                for mark in ("2", "1"):
+                    outcome = await journal.put(scan(1), key=key(mark, topic=topic))
+                    assert outcome is (Outcome.DUPLICATE if again else Outcome.STORED)
+            other = await journal.put(scan(2), key=key("1", b"other", topic="lab/a"))
+            assert other is Outcome.CONFLICT
 
 
 @pytest.mark.parametrize("limit", [1, 7, 2_000])
