@@ -64,8 +64,8 @@ def import_(
     """Take the readings of a logger's file in, all of them or none, each once.
 
     The whole file is checked first: units, zone, order of time, and that nothing is known of that
-    time yet; where a sealed segment of it is damaged nobody can know, and it is refused. A running
-    core moves them into its journal; without one this command does.
+    time yet; where a sealed segment of it, or the journal, is damaged nobody can know, and it is
+    refused. A running core moves them into its journal; without one this command does.
     """
     from batches import intake as checks  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.logger_csv import LoggerFileError  # noqa: PLC0415
