@@ -119,7 +119,7 @@ def _listed(entries: tuple[Entry, ...], zone: ZoneInfo, what: str) -> tuple[Bloc
         return (Text("Nothing is entered.", Tone.SOFT),)
     columns = [
         *(("Date, time", 3.0), ("What", 2.3), ("Batch, vial or sensor", 3.8)),
-        *(("Position, agent", 2.8), ("By", 2.2), ("Checked by", 2.2), ("Reason", 3.2)),
+        *(("Position, agent", 2.8), ("By", 2.5), ("Checked by", 2.5), ("Reason", 2.9)),
         (">Row", 1.1),
     ]
     note = left_out(len(entries), ENTRIES, f"lines of “{what}”")
