@@ -74,7 +74,13 @@ def test_a_file_is_taken_in_once_and_the_ledger_says_by_whom(here: Path) -> None
         (NOON + 2 * MINUTE, (37.1,)),
     ]
     assert {scan.source for scan in scans} == {Source.BACKFILL}
-    assert typed(IN_VIENNA) == (0, [said[0], "all of it is in the journal already; nothing to do"])
+    # The logger wrote each minute, and the device of the site is read four times a second.
+    assert said[1] == (
+        "  inc1 is read each 250ms, and for so long each of these readings holds: "
+        "records show gaps between them"
+    )
+    nothing = "all of it is in the journal already; nothing to do"
+    assert typed(IN_VIENNA) == (0, [*said[:2], nothing])
     assert len(kept(here)) == 3
     assert taken(here) == [("anna", "inc1")]
     assert verify_chain(load(here / "site.toml").ledger_url) is None
@@ -265,3 +271,10 @@ def test_a_period_may_be_said(here: Path) -> None:
     assert typed(INTO_INC1)[0] == 2
     assert typed(f"{INTO_INC1} --period 5m")[0] == 0
     assert len(kept(here)) == 1
+
+
+def test_of_what_is_read_as_often_as_the_device_no_gaps_are_foretold(here: Path) -> None:
+    site = here / "site.toml"
+    site.write_text(site.read_text().replace('period = "250ms"', 'period = "1m"'))
+    code, said = typed(f"{IN_VIENNA} --dry-run")
+    assert (code, len(said)) == (0, 2)
