@@ -1,4 +1,4 @@
-"""What is done to a device between batches: cleaned, sterilised, maintained, serviced.
+"""What is done to a device: cleaned, sterilised, maintained, serviced, filled.
 
 21 CFR 211.182 asks for a log of it with date, time, person, and who checked.
 """
@@ -30,6 +30,11 @@ class Kind(StrEnum):
     STERILISE = "sterilised"
     MAINTAIN = "maintained"
     SERVICE = "serviced"
+    FILL = "filled"
+
+
+CHECKED = frozenset(kind.value for kind in Kind if kind is not Kind.FILL)
+"""What a second person checks, by 21 CFR 211.182; filling a tank is no cleaning or maintenance."""
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,18 +11,24 @@ from sqlalchemy import Connection, and_, or_, select
 
 from batches import care, sensor_rows, standing
 from batches.calibration import Book
+from batches.filling import Fills, Rise, fills
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement, Refused
 from batches.record import Made
 from batches.sensor import Installation
 from batches.setting import Equipment, Setting
+from batches.survey import Readings
 from batches.version import Version, hashed
 from batches.vial import number_of
 from storage import schema
 from storage.acts import head
 from storage.chain import Head
 
-SCHEMA = "culturewatch.equipment-log/2"
+SCHEMA = "culturewatch.equipment-log/3"
+SEEN = "filled, as the level shows"
+"""What the level tells of a fill that no person entered."""
+_NEAR_MS = 3_600_000
+"""So far from what the level shows a person may have noted the time of a fill."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     ``subject`` is a batch, vial or sensor, ``product`` what a batch is of, ``detail`` a position,
     an agent or a certificate. ``checked_by`` is the second person; ``row`` the ledger's entry.
+    What is ``SEEN`` has no row, and is by nobody or, where the device said so itself, by that.
     """
 
     at: int
@@ -90,23 +97,35 @@ def log_id(device: str, span: Interval, made: Made) -> str:
 
 
 def equipment_log(
-    device: str, span: Interval, *, ledger: Ledger, setting: Setting, made: Made
+    device: str,
+    span: Interval,
+    *,
+    ledger: Ledger,
+    setting: Setting,
+    made: Made,
+    readings: Readings | None = None,
 ) -> EquipmentLog:
     """What the ledger says happened to ``device`` in ``span``, all of one instant.
+
+    With ``readings`` also the fills that the levels of a tank show and nobody entered.
 
     Raises:
         Refused: the site has no such device.
         storage.database.DatabaseError: the ledger cannot be read.
+        storage.waiting.JournalError: the readings cannot be read.
     """
     known = next((each for each in setting.equipment if each.id == device), None)
     if known is None:
         named = ", ".join(each.id for each in setting.equipment)
         raise Refused(f"{device!a} is not a device of this site; known: {named}")
+    seen = Fills() if readings is None else fills(known, setting.rules, span, readings)
     with ledger.database.reading() as connection:
         log = _Log(connection, device, span)
-        entries = tuple(sorted(log.entries(), key=lambda each: (each.at, each.row)))
+        said = [*log.entries(), *_unentered(connection, device, seen.rises)]
+        entries = tuple(sorted(said, key=lambda each: (each.at, each.row)))
         inside = tuple(log.inside())
-        people = {each for e in (*inside, *entries) for each in (e.by, e.checked_by) if each}
+        acts = (e for e in (*inside, *entries) if e.what != SEEN)
+        people = {each for e in acts for each in (e.by, e.checked_by) if each}
         return EquipmentLog(
             schema=SCHEMA,
             id=log_id(device, span, made),
@@ -120,19 +139,52 @@ def equipment_log(
             span=span,
             inside=inside,
             entries=entries,
-            open_items=tuple(_open_items(entries, span, made.at)),
+            open_items=tuple(_open_items(entries, seen, span, made)),
             people=tuple(sorted(people)),
             ledger_head=head(connection),
         )
 
 
-def _open_items(entries: tuple[Entry, ...], span: Interval, now: int) -> Iterator[str]:
-    if span.end > now:
+def _open_items(
+    entries: tuple[Entry, ...], seen: Fills, span: Interval, made: Made
+) -> Iterator[str]:
+    if span.end > made.at:
         yield "The period is not over; the log ends where it was made."
-    words = {kind.value for kind in care.Kind}
     for each in entries:
-        if each.what in words and each.checked_by is None:
+        if each.what in care.CHECKED and each.checked_by is None:
             yield f"Row {each.row}: that it was {each.what} was checked by nobody."
+    unentered = sum(each.what == SEEN and not each.by for each in entries)
+    if unentered:
+        times = "once" if unentered == 1 else f"{unentered:,} times"
+        yield f"It was filled {times}, as its level shows, and nobody entered it."
+    for channel in seen.unjudged:
+        yield (
+            f"{channel}: no alarm rule of kind time-to-limit says by how much more than its "
+            "deadband a level rises; fills that nobody entered were not looked for."
+        )
+
+
+def _unentered(connection: Connection, device: str, rises: tuple[Rise, ...]) -> Iterator[Entry]:
+    """What the level shows without an entry of that time."""
+    if not rises:
+        return
+    start, end = rises[0].start - _NEAR_MS, max(each.end for each in rises) + _NEAR_MS
+    entered = [
+        each for each in care.cares(connection, device, start, end) if each.what is care.Kind.FILL
+    ]
+    for rise in rises:
+        first, last = rise.start - _NEAR_MS, rise.end + _NEAR_MS
+        if any(each.start <= last and (each.end or each.start) >= first for each in entered):
+            continue
+        yield Entry(
+            at=rise.start,
+            until=rise.end,
+            what=SEEN,
+            subject=rise.channel,
+            detail=f"from {rise.low:g} to {rise.high:g} {rise.unit}",
+            by=device if rise.told else "",
+            row=0,
+        )
 
 
 class _Log:

@@ -106,10 +106,11 @@ def check_alone(origin: Origin, others: list[Origin]) -> None:
 
 
 def check_known(origin: Origin, data: Path, journal: JournalReader) -> None:
-    """What is known of that channel and time can be read: the archive of it is whole.
+    """What is known of that channel and time can be read: archive and journal of it are whole.
 
     Raises:
-        Refused: a segment is damaged or gone that may tell of it.
+        Refused: a segment, or an entry that is not sealed yet, is damaged or gone that may tell
+            of it.
         storage.waiting.JournalError: the journal cannot be read.
         OSError: the archive cannot be read.
     """
@@ -117,8 +118,8 @@ def check_known(origin: Origin, data: Path, journal: JournalReader) -> None:
     for why in doubt.doubts(data, journal, asked):
         raise Refused(
             f"{origin.file}: nobody can say what is known of {origin.device}.{origin.channel} at "
-            f"that time: {why}; put that segment back from a backup (culturewatch verify names "
-            "all that is damaged), then import again"
+            f"that time: {why}; put it back from a backup (culturewatch verify names all that is "
+            "damaged), then import again"
         )
 
 

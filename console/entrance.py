@@ -91,7 +91,12 @@ class Entrance:
         """
         if self._ledger is None:
             devices = [one.id for one in self._settings.equipment]
-            self._ledger = Ledger(self._settings.ledger_url, devices=devices, now=self._now)
+            self._ledger = Ledger(
+                self._settings.ledger_url,
+                devices=devices,
+                now=self._now,
+                keys=self._settings.patients,
+            )
         return self._ledger
 
     @property

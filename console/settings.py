@@ -27,7 +27,8 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     PINs of people are kept, ``api_tokens`` where tokens of programs are; None: no API.
     ``record`` makes the JSON record of a batch or vial, for whom.
     PINs of people are kept, ``passwords`` where the hashes of their passwords are, ``bootstrap``
-    the file of the token that enters the first admin. Who does nothing for ``idle_ms`` is logged
+    the file of the token that enters the first admin, ``patients`` where the keys of patients are;
+    None: beside the ledger's file. Who does nothing for ``idle_ms`` is logged
     off. ``roster`` works out who is on call. ``site_id`` is what orders to the whole site are given
     to, ``findings`` are the mistakes in its files as they are now: none, and they can be used.
     With ``tls`` it speaks TLS itself,
@@ -55,6 +56,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     api_tokens: Path | None = None
     record: Callable[[str, str], bytes] | None = None
     passwords: Path | None = None
+    patients: Path | None = None
     bootstrap: Path | None = None
     password_rules: Rules = Rules()
     idle_ms: int = 15 * 60_000

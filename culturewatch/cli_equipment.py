@@ -62,6 +62,7 @@ _care("clean", "CLEAN", "cleaned")
 _care("sterilise", "STERILISE", "sterilised")
 _care("maintain", "MAINTAIN", "maintained")
 _care("service", "SERVICE", "serviced")
+_care("fill", "FILL", "filled")
 
 
 @equipment_commands.command()
@@ -96,13 +97,17 @@ def log(
     by: By = "",
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
-    """Write the log of a device: batches, cleaning, maintenance, calibration (21 CFR 211.182)."""
+    """Write the log of a device: batches, cleaning, maintenance, calibration (21 CFR 211.182).
+
+    Fills of a tank that its level tells of, and that nobody entered, are in it as such.
+    """
     from batches.export.publish import RecordError  # noqa: PLC0415
     from culturewatch.audit_trail import exported  # noqa: PLC0415
     from culturewatch.make_report import write_log  # noqa: PLC0415
     from culturewatch.who import acting  # noqa: PLC0415
+    from storage.waiting import JournalError  # noqa: PLC0415
 
-    with opened(site) as (ledger, _), told(RecordError):
+    with opened(site) as (ledger, _), told(RecordError, JournalError):
         loaded = load(site)
         maker = acting(loaded, by, "export", device)
         span = _span(loaded, from_, to)

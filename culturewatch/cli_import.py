@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from batches.holding import holds_ms
 from console.words import moment
 from culturewatch.cli_ledger import opened, say, zone_named
 from culturewatch.cli_options import DEFAULT_SITE, By, Reason, SiteOption
@@ -64,8 +65,8 @@ def import_(
     """Take the readings of a logger's file in, all of them or none, each once.
 
     The whole file is checked first: units, zone, order of time, and that nothing is known of that
-    time yet; where a sealed segment of it is damaged nobody can know, and it is refused. A running
-    core moves them into its journal; without one this command does.
+    time yet; where a sealed segment of it, or the journal, is damaged nobody can know, and it is
+    refused. A running core moves them into its journal; without one this command does.
     """
     from batches import intake as checks  # noqa: PLC0415 # SQLAlchemy is slow to import
     from batches.logger_csv import LoggerFileError  # noqa: PLC0415
@@ -207,3 +208,9 @@ def _tell(found: "Checked", site: Site) -> None:
         say(f"  gap of {Duration(gap.end - gap.start)} from {moment(gap.start, zone)}")
     if len(found.gaps) > _GAPS_SHOWN:
         say(f"  and {len(found.gaps) - _GAPS_SHOWN} gaps more")
+    read = next((each.period for each in site.devices if each.id == origin.device), None)
+    if read is not None and found.period > holds_ms(read):
+        say(
+            f"  {origin.device} is read each {Duration(read)}, and for so long each of these "
+            "readings holds: records show gaps between them"
+        )

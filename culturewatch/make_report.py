@@ -33,14 +33,17 @@ def write_log(
         batches.placement.Refused: the site has no such device.
         batches.export.publish.RecordError: the folder cannot be written, or holds something else.
         storage.database.DatabaseError: the ledger cannot be used.
+        storage.waiting.JournalError: the readings cannot be read.
     """
-    found = equipment_log(
-        device,
-        span,
-        ledger=ledger,
-        setting=setting(site, rulebook(site)),
-        made=Made(by=by, at=ledger.clerk.now()),
-    )
+    with LogReader(site.data) as readings:
+        found = equipment_log(
+            device,
+            span,
+            ledger=ledger,
+            setting=setting(site, rulebook(site)),
+            made=Made(by=by, at=ledger.clerk.now()),
+            readings=readings,
+        )
     versions = Versions(ledger, found.subject, by)
     found = msgspec.structs.replace(found, version=versions.next(found.content))
     keeping = partial(versions.keeping, found)

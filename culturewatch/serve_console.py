@@ -60,6 +60,7 @@ def settings(site: Site) -> ConsoleSettings:
         site_id=site.file.site.id,
         findings=partial(findings, site),
         passwords=paths.passwords(site.data),
+        patients=paths.patients(site.data),
         bootstrap=paths.bootstrap(site.data),
         password_rules=Rules(
             least=access.least,

@@ -83,8 +83,8 @@ def salvaged(table: str, row: Sequence[Value], width: int) -> tuple[Value, ...] 
     return whole if kept in {None, whole[-1]} else None
 
 
-def unsound(db: sqlite3.Connection) -> Iterator[Unsound]:
-    """Rows that do not match their checksums, some of each table at most; ``db`` only reads.
+def unsound(db: sqlite3.Connection, tables: Sequence[str] = TABLES) -> Iterator[Unsound]:
+    """Rows of ``tables`` that do not match their checksums, some of each table at most; ``db`` only reads.
 
     Text that is none is given back as bytes from here on.
 
@@ -93,7 +93,7 @@ def unsound(db: sqlite3.Connection) -> Iterator[Unsound]:
     """
     db.text_factory = as_it_stands
     bounds = db.execute("SELECT kept, quarantine FROM unsummed").fetchone() or (0, 0)
-    for table in TABLES:
+    for table in tables:
         yield from islice(_unsound(db, table, bounds), _NAMED)
 
 

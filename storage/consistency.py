@@ -2,8 +2,9 @@
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,14 @@ from storage.waiting import JournalError
 
 _AT_ONCE = 10_000
 _NAMED = 20
+
+
+class Lost(NamedTuple):
+    """Entries ``first`` to ``last`` are not all what was written; ``what`` says so in words."""
+
+    first: int
+    last: int
+    what: str
 
 
 class Wrong(NamedTuple):
@@ -41,34 +50,79 @@ def check(data: Path, *, noted: Iterable[Link] = ()) -> Iterator[str | Wrong]:
     if not floor.is_sound(data):
         yield Wrong(floor.NAME, "does not match its checksum; the next commit writes it anew")
     with JournalReader(data, copy=True) as journal:
-        # A core may be writing: what it says of the newest entry is read before the entry is.
-        newest, running = floor.read(data)
-        removed, last = journal.removed, journal.last
-        doubtful = {each.name for each in unsound if each.table == "link"}
-        links = [link for link in journal.links(-1) if (link.seq,) not in doubtful]
-        heads = [link for link in noted if link.seq > removed]
-        if running and newest <= last:
-            heads.append(Link(newest, running))
-        chain = Followed([link for link in links if link.seq >= removed], noted=heads)
-        count, gaps = _read(journal, chain, removed)
-        chain.reach(last)
-        if (now_removed := journal.removed) > removed:
-            # It let go of entries meanwhile: they were sealed, and are not missed.
-            gaps = [gap for gap in gaps if gap[1] > now_removed]
-            chain.altered = [each for each in chain.altered if each[0] >= now_removed]
+        seen = _look(data, journal, unsound, noted=noted)
         yield from _damage(journal)
-        yield from _gaps(gaps, journal)
-        named = sorted({*journal.damaged, *journal.taken_out(), *(first for first, _ in gaps)})
-        for behind, upto in chain.altered:
-            # Where an entry is known to be damaged or gone, the chain says nothing more.
-            if bisect_right(named, behind) == bisect_right(named, upto):
-                yield Wrong(NAME, f"entries {behind + 1} to {upto} are not what was written")
-        if newest > last:
-            yield Wrong(NAME, f"ends with entry {last}; entry {newest} had been written")
-        yield f"{NAME}: {count} entries match their checksums{_chained(links, running)}"
+        for lost in islice(_taken_out(journal), _NAMED):
+            yield Wrong(NAME, lost.what)
+        for lost in islice(_gone(seen.gaps, journal), _NAMED):
+            yield Wrong(NAME, lost.what)
+        for lost in _altered(seen, journal):
+            yield Wrong(NAME, lost.what)
+        yield f"{NAME}: {seen.rows} entries match their checksums{_chained(seen)}"
 
 
-def _unsound(path: Path) -> list[Unsound]:
+def losses(data: Path, journal: JournalReader, *, after: int) -> Iterator[Lost]:
+    """What ``check`` finds of the entries with higher numbers than ``after``, and reads only those.
+
+    Raises:
+        storage.waiting.JournalError: it cannot be read.
+    """
+    unsound = _unsound(data / NAME, ("link",))
+    seen = _look(data, journal, unsound, after=after)
+    found = [
+        *(Lost(seq, seq, f"entry {seq}: {why}") for seq, why in sorted(journal.damaged.items())),
+        *_taken_out(journal),
+        *_gone(seen.gaps, journal),
+        *_altered(seen, journal),
+    ]
+    for lost in found:
+        if lost.last > after:
+            yield lost
+
+
+class _Seen(NamedTuple):
+    """What was read of a journal: ``newest`` and ``running`` as the file beside it has them."""
+
+    rows: int
+    gaps: list[tuple[int, int]]
+    altered: list[tuple[int, int]]
+    last: int
+    newest: int
+    running: bytes
+    chained: bool
+
+
+def _look(
+    data: Path,
+    journal: JournalReader,
+    unsound: Iterable[Unsound],
+    *,
+    noted: Iterable[Link] = (),
+    after: int = 0,
+) -> _Seen:
+    """Read it from the last link at or below ``after`` on."""
+    # A core may be writing: what it says of the newest entry is read before the entry is.
+    newest, running = floor.read(data)
+    removed, last = journal.removed, journal.last
+    doubtful = {each.name for each in unsound if each.table == "link"}
+    links = [link for link in journal.links(-1) if (link.seq,) not in doubtful]
+    heads = [link for link in noted if link.seq > removed]
+    if running and newest <= last:
+        heads.append(Link(newest, running))
+    known = [link for link in links if link.seq >= removed]
+    passed = bisect_right(known, after, key=lambda link: link.seq)
+    begin = known[passed - 1].seq if passed else removed
+    chain = Followed(known[max(0, passed - 1) :], noted=heads)
+    count, gaps = _read(journal, chain, begin)
+    chain.reach(last)
+    if (now_removed := journal.removed) > removed:
+        # It let go of entries meanwhile: they were sealed, and are not missed.
+        gaps = [gap for gap in gaps if gap[1] > now_removed]
+        chain.altered = [each for each in chain.altered if each[0] >= now_removed]
+    return _Seen(count, gaps, chain.altered, last, newest, running, bool(links))
+
+
+def _unsound(path: Path, tables: Sequence[str] = beside.TABLES) -> list[Unsound]:
     try:
         with closing(sqlite3.connect(readonly.address(path, copy=True), uri=True)) as db:
             version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -80,7 +134,7 @@ def _unsound(path: Path) -> list[Unsound]:
                 why = f"says {version}, the tables are those of {VERSION}"
                 return [Unsound("(file)", ("user_version",), why)]
             other = [Unsound("(schema)", *each) for each in _deviations(db)]
-            return other or [*beside.unsound(db)]
+            return other or [*beside.unsound(db, tables)]
     except sqlite3.Error as error:
         raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
 
@@ -117,24 +171,37 @@ def _damage(journal: JournalReader) -> Iterator[Wrong]:
         yield Wrong(NAME, f"its index is damaged, so that records may lack readings: {fault}")
 
 
-def _gaps(gaps: list[tuple[int, int]], journal: JournalReader) -> Iterator[Wrong]:
+def _taken_out(journal: JournalReader) -> Iterator[Lost]:
+    for seq in sorted(journal.taken_out()):
+        what = f"entry {seq} was found damaged; what was left of it is in quarantine"
+        yield Lost(seq, seq, what)
+
+
+def _gone(gaps: list[tuple[int, int]], journal: JournalReader) -> Iterator[Lost]:
     """Numbers that were given out and under which nothing stands."""
     skipped, aside = journal.skipped(), journal.taken_out()
-    for seq in sorted(aside)[:_NAMED]:
-        yield Wrong(NAME, f"entry {seq} was found damaged; what was left of it is in quarantine")
-    named = 0
     for first, last in gaps:
         inside = any(a <= first and last <= b for a, b in skipped)
         if inside or all(seq in aside for seq in range(first, min(last, first + _NAMED) + 1)):
             continue
         what = f"entry {first} is" if first == last else f"entries {first} to {last} are"
-        yield Wrong(NAME, f"{what} gone: taken out by something else than this program")
-        named += 1
-        if named == _NAMED:
-            return
+        yield Lost(first, last, f"{what} gone: taken out by something else than this program")
 
 
-def _chained(links: list[Link], running: bytes) -> str:
-    if not links:
+def _altered(seen: _Seen, journal: JournalReader) -> Iterator[Lost]:
+    """What only the chain tells, and an end that is not there."""
+    named = sorted({*journal.damaged, *journal.taken_out(), *(first for first, _ in seen.gaps)})
+    for behind, upto in seen.altered:
+        # Where an entry is known to be damaged or gone, the chain says nothing more.
+        if bisect_right(named, behind) == bisect_right(named, upto):
+            what = f"entries {behind + 1} to {upto} are not what was written"
+            yield Lost(behind + 1, upto, what)
+    if seen.newest > seen.last:
+        what = f"ends with entry {seen.last}; entry {seen.newest} had been written"
+        yield Lost(seen.last + 1, seen.newest, what)
+
+
+def _chained(seen: _Seen) -> str:
+    if not seen.chained:
         return "; a version without a chain wrote it"
-    return " and the chain" if running else " and the chain, as far as its last link"
+    return " and the chain" if seen.running else " and the chain, as far as its last link"

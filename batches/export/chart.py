@@ -1,6 +1,7 @@
 """Draws one channel of one stay as SVG: the line, its limits, excursions and gaps."""
 
 from collections.abc import Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ft2font import FT2Font
+from matplotlib.ft2font import FT2Font, LoadFlags
 
 from batches.export.timeaxis import marks
 from batches.export.trace import Point, Trace, merged, visible
@@ -42,7 +43,20 @@ FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 def printable() -> frozenset[int]:
     """The code points of which that face has pictures."""
-    return frozenset(FT2Font(str(FONTS / "DejaVuSans.ttf")).get_charmap())
+    return frozenset(_face().get_charmap())
+
+
+@cache
+def width(sign: str) -> float:
+    """How wide the picture of ``sign`` is, in em."""
+    face = _face()
+    # In units of the face itself, which no hinting has rounded.
+    return face.load_char(ord(sign), flags=LoadFlags.NO_SCALE).horiAdvance / face.units_per_EM
+
+
+@cache
+def _face() -> FT2Font:
+    return FT2Font(str(FONTS / "DejaVuSans.ttf"))
 
 
 def chart(summary: Summary, trace: Trace, zone: ZoneInfo) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alerts.reader import AlarmReader
 from batches.export import html, manifest
-from batches.export.chart import FONTS, printable
+from batches.export.chart import FONTS, printable, width
 from batches.export.chunk import Chunk
 from batches.export.csv import ReadingsTable
 from batches.export.drawings import draw
@@ -158,7 +158,7 @@ def _expected(batch: str, ledger: Ledger, setting: Setting, made: Made) -> int:
 def _write_pages(folder: Path, record: BatchRecord, traces: dict[tuple[int, str], Trace]) -> None:
     drawings = draw(record, traces)
     (folder / PAGE).write_bytes(html.page(record, drawings))
-    pages = pdf(sheet(record, drawings), Glyphs(printable()), FONTS, at=record.made.at)
+    pages = pdf(sheet(record, drawings), Glyphs(printable(), width), FONTS, at=record.made.at)
     (folder / PAPER).write_bytes(pages)
 
 

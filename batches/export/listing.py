@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from batches.export import manifest
-from batches.export.chart import FONTS, printable
+from batches.export.chart import FONTS, printable, width
 from batches.export.glyphs import Glyphs
 from batches.export.html import pages
 from batches.export.json import canonical
@@ -80,7 +80,7 @@ def write_report(
         written = {
             RECORD: canonical(report.value),
             PAGE: _page(report),
-            PAPER: pdf(report.sheet, Glyphs(printable()), FONTS, at=report.made.at),
+            PAPER: pdf(report.sheet, Glyphs(printable(), width), FONTS, at=report.made.at),
             VERIFIER: (files("batches.export") / VERIFIER).read_bytes(),
         }
         written |= {f"{table.file}.csv": _csv(table) for table in report.listing.tables}

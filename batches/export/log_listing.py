@@ -8,6 +8,7 @@ from batches.export.listing import Listing, Report, Table
 from batches.export.paper.log import log_sheet
 from storage.chain import GENESIS, Head
 
+NOBODY = "nobody entered it"
 COLUMNS = (
     *("Date, time", "Until", "What", "Batch, vial or sensor", "Product", "Position, agent"),
     *("By", "Checked by", "Reason", "Ledger row"),
@@ -57,10 +58,10 @@ def _table(title: str, file: str, entries: tuple[Entry, ...], zone: ZoneInfo) ->
             each.subject,
             each.product,
             each.detail,
-            each.by,
+            each.by or NOBODY,
             each.checked_by or "",
             each.reason,
-            str(each.row),
+            str(each.row or ""),
         )
         for each in entries
     )

@@ -5,10 +5,10 @@ those packaged with matplotlib, so that words and charts are of one face and not
 what a machine has installed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import typst
@@ -20,6 +20,11 @@ STANDARD: Final = "a-2a"
 _TEMPLATE = files("batches.export") / "templates" / "record.typ"
 _STAMP = files("batches.export") / "templates" / "stamp.typ"
 _UNTOUCHED = frozenset({"svg", "kind", "tone"})
+_TEXTS = frozenset({"text", "small"})
+_PAGE_MM, _INSET_MM, _LETTER_PT = 178.0, 2.2, 7.0
+"""What the template gives to a table, to the edges of a cell, and to its letters."""
+_MM_A_PT = 25.4 / 72
+_STAMP_EM = 7.0
 
 
 class LayoutError(Exception):
@@ -56,7 +61,7 @@ def pdf(sheet: Sheet, glyphs: Glyphs, fonts: Path, *, at: int) -> bytes:
 
 def picture(lines: Sequence[str], glyphs: Glyphs, fonts: Path, *, at: int) -> bytes:
     """A page of PDF as large as the place of one signature; arguments and errors as ``pdf``."""
-    shown = [glyphs.shown(line) for line in lines]
+    shown = [glyphs.shown(line, _STAMP_EM) for line in lines]
     try:
         page: bytes = typst.compile(
             _STAMP.read_bytes(),
@@ -79,8 +84,27 @@ def _shown(value: object, glyphs: Glyphs) -> object:
             return {
                 key: each if key in _UNTOUCHED else _shown(each, glyphs)
                 for key, each in value.items()
-            }
+            } | _cells(value, glyphs)
         case list() | tuple():
             return [_shown(each, glyphs) for each in value]
         case _:
             return value
+
+
+def _cells(table: Mapping[Any, Any], glyphs: Glyphs) -> dict[str, Any]:
+    """The rows of a table, if it is one; a word is broken where its column cannot hold it."""
+    if "columns" not in table:
+        return {}
+    widths = [column["width"] for column in table["columns"]]
+    rooms = [
+        (width / sum(widths) * _PAGE_MM - _INSET_MM) / _MM_A_PT / _LETTER_PT for width in widths
+    ]
+    rows = [
+        [_cell(cell, glyphs, room) for cell, room in zip(row, rooms, strict=True)]
+        for row in table["rows"]
+    ]
+    return {"rows": rows}
+
+
+def _cell(cell: Mapping[str, Any], glyphs: Glyphs, room: float) -> dict[str, Any]:
+    return {key: glyphs.shown(each, room) if key in _TEXTS else each for key, each in cell.items()}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
-from batches.export.chart import FONTS, printable
+from batches.export.chart import FONTS, printable, width
 from batches.export.glyphs import Glyphs
 from batches.export.pdf import picture
 from batches.export.wording import local
@@ -34,7 +34,7 @@ def stamp(name: str, roles: Sequence[str], *, at: int, zone: str, meaning: str) 
         here if here == utc else f"{here}\n{utc}",
         f"signed electronically: {_short(meaning)}",
     )
-    return picture(said, Glyphs(printable()), FONTS, at=at)
+    return picture(said, Glyphs(printable(), width), FONTS, at=at)
 
 
 def _short(text: str) -> str:

@@ -70,6 +70,7 @@ class Api:
     ) -> None:
         self._data = settings.data
         self._ledger_url = settings.ledger_url
+        self._patients = settings.patients
         self._record = settings.record
         self._site_id = settings.site_id
         self._findings = settings.findings
@@ -247,7 +248,7 @@ class Api:
                 file = file_of(self._ledger_url)
                 if file is not None and not file.exists():
                     raise DatabaseError("no batch was ever entered here: there is no ledger yet")
-                self._opened = Ledger(self._ledger_url)
+                self._opened = Ledger(self._ledger_url, keys=self._patients)
             return self._opened
 
     async def _act(self, verb: str, target: str, token: ApiToken, **arguments: str) -> Response:

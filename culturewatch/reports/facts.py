@@ -95,15 +95,16 @@ class _Maker:
         measured, gaps = self._measured(equipment)
         still_open = [one for one in self._alarms.open_alarms() if _is_of(one.channel, device)]
         own = [one for one in self._set() if _is_of(one.transition.channel, device)]
-        log = log_report(
-            equipment_log(
+        with LogReader(self._site.data) as readings:
+            found = equipment_log(
                 device,
                 self._span,
                 ledger=self._ledger(),
                 setting=in_force,
                 made=Made(by="culturewatch", at=self._now),
+                readings=readings,
             )
-        ).listing
+        log = log_report(found).listing
         tables = (
             self._still_open(still_open),
             measured,

@@ -102,11 +102,11 @@ def pdf(site: Site, listing: Listing, *, now: int) -> bytes:
     Raises:
         batches.export.pdf.LayoutError: the pages cannot be set.
     """
-    from batches.export.chart import FONTS, printable  # noqa: PLC0415 # matplotlib takes a second
+    from batches.export.chart import FONTS, printable, width  # noqa: PLC0415 # matplotlib takes a second
     from batches.export.glyphs import Glyphs  # noqa: PLC0415
     from batches.export.pdf import pdf as set_pages  # noqa: PLC0415
 
-    return set_pages(sheet(site, listing, now), Glyphs(printable()), FONTS, at=now)
+    return set_pages(sheet(site, listing, now), Glyphs(printable(), width), FONTS, at=now)
 
 
 def sheet(site: Site, listing: Listing, now: int) -> Sheet:

@@ -1,4 +1,4 @@
-"""What of the archive cannot be read although it may tell of a channel and a time.
+"""What of the log cannot be read although it may tell of a channel and a time.
 
 Nobody knows then what is known of that time, and nothing may be written there as if nothing were.
 No pyarrow here.
@@ -9,7 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
+from devices.scan import Scan
 from storage.archive.seal import File, Sealed, describe, folder_of, runs, scanned
+from storage.chain import GENESIS
+from storage.consistency import losses
+from storage.journalfile import NAME
 from storage.reader import JournalReader
 
 Span = tuple[int, int]
@@ -51,11 +55,12 @@ class _Gone(NamedTuple):
 
 
 def doubts(data: Path, journal: JournalReader, asked: Asked) -> Iterator[str]:
-    """A sentence for each segment that may hold readings of that and is not what was sealed.
+    """A sentence for all that may hold readings of that and is not what was written.
 
     The seal of a segment says of which devices and times it is; only the files of those that tell
     of the channel are read. Where a seal is wanting, all that was sealed before the next one is
-    in doubt, unless the journal has it.
+    in doubt, unless the journal has it. What the archive has not yet is read as a whole: a row of
+    the journal that is damaged may have been of any device, and of any time before it was written.
 
     Raises:
         storage.waiting.JournalError: the journal cannot be read.
@@ -73,6 +78,12 @@ def doubts(data: Path, journal: JournalReader, asked: Asked) -> Iterator[str]:
     for each in seen:
         if each.tells and (damage := _damage(each, freed)):
             yield f"{each.entries}: {damage}"
+    for lost in losses(data, journal, after=_whole(seen)):
+        if any(each.first <= lost.first and lost.last <= each.last for each in seen):
+            continue
+        written = _written(journal, lost.last)
+        if written is None or asked.start <= written:
+            yield f"{data / NAME}: {lost.what}"
 
 
 def _seen(data: Path, asked: Asked, unreadable: Callable[[str], None]) -> list[_Seen]:
@@ -138,6 +149,25 @@ def _changed(seen: Sequence[_Seen]) -> Iterator[_Gone]:
     for each, later in pairwise(seen):
         if later.previous != each.sha256 and later.first <= each.last + 1:
             yield _Gone(f"{each.path}: was changed since the next day was sealed", later.at)
+
+
+def _whole(seen: Sequence[_Seen]) -> int:
+    """Up to which number all is in the archive, one segment after the other."""
+    before, upto = GENESIS, 0
+    for each in seen:
+        if each.previous != before or not each.entries.exists():
+            break
+        before, upto = each.sha256, each.last
+    return upto
+
+
+def _written(journal: JournalReader, seq: int) -> int | None:
+    """A time by which what has that number was written, epoch ms; None: nothing came after it."""
+    after = next(iter(journal.entries(seq, 1)), None)
+    if after is None:
+        return None
+    entry = after[1]
+    return entry.received if isinstance(entry, Scan) else entry.at
 
 
 def _damage(seen: _Seen, freed: int) -> str:

@@ -149,7 +149,7 @@ def _in_order(pieces: Sequence[Piece]) -> Iterator[Piece]:
     place = np.concatenate([np.arange(len(whole.rows.at)) for whole in wholes])
     order = np.lexsort((seq, at))
     begins = np.flatnonzero(np.diff(which[order], prepend=-1)).tolist()
-    for begin, end in zip(begins, [*begins[1:], len(order)], strict=True):
+    for begin, end in pairwise([*begins, len(order)]):
         run = order[begin:end]
         whole = wholes[which[run[0]]]
         yield Piece(whole.layout, whole.rows.take(place[run]))

@@ -8,6 +8,7 @@ period samples were due. Values times milliseconds are summed as whole numbers o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,7 +58,8 @@ def buckets_of(found: Columns, layouts: Mapping[int, Layout]) -> list[Buckets]:
     """The buckets of the scans in ``found``, which are sorted by layout and time."""
     made: list[Buckets] = []
     begins = np.flatnonzero(np.diff(found.layout, prepend=-1)).tolist()
-    for begin, end in zip(begins, [*begins[1:], len(found.layout)], strict=True):
+    # There is none where every row was damaged.
+    for begin, end in pairwise([*begins, len(found.layout)]):
         layout = layouts.get(int(found.layout[begin]))
         if layout is None or not layout.keys:
             continue

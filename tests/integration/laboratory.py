@@ -9,13 +9,16 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
 from alerts.schema import StoreError
+from batches.ledger import Ledger, wall_clock_ms
 from culturewatch import itself, paths
+from culturewatch.ledger_address import with_password
 from culturewatch.simulated import simulated_site
 from culturewatch.site import Site, load
 from devices.scan import Scan
@@ -135,13 +138,28 @@ respond_within = "30m"
 """
 
 
-def lay_out(folder: Path) -> Site:
-    """A site in ``folder`` with two incubators, two probes, a freezer and an oxygen monitor."""
+def lay_out(folder: Path, served: str = "") -> Site:
+    """A site in ``folder`` with two incubators, two probes, a freezer and an oxygen monitor.
+
+    Its ledger is at ``served`` on a server; without one it is a file of the site's.
+    """
     ports = [free_port() for _ in range(5)]
     (folder / "rules.d").mkdir(parents=True)
     (folder / "rules.d" / "bench.toml").write_text(RULES)
     (folder / "site.toml").write_text(SITE.format(ports=ports))
+    serve(folder / "site.toml", served)
     return load(folder / "site.toml")
+
+
+def serve(path: Path, url: str) -> None:
+    """Have the site of the file at ``path`` keep its ledger at ``url``; as it was without one."""
+    if not url:
+        return
+    secret = path.parent / "ledger-password"
+    secret.write_text(urlsplit(url).password or "")
+    secret.chmod(0o600)
+    table = f'url = "{with_password(url, "")}"\npassword = {{ file = "{secret.name}" }}\n'
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n[ledger]\n{table}", encoding="utf-8")
 
 
 @asynccontextmanager
@@ -149,6 +167,11 @@ async def rooms(site: Site) -> AsyncIterator[Rooms]:
     """The hardware of ``site``, in this process."""
     async with Rooms(simulated_site(site)) as opened:
         yield opened
+
+
+def ledger_of(site: Site, *, now: Callable[[], int] = wall_clock_ms) -> Ledger:
+    """The ledger of ``site``, with the keys of its patients, as its commands open it."""
+    return Ledger(site.ledger_url, keys=paths.patients(site.data), now=now)
 
 
 class Program:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from storage.database import upgrade
+from storage.database import file_of, upgrade
 from tests.intruder import Intruder, SqliteIntruder
+from tests.outage import FileOutage, Outage
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,14 @@ def served() -> str:
 def intruder(ledger_url: str) -> Intruder:
     """Somebody who gets at that ledger by another way."""
     return SqliteIntruder(ledger_url)
+
+
+@pytest.fixture
+def outage(ledger_url: str) -> Outage:
+    """Takes that ledger away and gives it back."""
+    file = file_of(ledger_url)
+    assert file is not None
+    return FileOutage(file)
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from batches.signature import REPORT_MEANINGS
 _KIND = "Equipment log"
 ENTRIES = 5_000
 """Lines on paper: a log is kept to be read whole, and two hundred pages is what one reads."""
-_CARE = frozenset(kind.value for kind in care.Kind)
 
 
 def log_sheet(log: EquipmentLog) -> Sheet:
@@ -72,7 +71,7 @@ def _over(log: EquipmentLog) -> Answer:
 
 
 def _checked(log: EquipmentLog) -> Answer:
-    cared = [each for each in log.entries if each.what in _CARE]
+    cared = [each for each in log.entries if each.what in care.CHECKED]
     missing = sum(each.checked_by is None for each in cared)
     if not cared:
         said = "no cleaning or maintenance is entered"
@@ -119,7 +118,7 @@ def _listed(entries: tuple[Entry, ...], zone: ZoneInfo, what: str) -> tuple[Bloc
         return (Text("Nothing is entered.", Tone.SOFT),)
     columns = [
         *(("Date, time", 3.0), ("What", 2.3), ("Batch, vial or sensor", 3.8)),
-        *(("Position, agent", 2.8), ("By", 2.2), ("Checked by", 2.2), ("Reason", 3.2)),
+        *(("Position, agent", 2.8), ("By", 2.5), ("Checked by", 2.5), ("Reason", 2.9)),
         (">Row", 1.1),
     ]
     note = left_out(len(entries), ENTRIES, f"lines of “{what}”")
@@ -129,17 +128,17 @@ def _listed(entries: tuple[Entry, ...], zone: ZoneInfo, what: str) -> tuple[Bloc
 def _line(each: Entry, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     until = "" if each.until is None else f"until {moment(zone, each.until)}"
     checked = cell(each.checked_by or NOTHING)
-    if each.what in _CARE and not each.checked_by:
+    if each.what in care.CHECKED and not each.checked_by:
         checked = cell("nobody", "", Tone.UNSURE)
     return (
         cell(moment(zone, each.at), until),
         each.what,
         cell(each.subject or NOTHING, each.product),
         each.detail or NOTHING,
-        each.by,
+        each.by or cell("nobody entered it", "", Tone.UNSURE),
         checked,
         each.reason or NOTHING,
-        str(each.row),
+        str(each.row or NOTHING),
     )
 
 
@@ -166,7 +165,8 @@ def _origin(log: EquipmentLog) -> Section:
     )
     text = (
         "The last column is the row of the ledger, whose chain of hashes holds who entered it and "
-        "when. What was corrected since stands here as corrected; the ledger keeps both."
+        "when. What was corrected since stands here as corrected; the ledger keeps both. A "
+        "fill that the level shows has no row: it was read, and not entered."
     )
     tables = ("inside.csv, log.csv", "the two lists, for spreadsheets")
     blocks = (Facts(rows), Heading("What the rows are"), Text(text, Tone.SOFT))

@@ -131,8 +131,8 @@ def _excursions(found: ExcursionReport, zone: ZoneInfo) -> Iterator[Block]:
         longest[:LISTED], key=lambda o: (o.judged.excursion.start, o.channel, o.by, o.rules)
     )
     columns = [
-        *(("From", 3.0), (">Length", 1.7), ("Channel", 3.6), (">Limits", 1.9), (">Worst", 1.5)),
-        *(("Against", 2.9), ("By the policy", 2.9), ("Alarms", 2.8), ("There meanwhile", 3.6)),
+        *(("From", 3.0), (">Length", 1.6), ("Channel", 3.4), (">Limits", 1.9), (">Worst", 1.4)),
+        *(("Against", 2.6), ("By the policy", 2.7), ("Alarms", 4.1), ("There meanwhile", 3.3)),
     ]
     note = left_out(len(found.excursions), LISTED, "excursions", "longest")
     yield table(columns, (_excursion(each, zone) for each in shown), note)
@@ -145,7 +145,7 @@ def _excursion(each: Outside, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     piece = ""
     if each.judged.whole is not None:
         piece = f"one piece of {span(each.judged.whole.length)}, cut where the limits changed"
-    raised = [f"{rule} no. {occurrence}" for rule, occurrence in each.alarms]
+    raised = [f"{rule} no.\N{NO-BREAK SPACE}{occurrence}" for rule, occurrence in each.alarms]
     patients = f"patient {_several(each.patients)}" if each.patients else ""
     return (
         cell(moment(zone, excursion.start), f"until {moment(zone, excursion.end)}"),

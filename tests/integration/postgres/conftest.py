@@ -10,6 +10,7 @@ import pytest
 
 from storage.database import upgrade
 from tests.intruder import Intruder, PostgresIntruder
+from tests.outage import Outage, ServerOutage
 from tests.services import PostgresServer, find_postgresql
 from tests.unit.batches.conftest import *
 from tests.unit.storage.conftest import *
@@ -85,6 +86,12 @@ def served(ledger_url: str) -> str:
 def further_url(new_database: Callable[[str], str]) -> Callable[[str], str]:
     """Makes the address of a database without a table."""
     return lambda _: new_database("template0")
+
+
+@pytest.fixture
+def outage(own_postgres: PostgresServer) -> Outage:
+    """Takes that ledger away and gives it back."""
+    return ServerOutage(own_postgres)
 
 
 @pytest.fixture

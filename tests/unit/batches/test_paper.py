@@ -18,9 +18,9 @@ from pyhanko.pdf_utils.generic import DictionaryObject
 from pyhanko.pdf_utils.reader import PdfFileReader
 
 from batches import handling
-from batches.export.chart import FONTS, printable
+from batches.export.chart import FONTS, printable, width
 from batches.export.drawings import Drawings
-from batches.export.glyphs import BREAK, Glyphs
+from batches.export.glyphs import BREAK, ROOM_EM, Glyphs
 from batches.export.paper import front, handled
 from batches.export.paper.sheet import LISTED, Sheet
 from batches.export.paper.whole import sheet
@@ -32,7 +32,7 @@ from batches.version import Difference, Former, Version
 from devices import duration
 
 MONDAY = 1_767_596_400_000
-GLYPHS = Glyphs(printable())
+GLYPHS = Glyphs(printable(), width)
 HOSTILE = (
     '#panic("x") #import "a.typ" *bold* _it_ $x^2$ <label> @ref \\u{202e} `raw` // not a comment '
     "/* nor this */ [content] {code} ${} <script>alert(1)</script>"
@@ -190,11 +190,33 @@ def test_nothing_is_hidden_in_a_text(entered: str, shown: str) -> None:
     assert GLYPHS.shown(entered).replace(BREAK, "") == shown
 
 
+@pytest.mark.parametrize(
+    ("name", "room", "parts"),
+    [
+        ("inc1-temperature-high-high", 7.0, ["inc1-", "temperature-", "high-", "high"]),
+        ("ln2a.temperature_top", 7.0, ["ln2a.", "temperature_", "top"]),
+        ("B-2026-0001-V001", 2.0, ["B-", "2026-", "0001-", "V001"]),
+        ("kohlendioxidgehalt-hoch", 12.0, ["kohlendioxidgehalt-", "hoch"]),
+        # Of eighteen letters, where there is room for some ten.
+        ("kohlendioxidgehalt-hoch", 6.0, ["kohlendi", "oxidgeha", "lt-", "hoch"]),
+        ("0123456789abcdef" * 4, 14.0, ["01234567", "89abcdef"] * 4),
+    ],
+)
+def test_a_name_is_broken_where_its_parts_meet_if_there_is_room_for_them(
+    name: str, room: float, parts: list[str]
+) -> None:
+    assert GLYPHS.shown(name, room).split(BREAK) == parts
+
+
 @settings(max_examples=60)
 @given(st.text(max_size=200))
 def test_a_long_word_can_be_broken_and_nothing_is_lost(text: str) -> None:
     shown = GLYPHS.shown(text)
-    assert all(len(part) <= 16 for word in shown.split() for part in word.split(BREAK))
+    assert all(
+        len(part) <= 16 or sum(map(width, part)) <= ROOM_EM
+        for word in shown.split()
+        for part in word.split(BREAK)
+    )
     plain = shown.replace(BREAK, "")
     for sign in text:
         assert sign in plain or f"[U+{ord(sign):04X}]" in plain

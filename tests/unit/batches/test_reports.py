@@ -46,11 +46,14 @@ HOSTILE = '#panic("x") *bold* $x$ <label> `raw` \N{CJK UNIFIED IDEOGRAPH-4E2D}'
 class Laboratory:
     """One whose inc1 was cleaned, with people; reports go to ``base``."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, served: str = "") -> None:
         self.base = base
         self.clock = Clock()
         self.ledger = Ledger(
-            f"sqlite:///{base}/data/ledger.db", devices=["inc1", "inc2"], now=self.clock
+            served or f"sqlite:///{base}/data/ledger.db",
+            devices=["inc1", "inc2"],
+            now=self.clock,
+            keys=base / "data" / "secrets" / "patients",
         )
         enlist(self.ledger, STAFF)
         live(self.ledger, self.clock)
@@ -91,8 +94,8 @@ def person(name: str) -> Person:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Laboratory:
-    return Laboratory(tmp_path)
+def lab(tmp_path: Path, served: str) -> Laboratory:
+    return Laboratory(tmp_path, served)
 
 
 def test_the_pages_of_a_log_say_what_the_list_says_and_nothing_entered_is_a_command(
@@ -127,7 +130,9 @@ def test_the_pages_of_excursions_have_limits_charts_and_who_was_there(lab: Labor
     assert program.main([str(one)]) == 0
 
 
-def test_what_is_made_again_is_the_next_version_and_says_what_has_changed(lab: Laboratory) -> None:
+def test_what_is_made_again_is_the_next_version_and_says_what_has_changed(
+    lab: Laboratory, served: str
+) -> None:
     first = lab.log(lab.base / "log")
     lab.clean(8)
     second = lab.log(lab.base / "log", made=Made(by="quin", at=MONDAY + 10 * HOUR))
@@ -141,14 +146,14 @@ def test_what_is_made_again_is_the_next_version_and_says_what_has_changed(lab: L
     )
     alarmed(lab.base / "data" / "alarms.db").close()
     for folder, number in ((first, 1), (second, 2)):
-        report = verify(folder, data=lab.base / "data")
+        report = verify(folder, data=lab.base / "data", ledger=served)
         assert report.faults == ()
         assert any(f"is version {number} of 2" in each for each in report.checked)
     # Another period is another log, not a version of this one.
     assert Versions(lab.ledger, "equipment-log/inc1/0-1", "quin").next({}).number == 1
 
 
-def test_a_log_is_signed_in_order_by_people_with_clean_hands(lab: Laboratory) -> None:
+def test_a_log_is_signed_in_order_by_people_with_clean_hands(lab: Laboratory, served: str) -> None:
     folder = lab.log(lab.base / "log")
     signatory = Signatory(lab.ledger, b"k" * 48, "Europe/Zurich")
     given = signatory.sign(folder, Wish(step=Step.PREPARED, person=person("anna")))
@@ -167,7 +172,7 @@ def test_a_log_is_signed_in_order_by_people_with_clean_hands(lab: Laboratory) ->
     assert kept is not None
     assert [each.person for each in kept.signatures] == ["anna", "sue", "quin"]
     alarmed(lab.base / "data" / "alarms.db").close()
-    assert verify(folder, data=lab.base / "data").faults == ()
+    assert verify(folder, data=lab.base / "data", ledger=served).faults == ()
     assert program.main([str(folder)]) == 0
     # A newer version is to be signed instead.
     lab.log(lab.base / "log", made=Made(by="quin", at=MONDAY + 10 * HOUR + MINUTE))
@@ -176,7 +181,7 @@ def test_a_log_is_signed_in_order_by_people_with_clean_hands(lab: Laboratory) ->
 
 
 def test_a_record_lists_openings_by_stay_and_says_how_its_readings_were_summed_up(
-    tmp_path: Path,
+    tmp_path: Path, ledger_url: str
 ) -> None:
     clock, readings = Clock(), day()
     for device, minutes in (("inc1", (60, 61, 239)), ("inc2", (270,))):
@@ -189,7 +194,7 @@ def test_a_record_lists_openings_by_stay_and_says_how_its_readings_were_summed_u
         out = make_record(
             "B-2026-0001",
             tmp_path / "record",
-            ledger=live(Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock), clock),
+            ledger=live(Ledger(ledger_url, now=clock), clock),
             readings=readings,
             alarms=alarms,
             setting=site(),
@@ -219,7 +224,7 @@ def test_a_record_lists_openings_by_stay_and_says_how_its_readings_were_summed_u
         assert "ΔH 83.144 kJ/mol" in text
 
 
-def test_a_device_that_does_not_tell_of_its_door_is_named(tmp_path: Path) -> None:
+def test_a_device_that_does_not_tell_of_its_door_is_named(tmp_path: Path, ledger_url: str) -> None:
     clock, setting = Clock(), site()
     blind = tuple(
         msgspec.structs.replace(each, channels=each.channels[:2]) for each in setting.equipment
@@ -228,7 +233,7 @@ def test_a_device_that_does_not_tell_of_its_door_is_named(tmp_path: Path) -> Non
         out = make_record(
             "B-2026-0001",
             tmp_path / "record",
-            ledger=live(Ledger(f"sqlite:///{tmp_path}/data/ledger.db", now=clock), clock),
+            ledger=live(Ledger(ledger_url, now=clock), clock),
             readings=day(),
             alarms=alarms,
             setting=msgspec.structs.replace(setting, equipment=blind),

@@ -56,6 +56,8 @@ EQUIPMENT = (
 CHANNELS = (
     ChannelSpec(id="inc1.temperature", quantity="temperature", period_ms=60_000, resolution=0.01),
 )
+SERVED = "ledger.url"
+"""The note with the address of a ledger that is on a server."""
 _NONCE = re.compile(r'name="nonce" value="([^"]+)"')
 
 
@@ -77,11 +79,19 @@ def settings(data: Path, rules: Sequence[Rule] = (RULE,), public_url: str = "") 
         rules=tuple(rules),
         public_url=public_url,
         passwords=data / "secrets" / "passwords",
+        patients=data / "secrets" / "patients",
     )
 
 
 def ledger_url(data: Path) -> str:
-    return f"sqlite:///{data / 'ledger.db'}"
+    """Where the ledger of a site is: a file among its data, or where a note there says."""
+    note = data / SERVED
+    return note.read_text() if note.exists() else f"sqlite:///{data / 'ledger.db'}"
+
+
+def ledger_of(data: Path) -> Ledger:
+    """The ledger of a site, with the keys of its patients."""
+    return Ledger(ledger_url(data), keys=data / "secrets" / "patients")
 
 
 def link(data: Path, *, rule: str = RULE.id, person: str = "A", occurrence: int = 1) -> str:
@@ -101,7 +111,7 @@ def freezer_is_silent() -> Scan:
 
 
 def put_batch_into(data: Path, device: str, batch: str = "B-2026-0001") -> None:
-    ledger = Ledger(ledger_url(data))
+    ledger = ledger_of(data)
     act = Signed(by="demo", at=wall_clock_ms())
     ledger.open_batch(batch, product="Fibroblasts", act=act)
     ledger.place(batch, device, act=act)
@@ -169,7 +179,7 @@ async def browser(
 
 async def log_in(client: httpx.AsyncClient, data: Path) -> None:
     """Be somebody who is in, through the form; with ``QUICK`` hashes that costs nothing."""
-    ledger = Ledger(ledger_url(data))
+    ledger = ledger_of(data)
     if not ledger.has_people():
         enlist(ledger, {"admin": ["admin"]})
     nonce = nonce_in(await client.get("/login"))

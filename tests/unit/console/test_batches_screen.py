@@ -7,7 +7,6 @@ import pytest
 from batches.bank import Bank
 from batches.batch import Batch, Signed
 from batches.kinship import Kin
-from batches.ledger import Ledger
 from batches.lineage import Lineage
 from batches.password import Passwords
 from batches.placement import Placement, Refused
@@ -17,8 +16,10 @@ from console.bench_work import WorkDesk, slot
 from console.entrance import Entrance
 from console.orders import Became
 from tests.unit.batches.staff import QUICK, enlist, folder
-from tests.unit.console.lab import ledger_url, settings
+from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
+
+PATIENT = "PT-7F3K9M2Q"
 
 
 def batch(name: str, product: str, opened: int, *, closed: int | None = None) -> Batch:
@@ -114,8 +115,17 @@ def test_the_place_of_a_vial_is_rack_box_and_slot(text: str) -> None:
         slot("ln2a", text)
 
 
+def test_a_batch_is_shown_with_its_patients_token_wherever_the_ledger_is(tmp_path: Path) -> None:
+    lineage, act = Lineage(ledger_of(tmp_path)), Signed(by="olga")
+    lineage.enrol(token=PATIENT, act=act)
+    lineage.take("BX-2026-0001", PATIENT, act=act)
+    lineage.start("B-2026-0001", "BX-2026-0001", product="Fibroblasts", act=act)
+    entrance = Entrance(settings(tmp_path))
+    assert bench_work.read(entrance.ledger, "B-2026-0001").patient == PATIENT
+
+
 async def test_a_batch_is_placed_moved_and_taken_out_and_a_vial_thawed(tmp_path: Path) -> None:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     ledger.open_batch("B-2026-0001", product="Fibroblasts", act=Signed(by="olga"))
     enlist(ledger, {"admin": ["admin"], "olga": ["operator"], "quinn": ["qa"]})
     entrance = Entrance(settings(tmp_path), passwords=Passwords(folder(ledger), with_hasher=QUICK))

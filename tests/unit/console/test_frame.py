@@ -9,7 +9,6 @@ import pytest
 from nicegui import Client, ui
 from nicegui.page import page
 
-from batches.ledger import Ledger
 from batches.people import People
 from console.entrance import Entrance, Visitor
 from console.means import Means
@@ -18,7 +17,7 @@ from console.screens.frame import NOT_DONE, STUMBLED, Frame, Guest
 from console.sight import BlindError
 from console.speech import Speech
 from tests.unit.batches.staff import enlist
-from tests.unit.console.lab import ledger_url, settings
+from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
 
 pytestmark = pytest.mark.long
@@ -46,7 +45,7 @@ def client() -> Iterator[Client]:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     people: People = enlist(ledger, {"admin": ["admin"]})
     assert people.find("admin") is not None
     return Desk(visitor(ledger, "admin"))

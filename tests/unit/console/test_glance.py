@@ -6,7 +6,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from batches.ledger import Ledger
 from collector.rounds import TalkLinkStats
 from console.api.tokens import ApiTokens, Scope
 from console.glance import HIDDEN, for_wall
@@ -18,6 +17,7 @@ from tests.unit.console.lab import (
     browser,
     core,
     incubator,
+    ledger_of,
     ledger_url,
     link,
     log_in,
@@ -114,7 +114,7 @@ async def test_a_ledger_that_cannot_be_read_lets_nobody_in(
 async def test_what_cannot_be_read_is_told_on_the_wall_without_where_it_stands(
     tmp_path: Path,
 ) -> None:
-    assert not Ledger(ledger_url(tmp_path)).has_people()
+    assert not ledger_of(tmp_path).has_people()
     (tmp_path / "alarms.db").write_bytes(b"damaged" * 1_000)
     view = Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT).look()
     assert any("alarms.db" in line for line in view.problems)

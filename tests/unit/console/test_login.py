@@ -14,7 +14,7 @@ from console.entrance import Entrance, Stopped, Visitor
 from console.login_pages import inside
 from console.settings import ConsoleSettings
 from tests.unit.batches.staff import PASSWORD, QUICK, desk, enlist, folder, people_of
-from tests.unit.console.lab import ADDRESS, browser, ledger_url, nonce_in, settings
+from tests.unit.console.lab import ADDRESS, browser, ledger_of, nonce_in, settings
 
 OURS = {"Origin": ADDRESS, "Sec-Fetch-Site": "same-origin"}
 NEW, WRONG = "another horse 2", "no horse at all 1"
@@ -37,7 +37,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
     """A ledger with an admin, and an operator whose password an admin chose."""
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     enlist(ledger, {"admin": ["admin"], "olga": ["operator"]})
     return ledger
 
@@ -132,7 +132,7 @@ async def test_after_many_tries_an_address_waits(client: httpx.AsyncClient) -> N
 
 
 async def test_the_first_admin_enters_by_the_token_once(tmp_path: Path) -> None:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     token = people_of(ledger).bootstrap(desk(ledger), act=Signed(by="root"))
     fields = {"token": token, "person": "ada", "name": "Ada", "password": NEW, "again": NEW}
     async with browser(told(tmp_path)) as client:

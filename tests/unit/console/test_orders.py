@@ -15,7 +15,7 @@ from tests.unit.console.lab import (
     RULE,
     core,
     incubator,
-    ledger_url,
+    ledger_of,
     settings,
     state_of,
     waiting,
@@ -27,7 +27,7 @@ SEEN = {"occurrence": "1", "severity": "critical", "note": "on my\nway"}
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     enlist(ledger, {"admin": ["admin"], "olga": ["operator"], "quinn": ["qa"]})
     return ledger
 

@@ -12,7 +12,7 @@ from console.entrance import Entrance
 from console.orders import Became
 from console.people_desk import PeopleDesk
 from tests.unit.batches.staff import PASSWORD, QUICK, enlist, folder, people_of
-from tests.unit.console.lab import ledger_url, settings
+from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
 
 pytestmark = pytest.mark.long
@@ -22,7 +22,7 @@ WHY = "a new colleague"
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     enlist(ledger, {"admin": ["admin"], "olga": ["operator"]})
     return ledger
 

@@ -23,7 +23,7 @@ from console.record_files import zipped
 from console.records import Preview, Records, Version
 from console.worker import Tell
 from tests.unit.batches.staff import PASSWORD, QUICK, enlist, folder
-from tests.unit.console.lab import ADDRESS, browser, ledger_url, nonce_in, settings
+from tests.unit.console.lab import ADDRESS, browser, ledger_of, nonce_in, settings
 from tests.unit.console.test_orders import visitor
 
 pytestmark = pytest.mark.long
@@ -59,7 +59,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     ledger.open_batch(B, product="Fibroblasts", act=Signed(by="olga"))
     people = enlist(ledger, {"admin": ["admin"], "olga": ["operator"], "quinn": ["qa"]})
     for person in ("olga", "quinn"):

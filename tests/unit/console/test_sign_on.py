@@ -20,7 +20,7 @@ from console.oidc.flow import Flows
 from console.oidc.provider import Provider
 from console.oidc.sign_on import SignOn
 from tests.unit.batches.staff import QUICK, enlist, people_of
-from tests.unit.console.lab import ADDRESS, browser, ledger_url, settings
+from tests.unit.console.lab import ADDRESS, browser, ledger_of, settings
 from tests.unit.console.oidc_house import CLIENT, SECRET, House, standing
 
 OURS = {"Origin": ADDRESS, "Sec-Fetch-Site": "same-origin"}
@@ -44,7 +44,7 @@ def house() -> Iterator[House]:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     enlist(ledger, {"admin": ["admin"], "anna": ["operator"]})
     return ledger
 

@@ -12,23 +12,18 @@ from batches.lineage import Lineage
 from batches.vial import Place
 from culturewatch import at_risk
 from culturewatch.at_risk import NONE, UNREAD, AtRisk, outdated
-from culturewatch.paths import ledger_url
+from tests.outage import Outage
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+def ledger(ledger_url: str) -> Ledger:
+    ledger = Ledger(ledger_url)
     anna = Signed(by="anna")
     ledger.open_batch("B-2026-0001", product="fibroblasts", act=anna)
     ledger.open_batch("B-2026-0002", product="fibroblasts", act=anna)
     ledger.place("B-2026-0001", "inc1", position="shelf 2", act=anna)
     ledger.place("B-2026-0002", "inc1", act=anna)
     return ledger
-
-
-def spoil(data: Path) -> None:
-    for file in data.glob("ledger.db*"):
-        file.write_text("not a database at all, but long enough to be read" * 9)
 
 
 async def looked(snapshot: AtRisk, until: tuple[str, ...]) -> None:
@@ -43,8 +38,8 @@ async def looked(snapshot: AtRisk, until: tuple[str, ...]) -> None:
 
 
 @pytest.mark.usefixtures("ledger")
-async def test_each_batch_in_a_device_has_a_line(tmp_path: Path) -> None:
-    snapshot = AtRisk(tmp_path, ledger_url(tmp_path))
+async def test_each_batch_in_a_device_has_a_line(tmp_path: Path, ledger_url: str) -> None:
+    snapshot = AtRisk(tmp_path, ledger_url)
     await looked(snapshot, ("B-2026-0001, shelf 2", "B-2026-0002"))
     assert snapshot.in_device("inc2") == (NONE,)
 
@@ -59,18 +54,20 @@ async def test_the_vials_of_a_bank_are_counted_and_not_listed(
     first, _ = lineage.freeze("B-2026-0002", slots, act=anna)
     batches = ("B-2026-0001, shelf 2", "B-2026-0002")
     ask = "of 1 batch (culturewatch vial endangered inc1 names them)"
-    snapshot = AtRisk(tmp_path, ledger_url(tmp_path))
+    snapshot = AtRisk(tmp_path, ledger.url)
     await looked(snapshot, (*batches, f"2 vials {ask}"))
     lineage.thaw(first.id, act=anna)
     await looked(snapshot, (*batches, f"1 vial {ask}"))
 
 
-def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(tmp_path: Path) -> None:
-    assert AtRisk(tmp_path, ledger_url(tmp_path)).in_device("inc1") == (UNREAD,)
+def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(
+    tmp_path: Path, ledger_url: str
+) -> None:
+    assert AtRisk(tmp_path, ledger_url).in_device("inc1") == (UNREAD,)
 
 
 async def test_a_ledger_that_cannot_be_read_any_more_is_told_with_what_was_known_and_how_old_it_is(
-    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, tmp_path: Path, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(at_risk, "REFRESH_S", 0.01)
     now = [1_767_596_400_000]
@@ -78,7 +75,7 @@ async def test_a_ledger_that_cannot_be_read_any_more_is_told_with_what_was_known
     known = ("B-2026-0001, shelf 2", "B-2026-0002")
     await looked(snapshot, known)
     ledger.remove("B-2026-0002", act=Signed(by="anna"))
-    spoil(tmp_path)
+    outage.begin()
     now[0] += 90_500
     old = "as it was 1m30s ago; the ledger of batches cannot be read now"
     await looked(snapshot, (*known, old))

@@ -20,12 +20,12 @@ B = "B-2026-0001"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, served: str) -> Site:
     """Anna opens a batch at noon, acknowledges a minute later and closes after two more."""
-    made = lay_out(tmp_path)
+    made = lay_out(tmp_path, served)
     made.data.mkdir(parents=True, exist_ok=True)
     now = [NOON]
-    ledger = Ledger(paths.ledger_url(made.data), now=lambda: now[0])
+    ledger = Ledger(made.ledger_url, now=lambda: now[0])
     ledger.open_batch(B, product="x", act=Signed(by="anna"))
     now[0] += 180_000
     ledger.close(B, act=Signed(by="anna"))

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from batches.ledger import Ledger
 from batches.lockout import Patience
-from culturewatch import in_calibration, paths
+from culturewatch import in_calibration
 from culturewatch.cli import app
 from culturewatch.order import order
+from culturewatch.site import load
 from storage.entry import Command
 from storage.inbox import Inbox
-from tests.integration.laboratory import lay_out
+from tests.integration.laboratory import lay_out, ledger_of
 from tests.unit.batches.staff import QUICK, enlist
 
 B = "B-2026-0001"
@@ -30,11 +30,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("COLUMNS", "200")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     return tmp_path
 
 
@@ -176,7 +176,7 @@ def test_to_keep_alarms_quiet_by_a_calibration_takes_the_permit_for_it(
     monkeypatch.setattr("culturewatch.who.PATIENCE", Patience(pace_ms=0))
     monkeypatch.setattr(in_calibration, "order", lambda *a, **k: order(*a, **(k | {"wait": False})))
     roles = {"boss": ("admin",), "anna": ("operator",), "ben": ("operator", "on-call")}
-    people = enlist(Ledger(paths.ledger_url(here / "data")), roles)
+    people = enlist(ledger_of(load(here / "site.toml")), roles)
     own, first = "another horse 22", "correct horse 1"
     for name in roles:
         people.change_password(name, first, own)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,11 +13,11 @@ from batches.ledger import Ledger
 from batches.placement import Interval
 from culturewatch import calibrations
 from culturewatch.calibrations import Calibrations, in_calibration, marked
-from culturewatch.paths import ledger_url
 from devices.duration import parse
 from devices.quality import Quality
 from devices.scan import Layout, Scan
 from storage.entry import Command
+from tests.outage import Outage
 
 NOW = 1_767_596_400_000
 HOUR = 3_600_000
@@ -28,8 +27,8 @@ ANNA = Signed(by="anna")
 
 
 @pytest.fixture
-def sensors(tmp_path: Path) -> Instruments:
-    found = Instruments(Ledger(ledger_url(tmp_path), now=lambda: NOW))
+def sensors(ledger_url: str) -> Instruments:
+    found = Instruments(Ledger(ledger_url, now=lambda: NOW))
     found.register("T-1", model="m", act=ANNA)
     found.install("T-1", HEAT, quantity="temperature", act=ANNA)
     return found
@@ -82,7 +81,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def test_the_engine_is_told_a_date_once_and_again_when_it_changes(
-    sensors: Instruments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sensors: Instruments, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrations, "REFRESH_S", 0.005)
     told: list[Command] = []
@@ -94,7 +93,7 @@ async def test_the_engine_is_told_a_date_once_and_again_when_it_changes(
         engine[command.target] = int(at) if at else None
 
     caught_up = asyncio.Event()
-    part = Calibrations(ledger_url(tmp_path), RULES, put=put, now=lambda: NOW)
+    part = Calibrations(ledger_url, RULES, put=put, now=lambda: NOW)
     running = asyncio.create_task(part.run(engine.get, caught_up), name="calibrations")
 
     def certify(due: int) -> int:
@@ -132,11 +131,11 @@ async def test_the_engine_is_told_a_date_once_and_again_when_it_changes(
 
 
 async def test_without_a_ledger_it_goes_on_with_what_it_knew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ledger_url: str, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(calibrations, "REFRESH_S", 0.002)
-    (tmp_path / "ledger.db").write_bytes(b"no database" * 100)
-    part = Calibrations(ledger_url(tmp_path), RULES, put=asyncio.sleep, now=lambda: NOW)  # type: ignore[arg-type] # never called
+    outage.begin()
+    part = Calibrations(ledger_url, RULES, put=asyncio.sleep, now=lambda: NOW)  # type: ignore[arg-type] # never called
     running = asyncio.create_task(part.run(lambda _: None, asyncio.Event()), name="calibrations")
     await until(lambda: part._failing)
     assert part.mark(scan(NOW)) == scan(NOW)

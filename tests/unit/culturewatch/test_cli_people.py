@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,8 @@ from culturewatch.cli import app
 from culturewatch.session import Session, Sessions
 from culturewatch.site import Site
 from storage.inbox import Inbox
-from tests.integration.laboratory import lay_out
+from tests.integration.laboratory import lay_out, ledger_of
+from tests.intruder import intruder_of
 from tests.unit.batches.staff import QUICK, enlist
 
 pytestmark = pytest.mark.long
@@ -37,24 +37,36 @@ STAFF = {
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data of a site whose people have chosen their passwords; all have the same one."""
     data = tmp_path_factory.mktemp("staffed") / "data"
-    # The folders of culturewatch.paths, under which the program looks for them.
-    people = enlist(Ledger(paths.ledger_url(data)), STAFF)
-    for person in STAFF:
-        people.change_password(person, FIRST, OWN)
+    staff(Ledger(paths.ledger_url(data)))
     return data
 
 
+def staff(ledger: Ledger) -> None:
+    """Enter them."""
+    people = enlist(ledger, STAFF)
+    for person in STAFF:
+        people.change_password(person, FIRST, OWN)
+
+
 @pytest.fixture
-def site(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def bare(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Site:
+    """A site whose ledger knows nobody."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setattr("batches.password.hasher", lambda: QUICK)
     monkeypatch.setattr("culturewatch.who.PATIENCE", Patience(pace_ms=0))
-    made = lay_out(tmp_path)
-    shutil.copytree(template, made.data, dirs_exist_ok=True)
-    return made
+    return lay_out(tmp_path, served)
+
+
+@pytest.fixture
+def site(bare: Site, template: Path, served: str) -> Site:
+    if served:
+        staff(ledger_of(bare))
+    else:
+        shutil.copytree(template, bare.data, dirs_exist_ok=True)
+    return bare
 
 
 def typed(words: str, *said: str) -> tuple[int, str]:
@@ -83,8 +95,8 @@ def trail(**wanted: str) -> list[dict[str, str]]:
     return [line for line in lines if all(line[name] == value for name, value in wanted.items())]
 
 
-def test_the_first_admin_comes_by_a_token_and_enters_the_others(site: Site) -> None:
-    shutil.rmtree(site.data)
+@pytest.mark.usefixtures("bare")
+def test_the_first_admin_comes_by_a_token_and_enters_the_others() -> None:
     assert "nobody is entered" in good("user list")
     assert "user bootstrap" in typed("login boss", OWN)[1]
     good(f"batch open {B} --product x")
@@ -133,7 +145,7 @@ def test_an_act_needs_the_person_the_password_and_the_role() -> None:
 def test_who_is_logged_in_need_not_type_it_again_until_something_changes(site: Site) -> None:
     assert "is logged in at this terminal until" in good("login anna", OWN)
     assert good(f"batch open {B} --product x")
-    assert Ledger(paths.ledger_url(site.data)).batch(B).opened_by == "anna"
+    assert Ledger(site.ledger_url).batch(B).opened_by == "anna"
     # Somebody else types theirs all the same.
     assert "no password of sue" in refused(f"batch close {B} --by sue")
     good("user change anna --role supervisor --reason promoted --by boss", OWN)
@@ -203,7 +215,7 @@ def test_the_second_person_types_a_password_whoever_is_logged_in(site: Site) -> 
     assert "no password of ben" in refused(f"{placing} ben")
     assert "roles: qa" in refused(f"{placing} quin", OWN)
     good(f"{placing} ben", OWN)
-    (stay,) = Ledger(paths.ledger_url(site.data)).stays(B)
+    (stay,) = Ledger(site.ledger_url).stays(B)
     assert (stay.by, stay.checked_by) == ("anna", "ben")
 
 
@@ -228,7 +240,7 @@ def test_orders_to_the_alarm_engine_need_a_role_too(
 
 @pytest.mark.long
 def test_who_is_locked_out_works_on_and_acknowledges_by_links(site: Site) -> None:
-    ledger = Ledger(paths.ledger_url(site.data))
+    ledger = Ledger(site.ledger_url)
     good("login anna", OWN)
     pins = Pins(paths.pins(site.data))
     pins.keep("anna", "4711")
@@ -251,7 +263,7 @@ def test_after_somebodys_wrong_password_a_login_waits_its_second(
     monkeypatch.setattr("culturewatch.who.PATIENCE", Patience(pace_ms=300))
     refused("login ben", "a wrong guess")
     assert "is logged in" in good("login anna", OWN)
-    assert [line.outcome for line in Ledger(paths.ledger_url(site.data)).trail().lines][-2:] == [
+    assert [line.outcome for line in Ledger(site.ledger_url).trail().lines][-2:] == [
         *("wrong password", "right"),
     ]
 
@@ -285,16 +297,14 @@ def test_the_trail_is_shown_filtered_and_without_hashes() -> None:
 @pytest.mark.long
 def test_one_changed_byte_of_the_trail_is_located(site: Site) -> None:
     refused(f"batch open {B} --product x --by quin", OWN)
-    assert good("verify data").splitlines()[-1].startswith("data: nothing was changed")
-    db = sqlite3.connect(site.data / "ledger.db", isolation_level=None)
-    (trigger,) = db.execute(
-        "SELECT sql FROM sqlite_master WHERE name = 'audit_no_update'"
-    ).fetchone()
-    db.execute("DROP TRIGGER audit_no_update")
-    (row,) = db.execute("SELECT MAX(sequence) FROM audit WHERE item = 'open'").fetchone()
-    db.execute("UPDATE audit SET item = 'opem' WHERE sequence = ?", (row,))
-    db.execute(trigger)
-    db.close()
-    code, told = typed("verify data")
+    assert (
+        good("verify data --site site.toml")
+        .splitlines()[-1]
+        .startswith("data: nothing was changed")
+    )
+    intruder = intruder_of(site.ledger_url)
+    ((row,),) = intruder.run("SELECT MAX(sequence) FROM audit WHERE item = 'open'")
+    intruder.tamper("UPDATE audit SET item = 'opem' WHERE sequence = :row", {"row": row})
+    code, told = typed("verify data --site site.toml")
     assert code == 1
     assert f"table audit, row {row}, item: shows 'opem', was entered as 'open'" in told

@@ -9,6 +9,7 @@ from console.pins import Pins, Verdict
 from culturewatch import paths
 from culturewatch.cli import app
 from culturewatch.site import load
+from tests.integration.laboratory import serve
 
 pytestmark = pytest.mark.long
 
@@ -16,9 +17,10 @@ EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Path:
+def site(tmp_path: Path, served: str) -> Path:
     path = tmp_path / "site.toml"
     path.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    serve(path, served)
     return path
 
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from alerts.schema import open_store
 from culturewatch.cli import app
 from devices.scan import Layout, Scan
+from tests.integration.laboratory import serve
 from tests.unit.culturewatch.test_backup_commands import RULES, SITE
 from tests.unit.storage.archive.week import store
 
@@ -21,10 +22,11 @@ SLOW = 'endpoint = "one"\nperiod = "10m"'
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     (tmp_path / "site.toml").write_text(SITE.replace('endpoint = "one"', SLOW))
+    serve(tmp_path / "site.toml", served)
     (tmp_path / "hook").write_text("s3cret")
     (tmp_path / "rules.d").mkdir()
     (tmp_path / "rules.d" / "a.toml").write_text(RULES)

@@ -11,12 +11,14 @@ from alerts.configuration import keep as keep_rules
 from batches.ledger import Ledger
 from batches.trail import Line
 from batches.verify import verify
-from culturewatch import paths
 from culturewatch.cli import app
+from culturewatch.cli_ledger import server_ledger
 from culturewatch.configured import Configured, changes, keep
 from culturewatch.parts import rulebook
 from culturewatch.site import Site, load
 from tests.integration.laboratory import lay_out
+from tests.intruder import Intruder, everything
+from tests.outage import Outage
 
 pytestmark = pytest.mark.long
 
@@ -24,8 +26,8 @@ PHONE = "+43 1 5550100"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    made = lay_out(tmp_path)
+def site(tmp_path: Path, served: str) -> Site:
+    made = lay_out(tmp_path, served)
     text = made.path.read_text(encoding="utf-8")
     made.path.write_text(
         text
@@ -43,7 +45,7 @@ def started(site: Site) -> list[Line]:
 
 
 def told(site: Site) -> list[Line]:
-    return list(Ledger(paths.ledger_url(site.data)).trail(area="configuration").lines)
+    return list(Ledger(site.ledger_url).trail(area="configuration").lines)
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -83,7 +85,9 @@ def test_a_changed_limit_is_named_with_old_and_new(site: Site) -> None:
     assert all(line.item.startswith("rule[") for line in limits)
 
 
-def test_secrets_and_addresses_are_told_only_to_have_changed(site: Site) -> None:
+def test_secrets_and_addresses_are_told_only_to_have_changed(
+    site: Site, intruder: Intruder
+) -> None:
     started(site)
     edit(site.path, PHONE, "+43 1 5550199")
     edit(site.path, "9f86d081", "60303ae2")
@@ -94,9 +98,10 @@ def test_secrets_and_addresses_are_told_only_to_have_changed(site: Site) -> None
         assert re.fullmatch(r"\(hidden [0-9a-f]{12}\)", line.old or "")
         assert re.fullmatch(r"\(hidden [0-9a-f]{12}\)", line.new or "")
         assert line.old != line.new
-    whole = b"".join(path.read_bytes() for path in site.data.glob("ledger.db*"))
+    files = b"".join(path.read_bytes() for path in site.data.glob("ledger.db*"))
+    whole = everything(intruder) + files.decode("latin-1")
     for secret in ("5550100", "5550199", "9f86d081", "60303ae2"):
-        assert secret.encode() not in whole
+        assert secret not in whole
 
 
 def test_what_differs_is_by_path_both_ways() -> None:
@@ -108,12 +113,10 @@ def test_what_differs_is_by_path_both_ways() -> None:
 
 
 async def test_a_ledger_that_is_away_is_said_once_and_tried_again(
-    site: Site, monkeypatch: pytest.MonkeyPatch
+    site: Site, outage: Outage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("culturewatch.configured.AGAIN_S", 0.01)
-    site.data.mkdir(parents=True, exist_ok=True)
-    ledger = site.data / "ledger.db"
-    ledger.write_bytes(b"no ledger" * 1000)
+    outage.begin()
     troubles: list[str] = []
     heard = asyncio.Event()
 
@@ -125,7 +128,7 @@ async def test_a_ledger_that_is_away_is_said_once_and_tried_again(
     running = asyncio.create_task(part.run(), name="configuration")
     async with asyncio.timeout(20):
         await heard.wait()
-        ledger.unlink()
+        outage.end()
         await running
     assert len(troubles) == 1
     assert "not in the audit trail" in troubles[0]
@@ -154,10 +157,11 @@ def test_why_it_was_changed_is_said_by_a_person_afterwards(
 def test_a_changed_version_of_the_rules_is_located(site: Site) -> None:
     keep_rules(site.data, rulebook(site))
     keep(site, rulebook(site))
-    assert verify(site.data).sound
+    ledger = server_ledger(site)
+    assert verify(site.data, ledger=ledger).sound
     (kept,) = (site.data / "configuration").glob("*.json")
     body = bytearray(kept.read_bytes())
     body[len(body) // 2] ^= 1
     kept.write_bytes(body)
-    (fault,) = verify(site.data).faults
+    (fault,) = verify(site.data, ledger=ledger).faults
     assert (fault.where, fault.what) == (f"configuration/{kept.name}", "was changed")

@@ -16,11 +16,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("COLUMNS", "200")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     return tmp_path
 
 

@@ -24,11 +24,11 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("COLUMNS", "200")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     return tmp_path
 
 
@@ -131,5 +131,5 @@ async def test_excursions_are_judged_by_the_rules_that_ran_then_and_made_again_a
     assert good(f"{asked} --out report") == "report-v2: 1 excursions, 0 alarms\n"
     again = json.loads((here / "report-v2" / "record.json").read_bytes())["version"]
     assert (again["number"], again["former"]["version"], again["changed"]) == (2, 1, [])
-    said = good("verify report-v2 --data data")
+    said = good("verify report-v2 --data data --site site.toml")
     assert "is version 2 of 2" in said

@@ -3,14 +3,20 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from culturewatch.cli import app
+from culturewatch.site import load
 from devices.scan import Scan, Source
+from storage import schema
 from storage.acts import verify_chain
+from storage.archive import doubt
+from storage.database import Database
 from storage.lock import FolderLock
 from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out
@@ -27,10 +33,10 @@ IN_VIENNA = f"{INTO_INC1} --zone Europe/Vienna"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     (tmp_path / "old.csv").write_text(GOOD)
     return tmp_path
 
@@ -48,6 +54,13 @@ def kept(folder: Path, device: str = "inc1") -> list[Scan]:
         return list(reader.scans(device, 0, 1 << 60))
 
 
+def taken(folder: Path) -> list[tuple[str, str]]:
+    """Who has entered that a file was taken in, and for which device."""
+    query = select(schema.act.c.done_by, schema.act.c.subject).where(schema.act.c.kind == "intake")
+    with Database(load(folder / "site.toml").ledger_url).reading() as connection:
+        return [(by, subject) for by, subject in connection.execute(query)]
+
+
 def test_a_file_is_taken_in_once_and_the_ledger_says_by_whom(here: Path) -> None:
     code, said = typed(IN_VIENNA)
     assert code == 0, said
@@ -61,12 +74,16 @@ def test_a_file_is_taken_in_once_and_the_ledger_says_by_whom(here: Path) -> None
         (NOON + 2 * MINUTE, (37.1,)),
     ]
     assert {scan.source for scan in scans} == {Source.BACKFILL}
-    assert typed(IN_VIENNA) == (0, [said[0], "all of it is in the journal already; nothing to do"])
+    # The logger wrote each minute, and the device of the site is read four times a second.
+    assert said[1] == (
+        "  inc1 is read each 250ms, and for so long each of these readings holds: "
+        "records show gaps between them"
+    )
+    nothing = "all of it is in the journal already; nothing to do"
+    assert typed(IN_VIENNA) == (0, [*said[:2], nothing])
     assert len(kept(here)) == 3
-    with closing(sqlite3.connect(here / "data" / "ledger.db")) as ledger:
-        acts = ledger.execute("SELECT done_by, subject FROM act WHERE kind = 'intake'").fetchall()
-    assert acts == [("anna", "inc1")]
-    assert verify_chain(f"sqlite:///{here}/data/ledger.db") is None
+    assert taken(here) == [("anna", "inc1")]
+    assert verify_chain(load(here / "site.toml").ledger_url) is None
 
 
 def test_a_dry_run_checks_and_keeps_nothing(here: Path) -> None:
@@ -133,16 +150,64 @@ def test_a_time_of_which_a_damaged_segment_may_tell_is_refused(here: Path) -> No
         assert code == 1
         assert "nobody can say what is known of inc1.temperature at that time: " in said[-1]
         assert (
-            f"{sealed.entries.name}: is not what was sealed; put that segment back from" in said[-1]
+            f"{sealed.entries.name}: is not what was sealed; put it back from a backup" in said[-1]
         )
-    with closing(sqlite3.connect(here / "data" / "ledger.db")) as ledger:
-        assert ledger.execute("SELECT count(*) FROM act WHERE kind = 'intake'").fetchone() == (1,)
+    assert len(taken(here)) == 1
     assert len(list((here / "data" / "intake").iterdir())) == 1
     (here / "old.csv").write_text("time;T\n2025-03-01 12:03;37\n2025-03-01 12:04;36\n")
     assert typed(IN_VIENNA)[0] == 0, "its seal says that it holds nothing of that time"
     sealed.entries.write_bytes(whole)
     (here / "old.csv").write_text("time;T\n2025-03-01 12:05;37\n2025-03-01 12:06;36\n")
     assert typed(IN_VIENNA)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("UPDATE entry SET body = x'00' WHERE seq = 2", "entry 2: row 2 does not match"),
+        ("UPDATE entry SET at = at - 86400000 WHERE seq = 2", "entry 2: row 2 does not match"),
+        ("UPDATE entry SET layout = 77 WHERE seq = 2", "entry 2: row 2 does not match"),
+        ("DELETE FROM entry WHERE seq = 2", "entry 2 is gone: taken out by something else"),
+        ("DELETE FROM entry WHERE seq = 3", "ends with entry 2; entry 3 had been written"),
+    ],
+)
+def test_a_time_of_which_a_damaged_entry_of_the_journal_may_tell_is_refused(
+    here: Path, harm: str, said: str
+) -> None:
+    """As ``culturewatch verify`` names it, of whatever device and time it now seems to be."""
+    assert typed(IN_VIENNA)[0] == 0
+    with closing(sqlite3.connect(here / "data" / "journal.db")) as journal, journal:
+        journal.execute(harm)
+    wrong = [line for line in typed("verify data")[1] if line.startswith("WRONG  journal.db")]
+    assert any(said in line for line in wrong)
+    (here / "old.csv").write_text("time;T\n2025-02-01 12:00;37\n2025-02-01 12:01;37\n")
+    for words in (f"{IN_VIENNA} --dry-run", IN_VIENNA, IN_VIENNA.replace("inc1", "inc2")):
+        code, lines = typed(words)
+        assert code == 1
+        assert ".temperature at that time: " in lines[-1]
+        assert f"journal.db: {said}" in lines[-1]
+        assert lines[-1].endswith("names all that is damaged), then import again")
+    assert len(taken(here)) == 1
+    assert len(list((here / "data" / "intake").iterdir())) == 1
+
+
+def test_what_came_after_a_damaged_entry_is_taken_in_and_so_is_all_once_it_is_sealed(
+    here: Path,
+) -> None:
+    assert typed(IN_VIENNA)[0] == 0
+    with closing(sqlite3.connect(here / "data" / "journal.db")) as journal, journal:
+        journal.execute("UPDATE entry SET body = x'00' WHERE seq = 2")
+    (here / "old.csv").write_text("time;T\n2025-03-01 12:01;37\n")
+    once = f"{IN_VIENNA} --period 1m"
+    assert typed(once)[0] == 1
+    # It was written before the entry after it came, which is a minute ago at most.
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    asked = doubt.Asked("inc1", "temperature", round(later.timestamp() * 1000), 1 << 60)
+    with JournalReader(here / "data") as reader:
+        assert list(doubt.doubts(here / "data", reader, asked)) == []
+    assert seal(here / "data", 3650)
+    # The seal says that it is lost; nobody waits for it any more.
+    assert typed(once)[0] == 0
 
 
 def test_with_segments_and_no_journal_nothing_is_taken_in(here: Path) -> None:
@@ -206,3 +271,10 @@ def test_a_period_may_be_said(here: Path) -> None:
     assert typed(INTO_INC1)[0] == 2
     assert typed(f"{INTO_INC1} --period 5m")[0] == 0
     assert len(kept(here)) == 1
+
+
+def test_of_what_is_read_as_often_as_the_device_no_gaps_are_foretold(here: Path) -> None:
+    site = here / "site.toml"
+    site.write_text(site.read_text().replace('period = "250ms"', 'period = "1m"'))
+    code, said = typed(f"{IN_VIENNA} --dry-run")
+    assert (code, len(said)) == (0, 2)

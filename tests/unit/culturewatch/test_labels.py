@@ -132,10 +132,10 @@ def test_the_same_labels_give_the_same_bytes() -> None:
 
 
 def test_labels_are_made_as_people_ask_for_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    lay_out_site(tmp_path)
+    lay_out_site(tmp_path, served)
 
     def typed(words: str) -> tuple[int, str]:
         done = CliRunner().invoke(app, words.split())

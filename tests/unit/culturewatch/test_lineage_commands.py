@@ -23,11 +23,11 @@ V1, V2 = f"{B}-V001", f"{B}-V002"
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("COLUMNS", "200")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     return tmp_path
 
 
@@ -213,6 +213,6 @@ def test_a_vial_has_a_record_of_its_own_that_says_what_the_command_says(here: Pa
     assert said == [(each["threshold"], each["above_ms"]) for each in warmth]
     assert said == [(-150.0, 0), (-135.0, 0)]
     assert PATIENT not in Path("../record/record.json").read_text()
-    assert good("verify ../record --data data")
+    assert good("verify ../record --data data --site site.toml")
     code, said_of_none = typed(f"record {B}-V009 --out ../none")
     assert (code, f"{B}-V009" in said_of_none[0], Path("../none").exists()) == (1, True, False)

@@ -29,10 +29,10 @@ allowed = { high = 39.0, longest = "5m", times = 1, per = "24h" }
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
-    lay_out(tmp_path)
+    lay_out(tmp_path, served)
     (tmp_path / "p.toml").write_text(GOOD)
     return tmp_path
 

@@ -13,14 +13,18 @@ from culturewatch.serve_console import settings
 from culturewatch.site import load
 from devices.scan import Layout, Scan
 from storage.journal import Journal
+from tests.integration.laboratory import serve
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 HOUR = 3_600_000
 LAYOUT = Layout("inc1", ("temperature",), ("temperature",))
 
 
-async def test_it_tells_of_the_batch_and_who_asked_is_in_the_audit_trail(tmp_path: Path) -> None:
+async def test_it_tells_of_the_batch_and_who_asked_is_in_the_audit_trail(
+    tmp_path: Path, served: str
+) -> None:
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    serve(tmp_path / "site.toml", served)
     site = load(tmp_path / "site.toml")
     ledger = Ledger(site.ledger_url)
     now = ledger.clerk.now()

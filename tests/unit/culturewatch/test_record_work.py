@@ -20,6 +20,7 @@ from culturewatch import paths, record_work
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
 from storage.journal import Journal
+from tests.integration.laboratory import ledger_of, serve
 from tests.unit.batches.staff import enlist, people_of
 
 pytestmark = pytest.mark.long
@@ -30,11 +31,12 @@ B = "B-2026-0001"
 
 
 @pytest.fixture
-async def site(tmp_path: Path) -> Site:
+async def site(tmp_path: Path, served: str) -> Site:
     """A site with one batch in one device, which was heard once in an hour."""
     shutil.copytree(EXAMPLES, tmp_path, dirs_exist_ok=True)
+    serve(tmp_path / "site.toml", served)
     made = load(tmp_path / "site.toml")
-    ledger = Ledger(made.ledger_url)
+    ledger = ledger_of(made)
     now = ledger.clerk.now()
     act = Signed(by="olga", at=now - HOUR, reason="entered late")
     ledger.open_batch(B, product="Fibroblasts", act=act)
@@ -60,17 +62,17 @@ def by_worker(act: Callable[[Tell], T], told: list[tuple[int, int]] | None = Non
     )
 
 
-def test_what_a_worker_makes_is_signed_and_verifies(site: Site) -> None:
+def test_what_a_worker_makes_is_signed_and_verifies(site: Site, served: str) -> None:
     told: list[tuple[int, int]] = []
     out = paths.records(site.data) / B / "1"
     assert by_worker(partial(record_work.make, site.path, B, "olga", out), told) == out
     assert told[-1] == (1, 1)
-    olga = people_of(Ledger(site.ledger_url)).find("olga")
+    olga = people_of(ledger_of(site)).find("olga")
     assert olga is not None
     wish = Wish(step=Step.PREPARED, person=olga)
     given = by_worker(partial(record_work.sign, site.path, out, wish))
     assert (given.step, given.person) == (Step.PREPARED, "olga")
-    assert verify(out, data=site.data).sound
+    assert verify(out, data=site.data, ledger=served).sound
     with pytest.raises(WorkError, match="was signed as prepared by olga already"):
         by_worker(partial(record_work.sign, site.path, out, wish))
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,17 @@ V1, V2 = f"{B}-V001", f"{B}-V002"
 
 
 @pytest.fixture(autouse=True)
-def north(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def north(
+    tmp_path: Path,
+    served: str,
+    further_url: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
     """Two vials in ln2a of one site; another site beside it."""
     monkeypatch.setenv("COLUMNS", "200")
-    for name in ("north", "south"):
+    for name, url in (("north", served), ("south", served and further_url("south"))):
         (tmp_path / name).mkdir()
-        lay_out(tmp_path / name)
+        lay_out(tmp_path / name, url)
         site = tmp_path / name / "site.toml"
         site.write_text(re.sub(r'(?m)^id = ".*?"', f'id = "{name}"', site.read_text(), count=1))
     monkeypatch.chdir(tmp_path / "north")

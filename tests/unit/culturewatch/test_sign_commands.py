@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from culturewatch.cli import app
 from culturewatch.make_record import Versions
 from culturewatch.site import Site
 from storage import schema
-from tests.integration.laboratory import lay_out
+from tests.integration.laboratory import lay_out, serve
 from tests.unit.batches import conftest as day_of
 from tests.unit.batches.certified import pkcs12_file, time_stamps
 from tests.unit.batches.staff import PASSWORD, QUICK, enlist
@@ -44,15 +45,20 @@ WORD = "of the key"
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data of a staffed site, and a record that its ledger knows."""
     base = tmp_path_factory.mktemp("signed")
+    furnish(base, paths.ledger_url(base / "data"))
+    return base
+
+
+def furnish(base: Path, url: str) -> None:
+    """Make both; the ledger is at ``url``."""
     clock = day_of.Clock()
-    ledger = Ledger(paths.ledger_url(base / "data"), now=clock)
+    ledger = Ledger(url, now=clock, keys=paths.patients(base / "data"))
     people = enlist(ledger, STAFF)
     for person in STAFF:
         people.change_password(person, PASSWORD, OWN)
     day_of.live(ledger, clock)
     day_of.alarmed(paths.alarms(base / "data")).close()
     make(base, ledger, base / "record", hours=9)
-    return base
 
 
 def make(base: Path, ledger: Ledger, out: Path, *, hours: float) -> Path:
@@ -72,7 +78,7 @@ def make(base: Path, ledger: Ledger, out: Path, *, hours: float) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+def site(tmp_path: Path, template: Path, served: str, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("USER", "tester")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -80,7 +86,7 @@ def site(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> Sit
     monkeypatch.setattr("batches.password.hasher", lambda: QUICK)
     monkeypatch.setattr("culturewatch.who.PATIENCE", Patience(pace_ms=0, tries=3))
     shutil.copytree(template / "record", tmp_path / "record")
-    made = lay_out(tmp_path)
+    made = lay_out(tmp_path, served)
     shutil.copytree(template / "data", made.data, dirs_exist_ok=True)
     return made
 
@@ -122,7 +128,7 @@ def test_a_record_is_signed_by_three_people_and_verifies_with_its_pages(site: Si
         )
         assert sign("reviewed", "sue", "--meaning", "Read, all of it.")[0] == 0
         assert sign("approved", "quin", *justified(Path("record")))[0] == 0
-    code, said = typed(["verify", "record", "--data", str(site.data)])
+    code, said = typed(["verify", "record", "--data", str(site.data), "--site", "site.toml"])
     assert code == 0, said
     assert "ok     signatures.json: reviewed by Sue (sue, supervisor), " in said
     assert ": Read, all of it.\n" in said
@@ -145,7 +151,7 @@ def test_a_wrong_password_signs_nothing_and_locks_out(site: Site) -> None:
     code, said = sign("prepared", "anna")
     assert (code, "too many wrong passwords" in said) == (1, True)
     assert not Path("record/signatures.json").exists()
-    kinds = [line.item for line in Ledger(paths.ledger_url(site.data)).trail().lines]
+    kinds = [line.item for line in Ledger(site.ledger_url).trail().lines]
     assert "sign-prepared" not in kinds
 
 
@@ -274,14 +280,20 @@ def test_a_review_of_the_audit_trail_is_signed_by_the_heads_that_were_read(site:
     assert (code, "sign-audit is for: qa" in said) == (1, True)
 
 
-def test_without_people_nobody_signs(site: Site) -> None:
+def test_without_people_nobody_signs(
+    site: Site, served: str, further_url: Callable[[str], str]
+) -> None:
     shutil.rmtree(site.data)
+    if served:
+        text = site.path.read_text(encoding="utf-8").partition("[ledger]")[0]
+        site.path.write_text(text, encoding="utf-8")
+        serve(site.path, further_url("nobody"))
     code, said = sign("prepared", "anna")
     assert (code, "begin with culturewatch user bootstrap" in said) == (1, True)
 
 
 def test_a_correction_makes_a_second_version_beside_the_first(site: Site) -> None:
-    ledger = Ledger(paths.ledger_url(site.data))
+    ledger = Ledger(site.ledger_url)
     sign("prepared", "anna")
     stay = ledger.stays(B)[1]
     ledger.correct(
@@ -301,12 +313,12 @@ def test_a_correction_makes_a_second_version_beside_the_first(site: Site) -> Non
     page = (second / "record.html").read_text(encoding="utf-8")
     assert "readings 1,410 → 1,320" in page
     assert not (second / "signatures.json").exists()
-    code, said = typed(["verify", "record-v2", "--data", str(site.data)])
+    code, said = typed(["verify", "record-v2", "--data", str(site.data), "--site", "site.toml"])
     assert code == 0, said
     assert "ok     manifest.json: is version 2 of 2" in said
     code, said = sign("reviewed", "sue")
     assert (code, "there is version 2; sign that" in said) == (1, True)
     shutil.rmtree("record")
-    code, said = typed(["verify", "record-v2", "--data", str(site.data)])
+    code, said = typed(["verify", "record-v2", "--data", str(site.data), "--site", "site.toml"])
     assert code == 0
     assert f"absent version 1 of {B} (manifest {version['former']['manifest']})" in said

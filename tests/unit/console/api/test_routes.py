@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from starlette.routing import Mount
 
 from alerts.reader import AlarmReader
-from batches.ledger import Ledger
 from batches.placement import Refused
 from console.api import described, events
 from console.api.application import AT
@@ -34,6 +33,7 @@ from tests.unit.console.lab import (
     core,
     freezer_is_silent,
     incubator,
+    ledger_of,
     ledger_url,
     put_batch_into,
     settings,
@@ -214,7 +214,7 @@ async def test_files_with_mistakes_are_answered_with_all_of_them_and_no_order_go
 
 
 async def test_who_may_not_reload_is_not_told_what_stands_in_the_files(tmp_path: Path) -> None:
-    enlist(Ledger(ledger_url(tmp_path)), {"admin": ["admin"], "olga": ["operator"]})
+    enlist(ledger_of(tmp_path), {"admin": ["admin"], "olga": ["operator"]})
     site = replace(told(tmp_path), site_id="lab", findings=lambda: MISTAKES)
     acting = token(tmp_path, Scope.ACT, person="admin", name="acts")
     operator = token(tmp_path, Scope.ADMIN, person="olga", name="olga")

@@ -22,6 +22,7 @@ from culturewatch.reports.sent import Sent, State
 from culturewatch.site import Site, load
 from culturewatch.site_file import ReportTable
 from devices.scan import Layout, Scan
+from tests.integration.laboratory import serve
 from tests.unit.alerts.mail_server import Postbox, serving, until
 from tests.unit.culturewatch.test_backup_commands import RULES, SITE
 from tests.unit.storage.archive.week import store
@@ -67,7 +68,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("USER", "tester")
 
 
-def laid_out(folder: Path, port: int = 2525, *, readings: bool = True) -> Site:
+def laid_out(folder: Path, port: int = 2525, *, served: str = "", readings: bool = True) -> Site:
     """A site in Vienna whose incubator was at 37.0 and 37.5 °C by turns, each hour of ten days."""
     text = SITE.replace('channels = ["inbox"]', 'channels = ["inbox"]\n' + _address("oncall"), 1)
     text = text.replace('endpoint = "one"', 'endpoint = "one"\nperiod = "1h"')
@@ -75,6 +76,7 @@ def laid_out(folder: Path, port: int = 2525, *, readings: bool = True) -> Site:
     (folder / "hook").write_text("s3cret", encoding="utf-8")
     (folder / "rules.d").mkdir()
     (folder / "rules.d" / "a.toml").write_text(RULES, encoding="utf-8")
+    serve(folder / "site.toml", served)
     site = load(folder / "site.toml")
     if readings:
         start = wall_ms() // HOUR * HOUR - 62 * DAY
@@ -110,10 +112,12 @@ def parts(mail: EmailMessage) -> tuple[str, str, list[tuple[str | None, bytes]]]
     return plain.get_content(), html.get_content(), attached
 
 
-async def test_the_week_goes_to_each_person_once_as_text_html_and_pages(tmp_path: Path) -> None:
+async def test_the_week_goes_to_each_person_once_as_text_html_and_pages(
+    tmp_path: Path, served: str
+) -> None:
     postbox = Postbox()
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served)
         report, period = of(site, "rooms")
         assert await post(site, report, period, now=wall_ms)
         assert await post(site, report, period, now=wall_ms)
@@ -130,10 +134,12 @@ async def test_the_week_goes_to_each_person_once_as_text_html_and_pages(tmp_path
     assert len(ids) == 2
 
 
-async def test_the_month_of_a_device_has_its_log_and_says_what_is_missing(tmp_path: Path) -> None:
+async def test_the_month_of_a_device_has_its_log_and_says_what_is_missing(
+    tmp_path: Path, served: str
+) -> None:
     postbox = Postbox()
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served)
         ledger = Ledger(site.ledger_url)
         report, period = of(site, "inc")
         act = Signed(by="tester", at=period.start + 3 * DAY, reason="entered <late>")
@@ -147,10 +153,10 @@ async def test_the_month_of_a_device_has_its_log_and_says_what_is_missing(tmp_pa
     assert "<late>" not in html
 
 
-async def test_what_is_silenced_has_no_pages(tmp_path: Path) -> None:
+async def test_what_is_silenced_has_no_pages(tmp_path: Path, served: str) -> None:
     postbox = Postbox()
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served, readings=False)
         report, period = of(site, "quiet")
         assert await post(site, report, period, now=wall_ms)
     plain, _, attached = parts(postbox.mails[0])
@@ -160,12 +166,13 @@ async def test_what_is_silenced_has_no_pages(tmp_path: Path) -> None:
 
 async def test_a_server_that_says_later_is_tried_again_and_one_that_says_no_is_not(
     tmp_path: Path,
+    served: str,
 ) -> None:
     postbox = Postbox()
     postbox.answers = ["451 later"]
     postbox.refused_recipients = {"lead@lab.example": "550 no such mailbox"}
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served)
         report, period = of(site, "rooms")
         assert not await post(site, report, period, now=wall_ms)
         found = Sent(site.data).standing("rooms", period.start)
@@ -180,11 +187,12 @@ async def test_a_server_that_says_later_is_tried_again_and_one_that_says_no_is_n
 
 async def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(
     tmp_path: Path,
+    served: str,
 ) -> None:
     postbox = Postbox()
     postbox.drops = 1
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served, readings=False)
         report, period = of(site, "quiet")
         assert not await post(site, report, period, now=wall_ms)
         assert await post(site, report, period, now=wall_ms)
@@ -194,10 +202,12 @@ async def test_one_of_which_nobody_knows_whether_it_arrived_is_not_sent_again(
     assert "whether it arrived is not known" in found.text
 
 
-async def test_a_report_that_cannot_be_made_has_failed_and_nothing_is_sent(tmp_path: Path) -> None:
+async def test_a_report_that_cannot_be_made_has_failed_and_nothing_is_sent(
+    tmp_path: Path, served: str
+) -> None:
     postbox = Postbox()
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served, readings=False)
         (site.data / "alarms.db").unlink()
         report, period = of(site, "quiet")
         assert not await post(site, report, period, now=wall_ms)
@@ -218,13 +228,15 @@ def worker(site: Site, name: str) -> "subprocess.Popen[bytes]":
     )
 
 
-async def test_a_process_that_is_killed_while_it_sends_leaves_it_to_nobody(tmp_path: Path) -> None:
+async def test_a_process_that_is_killed_while_it_sends_leaves_it_to_nobody(
+    tmp_path: Path, served: str
+) -> None:
     """And two that are at it at once send it once."""
     postbox = Postbox()
     # Shorter than the patience of who sends, and long enough for the other one to leave.
     postbox.seconds = 12.0
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served, readings=False)
         both = [worker(site, "quiet"), worker(site, "quiet")]
         try:
             await until(lambda: postbox.asked == 1, within_s=40)
@@ -248,8 +260,8 @@ def typed(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_it_is_shown_without_being_sent(tmp_path: Path) -> None:
-    laid_out(tmp_path)
+def test_it_is_shown_without_being_sent(tmp_path: Path, served: str) -> None:
+    laid_out(tmp_path, served=served)
     code, said = typed("report", "show", "week", "--pdf", "week.pdf")
     assert code == 0
     assert "Week of all rooms" in said
@@ -260,10 +272,10 @@ def test_it_is_shown_without_being_sent(tmp_path: Path) -> None:
         assert typed("report", "show", *wrong)[0] == 2
 
 
-async def test_it_is_sent_by_hand_and_then_no_longer_missing(tmp_path: Path) -> None:
+async def test_it_is_sent_by_hand_and_then_no_longer_missing(tmp_path: Path, served: str) -> None:
     postbox = Postbox()
     async with serving(postbox) as port:
-        site = await asyncio.to_thread(laid_out, tmp_path, port, readings=False)
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served, readings=False)
         _, period = of(site, "quiet")
         sent = Sent(site.data)
         sent.enter("quiet", period.start, "oncall", State.LOST, at=1, text="nobody knows")

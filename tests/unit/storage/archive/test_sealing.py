@@ -100,6 +100,22 @@ def test_a_day_is_sealed_once_and_only_when_it_is_over(tmp_path: Path) -> None:
     assert len(present(tmp_path)) == 1
 
 
+def test_a_day_of_which_no_entry_is_whole_is_sealed_as_lost_and_the_next_ones_follow(
+    tmp_path: Path,
+) -> None:
+    store(tmp_path / "whole", LOG)
+    shutil.copytree(tmp_path / "whole", tmp_path / "harmed")
+    last = seal(tmp_path / "whole", 4)[0].seal.last
+    with closing(sqlite3.connect(tmp_path / "harmed" / "journal.db")) as db, db:
+        db.execute("UPDATE entry SET crc = crc + 1 WHERE seq <= ?", (last,))
+    one, two, *_ = seal(tmp_path / "harmed", 4)
+    assert (one.seal.last, one.seal.entries, one.seal.runs) == (last, 0, ())
+    assert [seq for seq, _ in one.seal.damaged] == list(range(1, last + 1))
+    assert (two.seal.first, two.seal.previous) == (last + 1, one.sha256)
+    with LogReader(tmp_path / "harmed") as log:
+        assert log.entries(0, 1)[0][0] == last + 1
+
+
 def test_late_readings_go_into_the_segment_of_the_day_they_came_on(tmp_path: Path) -> None:
     late = Scan(INCUBATOR, MONDAY + 5, at_day(1) + 7, (1.0, 2.0), bytes(2))
     store(tmp_path, [LOG[0], Scan(INCUBATOR, at_day(1), at_day(1) + 3, (3.0, 4.0), bytes(2)), late])

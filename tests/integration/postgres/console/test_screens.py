@@ -1,0 +1,7 @@
+"""``tests/unit/console/test_screens.py`` on a real PostgreSQL."""
+
+import pytest
+
+from tests.unit.console.test_screens import *
+
+pytestmark = pytest.mark.postgres
