@@ -96,7 +96,9 @@ class _Device:
         frame, device = self._frame, self._device.id
         view = await frame.means.sight.look()
         start, end = self._fixed or (view.at - self._length, view.at)
-        found = await frame.asked(lambda: frame.means.charts.read(device, start, end))
+        found = await frame.asked(
+            lambda: frame.means.charts.read(device, start, end, period=self._device.period_ms)
+        )
         ledger = frame.means.entrance.ledger
         book = await in_time(_LEDGER_S, lambda: Instruments(ledger).book())
         stood = await in_time(
