@@ -85,11 +85,16 @@ class _Device:
         view = await frame.means.sight.look()
         lines = await frame.means.trends.look()
         found = next(one for one in view.devices if one.id == self._device.id)
-        show(self._card, frame.render("card.html.j2", guest, c=now.card(found, lines, guest.say)))
+        card = now.card(found, lines, guest.say, holds=not self._device.is_system)
+        show(self._card, frame.render("card.html.j2", guest, c=card))
 
     async def redraw(self) -> None:
         """The charts, and what the ledger says of the device."""
-        told = {"d": await self._page(), "zone": self._frame.zone.key}
+        told = {
+            "d": await self._page(),
+            "zone": self._frame.zone.key,
+            "holds": not self._device.is_system,
+        }
         show(self._charts, self._frame.render("device.html.j2", self._guest, **told))
 
     async def _page(self) -> DevicePage:
