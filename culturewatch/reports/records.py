@@ -5,6 +5,7 @@ is written to later gets the same. One that cannot be made, or is too large for 
 in the mail; the report goes nevertheless.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -22,7 +23,7 @@ from batches.export.publish import RecordError
 from batches.ledger import Ledger
 from batches.placement import Interval, Refused
 from culturewatch import paths
-from culturewatch.audit_trail import exported
+from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.make_report import write_excursions, write_log
 from culturewatch.reports.facts import Told
 from culturewatch.reports.schedule import Period
@@ -31,6 +32,8 @@ from culturewatch.site_file import ReportTable
 from storage.archive.seal import ArchiveError
 from storage.database import DatabaseError
 from storage.waiting import JournalError
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 7_000_000
 """Of all that goes with a mail: as text it grows by a third, and many servers end at 10 MB."""
@@ -111,7 +114,11 @@ def _excursions(
 
 
 def _noted(site: Site, device: str, made: tuple[Path, object]) -> tuple[Path, object]:
-    exported(site, _BY, device, made[0])
+    try:
+        exported(site, _BY, device, made[0])
+    except NotNotedError as error:
+        # It is there, and a version of the ledger: it goes along.
+        log.warning("%s", error)
     return made
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from nicegui import Client, ui
 from nicegui.page import page
 
@@ -122,6 +123,26 @@ def test_whoever_pressed_for_nothing_is_told(
         pass
     client.handle_exception(error)
     assert told(client) == [said]
+
+
+async def test_who_lost_a_role_sees_nothing_further_on_a_screen_that_wants_it(
+    client: Client, frame: Frame, guest: Guest, desk: Desk
+) -> None:
+    looked = []
+
+    async def look() -> None:
+        looked.append(1)
+
+    with client, frame.framed(guest, "Record"):
+        await frame.keep_current(guest, look, every_s=60.0, act="read-audit")
+        assert looked == [1]
+        gone = structs.replace(desk.who.person, roles=frozenset())
+        desk.who = structs.replace(desk.who, person=gone)
+        await frame.keep_current(guest, look, every_s=60.0, act="read-audit")
+        assert looked == [1]
+        await frame.keep_current(guest, look, every_s=60.0)
+    assert looked == [1, 1]
+    assert [said["path"] for _, kind, said in client.outbox.messages if kind == "open"] == ["/now"]
 
 
 async def _nothing() -> None:

@@ -10,12 +10,14 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from alerts.schema import open_store
 from batches.batch import Signed
 from batches.export import manifest
 from batches.ledger import Ledger
+from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.cli import app
 from culturewatch.reports import records
 from culturewatch.reports.post import post
@@ -180,6 +182,19 @@ async def test_records_of_a_month_are_made_once_and_what_lacks_is_said(tmp_path:
     assert (anew.files[0].name.endswith("-log-2.pdf"), anew.lacking) == (True, ())
     weekly, week = of(site, "rooms")
     assert records.enclosed(site, weekly, week) == records.Enclosed()
+
+
+async def test_a_record_that_is_made_and_not_noted_is_said_to_be_made(tmp_path: Path) -> None:
+    site = await asyncio.to_thread(laid_out, tmp_path)
+    records.enclosed(site, *of(site, "inc"))
+    folder = next((site.data / "reports").glob("*-log"))
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "ledger.db").mkdir()
+    declared = structs.replace(site.file.site, data=str(away))
+    broken = structs.replace(site, file=structs.replace(site.file, site=declared))
+    with pytest.raises(NotNotedError, match=r"-log was made, and the ledger has it as a version"):
+        exported(broken, "tester", "inc1", folder)
 
 
 async def test_a_month_whose_records_cannot_be_written_is_mailed_and_says_so(
