@@ -36,6 +36,7 @@ from console.means import Means
 from console.orders import OrderDesk
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
+from console.pin_desk import PinDesk
 from console.pins import Pins, Verdict
 from console.record_desk import RecordDesk
 from console.record_files import RecordFiles
@@ -189,9 +190,14 @@ class _Console:
             trends=self._trend_sight,
             charts=self._charts,
             records=self.records,
+            pins=self._pin_desk(),
             cookie=self.login.cookie,
             version=self.pages.version,
         )
+
+    def _pin_desk(self) -> PinDesk | None:
+        people = frozenset(one.id for one in self._settings.people)
+        return None if self._pins is None else PinDesk(self._pins, self.entrance, people)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:

@@ -65,6 +65,7 @@ def frame(tmp_path: Path, desk: Desk) -> Frame:
             trends=nothing,
             charts=nothing,
             records=None,
+            pins=None,
             cookie="culturewatch",
             version="1",
         )
