@@ -28,6 +28,7 @@ from console.chart_data import ChartData
 from console.door import run
 from console.entrance import Entrance
 from console.forms import fields_of
+from console.forwarded import Forwarded
 from console.glance import Glance
 from console.guard import Guard, TooLargeError, host_name
 from console.login_pages import LoginPages
@@ -35,6 +36,7 @@ from console.means import Means
 from console.orders import OrderDesk
 from console.origin import Nonces, is_ours
 from console.pages import ASSETS, Pages
+from console.pin_desk import PinDesk
 from console.pins import Pins, Verdict
 from console.record_desk import RecordDesk
 from console.record_files import RecordFiles
@@ -99,6 +101,7 @@ def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
     names = (settings.host, host_name(urlsplit(settings.public_url).netloc))
     app = _Guarded(
         [name for name in names if name],
+        settings.proxies,
         title="culturewatch",
         docs_url=None,
         redoc_url=None,
@@ -138,12 +141,19 @@ def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
 class _Guarded(FastAPI):
     """Guarded on the outside, so that the page of a mistake carries the headers too."""
 
-    def __init__(self, names: list[str], **more: Any) -> None:  # noqa: ANN401 # FastAPI's own
+    def __init__(
+        self,
+        names: list[str],
+        proxies: tuple[str, ...],
+        **more: Any,  # noqa: ANN401 # FastAPI's own
+    ) -> None:
         super().__init__(**more)
         self._names = names
+        self._proxies = proxies
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Guard(super().build_middleware_stack(), names=self._names)
+        guarded = Guard(super().build_middleware_stack(), names=self._names)
+        return Forwarded(guarded, proxies=self._proxies)
 
 
 class _Console:
@@ -180,9 +190,14 @@ class _Console:
             trends=self._trend_sight,
             charts=self._charts,
             records=self.records,
+            pins=self._pin_desk(),
             cookie=self.login.cookie,
             version=self.pages.version,
         )
+
+    def _pin_desk(self) -> PinDesk | None:
+        people = frozenset(one.id for one in self._settings.people)
+        return None if self._pins is None else PinDesk(self._pins, self.entrance, people)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:

@@ -6,6 +6,7 @@ The one door to ``ssl`` and to cryptography here.
 import asyncio
 import logging
 import os
+import re
 import ssl
 import stat
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ RENEW_BEFORE_MS = 30 * 86_400_000
 """Those who renew by themselves do so 30 days ahead; later than that nobody has."""
 _OTHERS = 0o037
 """A key may be read by its group, as Debian's ``ssl-cert``, and changed by its owner alone."""
-
+_BEGINS = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----")
 
 _State = tuple[tuple[int, int] | None, ...]
 
@@ -59,7 +60,8 @@ def expires(path: Path) -> int:
     from cryptography import x509  # noqa: PLC0415 # who only names the files needs none of it
 
     try:
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        data = path.read_bytes()
+        found = x509.load_pem_x509_certificates(data)
     except OSError as error:
         raise CertificateError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -67,6 +69,11 @@ def expires(path: Path) -> int:
             f"{path}: is no certificate in PEM; give the file that begins with "
             "-----BEGIN CERTIFICATE-----"
         ) from error
+    if len(found) != len(_BEGINS.findall(data)):
+        raise CertificateError(
+            f"{path}: its certificate number {len(found) + 1} is not whole, as in a file that is "
+            "being written; give the whole file its name when it is done"
+        )
     # Where one of those that signed it ends first, so does the trust in it.
     return min(round(each.not_valid_after_utc.timestamp() * 1000) for each in found)
 

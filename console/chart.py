@@ -46,7 +46,10 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """One channel. ``line`` is the mean, ``band`` from least to greatest, both SVG paths."""
+    """One channel. ``line`` is the mean, ``band`` from least to greatest, both SVG paths.
+
+    ``unknown`` is when its value is not known, or not for enough of the time.
+    """
 
     line: str
     band: str
@@ -55,6 +58,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[Tick, ...]
     limits: tuple[LimitLine, ...]
     beyond: tuple[Beyond, ...]
+    unknown: tuple[Beyond, ...]
     empty: bool
     points: str = ""
     """A line for each bucket: its mean and what lies around it, empty where nothing is known."""
@@ -75,6 +79,7 @@ def drawn(
             times=times(found, zone),
             limits=(),
             beyond=(),
+            unknown=tuple(runs_where(found, found.unknown, zone)),
             empty=True,
         )
     low, high = scale(
@@ -89,6 +94,7 @@ def drawn(
         times=times(found, zone),
         limits=tuple(_limits(limited, (low, high), unit, say)),
         beyond=tuple(_beyond(found, limited, zone)),
+        unknown=tuple(runs_where(found, found.unknown, zone)),
         empty=False,
         points=_points(found, unit, say),
     )
@@ -197,18 +203,27 @@ def _told(found: Buckets, unit: str, known: list[int], say: Say) -> str:
 
 
 def _points(found: Buckets, unit: str, say: Say) -> str:
-    lines = []
-    for mean, low, high in zip(
-        found.mean.tolist(), found.low.tolist(), found.high.tolist(), strict=True
-    ):
-        if isnan(mean):
-            lines.append("")
-        elif low == high:
-            lines.append(words.measured(mean, unit, say))
-        else:
-            least, most = (words.measured(each, unit, say) for each in (low, high))
-            lines.append(f"{words.measured(mean, unit, say)} ({least} {words.NOTHING} {most})")
-    return "\n".join(lines)
+    return "\n".join(
+        _point(bucket, unit, say)
+        for bucket in zip(
+            found.mean.tolist(),
+            found.low.tolist(),
+            found.high.tolist(),
+            found.unknown.tolist(),
+            strict=True,
+        )
+    )
+
+
+def _point(bucket: tuple[float, float, float, bool], unit: str, say: Say) -> str:
+    mean, low, high, is_unknown = bucket
+    if isnan(mean):
+        return ""
+    said = words.measured(mean, unit, say)
+    if low != high:
+        least, most = (words.measured(each, unit, say) for each in (low, high))
+        said = f"{said} ({least} {words.NOTHING} {most})"
+    return f"{said}, {say('known for a part of the time')}" if is_unknown else said
 
 
 def _x(found: Buckets, n: int) -> float:

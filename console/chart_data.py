@@ -5,6 +5,7 @@ Spans of weeks are read as they were said, longer ones from the sums of sealed d
 """
 
 import logging
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import lru_cache
@@ -14,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from console.coverage import Grid, Truths, held, held_of_day, is_unknown
 from console.sight import BlindError
 from storage.archive import sums
 from storage.archive.days import DAY_MS
@@ -30,7 +32,10 @@ LONG_MS = 21 * DAY_MS
 """Beyond it a chart shows whole days (UTC)."""
 _SEGMENTS = 4_000
 _YEAR = 367
-_COLUMNS = ("device", "key", "day", "minimum", "maximum", "known_ms", "high", "middle", "low")
+_NUMBERS = (
+    *("day", "minimum", "maximum", "known_ms", "judged", "longest"),
+    *("high", "middle", "low"),
+)
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
@@ -38,7 +43,7 @@ Integers = npt.NDArray[np.int64]
 class Buckets(NamedTuple):
     """A channel from ``start`` (epoch ms), a bucket each ``width`` ms; NaN where nothing is known.
 
-    Values are in the stored unit.
+    Values are in the stored unit. ``known`` is which share of its time is known of each (0 to 1).
     """
 
     start: int
@@ -46,18 +51,35 @@ class Buckets(NamedTuple):
     low: Floats
     mean: Floats
     high: Floats
+    known: Floats
 
     @property
     def end(self) -> int:
         """Just after the last bucket, epoch ms."""
         return self.start + self.width * len(self.mean)
 
+    @property
+    def unknown(self) -> Truths:
+        """Which buckets are not known, or not enough of their time."""
+        return is_unknown(self.known) | np.isnan(self.mean)
+
 
 class _Day(NamedTuple):
+    """``weighed`` by ``weight`` is the mean; ``held`` is of how many ms a value is known."""
+
     low: float
     high: float
     weighed: float
-    known: int
+    weight: int
+    held: int
+
+
+class _Table(NamedTuple):
+    """The sums of a segment: the rows of each device, and a column for each of ``_NUMBERS``."""
+
+    rows: dict[str, list[int]]
+    keys: list[str]
+    numbers: Floats
 
 
 class ChartData:
@@ -101,81 +123,104 @@ class ChartData:
         self.thread.submit(self._log.close)
         self.thread.shutdown(wait=False)
 
-    def read(self, device: str, start: int, end: int) -> dict[str, Buckets]:
+    def read(self, device: str, start: int, end: int, *, period: int) -> dict[str, Buckets]:
         """The channels of ``device`` in [``start``, ``end``), epoch ms, by key.
+
+        ``period`` is how far apart its scans should be, ms.
 
         Raises:
             BlindError: the log cannot be read.
         """
         try:
             if end - start > LONG_MS:
-                return self._days(device, start, end)
-            return self._samples(device, start, end)
+                return self._days(device, start, end, period)
+            return self._samples(device, start, end, period)
         except (JournalError, ArchiveError) as error:
             raise BlindError(str(error)) from error
 
-    def _samples(self, device: str, start: int, end: int) -> dict[str, Buckets]:
+    def _samples(self, device: str, start: int, end: int, period: int) -> dict[str, Buckets]:
         found: dict[str, Buckets] = {}
         for layout, rows in self._log.columns(device, start, end):
             samples = sums.samples_of(rows, len(layout.keys))
             for n, key in enumerate(layout.keys):
-                good = samples.good[:, n]
-                made = bucketed(samples.at[good], samples.values[good, n], start, end)
+                values, good = samples.values[:, n], samples.good[:, n]
+                made = bucketed(samples.at, values, good, (start, end), period)
                 found[key] = joined(found[key], made) if key in found else made
         return found
 
-    def _days(self, device: str, start: int, end: int) -> dict[str, Buckets]:
+    def _days(self, device: str, start: int, end: int, period: int) -> dict[str, Buckets]:
         first, last = start // DAY_MS, -(-end // DAY_MS)
         days: dict[str, dict[int, _Day]] = {}
         sealed = first
         for segment in self._log.segments():
             if segment.start >= end or segment.end < start:
                 continue
-            table = self._sums(sums_of(segment))
-            for key, day, one in table.get(device, ()):
+            for key, day, one in _said(self._sums(sums_of(segment)), device, period):
                 held = days.setdefault(key, {})
                 held[day] = _together(held[day], one) if day in held else one
                 sealed = max(sealed, day + 1)
-        for layout, rows in self._log.columns(device, sealed * DAY_MS, end):
+        rest = Grid(sealed * DAY_MS, DAY_MS, max(0, last - sealed), end)
+        for layout, rows in self._log.columns(device, rest.start, end):
             samples = sums.samples_of(rows, len(layout.keys))
             for n, key in enumerate(layout.keys):
-                good = samples.good[:, n]
                 held = days.setdefault(key, {})
-                for day, one in _daily(samples.at[good], samples.values[good, n]):
+                for day, one in _daily(samples, n, rest, period):
                     held[day] = _together(held[day], one) if day in held else one
-        return {key: _of_days(held, first, last) for key, held in days.items()}
+        whole = Grid(first * DAY_MS, DAY_MS, last - first, end)
+        return {key: _of_days(held, whole) for key, held in days.items()}
 
 
-def bucketed(at: Integers, values: Floats, start: int, end: int) -> Buckets:
-    """Samples in the order of time as buckets, wide enough that each should hold some."""
-    apart = float(np.median(np.diff(at))) if len(at) > 1 else float(end - start)
+def bucketed(
+    at: Integers, values: Floats, good: Truths, span: tuple[int, int], period: int
+) -> Buckets:
+    """Samples in the order of time as buckets, wide enough that each should hold some.
+
+    Those that are not ``good`` say that nothing is known; ``period`` is how far apart samples
+    should be, ms.
+    """
+    start, end = span
+    sound, values = at[good], values[good]
+    apart = float(np.median(np.diff(sound))) if len(sound) > 1 else float(end - start)
     # A device that fell silent, or is new, must not make the others' buckets wider.
     count = int(np.clip((end - start) / (SAMPLES_A_BUCKET * max(apart, 1.0)), 1, COUNT))
-    width = -(-(end - start) // count)
+    grid = Grid(start, -(-(end - start) // count), count, end)
     low, mean, high = (np.full(count, np.nan) for _ in range(3))
-    if len(at):
-        places = (at - start) // width
+    if len(sound):
+        places = (sound - start) // grid.width
         begins = np.flatnonzero(np.diff(places, prepend=-1))
         kept = places[begins]
         low[kept] = np.minimum.reduceat(values, begins)
         high[kept] = np.maximum.reduceat(values, begins)
-        sizes = np.diff(np.append(begins, len(at)))
+        sizes = np.diff(np.append(begins, len(sound)))
         mean[kept] = np.add.reduceat(values, begins) / sizes
-    return Buckets(start, width, low, mean, high)
+    known = _share(held(at, good, grid, period), grid)
+    return Buckets(start, grid.width, low, mean, high, known)
+
+
+def _share(known_ms: Integers, grid: Grid) -> Floats:
+    """Which share is known of what could be; NaN where nothing was due yet."""
+    due = grid.due()
+    share: Floats = np.full(grid.size, np.nan)
+    share[due > 0] = np.minimum(known_ms[due > 0] / due[due > 0], 1.0)
+    return share
 
 
 def joined(one: Buckets, other: Buckets) -> Buckets:
     """Both, of two layouts that a device had one after the other, in the wider buckets."""
     fine, coarse = (one, other) if len(one.mean) >= len(other.mean) else (other, one)
-    low, mean, high = (part.copy() for part in (coarse.low, coarse.mean, coarse.high))
-    known = np.flatnonzero(~np.isnan(fine.mean))
-    for n in known.tolist():
+    low, mean, high, share = (
+        part.copy() for part in (coarse.low, coarse.mean, coarse.high, coarse.known)
+    )
+    for n in np.flatnonzero(~np.isnan(fine.mean)).tolist():
         place = n * fine.width // coarse.width
         low[place] = np.fmin(low[place], fine.low[n])
         high[place] = np.fmax(high[place], fine.high[n])
         if np.isnan(mean[place]):
             mean[place] = fine.mean[n]
-    return Buckets(coarse.start, coarse.width, low, mean, high)
+    for n in np.flatnonzero(fine.known > 0).tolist():
+        place = n * fine.width // coarse.width
+        share[place] = min(1.0, share[place] + fine.known[n] * fine.width / coarse.width)
+    return Buckets(coarse.start, coarse.width, low, mean, high, share)
 
 
 def sums_of(segment: Segment) -> Path:
@@ -184,38 +229,50 @@ def sums_of(segment: Segment) -> Path:
     return segment.entries.with_name(f"{name}{SUMS}")
 
 
-def _read_sums(path: Path) -> dict[str, list[tuple[str, int, _Day]]]:
-    table = sums.read(path, _COLUMNS)
-    # Sums are in units of 2^-10, 2^-35 and 2^-60 of the value, times milliseconds.
-    weighed = table["high"] * 2.0**-10 + table["middle"] * 2.0**-35 + table["low"] * 2.0**-60
-    found: dict[str, list[tuple[str, int, _Day]]] = {}
-    for device, key, day, low, high, total, known in zip(
-        table["device"],
-        table["key"],
-        table["day"].tolist(),
-        table["minimum"].tolist(),
-        table["maximum"].tolist(),
-        weighed.tolist(),
-        table["known_ms"].tolist(),
-        strict=True,
-    ):
+def _read_sums(path: Path) -> _Table:
+    found = sums.read(path, ("device", "key", *_NUMBERS))
+    rows: dict[str, list[int]] = {}
+    for n, device in enumerate(found["device"]):
+        rows.setdefault(device, []).append(n)
+    return _Table(rows, found["key"], np.stack([found[name] for name in _NUMBERS], axis=1))
+
+
+def _said(table: _Table, device: str, period: int) -> Iterator[tuple[str, int, _Day]]:
+    """What one device said: key, day and what it sums up to."""
+    rows = table.rows.get(device, [])
+    for n, numbers in zip(rows, table.numbers[rows].tolist(), strict=True):
+        day, low, high, known, judged, longest, *parts = numbers
         if known > 0:
-            found.setdefault(device, []).append((key, day, _Day(low, high, total, known)))
-    return found
+            # Sums are in units of 2^-10, 2^-35 and 2^-60 of the value, times milliseconds.
+            weighed = parts[0] * 2.0**-10 + parts[1] * 2.0**-35 + parts[2] * 2.0**-60
+            held_ms = held_of_day(int(known), int(judged), int(longest), period)
+            yield table.keys[n], int(day), _Day(low, high, weighed, int(known), held_ms)
 
 
-def _daily(at: Integers, values: Floats) -> list[tuple[int, _Day]]:
+def _daily(
+    samples: sums.Samples, channel: int, grid: Grid, period: int
+) -> Iterator[tuple[int, _Day]]:
+    good = samples.good[:, channel]
+    at, values = samples.at[good], samples.values[good, channel]
     if not len(at):
-        return []
+        return
+    held_ms = held(samples.at, good, grid, period)
     day = at // DAY_MS
     begins = np.flatnonzero(np.diff(day, prepend=day[0] - 1)).tolist()
-    made = []
     for begin, end in zip(begins, [*begins[1:], len(at)], strict=True):
-        part = values[begin:end]
+        part, number = values[begin:end], int(day[begin])
+        place = number - grid.start // DAY_MS
         # Of what is not sealed yet each sample counts alike.
-        one = _Day(float(part.min()), float(part.max()), float(part.sum()), len(part))
-        made.append((int(day[begin]), one))
-    return made
+        yield (
+            number,
+            _Day(
+                float(part.min()),
+                float(part.max()),
+                float(part.sum()),
+                len(part),
+                int(held_ms[place]),
+            ),
+        )
 
 
 def _together(one: _Day, other: _Day) -> _Day:
@@ -223,14 +280,18 @@ def _together(one: _Day, other: _Day) -> _Day:
         min(one.low, other.low),
         max(one.high, other.high),
         one.weighed + other.weighed,
-        one.known + other.known,
+        one.weight + other.weight,
+        one.held + other.held,
     )
 
 
-def _of_days(held: dict[int, _Day], first: int, last: int) -> Buckets:
-    low, mean, high = (np.full(last - first, np.nan) for _ in range(3))
-    for day, one in held.items():
-        if first <= day < last:
+def _of_days(found: dict[int, _Day], grid: Grid) -> Buckets:
+    low, mean, high = (np.full(grid.size, np.nan) for _ in range(3))
+    held_ms = np.zeros(grid.size, np.int64)
+    first = grid.start // DAY_MS
+    for day, one in found.items():
+        if 0 <= day - first < grid.size:
             low[day - first], high[day - first] = one.low, one.high
-            mean[day - first] = one.weighed / one.known
-    return Buckets(first * DAY_MS, DAY_MS, low, mean, high)
+            mean[day - first] = one.weighed / one.weight
+            held_ms[day - first] = one.held
+    return Buckets(grid.start, DAY_MS, low, mean, high, _share(held_ms, grid))

@@ -163,13 +163,12 @@ def _measured(
 
 
 def _marks(channel: ChannelView, found: Buckets, zone: tzinfo, say: Speech) -> Marks:
-    unknown = np.isnan(found.high)
     return Marks(
         key=channel.key,
         name=say(words.spaced(channel.key)),
         spans=tuple(chart.runs_where(found, found.high >= 1.0, zone)),
-        unknown=tuple(chart.runs_where(found, unknown, zone)),
-        known=not bool(unknown.all()),
+        unknown=tuple(chart.runs_where(found, found.unknown, zone)),
+        known=not bool(np.isnan(found.high).all()),
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from console.chart_data import ChartData
 from console.entrance import Entrance
 from console.orders import OrderDesk
+from console.pin_desk import PinDesk
 from console.record_desk import RecordDesk
 from console.settings import ConsoleSettings
 from console.sight import Sight
@@ -23,5 +24,6 @@ class Means(NamedTuple):
     trends: Sight[Mapping[str, Line]]
     charts: ChartData
     records: RecordDesk | None
+    pins: PinDesk | None
     cookie: str
     version: str

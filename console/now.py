@@ -1,13 +1,13 @@
 """The screen of now: the room as cards by location. Pure, over what was read."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from console import trends, words
 from console.speech import Speech
 from console.trends import Line
-from console.view import ChannelView, DeviceView, SiteView
+from console.view import ChannelView, DeviceView, Equipment, SiteView
 
 TREND_WIDTH, TREND_HEIGHT = 90.0, 20.0
 """Of a trend line's box, in its own units."""
@@ -31,7 +31,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One device. ``batches`` is None where nobody can know them."""
+    """One device. ``batches`` is None where nobody can know them.
+
+    ``fine`` is how many channels are left out because nothing is wrong with them; None where all
+    are shown. No batch can be in a device that does not ``hold`` any.
+    """
 
     id: str
     name: str
@@ -40,6 +44,8 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     batches: tuple[str, ...] | None
     alarm: str
     rows: tuple[Row, ...]
+    holds: bool = True
+    fine: int | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,15 +78,16 @@ def facts(view: SiteView) -> Facts:
     )
 
 
-def cards(view: SiteView, lines: Mapping[str, Line], say: Speech) -> dict[str, tuple[Card, ...]]:
-    """The cards of each location, in the order of the site's file."""
-    rooms: dict[str, list[Card]] = {}
-    for device in view.devices:
-        rooms.setdefault(device.location or say("Elsewhere"), []).append(card(device, lines, say))
-    return {room: tuple(found) for room, found in rooms.items()}
+def rooms(equipment: Iterable[Equipment], say: Speech) -> dict[str, tuple[Equipment, ...]]:
+    """What is at each location, in the order of the site's file; what watches it comes last."""
+    found: dict[str, list[Equipment]] = {}
+    for one in sorted(equipment, key=lambda one: one.is_system):
+        room = say("The watch itself") if one.is_system else one.location or say("Elsewhere")
+        found.setdefault(room, []).append(one)
+    return {room: tuple(those) for room, those in found.items()}
 
 
-def card(device: DeviceView, lines: Mapping[str, Line], say: Speech) -> Card:
+def card(device: DeviceView, lines: Mapping[str, Line], say: Speech, *, holds: bool = True) -> Card:
     """One device."""
     rows = tuple(_row(channel, lines.get(channel.id, ()), say) for channel in device.channels)
     marks = {row.alarm for row in rows}
@@ -92,7 +99,16 @@ def card(device: DeviceView, lines: Mapping[str, Line], say: Speech) -> Card:
         batches=device.batches,
         alarm=next((mark for mark in ("asks", "open") if mark in marks), ""),
         rows=rows,
+        holds=holds,
     )
+
+
+def watching(device: DeviceView, lines: Mapping[str, Line], say: Speech) -> Card:
+    """The system as one of its devices: what is wrong with it is shown, the rest counted."""
+    whole = card(device, lines, say, holds=False)
+    shown = tuple(row for row in whole.rows if row.alarm or not row.is_good)
+    fine = len(whole.rows) - len(shown)
+    return msgspec.structs.replace(whole, rows=shown, fine=fine)
 
 
 def _row(channel: ChannelView, line: Line, say: Speech) -> Row:

@@ -34,6 +34,18 @@ class Verdict(StrEnum):
     UNREADABLE = "your PIN cannot be checked: the file that keeps it is damaged; call somebody"
 
 
+def check_pin(pin: str) -> None:
+    """See that ``pin`` can be one.
+
+    Raises:
+        PinError: it is too short or too long, or easily guessed.
+    """
+    if not LEAST <= len(pin) <= MOST or not pin.isprintable():
+        raise PinError(f"a PIN has {LEAST} to {MOST} characters that can be typed")
+    if len(set(pin)) == 1:
+        raise PinError("a PIN of one character again and again is none")
+
+
 class Pins:
     """PINs kept as argon2 hashes, a file a person in ``folder``.
 
@@ -62,10 +74,7 @@ class Pins:
         Raises:
             PinError: it is too short or too long, or cannot be written.
         """
-        if not LEAST <= len(pin) <= MOST or not pin.isprintable():
-            raise PinError(f"a PIN has {LEAST} to {MOST} characters that can be typed")
-        if len(set(pin)) == 1:
-            raise PinError("a PIN of one character again and again is none")
+        check_pin(pin)
         path, text = self._path(person), self._hasher.hash(pin)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:

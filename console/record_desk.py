@@ -29,7 +29,7 @@ from console.entrance import Entrance, Stopped, Visitor
 from console.orders import Became, Ordered
 from console.records import Preview, Records, Version
 from console.view import wall_clock_ms
-from console.worker import Tell, WorkError, work
+from console.worker import AfterwardsError, Tell, WorkError, work
 from storage.database import DatabaseError
 
 T = TypeVar("T")
@@ -123,7 +123,8 @@ class RecordDesk:
             place = self._records.folder / subject
             await asyncio.to_thread(_sweep, place)
             out = place / f"{wall_clock_ms()}"
-            await self._worked(partial(self._records.make, subject, job.by, out), job, subject)
+            make = partial(self._records.make, subject, job.by, out)
+            await self._named(make, job, subject, out)
 
         return await self._begun(Doing.MAKE, visitor, subject, act)
 
@@ -158,11 +159,8 @@ class RecordDesk:
                 meaning=one_line(typed.meaning),
                 why={number: one_line(why) for number, why in typed.why.items()},
             )
-            try:
-                await self._worked(partial(self._records.sign, wanted.folder, wish), job, subject)
-            except WorkError as error:
-                # Where it lies is the machine's affair, and no reader's.
-                raise WorkError(str(error).replace(f"{wanted.folder}: ", "this record ")) from error
+            sign = partial(self._records.sign, wanted.folder, wish)
+            await self._named(sign, job, subject, wanted.folder)
 
         return await self._begun(Doing.SIGN, visitor, subject, act)
 
@@ -205,6 +203,16 @@ class RecordDesk:
         async with asyncio.timeout(KEEP_S):
             await asyncio.to_thread(self._entrance.ledger.authorise, "export", subject, by)
 
+    async def _named(
+        self, make: Callable[[Tell], object], job: Job, subject: str, folder: Path
+    ) -> None:
+        """As ``_worked``; where a record lies is the machine's affair, and no reader's."""
+        try:
+            await self._worked(make, job, subject)
+        except WorkError as error:
+            said = str(error).replace(f"{folder}: ", "this record ")
+            raise type(error)(said.replace(str(folder), "the record")) from error
+
     async def _worked(self, make: Callable[[Tell], T], job: Job, subject: str) -> T:
         def tell(done: int, of: int) -> None:
             job.done, job.of = done, of
@@ -245,6 +253,9 @@ class RecordDesk:
 async def _done(job: Job, act: Callable[[Job], Awaitable[None]]) -> None:
     try:
         await act(job)
+    except AfterwardsError as error:
+        log.error("%s by %s: %s", job.doing.value, job.by, error)  # noqa: TRY400 # the text says all
+        job.ordered = Ordered(became=Became.DONE, why=str(error))
     except (WorkError, Refused) as error:
         job.ordered = Ordered(became=Became.REFUSED, why=str(error))
     except (DatabaseError, TimeoutError) as error:

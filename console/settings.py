@@ -34,6 +34,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     With ``tls`` it speaks TLS itself,
     with ``sign_on`` people may also log in by a provider of identities.
     ``records`` are made and signed here; None: not here.
+    Through ``proxies`` (addresses or networks) others ask, whose addresses they are believed.
     With ``open_wall`` whoever reaches the console sees values and alarms, without batches or names.
     ``audit`` reads the trail; None: only that of the ledger is shown.
     """
@@ -48,6 +49,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...]
     host: str = "127.0.0.1"
     port: int = 8440
+    proxies: tuple[str, ...] = ()
     public_url: str = ""
     tls: TlsFiles | None = None
     sign_on: SignOn | None = None

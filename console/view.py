@@ -38,7 +38,7 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     """What the site's file says of a device that screens show.
 
     ``channels`` are the key and quantity of each that it has; without them, all that it ever
-    spoke of are its channels.
+    spoke of are its channels. ``is_system`` is what watches, in which no batch can be.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Equipment(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     period_ms: int
     channels: tuple[tuple[str, str], ...] = ()
+    is_system: bool = False
 
 
 class ChannelView(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from batches.trail import Line, Note, keep
 from culturewatch import paths
 from culturewatch.site import Site
 from storage.chain import GENESIS, Head
+from storage.database import DatabaseError
 
 _ALWAYS = 2**62
 _ROTA = frozenset({What.ROTA, What.DRILL, What.DRILL_ANSWERED})
@@ -27,6 +28,10 @@ _ACTS = _ROTA | {
     *(What.OUT_OF_SERVICE, What.IN_SERVICE),
 }
 """What people do; the rest of the history is what the engine made of it."""
+
+
+class NotNotedError(DatabaseError):
+    """Something was done, and its note is not in the trail; the text says both."""
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +101,7 @@ def exported(site: Site, by: str, batch: str, folder: Path) -> None:
     """Note that ``by`` made the record in ``folder``.
 
     Raises:
-        DatabaseError: the ledger cannot be written.
+        NotNotedError: the ledger cannot be written.
     """
     note = Note(
         kind="export",
@@ -107,7 +112,13 @@ def exported(site: Site, by: str, batch: str, folder: Path) -> None:
         outcome="made",
         new=manifest.read(folder).seal,
     )
-    Ledger(site.ledger_url).note(note)
+    try:
+        Ledger(site.ledger_url).note(note)
+    except DatabaseError as error:
+        raise NotNotedError(
+            f"{folder} was made, and the ledger has it as a version; that it was exported is not "
+            f"in the audit trail: {error}"
+        ) from error
 
 
 def enter_sending(site: Site, by: str, what: str, to: str) -> None:

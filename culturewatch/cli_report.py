@@ -67,7 +67,7 @@ def send(
 ) -> None:
     """Mail a report of the newest period that is over, once more if need be."""
     from culturewatch.audit_trail import enter_sending  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.reports import facts, letter  # noqa: PLC0415
+    from culturewatch.reports import facts, letter, records  # noqa: PLC0415
     from culturewatch.reports.post import FAULTS  # noqa: PLC0415
     from culturewatch.reports.sent import SentError  # noqa: PLC0415
     from culturewatch.who import FAULTS as NOT_PROVEN  # noqa: PLC0415
@@ -80,8 +80,9 @@ def send(
         who = acting(loaded, by, "export", f"report {report.id}")
         now = _now()
         period = _period(loaded, report, now)
-        made = facts.made(loaded, report, period, now=now)
-        files = letter.attached(loaded, report, made, period, now=now)
+        with_it = records.enclosed(loaded, report, period)
+        made = records.told_of(facts.made(loaded, report, period, now=now), with_it)
+        files = letter.attached(loaded, report, made, period, now=now, enclosed=with_it.files)
         mails = [letter.message(loaded, report, made, period, person) for person in to]
         well = []
         for mail in mails:

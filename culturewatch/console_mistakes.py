@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from batches.person import is_id
 from console.certificate import CertificateError, TlsFiles, context
+from console.forwarded import network
 from console.oidc.sign_on import is_loopback, is_safe
 from culturewatch.site_file import Console, Oidc, SiteFile
 from culturewatch.site_mistakes import of
@@ -25,7 +26,7 @@ _IN_THE_CLEAR = (
 def console_mistakes(path: Path, file: SiteFile) -> Iterator[str]:
     """Mistakes in ``[console]``, each a line that says where and what to do."""
     console = file.console
-    found = list(_tls_mistakes(path.parent, console))
+    found = [*_tls_mistakes(path.parent, console), *_proxy_mistakes(console)]
     if console.oidc is not None:
         scheme = "http" if console.tls is None else "https"
         public_url = console.public_url or f"{scheme}://{console.host}"
@@ -45,6 +46,17 @@ def _tls_mistakes(base: Path, console: Console) -> Iterator[tuple[str, str]]:
             yield f"tls.{name}", f"{file}: there is no such file; put it there"
     if console.public_url.startswith("http:"):
         yield "public_url", "the console speaks TLS; write https://name"
+
+
+def _proxy_mistakes(console: Console) -> Iterator[tuple[str, str]]:
+    for each in console.proxies:
+        try:
+            network(each)
+        except ValueError:
+            yield (
+                "proxies",
+                f"{each!r} is no address; write one as 10.0.0.5, or a network as 10.0.0.0/24",
+            )
 
 
 def _oidc_mistakes(base: Path, oidc: Oidc, public_url: str) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,11 @@ def records(data: Path) -> Path:
     return data / "records"
 
 
+def reports(data: Path) -> Path:
+    """Where the records that go with reports are kept."""
+    return data / "reports"
+
+
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"

@@ -17,8 +17,8 @@ from batches.signature import Signature, SignatureError
 from batches.signing import Wish
 from batches.trail import Note
 from console.records import Answered, Preview
-from console.worker import Tell, WorkError
-from culturewatch.audit_trail import exported
+from console.worker import AfterwardsError, Tell, WorkError
+from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.closing import unknown
 from culturewatch.make_record import assembled, write_record
 from culturewatch.secret import SecretError
@@ -61,6 +61,7 @@ def make(path: Path, subject: str, by: str, out: Path, tell: Tell) -> Path:
     """The folder of the record of ``subject``, made as ``culturewatch record`` makes it.
 
     Raises:
+        AfterwardsError: it was made, and that stands not in the audit trail.
         WorkError: it cannot be made; nothing of it is kept.
     """
     with _told():
@@ -132,6 +133,8 @@ def _first_page(record: BatchRecord, zone: ZoneInfo) -> Preview:
 def _told() -> Iterator[None]:
     try:
         yield
+    except NotNotedError as fault:
+        raise AfterwardsError(str(fault)) from fault
     except _KNOWN as fault:
         if isinstance(fault, OSError) and fault.filename is not None and fault.strerror:
             raise WorkError(f"{fault.filename}: {fault.strerror}") from fault

@@ -51,6 +51,7 @@ def settings(site: Site) -> ConsoleSettings:
         rules=rulebook(site).rules,
         host=declared.host,
         port=declared.port,
+        proxies=declared.proxies,
         public_url=site.public_url,
         tls=site.console_tls,
         sign_on=sign_on(site),

@@ -35,7 +35,13 @@ def equipment(site: Site) -> tuple[Equipment, ...]:
         )
         for device in site.devices
     ]
-    own = Equipment(id=itself.DEVICE, name=itself.NAME, location="", period_ms=itself.PERIOD_MS)
+    own = Equipment(
+        id=itself.DEVICE,
+        name=itself.NAME,
+        location="",
+        period_ms=itself.PERIOD_MS,
+        is_system=True,
+    )
     return (*devices, own)
 
 

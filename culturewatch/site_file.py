@@ -212,8 +212,9 @@ class Console(Part, frozen=True, kw_only=True):
     """``[console]``: where the pages are served, and under which address people reach them.
 
     Who does nothing for ``idle`` is logged off. Without ``tls`` it listens on this machine only,
-    unless it is ``behind_proxy``: something else speaks TLS before it.
-    With ``open_wall`` the first page shows values
+    unless it is ``behind_proxy``: something else speaks TLS before it. Those of ``proxies``,
+    addresses or networks, are believed who asks through them (``X-Forwarded-For``); of others
+    all who ask count as one. With ``open_wall`` the first page shows values
     and states of alarms, without batches and names, to whoever reaches the console.
     """
 
@@ -225,6 +226,7 @@ class Console(Part, frozen=True, kw_only=True):
     tls: ConsoleTls | None = None
     oidc: Oidc | None = None
     behind_proxy: bool = False
+    proxies: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not LEAST_IDLE_MS <= self.idle <= LONGEST_LOGIN_MS:

@@ -84,7 +84,7 @@ def salvaged(table: str, row: Sequence[Value], width: int) -> tuple[Value, ...] 
 
 
 def unsound(db: sqlite3.Connection, tables: Sequence[str] = TABLES) -> Iterator[Unsound]:
-    """Rows of ``tables`` that do not match their checksums, some of each table at most; ``db`` only reads.
+    """Rows of ``tables`` that do not match their checksums, some of each at most; ``db`` reads.
 
     Text that is none is given back as bytes from here on.
 

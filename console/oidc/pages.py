@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 LOGIN = "/oidc/login"
 GOING, REFILL_S = 30, 1.0
+AWAY_AGAIN_S = 600.0
+"""How often it is kept in the audit trail that the provider is away."""
 LONGEST = 4_096
 """Characters of what a browser brings back."""
 
@@ -54,6 +56,7 @@ class SignOnPages:
         self._provider = Provider(sign_on)
         self._flows = Flows()
         self._rate = Rate(burst=GOING, refill_s=REFILL_S, now_s=time.monotonic)
+        self._kept = Rate(burst=1, refill_s=AWAY_AGAIN_S, now_s=time.monotonic)
         self.name = sign_on.name or urlsplit(sign_on.issuer).netloc
 
     def serve_on(self, app: FastAPI) -> None:
@@ -125,6 +128,9 @@ class SignOnPages:
 
     async def _stopped(self, request: Request, error: OidcError, wanted: str) -> Response:
         log.warning("nobody came in by %s: %s", self._sign_on.issuer, error)
+        if error.why is Why.AWAY and not self._kept.allows(self._sign_on.issuer):
+            # Nobody tried to be anybody: that it is away stands in the trail already.
+            return self._over(self._hall.not_in(request, Stopped(why=error.why), wanted))
         came = await self._entrance.not_vouched(error.why, self._sign_on.issuer)
         return self._over(self._hall.not_in(request, came, wanted))
 

@@ -30,6 +30,8 @@ KEYS_AGAIN_S = 60.0
 """Keys that do not fit are asked for again, but not more often than that."""
 KEYS_LAST_S = 600.0
 """For so long a key that the provider has withdrawn is still believed."""
+KNOWN_LAST_S = 3_600.0
+"""For so long what a provider says of itself is believed."""
 SCOPE = "openid profile email"
 ALGORITHMS = (*("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"),)
 """Signatures by a key of the provider's own: none, and those by a shared secret, are no proof."""
@@ -55,12 +57,13 @@ class _Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Provider:
-    """One provider. What it says of itself is asked for once, and again when it failed."""
+    """One provider. What it says of itself is asked for again when it is old, or did not hold."""
 
     def __init__(self, sign_on: SignOn, *, now_s: Callable[[], float] = time.time) -> None:
         self._sign_on = sign_on
         self._now_s = now_s
         self._known: Metadata | None = None
+        self._known_s = 0.0
         self._keys: KeySet | None = None
         self._keys_s = 0.0
 
@@ -125,11 +128,18 @@ class Provider:
         """
         async with self._http() as http:
             known = await self._metadata(http)
-            answer = await self._exchange(http, known, code, flow)
-            return await self._verified(http, known, answer, flow)
+            try:
+                answer = await self._exchange(http, known, code, flow)
+                return await self._verified(http, known, answer, flow)
+            except OidcError as error:
+                if error.why is Why.AWAY:
+                    # It may have moved: who comes next asks where to.
+                    self._known = None
+                raise
 
     async def _metadata(self, http: httpx.AsyncClient) -> Metadata:
-        if self._known is None:
+        # As with keys: how old it is cannot be known where the clock was set back.
+        if self._known is None or not 0 <= self._now_s() - self._known_s < KNOWN_LAST_S:
             url = self._sign_on.issuer.rstrip("/") + _DISCOVERY
             found = _decoded(await _body(http, "GET", url), Metadata, url)
             if found.issuer != self._sign_on.issuer:
@@ -138,7 +148,7 @@ class Provider:
             for place in (found.authorization_endpoint, found.token_endpoint, found.jwks_uri):
                 if not is_safe(place):
                     raise OidcError(Why.AWAY, f"{url}: names {place!a}, which is not https")
-            self._known = found
+            self._known, self._known_s = found, self._now_s()
         return self._known
 
     async def _exchange(

@@ -279,6 +279,8 @@ def _kept(line: AlarmLine) -> tuple[object, ...]:
 
 def _counted(view: SiteView, lines: tuple[AlarmLine, ...]) -> dict[str, object]:
     return {
+        "alive": view.core_alive,
+        "age": "" if view.core_age_ms is None else words.age(view.core_age_ms),
         "known": view.counts is not None,
         "open": len(view.alarms),
         "asking": sum(words.asks(alarm) for alarm in view.alarms),

@@ -85,18 +85,25 @@ class _Device:
         view = await frame.means.sight.look()
         lines = await frame.means.trends.look()
         found = next(one for one in view.devices if one.id == self._device.id)
-        show(self._card, frame.render("card.html.j2", guest, c=now.card(found, lines, guest.say)))
+        card = now.card(found, lines, guest.say, holds=not self._device.is_system)
+        show(self._card, frame.render("card.html.j2", guest, c=card))
 
     async def redraw(self) -> None:
         """The charts, and what the ledger says of the device."""
-        told = {"d": await self._page(), "zone": self._frame.zone.key}
+        told = {
+            "d": await self._page(),
+            "zone": self._frame.zone.key,
+            "holds": not self._device.is_system,
+        }
         show(self._charts, self._frame.render("device.html.j2", self._guest, **told))
 
     async def _page(self) -> DevicePage:
         frame, device = self._frame, self._device.id
         view = await frame.means.sight.look()
         start, end = self._fixed or (view.at - self._length, view.at)
-        found = await frame.asked(lambda: frame.means.charts.read(device, start, end))
+        found = await frame.asked(
+            lambda: frame.means.charts.read(device, start, end, period=self._device.period_ms)
+        )
         ledger = frame.means.entrance.ledger
         book = await in_time(_LEDGER_S, lambda: Instruments(ledger).book())
         stood = await in_time(

@@ -187,16 +187,27 @@ class Frame:
         )
 
     async def keep_current(
-        self, guest: Guest, refresh: Callable[[], Awaitable[None]], *, every_s: float = EVERY_S
+        self,
+        guest: Guest,
+        refresh: Callable[[], Awaitable[None]],
+        *,
+        every_s: float = EVERY_S,
+        act: str = "",
     ) -> None:
-        """Call ``refresh`` now, and again and again while the guest is in; say so if it fails."""
+        """Call ``refresh`` now, and again and again while the guest is in; say so if it fails.
+
+        Who may not do ``act`` any more is shown nothing further, and what a guest who comes sees.
+        """
         trouble = html("").props('role="alert"')
 
         async def again() -> None:
             # What nobody foresaw must not leave an old screen that looks alive.
             why = guest.say(STUMBLED)
             try:
-                if await self.still(guest) is not None:
+                visitor = await self.still(guest)
+                if visitor is not None and act and not visitor.may(act):
+                    ui.navigate.to(guest.path)
+                elif visitor is not None:
                     await refresh()
                 why = ""
             except (BlindError, DatabaseError) as error:

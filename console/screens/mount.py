@@ -9,17 +9,17 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
 from console.means import Means
-from console.screens import alarms, batches, device, now, on_call, people, record, system
+from console.screens import account, alarms, batches, device, now, on_call, people, record, system
 from console.screens.frame import Frame
 from console.screens.seal import Seal
 
-SCREENS = ("/now", "/alarms", "/device", "/batches", "/on-call", "/system")
+SCREENS = ("/now", "/alarms", "/device", "/batches", "/on-call", "/system", "/account")
 
 
 def mount(app: FastAPI, means: Means) -> None:
     """Serve the screens on ``app``, behind all of its other routes."""
     frame = Frame(means)
-    for screen in (now, alarms, device, record, batches, on_call, people, system):
+    for screen in (now, alarms, device, record, batches, on_call, people, system, account):
         screen.serve(frame)
     ui.run_with(
         app,

@@ -28,18 +28,12 @@ class _Room:
         self._frame, self._guest = frame, guest
         self._facts = html("").classes("top")
         self._cards: dict[str, tuple[ui.element, ui.html]] = {}
-        for room, devices in self._rooms().items():
+        for room, devices in now.rooms(frame.settings.equipment, guest.say).items():
             html(frame.render("room.html.j2", guest, room=room))
             with ui.element("div").classes("room"):
-                for device, name in devices:
-                    self._place(device, name)
-
-    def _rooms(self) -> dict[str, list[tuple[str, str]]]:
-        rooms: dict[str, list[tuple[str, str]]] = {}
-        for one in self._frame.settings.equipment:
-            room = one.location or self._guest.say("Elsewhere")
-            rooms.setdefault(room, []).append((one.id, one.name or one.id))
-        return rooms
+                for one in devices:
+                    self._place(one.id, one.name or one.id)
+        self._systems = {one.id for one in frame.settings.equipment if one.is_system}
 
     def _place(self, device: str, name: str) -> None:
         with ui.element("article").classes("device") as article:
@@ -57,7 +51,8 @@ class _Room:
         show(self._facts, facts)
         for device in view.devices:
             article, body = self._cards[device.id]
-            card = now.card(device, lines, guest.say)
+            drawn = now.watching if device.id in self._systems else now.card
+            card = drawn(device, lines, guest.say)
             show(body, frame.render("card.html.j2", guest, c=card))
             _mark(article, {"silent": card.silent, "asks": card.alarm == "asks"})
 

@@ -32,7 +32,7 @@ def serve(frame: Frame) -> None:
                 await frame.deny(guest, "read-audit", "people")
                 return None
             shown = _People(frame, guest, desk)
-            await frame.keep_current(guest, shown.refresh, every_s=_EVERY_S)
+            await frame.keep_current(guest, shown.refresh, every_s=_EVERY_S, act="read-audit")
         return None
 
 

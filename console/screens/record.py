@@ -43,7 +43,7 @@ def serve(frame: Frame) -> None:
                 return None
             address = request.client.host if request.client else ""
             shown = _Record(frame, guest, subject, desk, address)
-            await frame.keep_current(guest, shown.refresh, every_s=_LOOK_S)
+            await frame.keep_current(guest, shown.refresh, every_s=_LOOK_S, act="export")
         return None
 
 

@@ -87,7 +87,7 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
         field.on_value_change(draw)
         span.on_value_change(refresh)
         area.on_value_change(draw)
-        await frame.keep_current(guest, refresh, every_s=30.0)
+        await frame.keep_current(guest, refresh, every_s=30.0, act="read-audit")
     return None
 
 

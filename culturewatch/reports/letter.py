@@ -82,9 +82,15 @@ def _html_table(one: Table) -> str:
 
 
 def attached(
-    site: Site, report: ReportTable, told: Told, period: Period, *, now: int
+    site: Site,
+    report: ReportTable,
+    told: Told,
+    period: Period,
+    *,
+    now: int,
+    enclosed: tuple[Attached, ...] = (),
 ) -> tuple[Attached, ...]:
-    """The pages of a week or a month; what is silenced is read at once.
+    """The pages of a week or a month, then what is ``enclosed``; what is silenced has none.
 
     Raises:
         batches.export.pdf.LayoutError: the pages cannot be set.
@@ -93,7 +99,7 @@ def attached(
         return ()
     first = datetime.fromtimestamp(period.start / 1000, site.zone).date()
     name = f"{report.kind}-{report.device or site.file.site.id}-{first}.pdf"
-    return (Attached(name, "pdf", pdf(site, told.listing, now=now)),)
+    return (Attached(name, "pdf", pdf(site, told.listing, now=now)), *enclosed)
 
 
 def pdf(site: Site, listing: Listing, *, now: int) -> bytes:

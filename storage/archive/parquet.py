@@ -210,31 +210,21 @@ def write_table(path: Path, columns: Mapping[str, Any]) -> None:
     pq.write_table(pa.table(dict(columns)), path, compression="zstd", write_page_checksum=True)
 
 
-def column_names(path: Path) -> list[str]:
-    """What the columns of a table are called.
-
-    Raises:
-        ArchiveError: it cannot be read.
-    """
-    try:
-        return list(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
-        raise ArchiveError(f"{path}: cannot be read: {error}") from error
-
-
 def read_table(path: Path, names: Sequence[str] | None = None) -> dict[str, Any]:
     """The columns of a small table as arrays; text comes as lists.
 
+    With ``names`` those of them that it has.
+
     Raises:
         ArchiveError: it cannot be read.
     """
+    wanted = None if names is None else list(names)
     try:
-        table = pq.read_table(
-            path,
-            columns=None if names is None else list(names),
-            use_threads=False,
-            page_checksum_verification=True,
-        )
+        # A file of some kilobytes is read at once: what a dataset would look at costs more.
+        with pq.ParquetFile(
+            pa.BufferReader(path.read_bytes()), page_checksum_verification=True
+        ) as file:
+            table = file.read(columns=wanted, use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ArchiveError(f"{path}: cannot be read: {error}") from error
     return {

@@ -20,6 +20,7 @@ from devices.scan import Layout, Source
 from storage.archive import parquet
 from storage.archive.columns import Columns, Floats, Integers, codes_of
 from storage.archive.days import DAY_MS
+from storage.archive.seal import ArchiveError
 
 HIGH_BITS, LIMB_BITS = 10, 25
 """Units of 2^-10 in the highest limb, then 25 bits in each of the two others."""
@@ -30,6 +31,7 @@ _LARGEST = float(1 << 25)
 """Below this a day's sum fits its limbs."""
 TEMPERATURE = "temperature"
 _TEXTS = ("device", "key", "quantity")
+_DAY = "day"
 Table = dict[str, Any]
 Places = npt.NDArray[np.intp]
 
@@ -228,9 +230,12 @@ def read(path: Path, names: Sequence[str]) -> Table:
     Raises:
         storage.archive.seal.ArchiveError: it cannot be read.
     """
-    if "day" in parquet.column_names(path):
-        return parquet.read_table(path, names)
-    return {name: [] if name in _TEXTS else np.zeros(0, np.int64) for name in names}
+    found = parquet.read_table(path, [*names, _DAY])
+    if _DAY not in found:
+        return {name: [] if name in _TEXTS else np.zeros(0, np.int64) for name in names}
+    if lacking := sorted(set(names) - set(found)):
+        raise ArchiveError(f"{path}: has no {', '.join(lacking)}; a backup has it")
+    return found
 
 
 def write(path: Path, buckets: Iterable[Buckets]) -> None:

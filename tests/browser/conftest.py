@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
@@ -170,10 +171,17 @@ class Visit:
 
 @asynccontextmanager
 async def visit(
-    browser: Browser, lab: Lab, size: ViewportSize, *, locale: str = "en-GB"
+    browser: Browser,
+    lab: Lab,
+    size: ViewportSize,
+    *,
+    locale: str = "en-GB",
+    scheme: Literal["light", "dark"] = "light",
 ) -> AsyncIterator[Visit]:
     """Somebody in front of the console."""
-    context = await browser.new_context(viewport=size, locale=locale, reduced_motion="reduce")
+    context = await browser.new_context(
+        viewport=size, locale=locale, reduced_motion="reduce", color_scheme=scheme
+    )
     try:
         yield Visit(await context.new_page(), context, lab)
     finally:

@@ -108,6 +108,14 @@ def test_what_is_no_certificate_is_named(authority: Authority, tmp_path: Path) -
         context(gone)
 
 
+def test_of_a_chain_that_is_half_written_the_key_is_not_blamed(authority: Authority) -> None:
+    files, other = issued(authority, "lab"), issued(authority, "other")
+    half = other.certificate.read_bytes()[:300]
+    files.certificate.write_bytes(files.certificate.read_bytes() + half)
+    with pytest.raises(CertificateError, match=r"lab\.pem: its certificate number 2 is not whole"):
+        context(files)
+
+
 def test_of_a_chain_what_ends_first_counts(authority: Authority) -> None:
     long, short = issued(authority, "long", days=90), issued(authority, "short", days=20)
     ends = expires(short.certificate)

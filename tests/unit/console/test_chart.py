@@ -25,19 +25,21 @@ from storage.journal import Journal
 from tests.unit.console.lab import EQUIPMENT, INC1, RULE, ledger_url
 
 NOON = 1_767_956_400_000
+PERIOD = 1_000
 HOUR = 3_600_000
 LOW = Rule(id="low", channel="inc1.temperature", kind="low", limit=36.0)
 
 
 def buckets(*means: float | None, width: int = 1_000) -> Buckets:
     values = np.array([np.nan if mean is None else mean for mean in means])
-    return Buckets(NOON, width, values - 0.5, values, values + 0.5)
+    known = 1.0 - np.isnan(values)
+    return Buckets(NOON, width, values - 0.5, values, values + 0.5, known)
 
 
 def test_a_bucket_has_least_mean_and_greatest_and_a_hole_stays_one() -> None:
     at = np.array([0, 10, 20, 30, 90, 95], np.int64)
     values = np.array([1.0, 3.0, 2.0, 4.0, 10.0, 20.0])
-    made = bucketed(at, values, 0, 99)
+    made = bucketed(at, values, at >= 0, (0, 99), 10)
     # Every 10 ms for the most part: two of them make a bucket, four of which span 99 ms.
     assert made.width == 25
     assert made.low.tolist() == pytest.approx([1.0, 4.0, np.nan, 10.0], nan_ok=True)
@@ -50,7 +52,7 @@ def test_no_sample_is_lost_from_the_edges_of_a_chart(samples: list[tuple[int, fl
     samples.sort(key=lambda each: each[0])
     at = np.array([each[0] for each in samples], np.int64)
     values = np.array([each[1] for each in samples])
-    made = bucketed(at, values, 0, 1_000_000)
+    made = bucketed(at, values, at >= 0, (0, 1_000_000), 1_000)
     assert len(made.mean) <= COUNT
     assert np.nanmin(made.low) == values.min()
     assert np.nanmax(made.high) == values.max()
@@ -68,16 +70,20 @@ async def test_what_a_device_said_is_read_with_its_holes_and_without_what_was_no
             marks = bytes((quality, Quality.GOOD))
             await journal.put(Scan(INC1, at, at, (value, float(n == 7)), marks))
     data = ChartData(tmp_path)
-    found = data.read("inc1", NOON, NOON + 160_000)
+    found = data.read("inc1", NOON, NOON + 160_000, period=PERIOD)
     assert set(found) == {"temperature", "door"}
     temperature = found["temperature"]
     assert np.nanmax(temperature.high) == 37.0
     # From 50 s to 110 s nothing was said.
     silent = slice(-(-50_000 // temperature.width), 110_000 // temperature.width)
     assert np.isnan(temperature.mean[silent]).all()
+    assert temperature.unknown[silent].all()
+    # One of ten was not good, which is more than a tenth of two seconds.
+    assert temperature.unknown.any()
+    assert not found["door"].unknown[: 50_000 // temperature.width].any()
     assert np.nanmax(found["door"].high) == 1.0
-    assert data.read("ln2a", NOON, NOON + 1_000) == {}
-    year = data.read("inc1", NOON - 366 * DAY_MS, NOON + DAY_MS)["temperature"]
+    assert data.read("ln2a", NOON, NOON + 1_000, period=PERIOD) == {}
+    year = data.read("inc1", NOON - 366 * DAY_MS, NOON + DAY_MS, period=PERIOD)["temperature"]
     assert year.width == DAY_MS
     assert np.flatnonzero(~np.isnan(year.mean)).tolist() == [366]
     assert np.nanmax(year.high) == 37.0
@@ -88,6 +94,18 @@ def test_a_line_is_broken_where_nothing_is_known() -> None:
     made = drawn(buckets(37.0, 37.0, None, 37.0), [], "degC", zone=UTC)
     assert made.line.count("M") == 2
     assert not made.empty
+
+
+def test_time_that_is_not_known_is_told_in_the_chart_of_a_value() -> None:
+    found = buckets(37.0, 37.0, None, 37.0)._replace(known=np.array([1.0, 0.5, 0.0, np.nan]))
+    made = drawn(found, [], "degC", zone=UTC)
+    assert [(one.left, one.width) for one in made.unknown] == [(0.25, 0.5)]
+    whole, partly, nothing, _ = made.points.split("\n")
+    assert "part" not in whole
+    assert partly.endswith(", known for a part of the time")
+    assert nothing == ""
+    alone = drawn(buckets(None, None), [], "degC", zone=UTC)
+    assert [(one.left, one.width) for one in alone.unknown] == [(0.0, 1.0)]
 
 
 def test_times_beyond_a_limit_are_told() -> None:
@@ -153,7 +171,7 @@ async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Pa
     data = ChartData(tmp_path)
     made = device_page.page(
         view.devices[0],
-        data.read("inc1", NOON, NOON + 20_000),
+        data.read("inc1", NOON, NOON + 20_000, period=PERIOD),
         [RULE],
         book=Book(),
         stood=(),
@@ -236,15 +254,17 @@ def test_a_long_span_shows_the_days_that_were_sealed_as_their_readings_are(tmp_p
     build(tmp_path, 2, 2)
     data = ChartData(tmp_path)
     start = MONDAY - 30 * DAY_MS
-    long = data.read("inc1", start, MONDAY + 2 * DAY_MS)["temperature"]
+    long = data.read("inc1", start, MONDAY + 2 * DAY_MS, period=PERIOD)["temperature"]
     assert (long.width, len(long.mean)) == (DAY_MS, 32)
     assert np.flatnonzero(~np.isnan(long.mean)).tolist() == [30, 31]
     for day in (0, 1):
         begin = MONDAY + day * DAY_MS
-        fine = data.read("inc1", begin, begin + DAY_MS)["temperature"]
+        fine = data.read("inc1", begin, begin + DAY_MS, period=PERIOD)["temperature"]
         place = 30 + day
         # The last sample of a day holds for nothing in it, so that it is in no sum.
         assert long.low[place] == pytest.approx(np.nanmin(fine.low), abs=0.1)
         assert long.high[place] == pytest.approx(np.nanmax(fine.high), abs=0.1)
         assert long.mean[place] == pytest.approx(np.nanmean(fine.mean), abs=0.01)
+        assert not long.unknown[place]
+    assert long.unknown[:30].all()
     data.close()

@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 from nicegui import Client, ui
 from nicegui.page import page
 
 from batches.people import People
+from console.device_page import DevicePage
 from console.entrance import Entrance, Visitor
 from console.means import Means
 from console.screens import frame as framing
 from console.screens.frame import NOT_DONE, STUMBLED, Frame, Guest
 from console.sight import BlindError
 from console.speech import Speech
+from console.tank import Tank
 from tests.unit.batches.staff import enlist
 from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
@@ -63,6 +66,7 @@ def frame(tmp_path: Path, desk: Desk) -> Frame:
             trends=nothing,
             charts=nothing,
             records=None,
+            pins=None,
             cookie="culturewatch",
             version="1",
         )
@@ -121,6 +125,48 @@ def test_whoever_pressed_for_nothing_is_told(
         pass
     client.handle_exception(error)
     assert told(client) == [said]
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ((0.71, 0.6, 0.94), "0.7 h (0.6 to 0.9, 95 %)"),
+        ((231.0, 190.0, 260.0), "231 h (190 to 260,"),
+    ],
+)
+def test_hours_to_empty_are_not_rounded_up_when_they_are_few(
+    frame: Frame, guest: Guest, hours: tuple[float, float, float], said: str
+) -> None:
+    falls = (24.0, 20.0, 30.0)
+    page = DevicePage(
+        measured=(),
+        states=(),
+        calibrated=(),
+        placed=(),
+        were=(),
+        tank=Tank(level=500.0, falls=falls, empty_h=hours),
+    )
+    assert said in frame.render("device.html.j2", guest, d=page, zone="UTC", holds=True)
+
+
+async def test_who_lost_a_role_sees_nothing_further_on_a_screen_that_wants_it(
+    client: Client, frame: Frame, guest: Guest, desk: Desk
+) -> None:
+    looked = []
+
+    async def look() -> None:
+        looked.append(1)
+
+    with client, frame.framed(guest, "Record"):
+        await frame.keep_current(guest, look, every_s=60.0, act="read-audit")
+        assert looked == [1]
+        gone = structs.replace(desk.who.person, roles=frozenset())
+        desk.who = structs.replace(desk.who, person=gone)
+        await frame.keep_current(guest, look, every_s=60.0, act="read-audit")
+        assert looked == [1]
+        await frame.keep_current(guest, look, every_s=60.0)
+    assert looked == [1, 1]
+    assert [said["path"] for _, kind, said in client.outbox.messages if kind == "open"] == ["/now"]
 
 
 async def _nothing() -> None:

@@ -15,7 +15,7 @@ from console import alarm_list, now, trends, words
 from console.alarm_list import Wanted
 from console.speech import Speech
 from console.trends import COUNT, WIDTH_MS, Trend, Trends, path
-from console.view import SiteView, Viewer
+from console.view import Equipment, SiteView, Viewer
 from devices.scan import Scan
 from tests.unit.console.lab import (
     EQUIPMENT,
@@ -46,9 +46,7 @@ async def seen(data: Path, *scans: Scan) -> SiteView:
 async def test_a_card_says_value_quality_batches_and_alarm(tmp_path: Path) -> None:
     put_batch_into(tmp_path, "inc1")
     view = await seen(tmp_path, incubator(38.5, door=1.0))
-    rooms = now.cards(view, {"inc1.temperature": (37.0, None, 38.5)}, ENGLISH)
-    assert list(rooms) == ["Culture room", "Cryo room"]
-    (card,) = rooms["Culture room"]
+    card = now.card(view.devices[0], {"inc1.temperature": (37.0, None, 38.5)}, ENGLISH)
     assert (card.silent, card.batches, card.alarm) == (False, ("B-2026-0001",), "asks")
     temperature, door = card.rows
     assert (temperature.value, temperature.quality, temperature.is_good) == (
@@ -63,7 +61,7 @@ async def test_a_card_says_value_quality_batches_and_alarm(tmp_path: Path) -> No
 
 async def test_a_device_that_is_silent_shows_no_value(tmp_path: Path) -> None:
     view = await seen(tmp_path, freezer_is_silent(), incubator(37.0))
-    (card,) = now.cards(view, {}, ENGLISH)["Cryo room"]
+    card = now.card(view.devices[1], {}, ENGLISH)
     assert card.silent
     assert [(row.value, row.quality) for row in card.rows] == [(words.NOTHING, "no answer")]
     told = now.facts(view)
@@ -72,13 +70,35 @@ async def test_a_device_that_is_silent_shows_no_value(tmp_path: Path) -> None:
 
 async def test_a_device_that_was_never_heard_says_so(tmp_path: Path) -> None:
     view = await seen(tmp_path, incubator(37.0))
-    (card,) = now.cards(view, {}, ENGLISH)["Cryo room"]
+    card = now.card(view.devices[1], {}, ENGLISH)
     assert (card.silent, card.never) == (True, True)
+
+
+def test_rooms_are_in_the_order_of_the_file_and_what_watches_comes_last() -> None:
+    own = Equipment(id="own", name="own", location="", period_ms=1, is_system=True)
+    stray = Equipment(id="stray", name="", location="", period_ms=1)
+    found = now.rooms((own, stray, *EQUIPMENT), ENGLISH)
+    assert {room: [one.id for one in those] for room, those in found.items()} == {
+        "Elsewhere": ["stray"],
+        "Culture room": ["inc1"],
+        "Cryo room": ["ln2a"],
+        "The watch itself": ["own"],
+    }
+    assert list(found)[-1] == "The watch itself"
+
+
+async def test_of_what_watches_only_that_is_shown_which_is_wrong(tmp_path: Path) -> None:
+    view = await seen(tmp_path, incubator(38.5), freezer_is_silent())
+    asks = now.watching(view.devices[0], {}, ENGLISH)
+    assert [row.says for row in asks.rows] == ["CRITICAL, unacknowledged"]
+    assert (asks.alarm, asks.fine, asks.holds) == ("asks", 1, False)
+    silent = now.watching(view.devices[1], {}, ENGLISH)
+    assert (silent.silent, silent.fine, len(silent.rows)) == (True, 0, 1)
 
 
 async def test_cards_speak_german(tmp_path: Path) -> None:
     view = await seen(tmp_path, incubator(38.5, door=1.0))
-    (card,) = now.cards(view, {}, GERMAN)["Culture room"]
+    card = now.card(view.devices[0], {}, GERMAN)
     assert [(row.name, row.value) for row in card.rows] == [
         ("Temperatur", "38.50 °C"),
         ("Tür", "ja"),

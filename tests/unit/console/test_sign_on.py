@@ -19,6 +19,7 @@ from console.login_pages import LoginPages
 from console.oidc.flow import Flows
 from console.oidc.provider import Provider
 from console.oidc.sign_on import SignOn
+from console.oidc.why import OidcError
 from tests.unit.batches.staff import QUICK, enlist, people_of
 from tests.unit.console.lab import ADDRESS, browser, ledger_of, settings
 from tests.unit.console.oidc_house import CLIENT, SECRET, House, standing
@@ -108,6 +109,39 @@ async def test_whom_the_provider_knows_and_the_ledger_too_comes_in(
     cookies = {one.partition("=")[0]: one for one in back.headers.get_list("set-cookie")}
     assert {"HttpOnly", "SameSite=strict"} <= set(cookies["culturewatch"].split("; "))
     assert entered(ledger) == [("anna", "right")]
+
+
+async def test_a_provider_that_is_away_is_one_entry_of_the_trail_however_many_come(
+    client: httpx.AsyncClient, house: House, ledger: Ledger
+) -> None:
+    house.broken = ".well-known/openid-configuration"
+    for _ in range(5):
+        gone = await client.get("/oidc/login")
+        assert gone.status_code == 403
+        assert "the provider of identities cannot be reached or used" in gone.text
+    assert len(entered(ledger)) == 1
+
+
+async def test_what_a_provider_says_of_itself_is_asked_again_when_old_and_when_it_did_not_hold(
+    house: House,
+) -> None:
+    now_s = time.time()
+    provider = Provider(of(house), now_s=lambda: now_s)
+    flow = Flows().begin("/now", wall_clock_ms())
+
+    async def found(path: str) -> bool:
+        return (await provider.way_there(flow)).startswith(f"{house.issuer}/{path}?")
+
+    assert await found("authorize")
+    house.says = {"authorization_endpoint": f"{house.issuer}/moved"}
+    assert await found("authorize")
+    now_s += 3_601
+    assert await found("moved")
+    house.says = {"token_endpoint": f"{house.issuer}/token"}
+    house.broken = "token"
+    with pytest.raises(OidcError):
+        await provider.claims("x", flow)
+    assert await found("authorize")
 
 
 async def test_what_is_asked_for_is_one_log_in_of_this_browser_with_proof(

@@ -10,12 +10,16 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from typer.testing import CliRunner
 
 from alerts.schema import open_store
 from batches.batch import Signed
+from batches.export import manifest
 from batches.ledger import Ledger
+from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.cli import app
+from culturewatch.reports import records
 from culturewatch.reports.post import post
 from culturewatch.reports.schedule import Period, newest
 from culturewatch.reports.sent import Sent, State
@@ -145,12 +149,76 @@ async def test_the_month_of_a_device_has_its_log_and_says_what_is_missing(
         act = Signed(by="tester", at=period.start + 3 * DAY, reason="entered <late>")
         await asyncio.to_thread(ledger.place, "B-2026-0001", "inc1", act=act)
         assert await post(site, report, period, now=wall_ms)
-    plain, html, _ = parts(postbox.mails[0])
+    plain, html, attached = parts(postbox.mails[0])
+    assert [name.rpartition("-")[2] for name, _ in attached if name is not None][1:] == [
+        "log.pdf",
+        "excursions.pdf",
+    ]
+    assert all(content.startswith(b"%PDF-1.7") for _, content in attached)
+    (log, excursions) = sorted((site.data / "reports").iterdir(), key=lambda one: one.name[::-1])
+    for folder in (log, excursions):
+        found = await asyncio.to_thread(CliRunner().invoke, app, ["verify", str(folder)])
+        assert found.exit_code == 0, found.output
+        assert f"{folder.name}.pdf, seal {manifest.read(folder).seal}" in plain
     assert "Month of inc1" in plain
     assert "B-2026-0001" in plain
     assert "entered <late>" in plain
     assert "entered &lt;late&gt;" in html
     assert "<late>" not in html
+
+
+async def test_records_of_a_month_are_made_once_and_what_lacks_is_said(
+    tmp_path: Path, served: str
+) -> None:
+    site = await asyncio.to_thread(laid_out, tmp_path, served=served)
+    report, period = of(site, "inc")
+    first = records.enclosed(site, report, period)
+    assert (len(first.files), first.lacking) == (2, ())
+    assert records.enclosed(site, report, period) == first
+    small = records.enclosed(site, report, period, room=len(first.files[0].content))
+    assert small.files == first.files[:1]
+    assert "too much for a mail" in small.lacking[0]
+    changed = next((site.data / "reports").glob("*-log")) / "record.pdf"
+    changed.write_bytes(changed.read_bytes().replace(b"inc1", b"inc2"))
+    lacking = records.enclosed(site, report, period)
+    assert lacking.files == first.files[1:]
+    assert "was changed since" in lacking.lacking[0]
+    # A process died after the folder came to be, and before the ledger knew of it.
+    listed = changed.with_name("manifest.json")
+    listed.write_bytes(listed.read_bytes() + b" ")
+    anew = records.enclosed(site, report, period)
+    assert (anew.files[0].name.endswith("-log-2.pdf"), anew.lacking) == (True, ())
+    weekly, week = of(site, "rooms")
+    assert records.enclosed(site, weekly, week) == records.Enclosed()
+
+
+async def test_a_record_that_is_made_and_not_noted_is_said_to_be_made(tmp_path: Path) -> None:
+    # The file of a ledger is what cannot be opened here.
+    site = await asyncio.to_thread(laid_out, tmp_path, served="")
+    records.enclosed(site, *of(site, "inc"))
+    folder = next((site.data / "reports").glob("*-log"))
+    away = tmp_path / "away"
+    away.mkdir()
+    (away / "ledger.db").mkdir()
+    declared = structs.replace(site.file.site, data=str(away))
+    broken = structs.replace(site, file=structs.replace(site.file, site=declared))
+    with pytest.raises(NotNotedError, match=r"-log was made, and the ledger has it as a version"):
+        exported(broken, "tester", "inc1", folder)
+
+
+async def test_a_month_whose_records_cannot_be_written_is_mailed_and_says_so(
+    tmp_path: Path, served: str
+) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served)
+        report, period = of(site, "inc")
+        (site.data / "reports").write_text("in the way", encoding="utf-8")
+        assert await post(site, report, period, now=wall_ms)
+    plain, _, attached = parts(postbox.mails[0])
+    assert "! The record of the equipment log could not be made, and is not attached" in plain
+    assert "! The record of the excursions could not be made, and is not attached" in plain
+    assert len(attached) == 1
 
 
 async def test_what_is_silenced_has_no_pages(tmp_path: Path, served: str) -> None:
