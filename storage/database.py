@@ -78,6 +78,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
+                # All of it or nothing, whatever ended it; which goes on as it came.
                 transaction.rollback()
                 raise
             try:
