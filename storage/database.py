@@ -233,7 +233,7 @@ def _backend(name: str) -> _Backend:
         from storage import sqlite  # noqa: PLC0415 # each process needs one of them
 
         return sqlite
-    from storage import postgresql  # noqa: PLC0415
+    from storage import postgresql  # noqa: PLC0415 # see above
 
     return postgresql
 
