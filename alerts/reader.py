@@ -57,18 +57,6 @@ class SentPage(msgspec.Struct, frozen=True, kw_only=True):
     acked_by: tuple[str, ...] = ()
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the delivery log."""
-
-    row: int
-    at: int
-    event: str
-    was: str
-    became: str
-    attempt: str
-    note: str
-
-
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How much there is: alarms that are open, occurrences, pages and history rows so far."""
 
@@ -220,17 +208,6 @@ class AlarmReader:
             Seen(row=row, rule=rule, occurrence=occurrence, severity=severity)
             for row, rule, occurrence, severity in rows
         )
-
-    def deliveries(self, row: int) -> list[Step]:
-        """What became of one message, step by step."""
-        rows = self._rows(
-            "SELECT row, at, event, was, became, attempt, note FROM delivery_log"
-            " WHERE row = ? ORDER BY n",
-            row,
-        )
-        return [
-            msgspec.convert(dict(zip(Step.__struct_fields__, r, strict=True)), Step) for r in rows
-        ]
 
     def answer(self, command: str) -> Answer | None:
         """What was said to a command; None while it is on its way."""

@@ -152,6 +152,7 @@ def open_store(path: Path) -> sqlite3.Connection:
         try:
             _prepare(db, path)
         except BaseException:
+            # Whatever it was goes on as it came: only nobody else could close this one any more.
             db.close()
             raise
     except (*ERRORS, OSError) as error:
@@ -177,6 +178,7 @@ def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:
         try:
             _check_version(db, path)
         except BaseException:
+            # Whatever it was goes on as it came: only nobody else could close this one any more.
             db.close()
             raise
     except ERRORS as error:

@@ -93,6 +93,7 @@ class AlarmStore:
         try:
             self._db = await loop.run_in_executor(self._thread, open_store, self.path)
         except BaseException:
+            # Without an entry there is no exit: a cancelled start would leave its thread behind.
             self._thread.shutdown()
             raise
         return self

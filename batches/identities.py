@@ -189,11 +189,6 @@ class Identities:
         )
 
 
-def is_handle(text: str) -> bool:
-    """Whether ``text`` is formed like the handle of a patient."""
-    return bool(re.fullmatch(rf"PH-[{ALPHABET}]{{{_LENGTH}}}", text))
-
-
 def _new_handle() -> str:
     return "PH-" + "".join(map(secrets.choice, [ALPHABET] * _LENGTH))
 

@@ -95,7 +95,7 @@ def size(text: str) -> Size:
         LabelError: it is no size of a label.
     """
     found = _SIZE.fullmatch(text)
-    if found is None or not all(5 <= float(each) <= 300 for each in found.groups()):  # noqa: PLR2004
+    if found is None or not all(5 <= float(each) <= 300 for each in found.groups()):  # noqa: PLR2004 # millimetres, of the docstring
         raise LabelError(f"{text!r} is no size; write width x height in mm, such as 33x13")
     return Size(float(found[1]), float(found[2]))
 

@@ -355,7 +355,7 @@ def _check_none_left(connection: Connection, handle: str) -> None:
     below = {kin.child for kin in kinship.descendants(connection, [handle])}
     left = standing.unended(connection, below)
     if left:
-        named = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")  # noqa: PLR2004
+        named = ", ".join(left[:3]) + (f" and {len(left) - 3} more" if len(left) > 3 else "")  # noqa: PLR2004 # as many are named
         raise Refused(
             f"{handle}: cells of this patient are still kept: {named}; dispose of them first, or "
             "say that they may stay (--keep-cells)"

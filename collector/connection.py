@@ -2,17 +2,16 @@
 
 import asyncio
 import logging
-import socket
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from collector import frame
 from collector.clock import RUNNING_S
 from collector.errors import UNREACHED, LinkError, NoAnswerError, RefusedError
 from collector.frame import EXCEPTION_BIT, MAX_LENGTH, MEI_IDENTIFY, Frame, GarbageError
+from collector.kept import Kept
 from devices.identity import IdentityError, Level, page
 
 log = logging.getLogger(__name__)
@@ -23,7 +22,6 @@ REMEMBERED = 64
 """Expired requests remembered, so that their late answers are counted as late."""
 HELD_UP_S = 1.0
 """How late a timer may be on a busy machine; what is later than this has been asleep."""
-_KEEP_ALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 _BITS = frozenset({1, 2})
 _MEI = bytes((MEI_IDENTIFY,))
 
@@ -158,33 +156,6 @@ class Introduction(Question):
         return 1 <= found.level <= self.level
 
 
-def keep_alive(transport: asyncio.BaseTransport) -> None:
-    """Have the system find out when the other end of a socket is gone, and send at once."""
-    sock = transport.get_extra_info("socket")
-    if sock is not None:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in _KEEP_ALIVE.items():
-            # Not every system has all of them.
-            if (number := getattr(socket, option, None)) is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, number, value)
-
-
-class Kept(asyncio.Protocol, ABC):
-    """A connection as it is kept: ``closed`` is done, with the reason, when it is gone.
-
-    ``is_flushed`` says that it was closed only to be rid of what may still be under way in it.
-    """
-
-    has_answered: bool
-    is_flushed: bool
-    closed: asyncio.Future[str]
-
-    @abstractmethod
-    def abort(self, reason: str) -> None:
-        """Close at once."""
-
-
 class Connection(Kept):
     """The protocol of one TCP connection to ``name``, with at most ``window`` open requests.
 
@@ -199,13 +170,11 @@ class Connection(Kept):
         counts: Counts,
         on_late: Callable[[int, float], None] = lambda _unit, _took_s: None,
     ) -> None:
+        super().__init__()
         self._name = name
         self._window = window
         self._counts = counts
         self._on_late = on_late
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
         # Going on where the last connection ended: a gateway may give its late answers to this one.
         self._next = counts.requests & 0xFFFF
         self._pending: dict[int, Question] = {}
@@ -213,25 +182,6 @@ class Connection(Kept):
         self._expired: dict[int, Question] = {}
         self._silent = 0
         self._oddity = ""
-        self.has_answered = False
-        self.is_flushed = False
-        self.closed: asyncio.Future[str] = self._loop.create_future()
-        """Done, with the reason, when the connection is gone."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready to ask."""
-        self._transport = cast("asyncio.Transport", transport)
-        keep_alive(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whatever is still open."""
-        self._end(str(exc) if exc else "closed by the device")
-
-    def abort(self, reason: str) -> None:
-        """Close at once; open requests fail with ``reason``."""
-        self._end(reason)
-        if self._transport is not None:
-            self._transport.abort()
 
     def submit(self, request: Question) -> None:
         """Send ``request`` when the window has room."""
@@ -339,11 +289,7 @@ class Connection(Kept):
             if not request.future.done():
                 self._send(request)
 
-    def _end(self, reason: str) -> None:
-        if self.closed.done():
-            return
-        self.closed.set_result(reason)
-        self._buffer = b""
+    def _fail_open(self, reason: str) -> None:
         for request in (*self._pending.values(), *self._waiting):
             request.settle(LinkError(f"{self._name}: {reason}"))
         self._pending.clear()

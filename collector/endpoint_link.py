@@ -8,7 +8,8 @@ from random import Random
 from typing import Generic, TypeVar
 
 from collector.address import Address, TcpAddress
-from collector.connection import Counts, Kept
+from collector.connection import Counts
+from collector.kept import Kept
 from collector.reconnect import ConnectBudget, pause_s
 from collector.tty import open_tty
 

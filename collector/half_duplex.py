@@ -12,9 +12,10 @@ from typing import Generic, TypeVar, cast
 
 from collector.address import Address, TcpAddress
 from collector.clock import RUNNING_S
-from collector.connection import SILENT_LIMIT, Asking, Counts, Kept, keep_alive
+from collector.connection import SILENT_LIMIT, Asking, Counts
 from collector.errors import UNREACHED, DeviceError, LinkError, NoAnswerError, RefusedError
 from collector.frame import GarbageError
+from collector.kept import Kept
 from collector.serial_frame import TURNAROUND
 
 LATEST = 2.0
@@ -46,13 +47,11 @@ class HalfDuplex(Kept, Generic[R]):
     """The protocol of one connection to ``address`` over which one thing is asked at a time."""
 
     def __init__(self, address: Address, counts: Counts, quarantine: Quarantine) -> None:
+        super().__init__()
         self._name = address.name
         self._address = address
         self._counts = counts
         self._quarantine = quarantine
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
         self._sent = b""
         self._asked: R | None = None
         self._answer: Outcome | None = None
@@ -62,26 +61,11 @@ class HalfDuplex(Kept, Generic[R]):
         self._held_s = float("inf")
         self._silent = 0
         self._oddity = ""
-        self.has_answered = False
-        self.is_flushed = False
-        self.closed: asyncio.Future[str] = self._loop.create_future()
-        """Done, with the reason, when the connection is gone."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ready to ask, after a first silence."""
-        self._transport = cast("asyncio.Transport", transport)
-        keep_alive(transport)
+        super().connection_made(transport)
         self._free_s = RUNNING_S() + self._address.silence_s
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail whatever is still open."""
-        self._end(str(exc) if exc else "closed by the device")
-
-    def abort(self, reason: str) -> None:
-        """Close at once; open requests fail with ``reason``."""
-        self._end(reason)
-        if self._transport is not None:
-            self._transport.abort()
 
     def submit(self, request: R) -> None:
         """Send ``request`` when its turn comes."""
@@ -240,11 +224,7 @@ class HalfDuplex(Kept, Generic[R]):
         else:
             self._send_waiting()
 
-    def _end(self, reason: str) -> None:
-        if self.closed.done():
-            return
-        self.closed.set_result(reason)
-        self._buffer = b""
+    def _fail_open(self, reason: str) -> None:
         if self._turn is not None:
             self._turn.cancel()
         if self._asked is not None:

@@ -126,6 +126,7 @@ class Link:
                 hint += " and speaks TLS at this port"
             raise LinkError(f"{error.strerror or error}; {hint}") from error
         except BaseException:
+            # Cancelled: there is no time to say goodbye, but the socket may not stay open.
             self._wire.abort()
             raise
         await self._check_accepted()

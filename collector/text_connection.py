@@ -1,13 +1,12 @@
 """One connection over which lines of text are asked for and answered, or come unasked."""
 
-import asyncio
 from collections.abc import Callable
-from typing import cast
 
 from collector.address import Address
-from collector.connection import Asking, Counts, Kept, keep_alive
+from collector.connection import Asking, Counts
 from collector.frame import GarbageError
 from collector.half_duplex import HalfDuplex, Outcome, Quarantine
+from collector.kept import Kept
 from devices.line_codec import LONGEST
 from devices.transport import Line
 
@@ -76,32 +75,14 @@ class UnaskedConnection(Kept):
     """
 
     def __init__(self, line: Line, counts: Counts, take: Callable[[str], None]) -> None:
+        super().__init__()
         self._take = take
         self._end_mark = line.answer_end.encode()
         self._counts = counts
-        self._transport: asyncio.Transport | None = None
-        self._buffer = b""
         self._is_first = True
-        self.has_answered = False
-        self.is_flushed = False
-        self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ready to listen."""
-        self._transport = cast("asyncio.Transport", transport)
-        keep_alive(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Say why there is no more to hear."""
-        if not self.closed.done():
-            self.closed.set_result(str(exc) if exc else "closed by the device")
-
-    def abort(self, reason: str) -> None:
-        """Close at once."""
-        if not self.closed.done():
-            self.closed.set_result(reason)
-        if self._transport is not None:
-            self._transport.abort()
+    def _fail_open(self, reason: str) -> None:
+        """Nothing was asked."""
 
     def data_received(self, data: bytes) -> None:
         """Keep the whole lines in ``data``."""

@@ -63,10 +63,10 @@ def age(ms: int | None, say: Say = english) -> str:
     if seconds < 100:  # noqa: PLR2004 # up to here seconds say more than minutes
         return f"{seconds:.0f} s"
     minutes = seconds / 60
-    if minutes < 120:  # noqa: PLR2004
+    if minutes < 120:  # noqa: PLR2004 # two hours
         return f"{minutes:.0f} min"
     hours = minutes / 60
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} {say('days')}"  # noqa: PLR2004
+    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} {say('days')}"  # noqa: PLR2004 # three days
 
 
 def moment(at: int | None, zone: tzinfo) -> str:

@@ -109,7 +109,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="where data and record go")] = Path("demo-out"),
 ) -> None:
     """Run simulated rooms on real sockets, with alarms, pages and a batch record at the end."""
-    from culturewatch.demo import run_demo  # noqa: PLC0415 # needs nearly everything
+    from culturewatch.demo import run_demo  # needs nearly everything
 
     raise SystemExit(run_demo(span_s=_span(for_), out=out))
 
@@ -117,8 +117,8 @@ def demo(
 @app.command()
 def run(site: SitePath) -> None:
     """Watch a site: collect, keep, alarm and page, and serve the console."""
-    from culturewatch.processes import ChildError  # noqa: PLC0415 # the core needs none of it
-    from culturewatch.run import run_site  # noqa: PLC0415
+    from culturewatch.processes import ChildError  # the core needs none of it
+    from culturewatch.run import run_site
 
     logs.set_up()
     with told(wrong_use=(ChildError,)):
@@ -128,7 +128,7 @@ def run(site: SitePath) -> None:
 @app.command(hidden=True)
 def core(site: SitePath) -> None:
     """Run the core alone (``run`` starts it)."""
-    from culturewatch.core_process import run_alone  # noqa: PLC0415 # only here
+    from culturewatch.core_process import run_alone  # only here
 
     run_alone(site)
 
@@ -136,9 +136,9 @@ def core(site: SitePath) -> None:
 @app.command(hidden=True)
 def console(site: SitePath) -> None:
     """Run the console alone (``run`` starts it)."""
-    from alerts.token import KeyFileError  # noqa: PLC0415 # the core needs none of it
-    from console.certificate import CertificateError  # noqa: PLC0415
-    from culturewatch.serve_console import serve_console  # noqa: PLC0415
+    from alerts.token import KeyFileError  # the core needs none of it
+    from console.certificate import CertificateError
+    from culturewatch.serve_console import serve_console
 
     logs.set_up()
     # Not wrong use: a certificate that is being renewed must not end what watches beside it.
@@ -151,10 +151,10 @@ def watchdog(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="its settings, watchdog.toml")],
 ) -> None:
     """Hear the beats of sites, on another machine; page by itself when one stops."""
-    from alerts.token import KeyFileError  # noqa: PLC0415 # the core needs none of it
-    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
-    from culturewatch.watchdog.run import run_watchdog  # noqa: PLC0415
-    from culturewatch.watchdog.settings import WatchdogError, load  # noqa: PLC0415
+    from alerts.token import KeyFileError  # the core needs none of it
+    from culturewatch.processes import stopped_by_signals
+    from culturewatch.watchdog.run import run_watchdog
+    from culturewatch.watchdog.settings import WatchdogError, load
 
     logs.set_up()
 
@@ -169,7 +169,7 @@ def watchdog(
 @app.command()
 def check(site: SitePath, *, as_json: AsJson = False) -> None:
     """Validate a site's files; print the read plan and what nobody watches."""
-    from culturewatch.check import print_plan  # noqa: PLC0415
+    from culturewatch.check import print_plan
 
     with told():
         print_plan(site, as_json=as_json)
@@ -183,10 +183,10 @@ def simulate(
     ] = "",
 ) -> None:
     """Serve the hardware of a site, simulated, where the site's file says it is."""
-    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
-    from culturewatch.simulated import demo_scenario, serve  # noqa: PLC0415
-    from culturewatch.site import load  # noqa: PLC0415
-    from simulators.loopback import ServeError  # noqa: PLC0415
+    from culturewatch.processes import stopped_by_signals
+    from culturewatch.simulated import demo_scenario, serve
+    from culturewatch.site import load
+    from simulators.loopback import ServeError
 
     logs.set_up()
 
@@ -213,7 +213,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="keep showing, until Ctrl-C")] = False,
 ) -> None:
     """Show a running site, from any terminal on its machine. Exit 1 when its core does not run."""
-    from culturewatch.show import show_status  # noqa: PLC0415
+    from culturewatch.show import show_status
 
     with told():
         alive = show_status(site, as_json=as_json, watch=watch)
@@ -228,7 +228,7 @@ def rehearse(
     as_json: AsJson = False,
 ) -> None:
     """Play alarm stories in virtual time and compare what happens with what they expect."""
-    from alerts.rehearse.command import rehearse as play  # noqa: PLC0415
+    from alerts.rehearse.command import rehearse as play
 
     raise SystemExit(play(stories, json=as_json, out=sys.stdout))
 

@@ -84,9 +84,9 @@ def history(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show what happened to alarms, the newest last."""
-    from alerts.reader import AlarmReader  # noqa: PLC0415 # --help needs none of it
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
+    from alerts.reader import AlarmReader  # --help needs none of it
+    from alerts.schema import StoreError
+    from culturewatch import paths
 
     with told(StoreError):
         loaded = load(site)
@@ -137,9 +137,9 @@ def ack(
 
 
 def _acknowledge_all(path: Path, scope: Scope, by: str, note: str) -> None:
-    from alerts.rule import Severity  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.order import order_each  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from alerts.rule import Severity  # --help needs none of it
+    from culturewatch.order import order_each
+    from storage.inbox import InboxError
 
     loaded, alarms = _alarms(path)
     with told():
@@ -249,10 +249,10 @@ def warm_touch(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Check, by warming it, that the probe of an overdue rule is where the site says it is."""
-    from culturewatch.parts import channel_specs, rulebook  # noqa: PLC0415 # --help needs none
-    from culturewatch.touching import heard  # noqa: PLC0415
-    from culturewatch.warm_touch import Result, judged  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
+    from culturewatch.parts import channel_specs, rulebook  # --help needs none
+    from culturewatch.touching import heard
+    from culturewatch.warm_touch import Result, judged
+    from storage.journal import JournalError
 
     with told(JournalError):
         loaded = load(site)
@@ -291,7 +291,7 @@ def _order(path: Path, verb: str, target: str, by: str, /, **arguments: str) -> 
 
 def _acting(site: Site, verb: str, target: str, by: str) -> str:
     """Who orders it, who has proved it and may."""
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415 # --help needs none of it
+    from culturewatch.who import FAULTS, acting  # --help needs none of it
 
     with told(*FAULTS):
         return acting(site, by, f"alarm.{verb}", target)
@@ -299,8 +299,8 @@ def _acting(site: Site, verb: str, target: str, by: str) -> str:
 
 
 def _hand_in(site: Site, verb: str, target: str, who: str, /, **arguments: str) -> None:
-    from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from culturewatch.order import order  # --help needs none of it
+    from storage.inbox import InboxError
 
     with told(InboxError):
         answer = order(site, verb, target, by=who, arguments=arguments)
@@ -317,9 +317,9 @@ def _hand_in(site: Site, verb: str, target: str, who: str, /, **arguments: str) 
 
 
 def _alarms(path: Path) -> "tuple[Site, list[AlarmView]]":
-    from alerts.reader import AlarmReader  # noqa: PLC0415 # --help needs none of it
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
+    from alerts.reader import AlarmReader  # --help needs none of it
+    from alerts.schema import StoreError
+    from culturewatch import paths
 
     with told(StoreError):
         loaded = load(path)

@@ -37,12 +37,12 @@ def seal(site: SitePath) -> None:
 
     A running core has this done each midnight (UTC). Exit 1 when something is damaged.
     """
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.parts import VERSION  # noqa: PLC0415
-    from storage.archive.patrol import patrol  # noqa: PLC0415
-    from storage.archive.seal import ArchiveError  # noqa: PLC0415
-    from storage.archive.sealer import Sealer  # noqa: PLC0415 # pyarrow
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from culturewatch.advance import shown
+    from culturewatch.parts import VERSION
+    from storage.archive.patrol import patrol
+    from storage.archive.seal import ArchiveError
+    from storage.archive.sealer import Sealer  # pyarrow
+    from storage.waiting import JournalError
 
     # Readings come first.
     os.nice(_NICE)
@@ -62,11 +62,11 @@ def seal(site: SitePath) -> None:
 
 def _heads(site: "Site") -> "Heads":
     """The newest rows of the alarm history and of the ledger, as far as there are any."""
-    from alerts.reader import AlarmReader  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
-    from storage import acts  # noqa: PLC0415
-    from storage.archive.sealer import Heads  # noqa: PLC0415
-    from storage.database import NAME, Database, DatabaseError  # noqa: PLC0415
+    from alerts.reader import AlarmReader
+    from culturewatch import paths
+    from storage import acts
+    from storage.archive.sealer import Heads
+    from storage.database import NAME, Database, DatabaseError
 
     alarms = ledger = None
     if paths.alarms(site.data).exists():
@@ -98,13 +98,13 @@ def export(
 
     Times are those of the device, in UTC; a time without an offset is one of the site's zone.
     """
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.noted import Noting, sha256  # noqa: PLC0415
-    from culturewatch.who import FAULTS  # noqa: PLC0415
-    from storage.archive.export import Asked, ExportError  # noqa: PLC0415
-    from storage.archive.export import export as write  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from culturewatch.advance import shown
+    from culturewatch.noted import Noting, sha256
+    from culturewatch.who import FAULTS
+    from storage.archive.export import Asked, ExportError
+    from storage.archive.export import export as write
+    from storage.archive.log import LogReader
+    from storage.waiting import JournalError
 
     with told(JournalError, *FAULTS, wrong_use=(ExportError,)):
         loaded, what = load(site), ", ".join(channel)
@@ -137,11 +137,11 @@ def rebuild(
     Points that are there already stay as they are. Broken off, it goes on where it was. A running
     core goes on sending what comes in.
     """
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.parts import influx_settings  # noqa: PLC0415
-    from storage.archive.rebuild import ArchiveLog, Span  # noqa: PLC0415
-    from storage.influx import Forwarder  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from culturewatch.advance import shown
+    from culturewatch.parts import influx_settings
+    from storage.archive.rebuild import ArchiveLog, Span
+    from storage.influx import Forwarder
+    from storage.waiting import JournalError
 
     with told(JournalError):
         loaded = load(site)

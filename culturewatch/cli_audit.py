@@ -47,9 +47,9 @@ def audit(
 
     A signature is of the heads of both chains up to which it was read.
     """
-    from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.audit_trail import Selection, sign_review, trail  # noqa: PLC0415
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
+    from alerts.schema import StoreError  # --help needs none of it
+    from culturewatch.audit_trail import Selection, sign_review, trail
+    from culturewatch.who import FAULTS, acting
 
     with told(StoreError, *FAULTS):
         loaded = load(site)

@@ -49,11 +49,11 @@ def backup(
     the backups, once, so that erasing reaches them. Exit 1 when something could not be taken as
     it should be.
     """
-    from batches.person import SOFTWARE  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.backup import back_up, read_back  # noqa: PLC0415
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
-    from storage.backup.manifest import BackupError  # noqa: PLC0415
+    from batches.person import SOFTWARE  # --help needs none of it
+    from culturewatch.advance import shown
+    from culturewatch.backup import back_up, read_back
+    from culturewatch.who import FAULTS, acting
+    from storage.backup.manifest import BackupError
 
     began = time.monotonic()
     with told(BackupError, *FAULTS):
@@ -102,11 +102,11 @@ def restore(
 
     What is put there is as it was: who did it stands in the audit trail of the site that is named.
     """
-    from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.backup import put_back  # noqa: PLC0415
-    from culturewatch.noted import restoring  # noqa: PLC0415
-    from culturewatch.who import FAULTS  # noqa: PLC0415
-    from storage.backup.manifest import BackupError  # noqa: PLC0415
+    from culturewatch.advance import shown  # --help needs none of it
+    from culturewatch.backup import put_back
+    from culturewatch.noted import restoring
+    from culturewatch.who import FAULTS
+    from storage.backup.manifest import BackupError
 
     began = time.monotonic()
     with told(BackupError, *FAULTS):
@@ -135,8 +135,8 @@ def restore(
 
 
 def _check(folder: Path, noting: "Noting", *, as_json: bool) -> None:
-    from culturewatch.advance import shown  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.backup import read_back  # noqa: PLC0415
+    from culturewatch.advance import shown  # --help needs none of it
+    from culturewatch.backup import read_back
 
     now = time.time_ns() // 1_000_000
     with shown("bytes") as advance:

@@ -42,9 +42,9 @@ def begin(
 
     It has a planned end. From then on its alarms page again, whether or not somebody ended it.
     """
-    from batches.instruments import Instruments  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.in_calibration import take_out  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from batches.instruments import Instruments  # SQLAlchemy is slow to import
+    from culturewatch.in_calibration import take_out
+    from storage.inbox import InboxError
 
     with opened(site) as (ledger, sign), told(InboxError):
         loaded, act = load(site), sign(by, at, reason)
@@ -71,9 +71,9 @@ def end(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """What the sensor says is product data again, and five minutes later its alarms page again."""
-    from batches.instruments import Instruments  # noqa: PLC0415
-    from culturewatch.in_calibration import put_back  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from batches.instruments import Instruments
+    from culturewatch.in_calibration import put_back
+    from storage.inbox import InboxError
 
     with opened(site) as (ledger, sign), told(InboxError):
         instruments, act = Instruments(ledger), sign(by, at, reason)
@@ -119,10 +119,10 @@ def certificate(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter a certificate: what the laboratory found, and when the sensor is due again."""
-    from batches import certificates  # noqa: PLC0415
-    from batches.calibration import settled_width  # noqa: PLC0415
-    from batches.certificates import CertificateError  # noqa: PLC0415
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches import certificates
+    from batches.calibration import settled_width
+    from batches.certificates import CertificateError
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign), told(CertificateError):
         loaded, instruments = load(site), Instruments(ledger)
@@ -164,9 +164,9 @@ def correct(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter when a calibration really began and ended; needs a reason."""
-    from msgspec import UNSET  # noqa: PLC0415
+    from msgspec import UNSET
 
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         ended = sign.instant("--end", end)
@@ -185,9 +185,9 @@ def due_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
 
     Exit 1 when one is overdue, or nothing is known of it.
     """
-    from batches.calibrated import moment  # noqa: PLC0415
-    from batches.impact import dues  # noqa: PLC0415
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.calibrated import moment
+    from batches.impact import dues
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, _):
         now, zone = ledger.clerk.now(), load(site).zone
@@ -207,7 +207,7 @@ def due_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
 @calibration_commands.command()
 def impact(serial: Serial, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show which batches and vials an as-found deviation of a sensor puts in doubt."""
-    from batches.impact import impact as find  # noqa: PLC0415
+    from batches.impact import impact as find
 
     with opened(site) as (ledger, _):
         loaded = load(site)
@@ -224,7 +224,7 @@ def impact(serial: Serial, *, as_json: AsJson = False, site: SiteOption = DEFAUL
 
 
 def _say_touched(part: "Endangered", site: Site) -> None:
-    from batches.calibrated import moment  # noqa: PLC0415
+    from batches.calibrated import moment
 
     span = f"{moment(part.span.start, site.zone)} to {moment(part.span.end, site.zone)}"
     say(f"  {part.device} from {span}")
@@ -235,14 +235,14 @@ def _say_touched(part: "Endangered", site: Site) -> None:
 
 
 def _warn_of(deviation: "Deviation", site: Site) -> None:
-    from batches.calibrated import deviation_told, moment  # noqa: PLC0415
+    from batches.calibrated import deviation_told, moment
 
     since = "it was installed" if deviation.since is None else moment(deviation.since, site.zone)
     say(f"{deviation_told(deviation, site.zone)}; in doubt since {since}")
 
 
 def _point(quantity: str, unit: str, text: str) -> "Point":
-    from batches.calibration import Point, settled, settled_width  # noqa: PLC0415
+    from batches.calibration import Point, settled, settled_width
 
     parts = text.split(",")
     if len(parts) != _FIELDS:
@@ -274,7 +274,7 @@ def _due(calibrated_at: int, due: int | None, interval: str) -> int:
 
 
 def _ends(site: Site, at: int | None, until: str, span: str) -> int:
-    from culturewatch.cli_ledger import instant  # noqa: PLC0415
+    from culturewatch.cli_ledger import instant
 
     if bool(until) == bool(span):
         raise SiteError(["say either --until TIME or --for SPAN: a calibration has a planned end"])

@@ -40,7 +40,7 @@ def stays(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show where a batch or vial was, with the rows that say so; who did it, and who checked."""
-    from batches.calibrated import moment  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.calibrated import moment  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, _):
         found, zone = ledger.stays(batch), load(site).zone
@@ -76,7 +76,7 @@ def correct(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter what a stay should have said; what is not given stays as it was."""
-    from msgspec import UNSET  # noqa: PLC0415
+    from msgspec import UNSET
 
     with opened(site) as (ledger, sign):
         ended = sign.instant("--end", end)

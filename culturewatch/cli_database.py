@@ -26,7 +26,7 @@ def grants(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Print what gives the roles of a ledger on PostgreSQL their rights and no more."""
-    from storage.grants import grants as statements  # noqa: PLC0415 # SQLAlchemy is slow
+    from storage.grants import grants as statements  # SQLAlchemy is slow
 
     with told():
         found = load(site)
@@ -48,9 +48,9 @@ def upgrade(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Bring the tables up to date; as their owner also give the site's user its rights."""
-    from storage.database import DatabaseError  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from storage.database import upgrade as bring_up  # noqa: PLC0415
-    from storage.grants import give  # noqa: PLC0415
+    from storage.database import DatabaseError  # SQLAlchemy is slow to import
+    from storage.database import upgrade as bring_up
+    from storage.grants import give
 
     with told(DatabaseError):
         found = load(site)
@@ -73,8 +73,8 @@ def fill(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Put a ledger out of a backup into the empty database of the site, with its chain."""
-    from storage.database import DatabaseError  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from storage.ledger_copy import copy  # noqa: PLC0415
+    from storage.database import DatabaseError  # SQLAlchemy is slow to import
+    from storage.ledger_copy import copy
 
     with told(DatabaseError):
         count = copy(f"sqlite:///{file.absolute()}", load(site).ledger_url)
@@ -84,8 +84,8 @@ def fill(
 @ledger_commands.command()
 def head(*, site: SiteOption = DEFAULT_SITE) -> None:
     """Print the end of the chain: noted elsewhere, it proves the ledger up to here."""
-    from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from storage.database import DatabaseError  # noqa: PLC0415
+    from batches.ledger import Ledger  # SQLAlchemy is slow to import
+    from storage.database import DatabaseError
 
     with told(DatabaseError):
         now = Ledger(load(site).ledger_url).head()
@@ -100,9 +100,9 @@ def verify(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Check the site's ledger, alarms and journal; name whatever was changed."""
-    from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
-    from culturewatch.noted import checked, checking  # noqa: PLC0415
-    from culturewatch.who import FAULTS  # noqa: PLC0415
+    from batches.verify import verify as check  # only this command needs it
+    from culturewatch.noted import checked, checking
+    from culturewatch.who import FAULTS
 
     with told(*FAULTS):
         found = load(site)

@@ -31,7 +31,7 @@ def doctor(
 
     Each finding says what it endangers and what to do. Exit 1 where one endangers something.
     """
-    from culturewatch.doctor.examine import examine, lines  # noqa: PLC0415 # --help needs none
+    from culturewatch.doctor.examine import examine, lines  # --help needs none
 
     try:
         outage_s = duration.parse(outage).seconds

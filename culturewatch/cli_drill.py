@@ -34,9 +34,9 @@ def drill(
     """Send a drill to everybody on each of their channels, through the path of a real alarm."""
     if context.invoked_subcommand is not None:
         return
-    from culturewatch.order import order  # noqa: PLC0415 # only this command needs them
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from culturewatch.order import order  # only this command needs them
+    from culturewatch.who import FAULTS, acting
+    from storage.inbox import InboxError
 
     done, listening = True, True
     with told(InboxError, *FAULTS):
@@ -55,7 +55,7 @@ def drill(
 @drill_commands.command("list")
 def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Print who has answered a drill lately. Exit 1 when somebody has not."""
-    from alerts.schema import StoreError  # noqa: PLC0415 # only this command needs it
+    from alerts.schema import StoreError  # only this command needs it
 
     with told(StoreError):
         found = _standings(load(site))
@@ -78,9 +78,9 @@ def answer(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Answer a drill that came without a link."""
-    from alerts.transition import DRILL  # noqa: PLC0415 # only this command needs it
-    from culturewatch.who import FAULTS  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from alerts.transition import DRILL  # only this command needs it
+    from culturewatch.who import FAULTS
+    from storage.inbox import InboxError
 
     with told(InboxError, *FAULTS):
         send(load(site), "ack", f"{DRILL}{drill}", {}, by=by, as_json=as_json)
@@ -99,10 +99,10 @@ def _ways(site: Site, person: str, channel: str) -> list[tuple[str, str]]:
 
 
 def _standings(site: Site) -> "tuple[Standing, ...]":
-    from alerts.drills import drilled, standings  # noqa: PLC0415 # they need the store
-    from alerts.schema import open_read_only  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
-    from culturewatch.on_call import drills_wanted  # noqa: PLC0415
+    from alerts.drills import drilled, standings  # they need the store
+    from alerts.schema import open_read_only
+    from culturewatch import paths
+    from culturewatch.on_call import drills_wanted
 
     path = paths.alarms(site.data)
     drills = []

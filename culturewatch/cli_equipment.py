@@ -41,7 +41,7 @@ def _care(name: str, kind: str, what: str) -> None:
         reason: Reason = "",
         site: SiteOption = DEFAULT_SITE,
     ) -> None:
-        from batches.care import Caretaker, Kind  # noqa: PLC0415 # SQLAlchemy is slow to import
+        from batches.care import Caretaker, Kind  # SQLAlchemy is slow to import
 
         with opened(site) as (ledger, sign):
             found = Caretaker(ledger).enter(
@@ -68,7 +68,7 @@ _care("fill", "FILL", "filled")
 @equipment_commands.command()
 def check(row: Row, *, by: By = "", at: At = "", site: SiteOption = DEFAULT_SITE) -> None:
     """Enter that a second person has checked what an entry says."""
-    from batches.care import Caretaker  # noqa: PLC0415
+    from batches.care import Caretaker
 
     with opened(site) as (ledger, sign):
         found = Caretaker(ledger).check(row, act=sign(by, at, "checked"))
@@ -80,7 +80,7 @@ def withdraw(
     row: Row, *, by: By = "", at: At = "", reason: Reason = "", site: SiteOption = DEFAULT_SITE
 ) -> None:
     """Take back an entry about a device, or a check of it; with a reason."""
-    from batches.care import Caretaker  # noqa: PLC0415
+    from batches.care import Caretaker
 
     with opened(site) as (ledger, sign):
         Caretaker(ledger).withdraw(row, act=sign(by, at, reason))
@@ -101,11 +101,11 @@ def log(
 
     Fills of a tank that its level tells of, and that nobody entered, are in it as such.
     """
-    from batches.export.publish import RecordError  # noqa: PLC0415
-    from culturewatch.audit_trail import exported  # noqa: PLC0415
-    from culturewatch.make_report import write_log  # noqa: PLC0415
-    from culturewatch.who import acting  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from batches.export.publish import RecordError
+    from culturewatch.audit_trail import exported
+    from culturewatch.make_report import write_log
+    from culturewatch.who import acting
+    from storage.waiting import JournalError
 
     with opened(site) as (ledger, _), told(RecordError, JournalError):
         loaded = load(site)
@@ -127,12 +127,12 @@ def excursions(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write every excursion of a period: against what, its alarms, and who was there."""
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from batches.export.publish import RecordError  # noqa: PLC0415
-    from culturewatch.audit_trail import exported  # noqa: PLC0415
-    from culturewatch.make_report import write_excursions  # noqa: PLC0415
-    from culturewatch.who import acting  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
+    from alerts.schema import StoreError
+    from batches.export.publish import RecordError
+    from culturewatch.audit_trail import exported
+    from culturewatch.make_report import write_excursions
+    from culturewatch.who import acting
+    from storage.journal import JournalError
 
     with opened(site) as (ledger, _), told(RecordError, StoreError, JournalError):
         loaded = load(site)
@@ -145,7 +145,7 @@ def excursions(
 
 
 def _span(site: Site, from_: str, to: str) -> "Interval":
-    from batches.placement import Interval  # noqa: PLC0415
+    from batches.placement import Interval
 
     start, end = instant(site, "--from", from_) or 0, instant(site, "--to", to) or 0
     if end <= start:

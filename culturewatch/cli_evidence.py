@@ -46,10 +46,10 @@ def replay(
     acknowledges at once, and a latched alarm is reset when it is gone. Pages are first calls and
     calls for what got worse or no better; escalation is not counted.
     """
-    from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.rule_trial import compare  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from alerts.schema import StoreError  # --help needs none of it
+    from culturewatch.advance import shown
+    from culturewatch.rule_trial import compare
+    from storage.waiting import JournalError
 
     with told(StoreError, JournalError):
         loaded = load(site)
@@ -87,14 +87,14 @@ def kpi(
     Counted from the alarm history. The standards ask for 30 days or more; what lies before the
     first reading does not count as quiet.
     """
-    from rich.console import Console  # noqa: PLC0415 # --help needs none of it
+    from rich.console import Console  # --help needs none of it
 
-    from alerts import kpi as figures  # noqa: PLC0415
-    from alerts.reader import AlarmReader  # noqa: PLC0415
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from culturewatch import paths  # noqa: PLC0415
-    from culturewatch.kpi_table import table  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from alerts import kpi as figures
+    from alerts.reader import AlarmReader
+    from alerts.schema import StoreError
+    from culturewatch import paths
+    from culturewatch.kpi_table import table
+    from storage.waiting import JournalError
 
     with told(StoreError, JournalError):
         loaded = load(site)
@@ -109,8 +109,8 @@ def kpi(
 
 
 def _period(site: Site, from_: str, to: str) -> tuple[int, int]:
-    from culturewatch.rule_trial import extent  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
+    from culturewatch.rule_trial import extent
+    from storage.archive.log import LogReader
 
     now = round(datetime.now(UTC).timestamp() * 1000)
     asked, end = instant(site, "--from", from_), instant(site, "--to", to) or now

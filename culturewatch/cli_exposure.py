@@ -44,11 +44,11 @@ def exposure(
     In limits means low <= value <= high. A reading holds until the next one, for at most 1.5
     periods; the rest is a gap, and a gap is never in limits. Without limits nothing is judged.
     """
-    from batches.excursion import Limits  # noqa: PLC0415 # each command stays small
-    from batches.logger_csv import LoggerFileError  # noqa: PLC0415
-    from batches.policy import Verdict  # noqa: PLC0415
-    from culturewatch.exposure_report import Asked, picture, report  # noqa: PLC0415
-    from culturewatch.terminal import terminal  # noqa: PLC0415
+    from batches.excursion import Limits  # each command stays small
+    from batches.logger_csv import LoggerFileError
+    from batches.policy import Verdict
+    from culturewatch.exposure_report import Asked, picture, report
+    from culturewatch.terminal import terminal
 
     _check(low, high, delta_h)
     asked = Asked(

@@ -32,7 +32,7 @@ def push(
     """Put the dashboards into the folder culturewatch, over those that are there."""
     with told():
         _check_installed()
-        from culturewatch.grafana import GrafanaError, dashboards  # noqa: PLC0415 # an extra
+        from culturewatch.grafana import GrafanaError, dashboards  # an extra
 
         with told(GrafanaError):
             for address in _grafana(load(site), url, token_env).push(dashboards()):
@@ -50,13 +50,13 @@ def annotate(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Draw excursions that are over, each once; those that go on come when they end."""
-    from alerts.outbox import wall_ms  # noqa: PLC0415 # --help needs none of it
-    from alerts.reader import AlarmReader  # noqa: PLC0415
-    from alerts.schema import StoreError  # noqa: PLC0415
+    from alerts.outbox import wall_ms  # --help needs none of it
+    from alerts.reader import AlarmReader
+    from alerts.schema import StoreError
 
     with told(StoreError):
         _check_installed()
-        from culturewatch.grafana import GrafanaError, regions  # noqa: PLC0415 # an extra
+        from culturewatch.grafana import GrafanaError, regions  # an extra
 
         loaded, now = load(site), wall_ms()
         with AlarmReader(paths.alarms(loaded.data)) as reader:
@@ -72,7 +72,7 @@ def _check_installed() -> None:
 
 
 def _grafana(site: Site, url: str, token_env: str) -> "Grafana":
-    from culturewatch.grafana import Grafana  # noqa: PLC0415 # an extra
+    from culturewatch.grafana import Grafana  # an extra
 
     return Grafana(url, Secret(env=token_env).reveal(site.base))
 

@@ -68,13 +68,13 @@ def import_(
     time yet; where a sealed segment of it, or the journal, is damaged nobody can know, and it is
     refused. A running core moves them into its journal; without one this command does.
     """
-    from batches import intake as checks  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.logger_csv import LoggerFileError  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
-    from storage.archive.seal import present  # noqa: PLC0415
-    from storage.intake import Intake, IntakeError  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
-    from storage.journalfile import NAME as JOURNAL  # noqa: PLC0415
+    from batches import intake as checks  # SQLAlchemy is slow to import
+    from batches.logger_csv import LoggerFileError
+    from storage.archive.log import LogReader
+    from storage.archive.seal import present
+    from storage.intake import Intake, IntakeError
+    from storage.journal import JournalError
+    from storage.journalfile import NAME as JOURNAL
 
     bound_s = _span("--wait", wait).seconds
     with (
@@ -120,8 +120,8 @@ def import_(
 
 async def _taken_in(site: Site, box: "Intake", origin: "Origin", bound_s: float) -> bool:
     """Whether the journal has it: moved here, or by the core that holds the journal."""
-    from culturewatch.core import GB  # noqa: PLC0415 # only here
-    from storage.journal import Journal, JournalError  # noqa: PLC0415
+    from culturewatch.core import GB  # only here
+    from storage.journal import Journal, JournalError
 
     until = time.monotonic() + bound_s
     while not box.is_done(origin.id):
@@ -150,8 +150,8 @@ def _asked(
     zone: str,
     travelling: bool,
 ) -> "tuple[Target, Form]":
-    from batches.intake import Target  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.logger_csv import Form  # noqa: PLC0415
+    from batches.intake import Target  # SQLAlchemy is slow to import
+    from batches.logger_csv import Form
 
     heading, _, channel = column.rpartition("=")
     if not heading or not channel:

@@ -35,8 +35,8 @@ def label(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Make labels: id, token, passage, date and a bar code of the id; never a name."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch import label_pages  # noqa: PLC0415 # so is typst
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from culturewatch import label_pages  # so is typst
 
     if bool(vials) == bool(batch):
         raise typer.BadParameter("say which: VIAL... or --batch BATCH, one of them")

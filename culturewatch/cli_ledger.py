@@ -53,7 +53,7 @@ def open_(
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
         if biopsy:
-            from batches.lineage import Lineage  # noqa: PLC0415 # not every batch has one
+            from batches.lineage import Lineage  # not every batch has one
 
             Lineage(ledger).start(batch, biopsy, product=product, act=act, protocol=protocol)
         else:
@@ -133,10 +133,10 @@ def close(
     Where its environment has gaps it is closed with a reason only: what is filled in later makes
     another record.
     """
-    from alerts.schema import StoreError  # noqa: PLC0415 # --help needs none of it
-    from batches.placement import Refused  # noqa: PLC0415
-    from culturewatch.closing import unknown  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from alerts.schema import StoreError  # --help needs none of it
+    from batches.placement import Refused
+    from culturewatch.closing import unknown
+    from storage.waiting import JournalError
 
     with opened(site) as (ledger, sign), told(StoreError, JournalError):
         act = sign(by, at, reason)
@@ -175,13 +175,13 @@ def record(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write the environmental record of a batch, or of a vial, into a folder."""
-    from alerts.schema import StoreError  # noqa: PLC0415 # a record needs most of the program
-    from batches.export.publish import RecordError  # noqa: PLC0415
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.audit_trail import exported  # noqa: PLC0415
-    from culturewatch.make_record import write_record  # noqa: PLC0415
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
+    from alerts.schema import StoreError  # a record needs most of the program
+    from batches.export.publish import RecordError
+    from culturewatch.advance import shown
+    from culturewatch.audit_trail import exported
+    from culturewatch.make_record import write_record
+    from culturewatch.who import FAULTS, acting
+    from storage.journal import JournalError
 
     with told(StoreError, RecordError, JournalError, *FAULTS):
         loaded = load(site)
@@ -235,10 +235,10 @@ def verify(
     The audit trail of the site tells of it, where its file is named or the data are those of the
     site in this place. Nobody is asked who they are.
     """
-    from batches.verify import verify as check  # noqa: PLC0415 # only this command needs it
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.noted import checked, checking  # noqa: PLC0415
-    from culturewatch.who import FAULTS  # noqa: PLC0415
+    from batches.verify import verify as check  # only this command needs it
+    from culturewatch.advance import shown
+    from culturewatch.noted import checked, checking
+    from culturewatch.who import FAULTS
 
     with told(*FAULTS):
         loaded = load(site) if site else None
@@ -295,9 +295,9 @@ class Signature:
 @contextmanager
 def opened(path: Path) -> Iterator["tuple[Ledger, Signature]"]:
     """The ledger of the site at ``path``, and what signs for it; faults end the command."""
-    from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.paths import patients  # noqa: PLC0415
-    from culturewatch.who import FAULTS, Who  # noqa: PLC0415
+    from batches.ledger import Ledger  # SQLAlchemy is slow to import
+    from culturewatch.paths import patients
+    from culturewatch.who import FAULTS, Who
 
     with told(*FAULTS):
         site = load(path)

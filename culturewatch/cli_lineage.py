@@ -25,7 +25,7 @@ def enrol(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter a patient and print the token that stands for them."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         say(Lineage(ledger).enrol(token=token, act=sign(by, at, reason)))
@@ -42,7 +42,7 @@ def biopsy(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that a biopsy was taken."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).take(biopsy_id, token, act=sign(by, at, reason))
@@ -63,7 +63,7 @@ def erase(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Destroy the key of a patient's token, for good; the chain and the genealogy stay."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         handle = Lineage(ledger).erase(patient, act=sign(by, at, reason), stored=keep_cells)
@@ -87,7 +87,7 @@ def passage(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Passage a batch."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         now = Lineage(ledger).passage(batch, act=sign(by, at, reason), number=to)
@@ -105,7 +105,7 @@ def split(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Open batches from parts of one, which goes on."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).split(batch, into, act=sign(by, at, reason))
@@ -123,7 +123,7 @@ def pool(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Open one batch from all of several of one patient, which end with it."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).pool(batches, into, act=sign(by, at, reason))
@@ -142,7 +142,7 @@ def thaw(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Thaw a vial and open a batch with its cells."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
@@ -160,7 +160,7 @@ def dispose(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that a batch was destroyed, and why."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).dispose(batch, act=sign(by, at, reason))
@@ -178,7 +178,7 @@ def relink(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Correct where a batch or biopsy comes from; the old entry stays, and a reason is needed."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         kin = Lineage(ledger).relink(row, parent, act=sign(by, at, reason))

@@ -52,16 +52,16 @@ def probe(
     if endpoint.startswith(("mqtt://", "mqtts://")):
         _probe_broker(endpoint, prefix, as_json=as_json)
         return
-    from collector.modbus import ModbusClient  # noqa: PLC0415 # only here
-    from collector.survey import SurveyError, surveying  # noqa: PLC0415
-    from culturewatch.probe import (  # noqa: PLC0415
+    from collector.modbus import ModbusClient  # only here
+    from collector.survey import SurveyError, surveying
+    from culturewatch.probe import (
         Report,
         default_units,
         known_guesses,
     )
-    from culturewatch.probe import probe as find_out  # noqa: PLC0415
-    from culturewatch.probe_report import lines  # noqa: PLC0415
-    from devices.catalog import ProfileError  # noqa: PLC0415
+    from culturewatch.probe import probe as find_out
+    from culturewatch.probe_report import lines
+    from devices.catalog import ProfileError
 
     # What the client tells of a connection that it makes again is of no interest here.
     logging.getLogger("collector").setLevel(logging.ERROR)
@@ -100,8 +100,8 @@ def probe(
 
 
 def _probe_broker(endpoint: str, prefix: str, *, as_json: bool) -> None:
-    from collector.errors import LinkError  # noqa: PLC0415 # only here
-    from culturewatch.probe_mqtt import PASSWORD, lines, listen, settings  # noqa: PLC0415
+    from collector.errors import LinkError  # only here
+    from culturewatch.probe_mqtt import PASSWORD, lines, listen, settings
 
     logging.getLogger("collector").setLevel(logging.ERROR)
     with told(LinkError, wrong_use=(TargetError,)):

@@ -19,7 +19,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="the protocol, a TOML
 @protocol_commands.command()
 def check(file: File) -> None:
     """Validate a protocol without keeping it. Exit 2 with every mistake, by file and line."""
-    from batches.protocol import ProtocolError, digest, encode, load  # noqa: PLC0415 # only here
+    from batches.protocol import ProtocolError, digest, encode, load  # only here
 
     with told(wrong_use=(ProtocolError,)):
         protocol = load(file)
@@ -42,7 +42,7 @@ def add(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Keep a version for good, so that batches can be opened with it."""
-    from batches.protocol import ProtocolError, load  # noqa: PLC0415 # only here
+    from batches.protocol import ProtocolError, load  # only here
 
     with told(wrong_use=(ProtocolError,)):
         protocol = load(file)
@@ -54,7 +54,7 @@ def add(
 @protocol_commands.command("list")
 def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show every version that is kept."""
-    from batches.protocol import encode  # noqa: PLC0415 # only here
+    from batches.protocol import encode  # only here
 
     with opened(site) as (ledger, _):
         kept = ledger.protocols()

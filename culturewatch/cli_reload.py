@@ -20,11 +20,11 @@ def reload(
     Files with a mistake change nothing: what is wrong is said here, exit 2. The change stands in
     the audit trail, value by value.
     """
-    from alerts.engine.site_orders import RELOAD  # noqa: PLC0415
-    from culturewatch.order import order  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.reload import read  # noqa: PLC0415
-    from culturewatch.who import FAULTS, acting  # noqa: PLC0415
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from alerts.engine.site_orders import RELOAD
+    from culturewatch.order import order  # --help needs none of it
+    from culturewatch.reload import read
+    from culturewatch.who import FAULTS, acting
+    from storage.inbox import InboxError
 
     with told(InboxError, *FAULTS):
         loaded = read(site).site

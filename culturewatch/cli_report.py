@@ -41,8 +41,8 @@ def show(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Print a report of the newest period that is over; it is sent to nobody."""
-    from culturewatch.reports import facts, letter  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.reports.post import FAULTS  # noqa: PLC0415
+    from culturewatch.reports import facts, letter  # --help needs none of it
+    from culturewatch.reports.post import FAULTS
 
     with told(*FAULTS):
         loaded = load(site)
@@ -66,12 +66,12 @@ def send(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Mail a report of the newest period that is over, once more if need be."""
-    from culturewatch.audit_trail import enter_sending  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.reports import facts, letter, records  # noqa: PLC0415
-    from culturewatch.reports.post import FAULTS  # noqa: PLC0415
-    from culturewatch.reports.sent import SentError  # noqa: PLC0415
-    from culturewatch.who import FAULTS as NOT_PROVEN  # noqa: PLC0415
-    from culturewatch.who import acting  # noqa: PLC0415
+    from culturewatch.audit_trail import enter_sending  # --help needs none of it
+    from culturewatch.reports import facts, letter, records
+    from culturewatch.reports.post import FAULTS
+    from culturewatch.reports.sent import SentError
+    from culturewatch.who import FAULTS as NOT_PROVEN
+    from culturewatch.who import acting
 
     with told(*FAULTS, *NOT_PROVEN, SentError):
         loaded = load(site)
@@ -99,11 +99,11 @@ def post(
     period: Annotated[tuple[int, int, int], typer.Argument(metavar="START END DUE")],
 ) -> None:
     """Send a report that is due (the core starts this)."""
-    from culturewatch import logs  # noqa: PLC0415 # --help needs none of it
-    from culturewatch.processes import stopped_by_signals  # noqa: PLC0415
-    from culturewatch.reports.post import post as send_due  # noqa: PLC0415
-    from culturewatch.reports.schedule import Period  # noqa: PLC0415
-    from culturewatch.reports.sent import SentError  # noqa: PLC0415
+    from culturewatch import logs  # --help needs none of it
+    from culturewatch.processes import stopped_by_signals
+    from culturewatch.reports.post import post as send_due
+    from culturewatch.reports.schedule import Period
+    from culturewatch.reports.sent import SentError
 
     logs.set_up()
 
@@ -125,9 +125,9 @@ async def _hand_over(
     mail: "Message",
     files: "tuple[Attached, ...]",
 ) -> bool:
-    from culturewatch.reach import mail_notifier  # noqa: PLC0415
-    from culturewatch.reports.post import handed  # noqa: PLC0415
-    from culturewatch.reports.sent import Sent, State  # noqa: PLC0415
+    from culturewatch.reach import mail_notifier
+    from culturewatch.reports.post import handed
+    from culturewatch.reports.sent import Sent, State
 
     way = mail_notifier(site)
     if way is None:
@@ -175,7 +175,7 @@ def _check_reached(site: Site, people: list[str]) -> None:
 
 
 def _period(site: Site, report: ReportTable, now: int) -> "Period":
-    from culturewatch.reports.schedule import newest  # noqa: PLC0415
+    from culturewatch.reports.schedule import newest
 
     return newest(report, now, site.zone)
 

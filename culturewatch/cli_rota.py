@@ -36,8 +36,8 @@ def show(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Print who is on call now and next, and what is wrong. Exit 1 when something is."""
-    from alerts.schema import StoreError  # noqa: PLC0415 # only this command needs it
-    from culturewatch.rota_view import print_rota, rota_views  # noqa: PLC0415
+    from alerts.schema import StoreError  # only this command needs it
+    from culturewatch.rota_view import print_rota, rota_views
 
     with told(StoreError):
         loaded = load(site)
@@ -111,8 +111,8 @@ def send(
         storage.inbox.InboxError: it could not be kept.
         as ``culturewatch.who.FAULTS``: who orders it has not proved who they are, or may not.
     """
-    from culturewatch.order import order  # noqa: PLC0415 # the inbox and the store
-    from culturewatch.who import acting  # noqa: PLC0415
+    from culturewatch.order import order  # the inbox and the store
+    from culturewatch.who import acting
 
     who = acting(site, by, f"alarm.{verb}", target)
     answer = order(site, verb, target, by=who, arguments=arguments)
@@ -165,9 +165,9 @@ def _known(site: Site, rota: str) -> str:
 
 
 def _instant(site: Site, zone: str, text: str) -> int:
-    from zoneinfo import ZoneInfo  # noqa: PLC0415
+    from zoneinfo import ZoneInfo
 
-    from alerts.rota.wall import instant  # noqa: PLC0415
+    from alerts.rota.wall import instant
 
     try:
         when = datetime.fromisoformat(text)
@@ -181,8 +181,8 @@ def _instant(site: Site, zone: str, text: str) -> int:
 
 
 def _faults() -> tuple[type[Exception], ...]:
-    from culturewatch.who import FAULTS  # noqa: PLC0415 # only commands that order
-    from storage.inbox import InboxError  # noqa: PLC0415
+    from culturewatch.who import FAULTS  # only commands that order
+    from storage.inbox import InboxError
 
     return (InboxError, *FAULTS)
 

@@ -35,7 +35,7 @@ def add(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that there is a sensor."""
-    from batches.instruments import Instruments  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.instruments import Instruments  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
@@ -57,7 +57,7 @@ def install(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that a sensor measures at a channel from now on."""
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         quantity = quantity_of(load(site), channel)
@@ -82,7 +82,7 @@ def swap(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Put another sensor in the place of the one at a channel, both at the same instant."""
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         quantity_of(load(site), channel)
@@ -100,7 +100,7 @@ def uninstall(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that the sensor at a channel was taken away."""
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         found = Instruments(ledger).uninstall(channel, act=sign(by, at, reason))
@@ -120,9 +120,9 @@ def correct(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter what an installation should have said; the old row stays, and needs a reason."""
-    from msgspec import UNSET  # noqa: PLC0415
+    from msgspec import UNSET
 
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         ended = sign.instant("--end", end)
@@ -147,7 +147,7 @@ def withdraw(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Take back an installation, a certificate, a calibration, or the end of one; with a reason."""
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, sign):
         Instruments(ledger).withdraw(row, act=sign(by, at, reason))
@@ -157,7 +157,7 @@ def withdraw(
 @sensor_commands.command("list")
 def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show every sensor: where it is and was, and its certificates."""
-    from batches.instruments import Instruments  # noqa: PLC0415
+    from batches.instruments import Instruments
 
     with opened(site) as (ledger, _):
         book, zone = Instruments(ledger).book(), load(site).zone
@@ -172,7 +172,7 @@ def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
 
 
 def _lines(book: "Book", sensor: "Sensor", zone: ZoneInfo) -> Iterator[str]:
-    from batches.calibrated import moment  # noqa: PLC0415
+    from batches.calibrated import moment
 
     yield f"{sensor.serial}  {sensor.model}"
     for one in (each for each in book.installations if each.sensor == sensor.serial):

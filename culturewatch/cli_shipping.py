@@ -52,8 +52,8 @@ def ship(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Send vials, or a whole bank, to another place: they leave their slots and are on the way."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.shipping import Shipping  # noqa: PLC0415
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from batches.shipping import Shipping
 
     if sum(map(bool, (vials, freezer, batch))) != 1:
         raise typer.BadParameter("say which: VIAL..., --in DEVICE or --batch BATCH, one of them")
@@ -98,7 +98,7 @@ def receive(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Take vials of a shipment in, each into a slot; another person does it than sent them."""
-    from batches.shipping import Shipping  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.shipping import Shipping  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         shipping = Shipping(ledger)
@@ -134,7 +134,7 @@ def delivered(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that vials arrived at a site with a ledger of its own; here their life ends."""
-    from batches.shipping import Shipping  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.shipping import Shipping  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
@@ -155,7 +155,7 @@ def lost(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that vials of a shipment never arrived, and how that is known."""
-    from batches.shipping import Shipping  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.shipping import Shipping  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         sent = Shipping(ledger).lose(shipment, vials or (), act=sign(by, at, reason))
@@ -175,7 +175,7 @@ def refuse(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that vials were not taken in, and why; then move, ship or dispose of them."""
-    from batches.shipping import Shipping  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.shipping import Shipping  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
@@ -190,7 +190,7 @@ def shipment(
     shipment_id: ShipmentId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE
 ) -> None:
     """Show a shipment and what became of each vial in it."""
-    from batches.shipping import Shipping  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.shipping import Shipping  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, _):
         sent = Shipping(ledger).shipment(shipment_id)
@@ -208,8 +208,8 @@ def shipment(
 @shipping_commands.command()
 def custody(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show the chain of custody of a vial: every hand-over, who gave, who took, when."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.custody import Custody  # noqa: PLC0415
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from batches.custody import Custody
 
     with opened(site) as (ledger, _):
         Bank(ledger).vial(vial)
@@ -231,9 +231,9 @@ def manifest(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Write what goes with a shipment to a site with a ledger of its own; it accepts the file."""
-    from batches import consignment  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.trail import Note  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
+    from batches import consignment  # SQLAlchemy is slow to import
+    from batches.trail import Note
+    from storage.journal import JournalError
 
     with opened(site) as (ledger, sign), told(JournalError):
         maker = sign(by, "", "").by
@@ -270,8 +270,8 @@ def accept(
 
     A vial that was delivered to another site from here comes back so as well.
     """
-    from batches.accession import Accession  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.consignment import ConsignmentError, read  # noqa: PLC0415
+    from batches.accession import Accession  # SQLAlchemy is slow to import
+    from batches.consignment import ConsignmentError, read
 
     with opened(site) as (ledger, sign), told(ConsignmentError):
         sealed = read(file)
@@ -289,12 +289,12 @@ def accept(
 
 
 def _warmth(site: "Site", ledger: "Ledger", shipment_id: str) -> "dict[str, tuple[Warmth, ...]]":
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.frozen import Measured, frozen_life  # noqa: PLC0415
-    from batches.instruments import Instruments  # noqa: PLC0415
-    from batches.shipping import Shipping  # noqa: PLC0415
-    from culturewatch.parts import rulebook, setting  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from batches.frozen import Measured, frozen_life
+    from batches.instruments import Instruments
+    from batches.shipping import Shipping
+    from culturewatch.parts import rulebook, setting
+    from storage.archive.log import LogReader
 
     measured: Measured = {}
     force = setting(site, rulebook(site))

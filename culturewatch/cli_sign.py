@@ -39,13 +39,13 @@ def sign(
     it. What the signature says is bound to the manifest, entered in the ledger, and kept in
     signatures.json; where the site has a certificate, the pages are signed as well.
     """
-    from batches.export.pades import PadesError  # noqa: PLC0415 # --help needs none of it
-    from batches.export.pdf import LayoutError  # noqa: PLC0415
-    from batches.ledger import Ledger  # noqa: PLC0415
-    from batches.signature import SignatureError  # noqa: PLC0415
-    from batches.signing import Wish  # noqa: PLC0415
-    from culturewatch.signing import signatory, stamping  # noqa: PLC0415
-    from culturewatch.who import FAULTS, Who  # noqa: PLC0415
+    from batches.export.pades import PadesError  # --help needs none of it
+    from batches.export.pdf import LayoutError
+    from batches.ledger import Ledger
+    from batches.signature import SignatureError
+    from batches.signing import Wish
+    from culturewatch.signing import signatory, stamping
+    from culturewatch.who import FAULTS, Who
 
     with told(SignatureError, PadesError, LayoutError, *FAULTS), ExitStack() as opened:
         loaded = load(site)

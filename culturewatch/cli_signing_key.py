@@ -16,9 +16,9 @@ signing_key_commands = typer.Typer(
 @signing_key_commands.command()
 def show(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show the fingerprint that whoever checks signatures compares; exit 1 when the key is gone."""
-    from batches.ledger import Ledger  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch import signing_key  # noqa: PLC0415
-    from culturewatch.who import FAULTS  # noqa: PLC0415
+    from batches.ledger import Ledger  # SQLAlchemy is slow to import
+    from culturewatch import signing_key
+    from culturewatch.who import FAULTS
 
     with told(*FAULTS):
         loaded = load(site)
@@ -40,9 +40,9 @@ def new(*, by: By = "", reason: Reason = "", site: SiteOption = DEFAULT_SITE) ->
     Signatures given so far keep their key and go on to verify. A record that was signed in part is
     made again and signed as its next version. Tell whoever checks your records the new fingerprint.
     """
-    from batches.ledger import Ledger  # noqa: PLC0415 # --help needs none of it
-    from culturewatch import signing_key  # noqa: PLC0415
-    from culturewatch.who import FAULTS, Who  # noqa: PLC0415
+    from batches.ledger import Ledger  # --help needs none of it
+    from culturewatch import signing_key
+    from culturewatch.who import FAULTS, Who
 
     with told(*FAULTS):
         loaded = load(site)

@@ -44,16 +44,16 @@ def summary(
     from what was added up at sealing, so that a thousand batches take seconds. Nothing is judged:
     a record does that. Exit 1 when readings are damaged and were left out.
     """
-    from batches.instruments import Instruments  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.placement import Interval  # noqa: PLC0415
-    from batches.summaries import Summaries  # noqa: PLC0415 # pyarrow
-    from culturewatch.advance import shown  # noqa: PLC0415
-    from culturewatch.parts import devices  # noqa: PLC0415
-    from culturewatch.summary_table import Summed, picture  # noqa: PLC0415
-    from culturewatch.terminal import terminal  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
-    from storage.archive.seal import ArchiveError  # noqa: PLC0415
-    from storage.waiting import JournalError  # noqa: PLC0415
+    from batches.instruments import Instruments  # SQLAlchemy is slow to import
+    from batches.placement import Interval
+    from batches.summaries import Summaries  # pyarrow
+    from culturewatch.advance import shown
+    from culturewatch.parts import devices
+    from culturewatch.summary_table import Summed, picture
+    from culturewatch.terminal import terminal
+    from storage.archive.log import LogReader
+    from storage.archive.seal import ArchiveError
+    from storage.waiting import JournalError
 
     with opened(site) as (ledger, _), told(JournalError, ArchiveError):
         loaded = load(site)
@@ -83,8 +83,8 @@ def summary(
 
 
 def _limits(low: float | None, high: float | None, quantity: str) -> "dict[str, Limits]":
-    from batches.excursion import Limits  # noqa: PLC0415
-    from devices.units import STORED_UNIT  # noqa: PLC0415
+    from batches.excursion import Limits
+    from devices.units import STORED_UNIT
 
     if quantity not in STORED_UNIT:
         raise SiteError([f"--quantity {quantity}: is none; known are {', '.join(STORED_UNIT)}"])
@@ -106,11 +106,11 @@ def _placements(
         Refused: one of ``batches`` was never entered.
         SiteError: one of ``devices`` is none of the site.
     """
-    from sqlalchemy import and_, true  # noqa: PLC0415
+    from sqlalchemy import and_, true
 
-    from batches import standing  # noqa: PLC0415
-    from batches.vial import number_of  # noqa: PLC0415
-    from storage import schema  # noqa: PLC0415
+    from batches import standing
+    from batches.vial import number_of
+    from storage import schema
 
     known = [each.id for each in site.devices]
     for device in devices:

@@ -43,7 +43,7 @@ def create(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Make a token, and show it: this once, for its text is kept nowhere."""
-    from console.api.tokens import TokenError  # noqa: PLC0415 # --help needs none of it
+    from console.api.tokens import TokenError  # --help needs none of it
 
     with office(site) as here, told(TokenError):
         who = _may(here, name, by)
@@ -62,7 +62,7 @@ def create(
 @token_commands.command()
 def revoke(name: Name, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
     """End a token now, whoever has it."""
-    from console.api.tokens import TokenError  # noqa: PLC0415 # --help needs none of it
+    from console.api.tokens import TokenError  # --help needs none of it
 
     with office(site) as here, told(TokenError):
         who = _may(here, name, by)
@@ -78,7 +78,7 @@ def list_(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show every token, also those that are over; never their text."""
-    from console.words import moment  # noqa: PLC0415 # --help needs none of it
+    from console.words import moment  # --help needs none of it
 
     with office(site) as here:
         found = _tokens(here).all()
@@ -99,7 +99,7 @@ def list_(
 
 
 def _tokens(here: Office) -> "ApiTokens":
-    from console.api.tokens import ApiTokens  # noqa: PLC0415 # --help needs none of it
+    from console.api.tokens import ApiTokens  # --help needs none of it
 
     return ApiTokens(paths.api_tokens(here.site.data))
 
@@ -113,7 +113,7 @@ def _may(here: Office, name: str, by: str) -> str:
 
 
 def _note(here: Office, name: str, by: str, outcome: str) -> None:
-    from batches.trail import Note  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.trail import Note  # SQLAlchemy is slow to import
 
     here.ledger.note(
         Note(kind="token", by=by, subject=name, area="user", item="token", outcome=outcome)
@@ -121,7 +121,7 @@ def _note(here: Office, name: str, by: str, outcome: str) -> None:
 
 
 def _scopes(words: list[str]) -> "list[Scope]":
-    from console.api.tokens import Scope  # noqa: PLC0415 # --help needs none of it
+    from console.api.tokens import Scope  # --help needs none of it
 
     unknown = [word for word in words if word not in list(Scope)]
     if unknown:

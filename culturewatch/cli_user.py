@@ -36,9 +36,9 @@ class Office:
     """The people of a site, and who acts on them."""
 
     def __init__(self, site: Site) -> None:
-        from batches.enlisting import OneTime  # noqa: PLC0415 # SQLAlchemy is slow to import
-        from batches.ledger import Ledger  # noqa: PLC0415
-        from culturewatch.who import Who  # noqa: PLC0415
+        from batches.enlisting import OneTime  # SQLAlchemy is slow to import
+        from batches.ledger import Ledger
+        from culturewatch.who import Who
 
         site.data.mkdir(parents=True, exist_ok=True)
         self.site = site
@@ -49,7 +49,7 @@ class Office:
 
     def sign(self, by: str, reason: str) -> "Signed":
         """Who acts, proved, and why."""
-        from batches.batch import Signed  # noqa: PLC0415 # SQLAlchemy is slow to import
+        from batches.batch import Signed  # SQLAlchemy is slow to import
 
         return Signed(by=self.who.proven(by), reason=reason)
 
@@ -57,14 +57,14 @@ class Office:
 @contextmanager
 def office(path: Path) -> Iterator[Office]:
     """The people of the site at ``path``; faults end the command."""
-    from culturewatch.who import FAULTS  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from culturewatch.who import FAULTS  # SQLAlchemy is slow to import
 
     with told(*FAULTS):
         yield Office(load(path))
 
 
 def _chosen(what: str) -> str:
-    from culturewatch.who import asked  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from culturewatch.who import asked  # SQLAlchemy is slow to import
 
     return asked(what, twice=True)
 
@@ -72,8 +72,8 @@ def _chosen(what: str) -> str:
 @user_commands.command()
 def bootstrap(*, site: SiteOption = DEFAULT_SITE) -> None:
     """Make the token that enters the first admin; good once, for an hour."""
-    from batches.batch import Signed  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch.who import person  # noqa: PLC0415
+    from batches.batch import Signed  # SQLAlchemy is slow to import
+    from culturewatch.who import person
 
     with office(site) as here:
         act = Signed(by=person(""), reason="no admin can sign in")
@@ -93,7 +93,7 @@ def add(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter a person with a first password, which they must change; the first one is an admin."""
-    from culturewatch.who import person as user  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from culturewatch.who import person as user  # SQLAlchemy is slow to import
 
     with office(site) as here:
         if token:
@@ -165,9 +165,9 @@ def list_(
 @user_commands.command()
 def password(person: Id, *, site: SiteOption = DEFAULT_SITE) -> None:
     """Change one's own password; where there is no terminal, two lines are read: old and new."""
-    from batches.placement import Refused  # noqa: PLC0415
-    from batches.proof import NotAuthenticated  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from culturewatch import who  # noqa: PLC0415
+    from batches.placement import Refused
+    from batches.proof import NotAuthenticated  # SQLAlchemy is slow to import
+    from culturewatch import who
 
     with office(site) as here:
         old = who.asked(f"password of {person}")
@@ -203,7 +203,7 @@ def pin(person: Id, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
 
     It is asked for twice, or read as one line where there is no terminal.
     """
-    from console.pins import PinError, Pins  # noqa: PLC0415 # --help needs none of it
+    from console.pins import PinError, Pins  # --help needs none of it
 
     with office(site) as here, told(PinError):
         _known(here.site, person)
@@ -216,7 +216,7 @@ def pin(person: Id, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
 @user_commands.command()
 def forget_pin(person: Id, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
     """Ask a person for no PIN any more: whoever has their link can acknowledge."""
-    from console.pins import Pins  # noqa: PLC0415 # --help needs none of it
+    from console.pins import Pins  # --help needs none of it
 
     with office(site) as here:
         _known(here.site, person)
@@ -235,7 +235,7 @@ def login(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Prove once who works at this terminal; for a while no password is asked for here."""
-    from console.words import moment  # noqa: PLC0415 # only here
+    from console.words import moment  # only here
 
     with office(site) as here:
         most = int(here.site.file.access.login)
@@ -270,7 +270,7 @@ def _on_pin(here: Office, person: str, by: str) -> "Signed":
 
 
 def _note_pin(here: Office, act: "Signed", person: str, outcome: str) -> None:
-    from batches.trail import Note  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.trail import Note  # SQLAlchemy is slow to import
 
     here.ledger.note(
         Note(kind="pin", by=act.by, subject=person, area="user", item="pin", outcome=outcome)

@@ -54,8 +54,8 @@ def freeze(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Freeze vials of a batch, one into each slot."""
-    from batches import vial  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.lineage import Lineage  # noqa: PLC0415
+    from batches import vial  # SQLAlchemy is slow to import
+    from batches.lineage import Lineage
 
     try:
         named = vial.slots(slots)
@@ -83,8 +83,8 @@ def move(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Put a vial into a slot, out of where it is, if anywhere."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.vial import Place  # noqa: PLC0415
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
+    from batches.vial import Place
 
     with opened(site) as (ledger, sign):
         place = Place(device=freezer, rack=rack, box=box, slot=slot)
@@ -103,7 +103,7 @@ def remove(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Take a vial out of its freezer: until it is stored again, nobody knows its cold."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         stay = Lineage(ledger).take_out(vial, act=sign(by, at, reason))
@@ -120,7 +120,7 @@ def thaw(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Thaw a vial for use; ``batch thaw`` grows its cells again."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).thaw(vial, act=sign(by, at, reason))
@@ -137,7 +137,7 @@ def dispose(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter that a vial was destroyed, and why."""
-    from batches.lineage import Lineage  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         Lineage(ledger).dispose(vial, act=sign(by, at, reason))
@@ -147,8 +147,8 @@ def dispose(
 @vial_commands.command()
 def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Show a vial and every stay its cells went through, its parents' up to the split."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.provenance import Status  # noqa: PLC0415
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from batches.provenance import Status
 
     with opened(site) as (ledger, _):
         bank = Bank(ledger)
@@ -170,12 +170,12 @@ def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SI
 @vial_commands.command()
 def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     """Sum up how long a vial's cells were warmer than -150 and -135 degC while frozen."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
-    from batches.frozen import frozen_life  # noqa: PLC0415
-    from batches.instruments import Instruments  # noqa: PLC0415
-    from culturewatch.parts import rulebook, setting  # noqa: PLC0415
-    from storage.archive.log import LogReader  # noqa: PLC0415
-    from storage.journal import JournalError  # noqa: PLC0415
+    from batches.bank import Bank  # SQLAlchemy is slow to import
+    from batches.frozen import frozen_life
+    from batches.instruments import Instruments
+    from culturewatch.parts import rulebook, setting
+    from storage.archive.log import LogReader
+    from storage.journal import JournalError
 
     with opened(site) as (ledger, _), told(JournalError):
         loaded = load(site)
@@ -206,7 +206,7 @@ def genealogy(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show where something comes from, and all that came of it."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, _):
         bank = Bank(ledger)
@@ -239,7 +239,7 @@ def list_(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show the vials of a batch, or those that were in a tank between two times."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank  # SQLAlchemy is slow to import
 
     if bool(batch) == bool(freezer):
         raise typer.BadParameter("say --batch BATCH or --in DEVICE, one of them")
@@ -283,8 +283,8 @@ def import_(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Enter an existing bank: all of it, or nothing and every mistake by row and column."""
-    from batches.bank_csv import BankFileError, Said  # noqa: PLC0415 # only here
-    from batches.bank_import import import_bank  # noqa: PLC0415
+    from batches.bank_csv import BankFileError, Said  # only here
+    from batches.bank_import import import_bank
 
     with opened(site) as (ledger, sign), told(BankFileError):
         said = Said(
@@ -319,7 +319,7 @@ def endangered(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Show which batches and vials stand in a device, or did while a rule's last alarm was on."""
-    from batches.bank import Bank  # noqa: PLC0415 # SQLAlchemy is slow to import
+    from batches.bank import Bank  # SQLAlchemy is slow to import
 
     with opened(site) as (ledger, sign):
         loaded = load(site)
@@ -347,9 +347,9 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
     """The device, and from when to when: now, or the last alarm of a rule."""
     if any(device.id == what for device in site.devices):
         return what, None, None
-    from alerts.reader import AlarmReader  # noqa: PLC0415 # only for a rule
-    from alerts.schema import StoreError  # noqa: PLC0415
-    from batches.episode import device_of, episodes  # noqa: PLC0415
+    from alerts.reader import AlarmReader  # only for a rule
+    from alerts.schema import StoreError
+    from batches.episode import device_of, episodes
 
     with told(StoreError), AlarmReader(paths.alarms(site.data)) as alarms:
         channels = {channel for rule, channel in alarms.alarmed() if rule == what}

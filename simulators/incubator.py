@@ -255,7 +255,7 @@ def _pulse(state: State, inputs: Inputs, dt_s: float, design: Design) -> tuple[f
     wait_s = max(0.0, state.valve_wait_s - dt_s)
     missing = design.co2_pct - state.seen_co2_pct - state.expected_pct
     idle = inputs.door_open or state.cycle is not Cycle.NONE
-    if wait_s > 0 or idle or missing < 0.1:  # noqa: PLR2004 the 0.1 % of the docstring
+    if wait_s > 0 or idle or missing < 0.1:  # noqa: PLR2004 # the 0.1 % of the docstring
         return 0.0, wait_s
     open_s = min(1.0, max(0.3, missing / design.pulse_pct_per_s))
     push = min(1.0, bottle_bar(state.bottle_kg) / SUPPLY_BAR)

@@ -93,7 +93,7 @@ class Server:
             await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus' own
             self._server = None
 
-    def _trace(self, sending: bool, packet: bytes) -> bytes:  # noqa: FBT001 pymodbus calls it so
+    def _trace(self, sending: bool, packet: bytes) -> bytes:  # noqa: FBT001 # pymodbus calls it so
         if not sending:
             return packet
         faults = {unit.id: unit.faults() for unit in self._units}
@@ -126,7 +126,7 @@ def incubator_tables(shown: Readings, faults: Faults) -> dict[Table, Registers]:
 def _device(unit: Unit) -> SimDevice:
     tables = unit.tables()
 
-    async def answer(  # noqa: PLR0917 pymodbus calls it so
+    async def answer(  # noqa: PLR0917 # pymodbus calls it so
         function: int,
         start: int,
         address: int,

@@ -80,4 +80,4 @@ SELECT p.proname || '()', 'CREATE FUNCTION ' || p.proname || '('
 FROM pg_proc p JOIN here ON here.oid = p.pronamespace JOIN pg_language l ON l.oid = p.prolang
 WHERE NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = p.oid
                   AND e.classid = 'pg_proc'::regclass AND e.deptype = 'e')
-"""  # noqa: S608
+"""  # noqa: S608 # words of this file

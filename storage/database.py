@@ -78,6 +78,7 @@ class Database:
             try:
                 yield connection
             except BaseException:
+                # All of it or nothing, whatever ended it; which goes on as it came.
                 transaction.rollback()
                 raise
             try:
@@ -232,7 +233,7 @@ def _backend(name: str) -> _Backend:
         from storage import sqlite  # noqa: PLC0415 # each process needs one of them
 
         return sqlite
-    from storage import postgresql  # noqa: PLC0415
+    from storage import postgresql  # noqa: PLC0415 # see above
 
     return postgresql
 

@@ -167,8 +167,8 @@ class InfluxServer(Influx, Service):
             token=self.token,
         )
         with InfluxDBClient(url=self.url, token="") as client:  # nobody has one before the set-up
-            service = SetupService(client.api_client)  # type: ignore[no-untyped-call]
-            service.post_setup(request)  # type: ignore[no-untyped-call]
+            service = SetupService(client.api_client)  # type: ignore[no-untyped-call] # the vendor has no types
+            service.post_setup(request)  # type: ignore[no-untyped-call] # the vendor has no types
 
     def is_serving(self) -> bool:
         """Whether it says that it is healthy."""

@@ -237,5 +237,6 @@ def _store(path: Path, body: bytes, *, changed: bool) -> None:
             os.fsync(file.fileno())
         Path(made).replace(path)
     except BaseException:
+        # A cancellation too may not leave half a copy behind; it goes on as it came.
         Path(made).unlink(missing_ok=True)
         raise

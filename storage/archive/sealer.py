@@ -116,6 +116,7 @@ class Sealer:
         try:
             numbers = self._fill(draft, chain, day)
         except BaseException:
+            # Half a segment is none, whatever stopped it; which goes on as it came.
             draft.abandon()
             raise
         draft.close()

@@ -99,7 +99,7 @@ class Session:
 
     def _run(self, text: str, answers: tuple[str, ...] = ()) -> tuple[int, str]:
         done = subprocess.run(  # noqa: S603 # what the page says
-            ["bash", "-e", "-o", "pipefail", "-c", self._here(text)],  # noqa: S607
+            ["bash", "-e", "-o", "pipefail", "-c", self._here(text)],  # noqa: S607 # the reader's own bash
             cwd=self.folder,
             env=self._environment,
             input="".join(f"{line}\n" for line in answers),
@@ -127,7 +127,7 @@ class Session:
         log = self.folder / f".{len(self._going)}-{time.monotonic_ns()}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 # what the page says
-                ["bash", "-c", f"exec {self._here(text).strip()}"],  # noqa: S607
+                ["bash", "-c", f"exec {self._here(text).strip()}"],  # noqa: S607 # the reader's own bash
                 cwd=self.folder,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

@@ -42,10 +42,10 @@ def influx_findings(
 def token_for(influx: Influx, bucket: str, action: str) -> str:
     with influx.client() as client:
         org = client.organizations_api().find_organizations(org=influx.org)[0].id
-        resource = PermissionResource(  # type: ignore[no-untyped-call]
+        resource = PermissionResource(  # type: ignore[no-untyped-call] # the vendor has no types
             type="buckets", id=client.buckets_api().find_bucket_by_name(bucket).id, org_id=org
         )
-        permission = Permission(action=action, resource=resource)  # type: ignore[no-untyped-call]
+        permission = Permission(action=action, resource=resource)  # type: ignore[no-untyped-call] # the vendor has no types
         made = client.authorizations_api().create_authorization(
             org_id=org, permissions=[permission]
         )

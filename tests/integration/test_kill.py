@@ -271,7 +271,7 @@ async def test_what_the_broker_was_acknowledged_survives_every_kill(
     found = read_all(tmp_path)
     report("MQTT and Modbus", killed.opened_ms, len(found), seed)
     dropped, kept = (sum(column) for column in zip(*killed.repeated, strict=True))
-    print(f"{sent} messages sent; {dropped} redeliveries dropped, {kept} kept and marked")  # noqa: T201
+    print(f"{sent} messages sent; {dropped} redeliveries dropped, {kept} kept and marked")  # noqa: T201 # the figure is what it is run for
     assert [seq for seq, _ in found] == list(range(1, len(found) + 1))
     check_once(of_device(found, "stamped"), sent["stamped"])
     check_once(of_device(found, "counted"), sent["counted"])

@@ -187,3 +187,51 @@ def test_there_is_one_place_that_survives_the_unexpected() -> None:
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     places = [path.relative_to(ROOT).as_posix() for path in files if survives_everything(path)]
     assert places == ["collector/supervise.py"]
+
+
+TURNED_OFF = re.compile(
+    r"# (?:noqa|type: ignore|pragma)\b(?:: [A-Z0-9, ]+[0-9]|\[[a-z, -]+\])?(.*)"
+)
+
+
+def unexplained(text: str) -> list[int]:
+    """Lines that turn a check off and do not say why: there, above, or at the first of a group."""
+    found: list[int] = []
+    before, explained = "", False
+    for number, line in enumerate(text.splitlines(), start=1):
+        off = TURNED_OFF.search(line)
+        if off is None:
+            # A group is lines that follow one another; an import may have some without a mark.
+            explained = explained and line.lstrip().startswith(("from ", "import "))
+        else:
+            above = before.lstrip().startswith("#")
+            explained = explained or above or re.match(r"\s*(#|-) *\w", off[1]) is not None
+            if not explained:
+                found.append(number)
+        before = line
+    return found
+
+
+def test_whoever_turns_a_check_off_says_why() -> None:
+    # Changing tools/mutation.py would make every outcome in docs/mutation.md another run's.
+    folders = (*PACKAGES, "bench", "tests", "tools")
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    found = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in paths
+        if (lines := unexplained(path.read_text(encoding="utf-8")))
+    }
+    assert {name: lines for name, lines in found.items() if name != "tools/mutation.py"} == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("x = 1  # {}: E501\n", [1]),
+        ("x = 1  # {}: E501 # long on purpose\n", []),
+        ("# Long on purpose.\nx = 1  # {}: E501\n", []),
+        ("x = 1  # {}: E501 # why\ny = 2  # {}: E501\nz = 3\nz = 4  # {}: E501\n", [4]),
+    ],
+)
+def test_a_check_turned_off_without_a_reason_is_found(text: str, lines: list[int]) -> None:
+    assert unexplained(text.format(*["noqa"] * 3)) == lines

@@ -1,6 +1,6 @@
 """The dashboards of a laboratory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from culturewatch.itself import DEVICE as ITSELF
 from culturewatch.own_state import LAYOUT
@@ -97,16 +97,7 @@ def _incubator() -> tuple[str, str]:
         _qualities(ONE_DEVICE),
         listing("Inside now", Rows(sql.INSIDE_DEVICE), width=WIDTH),
     )
-    uid = "culturewatch-incubator"
-    made = board(
-        uid,
-        "Incubator",
-        panels,
-        span="now-24h",
-        choices=(choice("device", devices("carbon_dioxide")),),
-        annotations=(annotation("Excursions", sql.EXCURSIONS_OF_DEVICE, colour=_RED),),
-    )
-    return uid, written(made)
+    return _of_device("incubator", "Incubator", panels, span="now-24h", having="carbon_dioxide")
 
 
 def _bank() -> tuple[str, str]:
@@ -123,13 +114,20 @@ def _bank() -> tuple[str, str]:
         _qualities(ONE_DEVICE),
         listing("Vials inside", Rows(sql.VIALS_IN_DEVICE), width=WIDTH),
     )
-    uid = "culturewatch-bank"
+    return _of_device("bank", "LN2 bank", panels, span="now-7d", having="level")
+
+
+def _of_device(
+    name: str, title: str, panels: Sequence[Drawn], *, span: str, having: str
+) -> tuple[str, str]:
+    """A board of one device, chosen among those that measure the quantity ``having``."""
+    uid = f"culturewatch-{name}"
     made = board(
         uid,
-        "LN2 bank",
+        title,
         panels,
-        span="now-7d",
-        choices=(choice("device", devices("level")),),
+        span=span,
+        choices=(choice("device", devices(having)),),
         annotations=(annotation("Excursions", sql.EXCURSIONS_OF_DEVICE, colour=_RED),),
     )
     return uid, written(made)

@@ -115,7 +115,7 @@ class Several(Builder[Panel]):
     def build(self) -> Panel:
         panel = self._panel.build()
         for number, query in enumerate(panel.targets or ()):
-            panel.targets[number] = _Named(query, chr(ord("A") + number))  # type: ignore[index]
+            panel.targets[number] = _Named(query, chr(ord("A") + number))  # type: ignore[index] # no targets, no turn of this loop
         return panel
 
 

@@ -5,8 +5,8 @@ from zoneinfo import ZoneInfo
 from batches import care
 from batches.equipment_log import Entry, EquipmentLog
 from batches.export.paper import changes, front
+from batches.export.paper.report import report_sheet
 from batches.export.paper.sheet import (
-    LISTED,
     Answer,
     Block,
     Cell,
@@ -22,7 +22,6 @@ from batches.export.paper.sheet import (
 )
 from batches.export.wording import NOTHING, moment, span
 from batches.setting import Equipment
-from batches.signature import REPORT_MEANINGS
 
 _KIND = "Equipment log"
 ENTRIES = 5_000
@@ -32,35 +31,17 @@ ENTRIES = 5_000
 def log_sheet(log: EquipmentLog) -> Sheet:
     """The pages; the places for signatures are empty."""
     zone = ZoneInfo(log.time_zone)
-    items, note = front.front_items(log.open_items)
     device = log.device
-    return Sheet(
-        title=f"{_KIND} of {device.id}",
+    return report_sheet(
+        log,
         kind=_KIND,
+        title=f"{_KIND} of {device.id}",
         subject=device.id,
         about=front.short(f"{moment(zone, log.span.start)} to {moment(zone, log.span.end)}", 180),
-        site=front.short(log.site, 50),
-        footer=front.footer(log.id, log.made),
-        author=log.made.by,
-        made=front.dated(log.made),
-        answers=(
-            _over(log),
-            _checked(log),
-            front.is_open(log.open_items, "to be judged by who reviews it"),
-            front.SIGNED,
-        ),
+        site=log.site,
+        answers=(_over(log), _checked(log)),
         summary=_summary(log, zone),
-        items=items,
-        items_note=note,
-        signing=front.signing(REPORT_MEANINGS),
-        sections=(
-            *front.open_items(log.open_items, LISTED),
-            _inside(log, zone),
-            _entries(log, zone),
-            _device(log),
-            _origin(log),
-            changes.signed(),
-        ),
+        sections=(_inside(log, zone), _entries(log, zone), _device(log), _origin(log)),
     )
 
 

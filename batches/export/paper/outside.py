@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from batches.excursions import ExcursionReport
 from batches.export.paper import alarms, changes, front, limits
+from batches.export.paper.report import report_sheet
 from batches.export.paper.sheet import (
     LISTED,
     Answer,
@@ -26,7 +27,6 @@ from batches.export.paper.stays import STANDINGS
 from batches.export.wording import NOTHING, counted, moment, number, span, unit
 from batches.outside import Outside
 from batches.policy import Verdict
-from batches.signature import REPORT_MEANINGS
 from batches.survey import Summary
 
 _KIND = "Excursions of a period"
@@ -39,36 +39,23 @@ Charts = Sequence[tuple[Summary, str]]
 def excursion_sheet(found: ExcursionReport, charts: Charts, omitted: int) -> Sheet:
     """The pages, with ``charts``, of which ``omitted`` more could have been drawn."""
     zone = ZoneInfo(found.setting.time_zone)
-    items, note = front.front_items(found.open_items)
     start, end = moment(zone, found.span.start), moment(zone, found.span.end)
     of = found.devices[0] if len(found.devices) == 1 else "all devices"
-    return Sheet(
-        title=f"Excursions of {of}, {start} to {end}",
+    return report_sheet(
+        found,
         kind=_KIND,
+        title=f"Excursions of {of}, {start} to {end}",
         subject=front.short(of, 60),
         about=f"{start} to {end}",
-        site=front.short(found.setting.site, 50),
-        footer=front.footer(found.id, found.made),
-        author=found.made.by,
-        made=front.dated(found.made),
-        answers=(
-            _known(found),
-            _in_limits(found),
-            front.is_open(found.open_items, "to be judged by who reviews it"),
-            front.SIGNED,
-        ),
+        site=found.setting.site,
+        answers=(_known(found), _in_limits(found)),
         summary=_summary(found, zone),
-        items=items,
-        items_note=note,
-        signing=front.signing(REPORT_MEANINGS),
         sections=(
-            *front.open_items(found.open_items, LISTED),
             Section("Excursions", (*_excursions(found, zone), *_charts(charts, omitted, zone))),
             Section("Alarms", alarms.gone_on(found.alarms, zone)),
             _coverage(found),
             Section("Limits in force", tuple(_limits(found, zone))),
             _origin(found),
-            changes.signed(),
         ),
     )
 

@@ -316,7 +316,7 @@ def _entered(url: str, alarms: Path) -> None:
 
 
 def _told() -> Iterator[Transition]:
-    def said(at: int, what: What, occurrence: int | None, **more: Any) -> Transition:  # noqa: ANN401
+    def said(at: int, what: What, occurrence: int | None, **more: Any) -> Transition:  # noqa: ANN401 # what Transition takes
         return Transition(
             at=at,
             what=what,

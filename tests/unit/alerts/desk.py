@@ -3,8 +3,9 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import NamedTuple
 
 from alerts.channel import ChannelSpec
 from alerts.delivery import Delivery
@@ -24,6 +25,7 @@ from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
 from alerts.reader import AlarmReader, SentPage
 from alerts.rule import Rule
+from alerts.schema import open_read_only
 from alerts.store import AlarmStore, Batch, Caused, save
 from alerts.transition import Transition, What
 from devices.duration import Duration
@@ -106,6 +108,15 @@ def directory(people: Iterable[Person] = PEOPLE) -> Directory:
     return Directory(people, (POLICY,), rules.get)
 
 
+class Logged(NamedTuple):
+    """One line of the delivery log."""
+
+    event: str
+    was: str
+    became: str
+    attempt: str
+
+
 class Desk:
     """A store with its outbox. ``say`` puts transitions in, as the service does."""
 
@@ -172,6 +183,15 @@ class Desk:
     def states(self) -> list[tuple[str, str, str]]:
         """Person, channel and state of all rows, oldest first."""
         return [(row.person, row.channel, row.state.value) for row in self.rows()]
+
+    def logged(self, row: int) -> list[Logged]:
+        """What became of one message, step by step, as the store keeps it for good."""
+        with closing(open_read_only(self.path)) as db:
+            steps = db.execute(
+                "SELECT event, was, became, attempt FROM delivery_log WHERE row = ? ORDER BY n",
+                (row,),
+            )
+            return [Logged(*step) for step in steps]
 
     async def rest(self, count: int | None = None) -> None:
         """Wait until nothing is queued or under way (and there are ``count`` rows)."""

@@ -30,7 +30,7 @@ class Relay:
     def values(self) -> list[bool]:
         return [value for _, _, value in self.written]
 
-    async def act(  # noqa: PLR0917 pymodbus calls it so
+    async def act(  # noqa: PLR0917 # pymodbus calls it so
         self,
         function: int,
         start: int,

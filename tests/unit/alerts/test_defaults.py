@@ -30,7 +30,8 @@ WORKED_OUT = {"egnite-querx-th": ("dew_point", "temperature_from_kelvin")}
 INPUTS = frozenset(
     {
         *("advantech-adam-6015", "advantech-adam-6017", "moxa-iologik-e1260"),
-        *("moxa-iologik-e1262", "vaisala-indigo520", "wago-750-461", "wago-750-464"),
+        *("moxa-iologik-e1240", "moxa-iologik-e1242", "moxa-iologik-e1262"),
+        *("vaisala-indigo520", "wago-750-461", "wago-750-464"),
         *("dragino-lht65n", "dragino-ltc2", "dragino-ltc2-lb", "milesight-ts301"),
         *("milesight-ts302", "generic-json", "generic-sparkplug"),
         *("binder-mk53", "thermo-isotemp-ult"),

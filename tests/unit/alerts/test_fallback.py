@@ -10,7 +10,6 @@ from alerts.delivery import Event
 from alerts.dispatch import Verdict, settle
 from alerts.outbox import Bounds
 from alerts.pace import Pace
-from alerts.reader import AlarmReader
 from alerts.transition import What
 from tests.unit.alerts.desk import Desk, Provider, opened, page, said  # a test's own
 from tests.unit.alerts.mail_server import until  # a test's own
@@ -27,8 +26,7 @@ async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
 
 
 def events(desk: Desk, row: int) -> list[str]:
-    with AlarmReader(desk.path) as reader:
-        return [step.event for step in reader.deliveries(row)]
+    return [step.event for step in desk.logged(row)]
 
 
 async def test_a_channel_that_hangs_is_left_under_way_and_the_next_one_is_tried_beside_it(

@@ -44,8 +44,7 @@ async def test_a_page_goes_to_the_first_channel_and_is_recorded(desk: Desk) -> N
     assert row.handed >= row.queued >= row.arrived
     assert [message.person for message in sms.took] == ["A"]
     assert mail.asked == []
-    with AlarmReader(desk.path) as reader:
-        steps = reader.deliveries(row.row)
+    steps = desk.logged(row.row)
     assert [(step.was, step.became) for step in steps] == [
         ("queued", "claimed"),
         ("claimed", "delivered"),
@@ -345,8 +344,7 @@ async def test_a_row_whose_sender_died_is_sent_again_and_marked(desk: Desk) -> N
     assert again.may_repeat
     assert again.subject.startswith("(repeat?)")
     assert "may be a repeat" in again.text
-    with AlarmReader(desk.path) as reader:
-        became = [step.became for step in reader.deliveries(row.row)]
+    became = [step.became for step in desk.logged(row.row)]
     assert became == ["claimed", "unknown", "queued", "claimed", "delivered"]
 
 

@@ -596,7 +596,7 @@ BACK = [
 ]
 
 
-def test_a_vial_that_was_shipped_comes_back_and_its_life_goes_on_in_both_ledgers(  # noqa: PLR0917
+def test_a_vial_that_was_shipped_comes_back_and_its_life_goes_on_in_both_ledgers(  # noqa: PLR0917 # each is a fixture
     returned: consignment.Consignment,
     ledger: Ledger,
     other: Ledger,

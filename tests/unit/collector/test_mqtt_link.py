@@ -193,7 +193,7 @@ async def test_a_topic_without_a_name_is_a_stranger_like_any_other() -> None:
 
 
 def test_a_password_is_in_no_representation() -> None:
-    made = BrokerSettings(id="b", host="h", client_id="c", username="u", password="s3cret")  # noqa: S106
+    made = BrokerSettings(id="b", host="h", client_id="c", username="u", password="s3cret")  # noqa: S106 # of this test
     assert "s3cret" not in repr(made)
 
 

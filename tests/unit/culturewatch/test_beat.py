@@ -16,7 +16,7 @@ from culturewatch.watchdog.http import Answer, Door, Request
 from tests.services import free_port
 
 WELL = Signs(last=10, waiting_ms=20, cursor=10, turned_s=0.0, unsound="")
-SECRET = "of this test"  # noqa: S105
+SECRET = "of this test"  # noqa: S105 # guards nothing
 
 
 async def until(holds: Callable[[], bool], within_s: float = 10.0) -> None:

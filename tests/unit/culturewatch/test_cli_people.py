@@ -192,7 +192,7 @@ def test_a_session_is_one_persons_at_one_terminal_for_a_while(
     ("now", "counts"),
     [(999_940_000, True), (999_939_999, False), (1_000_599_999, True), (1_000_600_000, False)],
 )
-def test_a_session_ends_in_time_and_is_not_of_the_future(now: int, counts: bool) -> None:  # noqa: FBT001
+def test_a_session_ends_in_time_and_is_not_of_the_future(now: int, counts: bool) -> None:  # noqa: FBT001 # a parameter of the test
     one = Session("anna", 7, "here", 1_000_000_000, 1_000_600_000)
     assert one.is_good(credential=7, terminal="here", now=now) is counts
     assert not one.is_good(credential=8, terminal="here", now=1_000_000_000)

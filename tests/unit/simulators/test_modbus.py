@@ -214,7 +214,7 @@ async def test_a_taken_port_is_named_without_a_traceback(served: Server) -> None
             pass
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104 refused
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])  # noqa: S104 # refused
 def test_simulators_do_not_serve_beyond_this_machine(host: str) -> None:
     with pytest.raises(ServeError, match="loopback only"):
         Server(host, 0, ())

@@ -288,4 +288,4 @@ async def test_the_broker_leaves_the_loggers_as_they_were() -> None:
 
 def test_the_broker_does_not_serve_beyond_this_machine() -> None:
     with pytest.raises(ServeError, match="loopback only"):
-        Broker("0.0.0.0", 1883)  # noqa: S104 refused
+        Broker("0.0.0.0", 1883)  # noqa: S104 # refused

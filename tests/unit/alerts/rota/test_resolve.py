@@ -213,4 +213,4 @@ def test_a_shift_on_a_date_stands_in_the_place_of_those_that_repeat() -> None:
 @pytest.mark.parametrize("fields", [{}, {"days": ("mon",), "on": date(2026, 12, 24)}])
 def test_a_shift_has_either_days_or_a_date(fields: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="either days"):
-        ShiftPattern(person="A", from_="08:00", to="20:00", **fields)  # type: ignore[arg-type]
+        ShiftPattern(person="A", from_="08:00", to="20:00", **fields)  # type: ignore[arg-type] # wrong on purpose

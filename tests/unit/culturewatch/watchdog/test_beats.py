@@ -70,7 +70,7 @@ def test_what_is_no_beat_of_a_site_that_is_well_does_not_count(
 
 def test_another_signature_does_not_count_and_uses_up_nothing(ear: Ear) -> None:
     with pytest.raises(Refused, match="the signature is wrong"):
-        judged(ear, body(5), secret="another secret that is long enough")  # noqa: S106
+        judged(ear, body(5), secret="another secret that is long enough")  # noqa: S106 # guards nothing
     assert judged(ear, body(5)) == 5
 
 
