@@ -10,7 +10,7 @@ def main() -> None:
     if len(arguments) == 2 and arguments[0] == "core" and not arguments[1].startswith("-"):  # noqa: PLR2004 # core FILE
         # What ``run`` starts: typer and the other commands would stay in its memory for years.
         spare_command_lines()
-        from culturewatch.core_process import run_alone  # noqa: PLC0415
+        from culturewatch.core_process import run_alone  # noqa: PLC0415 # and its memory
 
         run_alone(Path(arguments[1]))
     else:

@@ -171,7 +171,7 @@ def _listed(why: Explained, *, ids: bool) -> str:
 
 def _commit() -> str:
     git = ("git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12")
-    return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+    return subprocess.run(git, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603 # git
 
 
 def _command() -> str:

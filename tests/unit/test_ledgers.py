@@ -14,6 +14,7 @@ _KEEPS = "what it is about asks no ledger"
 _AWAY = "its site has no ledger yet, or none that can be reached"
 _CW = "tests.unit.culturewatch"
 ON_FILES = {
+    "tests.unit.batches.test_flipped": "of bits of the file of a database",
     f"{_CW}.doctor.test_doctor": _AWAY,
     f"{_CW}.test_archive_commands": "of segments; the ledger gets one entry",
     f"{_CW}.test_backup_commands": "of files; integration/postgres/test_backup.py is of a server",

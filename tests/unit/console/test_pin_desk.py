@@ -11,7 +11,7 @@ from console.orders import Became
 from console.pin_desk import NO_LINKS, NOT_THE_SAME, PinDesk
 from console.pins import Pins, Verdict
 from tests.unit.batches.staff import PASSWORD, QUICK, enlist, folder
-from tests.unit.console.lab import ledger_url, settings
+from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
 from tests.unit.console.test_people_desk import files_with
 
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Ledger:
-    ledger = Ledger(ledger_url(tmp_path))
+    ledger = ledger_of(tmp_path)
     people = enlist(ledger, {"admin": ["admin"], "olga": ["operator"], "sue": ["supervisor"]})
     for person in ("olga", "sue"):
         people.change_password(person, PASSWORD, OWN)
