@@ -24,11 +24,6 @@ the values with the display, and `culturewatch doctor` reminds you. A device tha
 """
 NOT_LISTED = (
     (
-        "Advantech ADAM-6018 (thermocouples)",
-        "that each value spans the range which its type code tells, as in `advantech-adam-6015`",
-        "the codes of its ranges",
-    ),
-    (
         "BINDER C, CB, CBF (CO2 incubators)",
         "interface specification 7001-0242 names their tables of addresses",
         "the addresses: the specification is not public. `binder-mk53` is another controller",

@@ -29,7 +29,12 @@ WORKED_OUT = {"egnite-querx-th": ("dew_point", "temperature_from_kelvin")}
 """What a device works out from a channel that is watched."""
 INPUTS = frozenset(
     {
-        *("advantech-adam-6015", "advantech-adam-6017", "moxa-iologik-e1260"),
+        *(
+            "advantech-adam-6015",
+            "advantech-adam-6017",
+            "advantech-adam-6018",
+            "moxa-iologik-e1260",
+        ),
         *("moxa-iologik-e1240", "moxa-iologik-e1242", "moxa-iologik-e1262"),
         *("vaisala-indigo520", "wago-750-461", "wago-750-464"),
         *("dragino-lht65n", "dragino-ltc2", "dragino-ltc2-lb", "milesight-ts301"),
