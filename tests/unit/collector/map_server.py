@@ -16,6 +16,7 @@ SELF_TESTS: Mapping[str, dict[tuple[str, int], int]] = {
     | {("holding", 0x1F02): 0xC2F6},
     "advantech-adam-6015": {("holding", 210): 0x6015},
     "advantech-adam-6017": {("holding", 210): 0x6017},
+    "advantech-adam-6018": {("holding", 210): 0x6018},
 }
 """What devices always say beside what a case states, from their manuals."""
 
