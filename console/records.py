@@ -66,3 +66,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             return None
         done = {each.step for each in self.given}
         return next((step for step in Step if step not in done), None)
+
+    def given_as(self, step: Step) -> Signature | None:
+        """The signature of ``step``; None when nobody has given it."""
+        return next((each for each in self.given if each.step is step), None)
