@@ -5,23 +5,15 @@ the last one that is not a proxy of ours was written by whoever asks, and is bel
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from console.proxies import Network, network
+
 _HEADER = "x-forwarded-for"
-Network = IPv4Network | IPv6Network
-
-
-def network(text: str) -> Network:
-    """An address such as ``10.0.0.5``, or a network such as ``10.0.0.0/24``.
-
-    Raises:
-        ValueError: it is neither.
-    """
-    return ip_network(text)
 
 
 class Forwarded:

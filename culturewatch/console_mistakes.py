@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from batches.person import is_id
 from console.certificate import CertificateError, TlsFiles, context
-from console.forwarded import network
 from console.oidc.sign_on import is_loopback, is_safe
+from console.proxies import network
 from culturewatch.site_file import Console, Oidc, SiteFile
 from culturewatch.site_mistakes import of
 

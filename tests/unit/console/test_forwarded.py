@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from console.forwarded import Forwarded, asker, network
+from console.forwarded import Forwarded, asker
+from console.proxies import network
 
 OURS = (network("10.0.0.5"), network("192.0.2.0/24"), network("::1"))
 
