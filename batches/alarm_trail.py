@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from alerts import chained
 from alerts.history import Row
@@ -119,26 +119,33 @@ def deviations(database: Database, alarms: AlarmReader) -> Iterator[Broken]:
 
 
 def delivered_otherwise(database: Database, alarms: AlarmReader) -> Broken | None:
-    """Where the chain of pages and answers does not pass the head that was noted of it.
+    """The first head that was noted of the chain of pages and answers and that it does not pass.
+
+    All are held against it: a chain made anew passes those that were noted after that.
 
     Raises:
         storage.database.DatabaseError: the ledger cannot be read.
         alerts.schema.StoreError: the alarm store cannot be read.
     """
     first = _hash_of(alarms, 1)
+    if first is None:
+        return None
+    # Of a store that was begun anew nothing was noted before its own history, and of this one
+    # nothing while another stood in its place.
+    entered = alarm_event.alias()
+    before = select(entered.c.history).where(entered.c.sequence < anchor.c.sequence)
+    then = before.order_by(entered.c.sequence.desc()).limit(1).scalar_subquery()
+    query = select(anchor.c.number, anchor.c.head).where(
+        anchor.c.chain == DELIVERIES, anchor.c.number > 0, then == first
+    )
     with database.reading() as connection:
-        newest = select(anchor).where(anchor.c.chain == DELIVERIES)
-        row = connection.execute(newest.order_by(anchor.c.sequence.desc()).limit(1)).one_or_none()
-        begun = select(func.min(alarm_event.c.sequence)).where(alarm_event.c.history == first)
-        since = connection.execute(begun).scalar()
-    # Of a store that was begun anew nothing was noted before its own history.
-    if row is None or since is None or row.sequence < since or not row.number:
-        return None
-    kept = alarms.chained_at(row.number)
-    if kept == row.head:
-        return None
-    why = "was noted, and is gone" if kept is None else "is not the one that was noted"
-    return Broken(table=chained.TABLE, row=row.number, field="hash", why=why)
+        heads = connection.execute(query.order_by(anchor.c.sequence)).all()
+    for number, head in heads:
+        kept = alarms.chained_at(number)
+        if kept != head:
+            why = "was noted, and is gone" if kept is None else "is not the one that was noted"
+            return Broken(table=chained.TABLE, row=number, field="hash", why=why)
+    return None
 
 
 def noted(database: Database, chain: str) -> tuple[int, str | None] | None:

@@ -20,7 +20,14 @@ from alerts.reader import AlarmReader
 from alerts.schema import open_store
 from alerts.transition import Transition, What
 from batches import editions
-from batches.alarm_trail import DELIVERIES, JOURNAL, delivered_otherwise, follow, note_heads
+from batches.alarm_trail import (
+    DAY_MS,
+    DELIVERIES,
+    JOURNAL,
+    delivered_otherwise,
+    follow,
+    note_heads,
+)
 from batches.batch import Signed
 from batches.editions import Edition
 from batches.export import manifest
@@ -458,7 +465,13 @@ async def test_a_chain_of_pages_made_anew_is_found_by_the_head_that_the_ledger_h
             db.execute(sql)
     (fault,) = verify(data, ledger=served).faults
     assert fault.where == called(served)
-    assert f"table chain, row {last}, hash: was noted, and is gone" in fault.what
+    gone = f"table chain, row {last}, hash: was noted, and is gone"
+    assert gone in fault.what
+    # What is noted the day after does not cover it up.
+    with AlarmReader(data / "alarms.db") as alarms:
+        assert note_heads(ledger.database, {DELIVERIES: alarms.chain_head()}, now=monday + DAY_MS)
+    (fault,) = verify(data, ledger=served).faults
+    assert gone in fault.what
 
 
 async def test_a_store_that_was_begun_anew_is_not_held_against_the_one_before(
@@ -479,6 +492,20 @@ async def test_a_store_that_was_begun_anew_is_not_held_against_the_one_before(
         assert broken is not None
         assert (broken.table, broken.row) == ("chain", 1)
     assert not verify(data, ledger=served).sound
+
+
+async def test_a_store_that_was_put_back_is_not_held_against_the_one_in_between(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    data, monday = tmp_path / "data", 1_767_596_400_000
+    await live(data / "alarms.db")
+    with AlarmReader(data / "alarms.db") as alarms:
+        follow(ledger.database, alarms, now=monday)
+        with alarmed(tmp_path / "between.db") as between:
+            follow(ledger.database, between, now=monday)
+            note_heads(ledger.database, {DELIVERIES: Head(1, "f" * 64)}, now=monday)
+            assert delivered_otherwise(ledger.database, between) is not None
+        assert delivered_otherwise(ledger.database, alarms) is None
 
 
 def test_an_alarm_store_of_before_the_chain_is_read_as_before(tmp_path: Path) -> None:
