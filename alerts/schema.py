@@ -39,7 +39,6 @@ CREATE TABLE history (
 );
 CREATE INDEX history_by_rule ON history (rule, occurrence);
 CREATE INDEX history_by_time ON history (at);
-CREATE INDEX history_by_what ON history (what);
 
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -129,6 +128,8 @@ all columns.
 """
 CHAINED = 3
 """The first version whose rows are chained."""
+_BY_WHAT = "CREATE INDEX IF NOT EXISTS history_by_what ON history (what)"
+"""The first stores of version 1 were made without it."""
 APPEND_ONLY = ("history", "delivery_log", "answer", "trouble", chained.TABLE)
 _REFUSAL = """
 CREATE TRIGGER {table}_refuses_{verb} BEFORE {verb} ON {table}
@@ -203,6 +204,7 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
 def make(db: sqlite3.Connection) -> None:
     """All tables of an empty store."""
     _run(db, _TABLES + held.TABLES + chained.DDL)
+    db.execute(_BY_WHAT)
     for table in APPEND_ONLY:
         _refuse_change(db, table)
     db.execute("INSERT INTO schema_version VALUES (?)", (VERSION,))
@@ -222,6 +224,7 @@ def _refuse_change(db: sqlite3.Connection, table: str) -> None:
 
 def _upgrade(db: sqlite3.Connection) -> None:
     version = int(db.execute("SELECT version FROM schema_version").fetchone()[0])
+    db.execute(_BY_WHAT)
     for number in range(version, VERSION):
         _run(db, _UPGRADES[number])
     if version < CHAINED:

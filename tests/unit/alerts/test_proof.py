@@ -239,3 +239,14 @@ async def test_each_row_is_looked_up_and_not_searched_for(path: Path) -> None:
         assert check(db) is not None
     # Some dozens of SQLite's steps a row; to search through all for each would be 9 million.
     assert steps < 1_000
+
+
+@pytest.mark.parametrize("store", ["older", "of this version"])
+def test_a_store_that_was_made_without_an_index_gets_it_when_it_is_opened(
+    path: Path, store: str
+) -> None:
+    if store == "older":
+        shutil.copy(OLD, path)
+    tamper(path, "DROP INDEX history_by_what")
+    open_store(path).close()
+    assert proven(path).broken == ()
