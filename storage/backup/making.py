@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from storage import floor
+from storage import floor, introduced
 from storage.archive.patrol import ASIDE
 from storage.archive.seal import File, Sealed, folder_of, seals
 from storage.backup.manifest import FORMAT, BackupError, Manifest, backups, write
@@ -27,6 +27,8 @@ from storage.journalfile import NAME as JOURNAL
 Progress = Callable[[int, int], None]
 _FOLLOWED = (LEDGER, "inbox.db")
 _FOLLOWING = ("alarms.db", JOURNAL)
+_BESIDE = (floor.NAME, introduced.NAME)
+"""What must not say more than the journal does: it is read before the journal's state is held."""
 _PASSING = ("-wal", "-shm", "-journal", ".part", ".unfinished", ".lock")
 """How files end that are good for nothing without the process that has them."""
 _TRIES = 5
@@ -130,7 +132,7 @@ class _State(NamedTuple):
 
     sealed: list[Sealed]
     databases: dict[str, Snapshot]
-    floor: bytes
+    beside: dict[str, bytes]
 
 
 class _Maker:
@@ -222,11 +224,11 @@ class _Maker:
         order += [name for name in others if name not in (*_FOLLOWED, *_FOLLOWING)]
         order += [name for name in _FOLLOWING if name in others]
         databases = {}
-        said = b""
+        said = {}
         for name in order:
-            if name == JOURNAL and (data / floor.NAME).exists():
-                # What it says of the newest entry must not be more than the journal has.
-                said = (data / floor.NAME).read_bytes()
+            if name == JOURNAL:
+                there = [beside for beside in _BESIDE if (data / beside).exists()]
+                said = {beside: (data / beside).read_bytes() for beside in there}
             databases[name] = held.enter_context(Snapshot(data / name))
         return _State(sealed, databases, said)
 
@@ -239,14 +241,15 @@ class _Maker:
             snapshot.close()
         if self._what.ledger is not None:
             self._stock.enter(self._named(LEDGER), 0o600)
-        if state.floor:
-            mode = (self._what.data / floor.NAME).stat().st_mode
-            self._stock.write(self._named(floor.NAME), state.floor, mode)
+        for name, said in state.beside.items():
+            mode = (self._what.data / name).stat().st_mode
+            self._stock.write(self._named(name), said, mode)
 
     def _plain(self, state: _State) -> Iterator[Source]:
         """Every other file of the data, and the configuration."""
         data, apart = self._what.data, {path.resolve() for path in self._what.apart}
         apart.add(folder_of(data).resolve())
+        taken = (*state.databases, *(_BESIDE if JOURNAL in state.databases else ()))
         for folder, below, names in os.walk(data, followlinks=True):
             below[:] = sorted(n for n in below if (Path(folder) / n).resolve() not in apart)
             here = Path(folder)
@@ -254,7 +257,7 @@ class _Maker:
             self._stock.folders[name] = here.stat().st_mode & 0o777
             for each in sorted(names):
                 path = here / each
-                known = here == data and each in (*state.databases, floor.NAME)
+                known = here == data and each in taken
                 if not known and path.is_file() and not _is_passing(path):
                     yield Source(f"{name}/{each}", path)
         if folder_of(data).is_dir():

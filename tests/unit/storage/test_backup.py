@@ -283,6 +283,20 @@ async def test_what_comes_in_meanwhile_is_not_waited_for(lab: What, out: Path) -
         assert copy.execute("SELECT count(*) FROM quarantine WHERE id = 77").fetchone() == (0,)
 
 
+def test_who_the_devices_are_is_taken_before_the_journal(lab: What, out: Path) -> None:
+    """What a device said after the state of the journal was held is in neither."""
+    known, before, after = lab.data / "identities.json", b"before\n", b"after\n"
+    known.write_bytes(before)
+
+    def progress(_done: int, _all: int) -> None:
+        known.write_bytes(after)
+
+    made = make(lab, out, now=NOW, progress=progress)
+    kept = made.path / "data" / "identities.json"
+    assert (kept.read_bytes(), known.read_bytes()) == (before, after)
+    assert check(made.path)[1] == []
+
+
 ON_A_SMALL_DISK = """
 import pathlib, resource, signal, sys
 from storage.backup.making import What, make
