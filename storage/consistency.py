@@ -14,6 +14,7 @@ from storage.declared import deviations
 from storage.journalfile import NAME, SCHEMA, UPGRADED, VERSION
 from storage.links import Followed, Link
 from storage.reader import JournalReader
+from storage.transaction import ERRORS
 from storage.waiting import JournalError
 
 _AT_ONCE = 10_000
@@ -135,7 +136,7 @@ def _unsound(path: Path, tables: Sequence[str] = beside.TABLES) -> list[Unsound]
                 return [Unsound("(file)", ("user_version",), why)]
             other = [Unsound("(schema)", *each) for each in _deviations(db)]
             return other or [*beside.unsound(db, tables)]
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise JournalError(f"{path}: cannot be read: {error}; put it back from a backup") from error
 
 

@@ -321,15 +321,24 @@ async def test_damage_under_way_is_mended_and_nothing_is_lost(folder: Path) -> N
     assert "damaged" in said[0]
 
 
-async def test_a_table_whose_name_is_no_text_any_more_is_salvaged_like_any_damage(
-    folder: Path,
-) -> None:
-    path = folder / "journal.db"
-    # SQLite says which table is damaged, in the bytes that stand there.
+def spoil_a_name(path: Path) -> None:
+    """SQLite says which table is damaged, in the bytes that stand there."""
     spoilt = path.read_bytes().replace(
         b"CREATE TABLE layout", b"CREATE \xbb\xbb\xbb\xbb\xbb layout"
     )
     path.write_bytes(spoilt)
+
+
+def test_a_table_whose_name_is_no_text_any_more_is_told_of(folder: Path) -> None:
+    spoil_a_name(folder / "journal.db")
+    with pytest.raises(JournalError, match=r"journal\.db: cannot be read: .*from a backup"):
+        list(check(folder))
+
+
+async def test_a_table_whose_name_is_no_text_any_more_is_salvaged_like_any_damage(
+    folder: Path,
+) -> None:
+    spoil_a_name(folder / "journal.db")
     said: list[str] = []
     async with Journal(folder, on_trouble=said.append) as journal:
         assert journal.last
