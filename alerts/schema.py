@@ -1,5 +1,6 @@
 """The tables of ``alarms.db``: the core's own file, which needs no server to be up."""
 
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -141,10 +142,15 @@ class StoreError(Exception):
     """The alarm store cannot be used; the text says which file, why, and what to do."""
 
 
+class NoRoomError(StoreError):
+    """The disk did not take what its opening has to write; nothing of that was kept."""
+
+
 def open_store(path: Path) -> sqlite3.Connection:
     """The store at ``path``, made when it is not there: WAL, each commit on disk.
 
     Raises:
+        NoRoomError: it is to be made, or brought up to date, and the disk does not take that.
         StoreError: not to be opened, no store, or written by a newer version.
     """
     try:
@@ -157,11 +163,26 @@ def open_store(path: Path) -> sqlite3.Connection:
             db.close()
             raise
     except (*ERRORS, OSError) as error:
+        if _wants_room(error):
+            raise NoRoomError(
+                f"{path}: the alarm store cannot be opened: {error}; "
+                "make room on the disk, and look whether it is sound"
+            ) from error
         raise StoreError(
             f"{path}: the alarm store cannot be opened: {error}; "
             "check the disk and the owner of the folder"
         ) from error
     return db
+
+
+def _wants_room(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    # A quota and a limit of a file's size are told as any fault of writing is.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+    )
 
 
 def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:

@@ -32,6 +32,7 @@ from culturewatch.reports.watch import ReportWatch
 from culturewatch.sealing import Sealing
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from culturewatch.without_alarms import alarm_store
 from storage import intake
 from storage.entry import Started, Stopped
 from storage.inbox import Inbox, drain
@@ -71,9 +72,10 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
                 on_trouble=troubles.say,
             )
         )
-        store = await stack.enter_async_context(AlarmStore(paths.alarms(site.data)))
-        inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
-        await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
+        store = await alarm_store(stack, first, journal, troubles, stop)
+        if store is not None:
+            inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
+            await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
         await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
 
 

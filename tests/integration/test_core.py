@@ -4,11 +4,12 @@ import asyncio
 import math
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -46,6 +47,8 @@ from tests.integration.laboratory import (
 )
 from tests.unit.storage.archive.week import MINUTE, entries, store
 
+OLD_STORE = Path(__file__).parents[1] / "unit" / "alerts" / "written_by_older" / "schema-2.db"
+SMALL = 1_000_000
 GONE = bytes((Quality.NO_ANSWER,))
 FAULTY = bytes((Quality.SENSOR_FAULT,))
 HEAVY = ("typst", "pandas", "pyarrow", "matplotlib", "fastapi", "nicegui", "numpy", "starlette")
@@ -240,6 +243,86 @@ async def test_a_message_of_ten_megabytes_is_kept_apart_and_the_next_is_read(sit
 
 
 QUARANTINED = own_state.LAYOUT.keys.index("quarantined")
+
+
+def _let_an_older_one_have_written(path: Path) -> None:
+    """A store of version 2 in which there is more to chain than ``SMALL`` bytes take."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(OLD_STORE, path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("BEGIN")
+        kept = db.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").fetchall()
+        for name, _ in kept:
+            db.execute(f"DROP TRIGGER {name}")
+        for table in ("state", "alarm", "history", "outbox", "delivery_log", "answer"):
+            db.execute(f"DELETE FROM {table}")  # noqa: S608 # of the schema
+        db.execute("UPDATE progress SET cursor = 0")
+        db.executemany("INSERT INTO trouble (at, line) VALUES (?, 'x')", [(1,)] * 20_000)
+        for _, sql in kept:
+            db.execute(sql)
+        db.execute("COMMIT")
+
+
+def _version(path: Path) -> int:
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+        return int(db.execute("SELECT version FROM schema_version").fetchone()[0])
+
+
+@contextmanager
+def small_disk() -> Iterator[None]:
+    """What is started within cannot write a file beyond ``SMALL`` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.slow
+async def test_without_room_for_the_alarm_store_readings_are_kept_and_judged_later(
+    site: Site,
+) -> None:
+    alarms = paths.alarms(site.data)
+    _let_an_older_one_have_written(alarms)
+    async with rooms(site) as opened:
+        with ExitStack() as ended:
+            with small_disk():
+                running = ended.enter_context(core(site))
+            await until(lambda: heard(site) == DEVICES, why=lambda: running.said)
+            assert "NO ALARM IS JUDGED" in running.said
+            assert "make room on the disk" in running.said
+            assert _version(alarms) == 2
+            opened.act(Door(device="inc1", open=True))
+            await until(
+                lambda: any(scan.values[3] == 1.0 for scan in scans(site, "inc1")),
+                why=lambda: running.said,
+            )
+            resource.prlimit(
+                running.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            )
+            await until(lambda: bool(inbox(site, "inc1-door-open")), why=lambda: running.said)
+            running.ask_to_end()
+            assert await running.ended() == 0
+    assert _version(alarms) == 3
+    log = logged(site)
+    assert [seq for seq, _ in log] == list(range(1, len(log) + 1))
+    notes = [type(entry) for _, entry in log if isinstance(entry, Started | Stopped)]
+    assert notes == [Started, Stopped, Started, Stopped]
+    assert "Traceback" not in running.said
+
+
+@pytest.mark.slow
+async def test_a_core_that_waits_for_room_ends_when_it_is_asked_to(site: Site) -> None:
+    _let_an_older_one_have_written(paths.alarms(site.data))
+    async with rooms(site):
+        with ExitStack() as ended:
+            with small_disk():
+                running = ended.enter_context(core(site))
+            await until(lambda: heard(site) == DEVICES, why=lambda: running.said)
+            running.ask_to_end()
+            assert await running.ended() == 0
+    assert isinstance(logged(site)[-1][1], Stopped)
 
 
 def _quarantined(site: Site) -> list[int]:
