@@ -143,6 +143,14 @@ def cares(connection: Connection, device: str, start: int, end: int) -> tuple[Ca
     return _standing(connection, where)
 
 
+def lasting(connection: Connection, device: str, start: int, end: int) -> tuple[Care, ...]:
+    """What was being done to ``device`` in ``[start, end]``, also if it was begun before."""
+    table = schema.care.c
+    until = func.coalesce(table.end_at, table.start_at)
+    where = (table.device == device) & (until >= start) & (table.start_at <= end)
+    return _standing(connection, where)
+
+
 def _care(connection: Connection, row: int) -> Care:
     found = _standing(connection, schema.care.c.sequence == row)
     if not found:

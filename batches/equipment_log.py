@@ -170,7 +170,7 @@ def _unentered(connection: Connection, device: str, rises: tuple[Rise, ...]) -> 
         return
     start, end = rises[0].start - _NEAR_MS, max(each.end for each in rises) + _NEAR_MS
     entered = [
-        each for each in care.cares(connection, device, start, end) if each.what is care.Kind.FILL
+        each for each in care.lasting(connection, device, start, end) if each.what is care.Kind.FILL
     ]
     for rise in rises:
         first, last = rise.start - _NEAR_MS, rise.end + _NEAR_MS

@@ -62,13 +62,26 @@ def held_of_day(known_ms: int, judged: int, longest: int, period: int) -> int:
 
     ``known_ms`` are those between its first and its last sample in which a good one was the newest,
     ``judged`` is how many were good, ``longest`` the longest time between two. Where that is a
-    silence it is taken off; a second one of the same day is not known of.
+    silence there may have been others of the same day: each sample then holds for a period. They
+    may have been due more seldom once, if they came as evenly as that says.
     """
-    if judged < 2:  # noqa: PLR2004 # a time is between two
-        return judged * period
-    usual = max(period, known_ms // (judged - 1))
-    silence = longest - usual if longest > PERIODS_UNTIL_STALE * usual else 0
-    return max(0, known_ms - silence) + usual
+    rhythm = _rhythm(known_ms, judged, longest, period)
+    if judged > 1 and longest <= PERIODS_UNTIL_STALE * rhythm:
+        return known_ms + rhythm
+    return min(max(0, known_ms - longest) + 2 * period, judged * period)
+
+
+def _rhythm(known_ms: int, judged: int, longest: int, period: int) -> int:
+    """How far apart the samples of a day were due, ms, as ``held`` takes it from the middle one."""
+    gaps = judged - 1
+    if gaps < 2:  # noqa: PLR2004 # one alone is no rhythm
+        return period
+    mean = max(period, (known_ms - longest) // (gaps - 1))
+    if mean > PERIODS_UNTIL_STALE * period:
+        return mean
+    # How many were as long as the longest, if all others lasted a period: more than half?
+    is_slower = 2 * (known_ms - gaps * period) > gaps * (longest - period)
+    return mean if is_slower or longest <= PERIODS_UNTIL_STALE * period else period
 
 
 def is_unknown(share: Floats) -> Truths:

@@ -5,7 +5,7 @@ the last one that is not a proxy of ours was written by whoever asks, and is bel
 """
 
 from collections.abc import Iterable
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -47,19 +47,27 @@ def asker(peer: str, said: Iterable[str], proxies: Iterable[Network]) -> str:
 
 def _is_of(host: str, proxies: tuple[Network, ...]) -> bool:
     try:
-        address = ip_address(host)
+        addresses = (_plain(host), ip_address(host))
     except ValueError:
         return False
-    return any(address in one for one in proxies)
+    return any(each in one for each in addresses for one in proxies)
+
+
+def _plain(text: str) -> IPv4Address | IPv6Address:
+    """The address; of one of IPv4 as a socket of IPv6 names it, ``::ffff:10.0.0.5``, that."""
+    address = ip_address(text)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
 
 
 def _bare(text: str) -> str:
     """The address, without a port; empty where it is none."""
     try:
-        return str(ip_address(text))
+        return str(_plain(text))
     except ValueError:
         pass
     try:
-        return str(ip_address(urlsplit(f"//{text}").hostname or ""))
+        return str(_plain(urlsplit(f"//{text}").hostname or ""))
     except ValueError:
         return ""

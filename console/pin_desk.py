@@ -67,7 +67,11 @@ class PinDesk:
 
         def forget() -> None:
             self._note(visitor, "taken away")
-            self._pins.forget(visitor.person.id)
+            try:
+                self._pins.forget(visitor.person.id)
+            except PinError:
+                self._note(visitor, "not kept")
+                raise
 
         return await self._done(visitor, password, forget, address)
 

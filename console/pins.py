@@ -89,11 +89,18 @@ class Pins:
             raise PinError(f"{path}: cannot be written: {error.strerror}") from error
 
     def forget(self, person: str) -> bool:
-        """Ask the person for none any more; whether there was one."""
+        """Ask the person for none any more; whether there was one.
+
+        Raises:
+            PinError: it cannot be taken away, and is asked for as before.
+        """
+        path = self._path(person)
         try:
-            self._path(person).unlink()
+            path.unlink()
         except FileNotFoundError:
             return False
+        except OSError as error:
+            raise PinError(f"{path}: cannot be taken away: {error.strerror}") from error
         return True
 
     def check(self, person: str, pin: str) -> Verdict:

@@ -67,7 +67,7 @@ def send(
 ) -> None:
     """Mail a report of the newest period that is over, once more if need be."""
     from culturewatch.audit_trail import enter_sending  # --help needs none of it
-    from culturewatch.reports import facts, letter, records
+    from culturewatch.reports import facts, letter
     from culturewatch.reports.post import FAULTS
     from culturewatch.reports.sent import SentError
     from culturewatch.who import FAULTS as NOT_PROVEN
@@ -80,9 +80,8 @@ def send(
         who = acting(loaded, by, "export", f"report {report.id}")
         now = _now()
         period = _period(loaded, report, now)
-        with_it = records.enclosed(loaded, report, period)
-        made = records.told_of(facts.made(loaded, report, period, now=now), with_it)
-        files = letter.attached(loaded, report, made, period, now=now, enclosed=with_it.files)
+        own = facts.made(loaded, report, period, now=now)
+        made, files = letter.whole(loaded, report, own, period, now=now)
         mails = [letter.message(loaded, report, made, period, person) for person in to]
         well = []
         for mail in mails:

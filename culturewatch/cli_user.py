@@ -216,9 +216,9 @@ def pin(person: Id, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
 @user_commands.command()
 def forget_pin(person: Id, *, by: By = "", site: SiteOption = DEFAULT_SITE) -> None:
     """Ask a person for no PIN any more: whoever has their link can acknowledge."""
-    from console.pins import Pins  # --help needs none of it
+    from console.pins import PinError, Pins  # --help needs none of it
 
-    with office(site) as here:
+    with office(site) as here, told(PinError):
         _known(here.site, person)
         act = _on_pin(here, person, by)
         had = Pins(paths.pins(here.site.data)).forget(person)

@@ -9,6 +9,7 @@ from alerts.notify.notifier import Message
 from batches.export.listing import Listing, Table
 from batches.export.paper.sheet import Facts, Section, Sheet, cell, table
 from batches.export.paper.sheet import Table as Printed
+from culturewatch.reports import records
 from culturewatch.reports.facts import Told
 from culturewatch.reports.schedule import Period
 from culturewatch.site import Site
@@ -79,6 +80,36 @@ def _html_table(one: Table) -> str:
         for row in one.rows
     )
     return f"<h2>{escape(one.title)}</h2><table><tr>{head}</tr>{rows}</table>"
+
+
+def whole(
+    site: Site,
+    report: ReportTable,
+    own: Told,
+    period: Period,
+    *,
+    now: int,
+    most: int = records.MOST_BYTES,
+) -> tuple[Told, tuple[Attached, ...]]:
+    """What the mail says and what goes with it: of ``most`` bytes, where its ``own`` pages allow.
+
+    Raises:
+        batches.export.pdf.LayoutError: the pages cannot be set.
+    """
+
+    def made(room: int) -> tuple[Told, tuple[Attached, ...], int]:
+        with_it = records.enclosed(site, report, period, room=room)
+        told = records.told_of(own, with_it)
+        files = attached(site, report, told, period, now=now, enclosed=with_it.files)
+        size = sum(len(one.content) for one in files)
+        size += sum(len(said(told.listing).encode()) for said in (text, html))
+        return told, files, size - sum(len(one.content) for one in with_it.files)
+
+    told, files, taken = made(most)
+    enclosed = sum(len(one.content) for one in files[1:])
+    if enclosed and taken + enclosed > most:
+        told, files, _ = made(most - taken)
+    return told, files
 
 
 def attached(

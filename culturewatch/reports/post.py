@@ -14,7 +14,7 @@ from alerts.schema import StoreError
 from batches.export.pdf import LayoutError
 from batches.placement import Refused
 from culturewatch.reach import mail_notifier
-from culturewatch.reports import facts, letter, records
+from culturewatch.reports import facts, letter
 from culturewatch.reports.schedule import Period
 from culturewatch.reports.sent import Attempt, Sent, State, waiting
 from culturewatch.site import Site
@@ -101,9 +101,8 @@ async def _post_to(people: Sequence[str], site: Site, desk: _Desk) -> bool:
     try:
         if way is None:
             raise Refused("the site has no [mail] table")
-        with_it = records.enclosed(site, report, period)
-        told = records.told_of(facts.made(site, report, period, now=at), with_it)
-        files = letter.attached(site, report, told, period, now=at, enclosed=with_it.files)
+        own = facts.made(site, report, period, now=at)
+        told, files = letter.whole(site, report, own, period, now=at)
     except FAULTS as error:
         for person in people:
             desk.enter(person, State.FAILED, f"it cannot be made: {error}")

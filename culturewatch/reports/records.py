@@ -36,7 +36,8 @@ from storage.waiting import JournalError
 log = logging.getLogger(__name__)
 
 MOST_BYTES = 7_000_000
-"""Of all that goes with a mail: as text it grows by a third, and many servers end at 10 MB."""
+"""Of a mail, the report's own pages and words too: in it they grow by a third and more, and many
+servers end at 10 MB."""
 _BY = "culturewatch"
 _TRIES = 9
 _FAULTS = (

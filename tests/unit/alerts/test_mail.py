@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 import pytest
 
-from alerts.notify.mail import MailNotifier, MailServer
+from alerts.notify.mail import Attached, MailNotifier, MailServer
 from alerts.notify.notifier import Message, PermanentError, TemporaryError
 from tests.unit.alerts.mail_server import Postbox, serving  # a test's own peer
 
@@ -95,6 +95,20 @@ async def test_a_slow_server_is_given_up(postbox: Postbox) -> None:
     async with serving(postbox) as port:
         with pytest.raises(TemporaryError, match=r"mail server 127\.0\.0\.1"):
             await notifier(port, timeout_s=0.2).send(PAGE)
+
+
+async def test_a_mail_with_files_is_given_the_time_its_upload_takes_and_a_page_is_not(
+    postbox: Postbox,
+) -> None:
+    postbox.seconds = 0.3
+    # 75 kB are 100 kB as text: 2 s more than the 0.1 s of a page.
+    files = [Attached("month.pdf", "pdf", bytes(75_000))]
+    async with serving(postbox) as port:
+        with pytest.raises(TemporaryError):
+            await notifier(port, timeout_s=0.1).send(PAGE)
+        await notifier(port, timeout_s=0.1).send(PAGE, files)
+    (attached,) = postbox.mails[-1].iter_attachments()
+    assert attached.get_content() == bytes(75_000)
 
 
 async def test_a_connection_cut_in_the_middle_is_worth_another_try(

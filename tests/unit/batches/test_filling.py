@@ -135,6 +135,26 @@ def test_what_nobody_entered_is_in_the_log_as_such(ledger: Ledger, tmp_path: Pat
     assert ("nobody entered it" in seen, "inc2.level" in seen, seen[-1]) == (True, True, "")
 
 
+@pytest.mark.parametrize(
+    ("began", "ended", "seen"),
+    [
+        pytest.param((2, 30), (5, 0), [16.0], id="long before it rose, and until it had"),
+        pytest.param((2, 30), (3, 5), [16.0], id="over within an hour of it"),
+        pytest.param((1, 30), (2, 55), [4.0, 16.0], id="over more than an hour before"),
+        pytest.param((5, 5), (9, 0), [16.0], id="begun within an hour after"),
+        pytest.param((5, 20), (8, 30), [4.0, 16.0], id="begun later"),
+    ],
+)
+def test_a_fill_is_entered_when_its_entry_overlaps_the_rise(
+    ledger: Ledger, began: tuple[int, int], ended: tuple[int, int], seen: list[float]
+) -> None:
+    start, end = (MONDAY + hour * HOUR + minute * MINUTE for hour, minute in (began, ended))
+    act = Signed(by="anna", at=start, reason="entered later")
+    Caretaker(ledger).enter("inc2", Kind.FILL, act=act, until=end)
+    found = logged(ledger, tank(), told())
+    assert [(e.at - MONDAY) / HOUR for e in found.entries if e.what == SEEN] == seen
+
+
 def test_where_no_rule_says_what_a_rise_is_none_is_looked_for_and_that_is_said(
     ledger: Ledger,
 ) -> None:

@@ -84,15 +84,38 @@ def test_buckets_that_were_not_due_yet_are_not_waited_for() -> None:
         pytest.param(DAY_MS // 2, 4_320, 10_000, DAY_MS // 2 + 10_000, id="half was not good"),
         pytest.param(DAY_MS - 10_000, 5_760, 8 * HOUR_MS, 16 * HOUR_MS, id="eight hours silent"),
         pytest.param(23 * HOUR_MS, 24, HOUR_MS, DAY_MS, id="each hour"),
+        pytest.param(23 * HOUR_MS, 23, 2 * HOUR_MS, DAY_MS, id="each hour, but one"),
+        pytest.param(DAY_MS - 20_000, 4_320, 20_000, DAY_MS, id="each 20 s"),
+        pytest.param(DAY_MS - 35_000, 3_456, 35_000, DAY_MS, id="each 25 s, at times 35 s"),
+        pytest.param(DAY_MS - 10_000, 4_320, 1_810_000, DAY_MS // 2, id="24 times half an hour"),
+        pytest.param(DAY_MS - 10_000, 7_740, 1_810_000, 77_400_000, id="5 times half an hour"),
+        pytest.param(DAY_MS - 60_000, 4_320, 70_000, DAY_MS // 2, id="every other minute"),
+        pytest.param(DAY_MS - 50_000, 3_703, 50_000, 37_030_000, id="each third is awaited long"),
+        pytest.param(16 * HOUR_MS, 6, 8 * HOUR_MS, 60_000, id="three pairs"),
+        pytest.param(8 * HOUR_MS, 2, 8 * HOUR_MS, 20_000, id="two, eight hours apart"),
+        pytest.param(8 * HOUR_MS + 20_000, 4, 8 * HOUR_MS, 40_000, id="four, and a silence"),
         pytest.param(0, 1, 0, 10_000, id="a single one"),
         pytest.param(0, 0, 0, 0, id="none"),
     ],
 )
-def test_a_sealed_day_is_known_but_for_what_was_not_good_and_its_longest_silence(
+def test_a_sealed_day_is_known_but_for_what_was_not_good_and_its_silences(
     known_ms: int, judged: int, longest: int, held_ms: int
 ) -> None:
     found = held_of_day(known_ms, judged, longest, 10_000)
     assert found == pytest.approx(held_ms, abs=20_000)
+
+
+@given(st.data(), st.integers(9, 300), st.integers(1, 60_000))
+def test_a_sealed_day_is_as_known_as_its_samples_say_however_often_it_fell_silent(
+    data: st.DataObject, gaps: int, period: int
+) -> None:
+    long = st.integers(3 * period + 1, 500 * period)
+    silences = data.draw(st.lists(long, max_size=gaps // 4))
+    apart = data.draw(st.permutations([*silences, *[period] * (gaps - len(silences))]))
+    at = np.concatenate(([0], np.cumsum(np.array(apart, np.int64))))
+    end = int(at[-1]) + period
+    (told,) = held(at, np.ones(len(at), np.bool_), Grid(0, end, 1, end), period).tolist()
+    assert held_of_day(int(at[-1]), len(at), max(apart), period) == told
 
 
 def test_more_than_a_tenth_of_the_time_makes_a_bucket_unknown() -> None:

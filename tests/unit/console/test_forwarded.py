@@ -21,6 +21,11 @@ OURS = (network("10.0.0.5"), network("192.0.2.0/24"), network("::1"))
         pytest.param("10.0.0.5", ["198.51.100.7", "192.0.2.8"], "198.51.100.7", id="two headers"),
         pytest.param("10.0.0.5", ["198.51.100.7:4711"], "198.51.100.7", id="with a port"),
         pytest.param("::1", ["[2001:db8::7]:4711"], "2001:db8::7", id="of IPv6"),
+        pytest.param("::ffff:10.0.0.5", ["198.51.100.7"], "198.51.100.7", id="heard over IPv6"),
+        pytest.param("10.0.0.5", ["::ffff:198.51.100.7"], "198.51.100.7", id="named as of IPv6"),
+        pytest.param("10.0.0.5", ["[::ffff:198.51.100.7]:4711"], "198.51.100.7", id="and a port"),
+        pytest.param("::1", ["198.51.100.7, ::ffff:c000:208"], "198.51.100.7", id="mapped proxy"),
+        pytest.param("::ffff:10.0.0.6", ["1.2.3.4"], "::ffff:10.0.0.6", id="mapped, not ours"),
         pytest.param("10.0.0.5", ["unknown"], "10.0.0.5", id="no address"),
         pytest.param("10.0.0.5", [""], "10.0.0.5", id="empty"),
         pytest.param("10.0.0.5", [], "10.0.0.5", id="nothing said"),
@@ -29,6 +34,11 @@ OURS = (network("10.0.0.5"), network("192.0.2.0/24"), network("::1"))
 )
 def test_the_last_who_is_no_proxy_of_ours_asks(peer: str, said: list[str], host: str) -> None:
     assert asker(peer, said, OURS) == host
+
+
+def test_a_proxy_that_is_named_as_a_socket_of_ipv6_shows_it_is_known() -> None:
+    mapped = (network("::ffff:10.0.0.5"),)
+    assert asker("::ffff:10.0.0.5", ["198.51.100.7"], mapped) == "198.51.100.7"
 
 
 @given(st.lists(st.text(max_size=60), max_size=4))

@@ -115,3 +115,15 @@ async def test_a_pin_that_cannot_be_written_is_not_kept_and_the_one_before_is_go
     assert ordered.became is Became.NOT_KEPT
     assert "cannot be written" in ordered.why
     assert [outcome for _, _, outcome in noted(ledger)] == ["given", "not kept"]
+
+
+async def test_a_pin_that_cannot_be_taken_away_is_not_noted_as_gone(
+    tmp_path: Path, ledger: Ledger, desk: PinDesk
+) -> None:
+    (tmp_path / "pins" / "olga.pin").mkdir(parents=True)
+    olga = visitor(ledger, "olga")
+    ordered = await desk.forget(olga, OWN, address=HERE)
+    assert ordered.became is Became.NOT_KEPT
+    assert "cannot be taken away" in ordered.why
+    assert await desk.has_pin(olga)
+    assert [outcome for _, _, outcome in noted(ledger)] == ["taken away", "not kept"]

@@ -90,6 +90,15 @@ def test_a_damaged_file_lets_nobody_in(pins: Pins, tmp_path: Path) -> None:
     assert pins.check("oncall", "4711") is Verdict.UNREADABLE
 
 
+def test_one_that_cannot_be_taken_away_is_said_and_asked_for_as_before(
+    pins: Pins, tmp_path: Path
+) -> None:
+    (tmp_path / "pins" / "oncall.pin").mkdir(parents=True)
+    with pytest.raises(PinError, match=r"oncall\.pin: cannot be taken away: "):
+        pins.forget("oncall")
+    assert pins.asks("oncall")
+
+
 def test_it_can_be_taken_away(pins: Pins) -> None:
     pins.keep("oncall", "4711")
     assert pins.forget("oncall")

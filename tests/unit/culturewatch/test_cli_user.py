@@ -42,6 +42,12 @@ def test_a_person_gets_a_pin_and_loses_it(site: Path) -> None:
     assert typed("forget-pin", "oncall", "--site", site) == (0, "oncall had no PIN\n")
 
 
+def test_a_pin_that_cannot_be_taken_away_is_one_line(site: Path) -> None:
+    (paths.pins(load(site).data) / "oncall.pin").mkdir(parents=True)
+    code, said = typed("forget-pin", "oncall", "--site", site)
+    assert (code, said.count("\n"), "cannot be taken away" in said) == (1, 1, True)
+
+
 @pytest.mark.parametrize(
     ("person", "pin", "code", "told"),
     [("nobody", "4711", 2, "there is no person 'nobody'; known:"), ("oncall", "1", 1, "4 to 64")],

@@ -13,13 +13,14 @@ import pytest
 from msgspec import structs
 from typer.testing import CliRunner
 
+from alerts.notify.mail import Attached
 from alerts.schema import open_store
 from batches.batch import Signed
 from batches.export import manifest
 from batches.ledger import Ledger
 from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.cli import app
-from culturewatch.reports import records
+from culturewatch.reports import facts, letter, records
 from culturewatch.reports.post import post
 from culturewatch.reports.schedule import Period, newest
 from culturewatch.reports.sent import Sent, State
@@ -190,6 +191,33 @@ async def test_records_of_a_month_are_made_once_and_what_lacks_is_said(
     assert (anew.files[0].name.endswith("-log-2.pdf"), anew.lacking) == (True, ())
     weekly, week = of(site, "rooms")
     assert records.enclosed(site, weekly, week) == records.Enclosed()
+
+
+def size(told: facts.Told, files: tuple[Attached, ...]) -> int:
+    words = letter.text(told.listing) + letter.html(told.listing)
+    return len(words.encode()) + sum(len(one.content) for one in files)
+
+
+async def test_a_month_leaves_out_what_its_own_pages_and_words_leave_no_room_for(
+    tmp_path: Path, served: str
+) -> None:
+    site = await asyncio.to_thread(laid_out, tmp_path, served=served)
+    report, period = of(site, "inc")
+    now = wall_ms()
+    own = facts.made(site, report, period, now=now)
+    told, files = letter.whole(site, report, own, period, now=now)
+    assert len(files) == 3
+    assert told.listing.open_items == own.listing.open_items
+    records_alone = sum(len(one.content) for one in files[1:])
+    for most in (size(told, files) - 1, records_alone):
+        less, fewer = letter.whole(site, report, own, period, now=now, most=most)
+        assert size(less, fewer) <= most
+        assert fewer[1:] == files[1 : len(fewer)]
+        assert "too much for a mail" in less.listing.open_items[0]
+    # Its own pages go in any case.
+    bare, only = letter.whole(site, report, own, period, now=now, most=1)
+    assert len(only) == 1
+    assert sum("too much for a mail" in item for item in bare.listing.open_items) == 2
 
 
 async def test_a_record_that_is_made_and_not_noted_is_said_to_be_made(tmp_path: Path) -> None:
