@@ -78,3 +78,14 @@ def test_no_secret_has_a_default() -> None:
     secrets = re.findall(r"\$\{(\w*(?:PASSWORD|TOKEN)\w*)(:\?)?", compose)
     assert secrets
     assert all(demanded for _, demanded in secrets)
+
+
+def test_every_image_is_pinned_by_its_digest() -> None:
+    compose = (DEPLOY.parent / "docker-compose.yml").read_text(encoding="utf-8")
+    recipe = (DEPLOY.parent / "Dockerfile").read_text(encoding="utf-8")
+    images = re.findall(r"^ +image: (\S+)", compose, re.MULTILINE) + re.findall(
+        r"^FROM (\S+)", recipe, re.MULTILINE
+    )
+    assert len(images) >= 6  # four services, and the recipe's two steps
+    unpinned = [one for one in images if not re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", one)]
+    assert unpinned == []
