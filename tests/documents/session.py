@@ -127,7 +127,7 @@ class Session:
         log = self.folder / f".{len(self._going)}-{time.monotonic_ns()}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(  # noqa: S603 # what the page says
-                # What a shell runs in the background ignores Ctrl-C, and so would all that it starts.
+                # What a shell runs in the background ignores Ctrl-C, and so would all it starts.
                 ["env", "--default-signal=INT", "bash", "-c", f"exec {self._here(text).strip()}"],  # noqa: S607 # the reader's own
                 cwd=self.folder,
                 env=self._environment,
