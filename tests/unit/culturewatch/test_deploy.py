@@ -99,8 +99,9 @@ def test_every_container_is_bounded_and_all_but_one_run_as_a_user_of_their_own()
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert {"mem_limit", "pids_limit", "logging"} <= set(service), name
         if "image" in service:
-            # A version, down to the patch level: never whatever is newest.
-            assert re.search(r":\d+\.\d+(\.\d+)?(-\w+)?$", service["image"]), name
+            # A version, down to the patch level, and its bytes: never whatever is newest.
+            pinned = r":\d+\.\d+(\.\d+)?(-\w+)?@sha256:[0-9a-f]{64}$"
+            assert re.search(pinned, service["image"]), name
             assert "healthcheck" in service, name
         assert service.get("read_only") or name == "influxdb", name
         assert "build" in service or "user" in service or name == "influxdb", name
