@@ -14,6 +14,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 ORDERS = "tests/unit/alerts/engine/test_order.py"
+LEDGERS = "tests/integration/postgres"
 CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
     ("formatting", (f"{BIN}/ruff", "format", "--check", "--quiet", ".")),
     ("style", (f"{BIN}/ruff", "check", "--quiet", ".")),
@@ -57,7 +58,11 @@ CHECKS: tuple[tuple[str, Sequence[str]], ...] = (
         "what the documents tell people to type",
         (sys.executable, "-m", "pytest", "-q", "-n", "2", "tests/documents"),
     ),
-    ("tests against real services", (sys.executable, "-m", "pytest", "-q", "tests/integration")),
+    ("tests against PostgreSQL", (sys.executable, "-m", "pytest", "-q", "-n", "2", LEDGERS)),
+    (
+        "tests against real services",
+        (sys.executable, "-m", "pytest", "-q", "tests/integration", f"--ignore={LEDGERS}"),
+    ),
     ("the demonstration", (f"{BIN}/culturewatch", "demo", "--for", "45s")),
 )
 QUIET = frozenset({"layers", "compose file", "the example site"})
