@@ -12,25 +12,22 @@ uncertainty of its sensor, or of which no certificate tells the uncertainty, is 
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from math import floor, inf, isfinite, isqrt
+from math import floor, inf, isfinite
 from operator import sub
 from typing import NamedTuple
 
 import msgspec
 
-from batches.calibration import Guard, Marks
+from batches.calibration import Marks
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
+from batches.guard_band import GuardBand
 from batches.holding import holds_ms
 from batches.kinetic import CRYOGENIC_C, DELTA_H, KineticMean
 from batches.placement import Interval
 from batches.policy import Judged, Policy, Verdict, judge, verdict
+from batches.weighing import Weighing
 
-# Products of a value and milliseconds are summed as whole numbers of 2^-60 units, so that the
-# order of samples and the splitting of intervals cannot change the last digit of a mean.
-_GRAIN = 2.0**60
 _UNMARKED = Marks()
-_DISTINCT = 4_096
-"""Different values that are weighed before they are summed up."""
 
 
 class Above(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,9 +140,9 @@ class Meter:
         self._start, self._end, self._period = start, end, period
         self._policy = policy or Policy()
         self._watch = Watch(self._policy.limits)
-        self._band = _Band(self._policy, marks.guards)
+        self._band = GuardBand(self._policy, marks.guards)
         self._apart = marks.apart
-        self._heat = KineticMean(delta_h) if kinetic else None
+        self._weighing = Weighing(KineticMean(delta_h) if kinetic else None)
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
         self._joined = holds_ms(period)
@@ -155,9 +152,7 @@ class Meter:
         self._milli = 0
         self._lasts: int | None = None
         self._received = self._good = self._backfilled = self._calibrating = 0
-        self._known = self._weight = self._sum = self._squares = 0
-        self._weights: dict[float, int] = {}
-        self._minimum, self._maximum = inf, -inf
+        self._known = 0
         self._known_until = start
         self._gaps: list[Interval] = []
 
@@ -228,7 +223,10 @@ class Meter:
         """
         last, held = self._at or 0, self._value or 0.0
         lengths = list(map(sub, at, chain((last,), at)))
-        self._weigh_all(list(chain((held,), values[:-1])), lengths)
+        found = self._weighing.take_all(list(chain((held,), values[:-1])), lengths)
+        if self._coldest < inf:
+            for value, length in found.items():
+                self._count_above(in_milli(value), length)
         if self._policy.guard_band:
             for value, start, end in zip(
                 chain((held,), values), chain((last,), at), at, strict=False
@@ -241,24 +239,11 @@ class Meter:
         self._good += len(at)
         self._backfilled += backfilled
 
-    def _weigh_all(self, values: Sequence[float], lengths: Sequence[int]) -> None:
-        found: dict[float, int] = {}
-        for value, length in zip(values, lengths, strict=True):
-            found[value] = found.get(value, 0) + length
-        if self._coldest < inf:
-            for value, length in found.items():
-                self._count_above(in_milli(value), length)
-        if len(found) + len(self._weights) < _DISTINCT:
-            values, lengths = list(found), list(found.values())
-        # Where they are summed up depends on each of them, and with it the last digit.
-        for value, length in zip(values, lengths, strict=True):
-            self._weigh(value, length)
-
     def result(self) -> Exposure:
         """The summary; nothing may be fed afterwards."""
         self._hold_until(None, None)
         self._know(self._end, self._end)
-        self._fold()
+        weighed = self._weighing.result()
         self._watch.close()
         length, known, policy = self._end - self._start, self._known, self._policy
         given, out, unsure = policy.limits.given, self._watch.out_ms, self._band.unsure_ms
@@ -279,11 +264,11 @@ class Meter:
             in_ms=known - out - unsure if given else None,
             out_ms=out if given else None,
             unsure_ms=unsure if given else None,
-            minimum=self._minimum if known else None,
-            mean=self._mean(),
-            maximum=self._maximum if known else None,
-            deviation=self._deviation(),
-            kinetic=self._heat.celsius() if self._weight and self._heat else None,
+            minimum=weighed.minimum,
+            mean=weighed.mean,
+            maximum=weighed.maximum,
+            deviation=weighed.deviation,
+            kinetic=weighed.kinetic,
             above=tuple(
                 Above(threshold=value, ms=ms)
                 for (value, _), ms in zip(self._above, self._above_ms, strict=True)
@@ -312,7 +297,7 @@ class Meter:
             self._known_until = end
         else:
             self._know(start, end)
-        self._weigh(value, end - start if self._lasts is None else self._lasts)
+        self._weighing.take(value, end - start if self._lasts is None else self._lasts)
         milli = self._milli
         ahead = next_milli if joined and next_milli is not None else milli
         if self._watch.minds(milli, ahead):
@@ -346,66 +331,6 @@ class Meter:
     def _calibration_ms(self) -> int:
         inside = ((max(one.start, self._start), min(one.end, self._end)) for one in self._apart)
         return sum(max(0, end - start) for start, end in inside)
-
-    def _weigh(self, value: float, weight: int) -> None:
-        weights = self._weights
-        weights[value] = weights.get(value, 0) + weight
-        if len(weights) >= _DISTINCT:
-            self._fold()
-
-    def _fold(self) -> None:
-        """Sum up what was weighed: a probe shows few different values, in a great many readings."""
-        weights = self._weights
-        if not weights:
-            return
-        for value, weight in weights.items():
-            grains = int(value * _GRAIN)
-            self._weight += weight
-            self._sum += grains * weight
-            self._squares += grains * grains * weight
-            if self._heat is not None:
-                self._heat.add(value, weight)
-        self._minimum = min(self._minimum, *weights)
-        self._maximum = max(self._maximum, *weights)
-        weights.clear()
-
-    def _mean(self) -> float | None:
-        if not self._weight:
-            return None
-        # The mean of a constant is that constant, whatever the last bits of the division say.
-        return min(max(self._sum / self._weight / _GRAIN, self._minimum), self._maximum)
-
-    def _deviation(self) -> float | None:
-        if not self._weight:
-            return None
-        # The root is taken of a whole number: of two almost equal floats it would be of noise.
-        spread = self._squares * self._weight - self._sum * self._sum
-        return isqrt(spread) / self._weight / _GRAIN
-
-
-class _Band:
-    """Sums up the time in limits that is nearer to one than the uncertainty of the sensor."""
-
-    def __init__(self, policy: Policy, guards: Sequence[Guard]) -> None:
-        limits = policy.limits
-        self._low = -inf if limits.low is None else in_milli(limits.low)
-        self._high = inf if limits.high is None else in_milli(limits.high)
-        self._wanted = policy.guard_band and limits.given
-        self._guards = guards
-        self.unsure_ms = 0
-
-    def take(self, milli: int, start: int, end: int) -> None:
-        """A value, in milli-units, that held in ``[start, end)``."""
-        if not self._wanted or not self._low <= milli <= self._high:
-            return
-        self.unsure_ms += end - start
-        for guard in self._guards:
-            first, last = max(guard.start, start), min(guard.end, end)
-            if first < last and guard.width is not None and self._clears(milli, guard.width):
-                self.unsure_ms -= last - first
-
-    def _clears(self, milli: int, width: int) -> bool:
-        return self._low + width <= milli <= self._high - width
 
 
 def measure(

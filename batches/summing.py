@@ -19,6 +19,7 @@ from batches.calibration import Book
 from batches.holding import holds_ms
 from batches.kinetic import DEFAULT_THETA
 from batches.placement import Interval
+from batches.weighing import GRAIN
 from devices.scan import Layout
 from storage.archive import sums
 from storage.archive.columns import Columns
@@ -29,7 +30,6 @@ from storage.archive.sums import Samples, Table
 NO_CALIBRATION = Book()
 _REACH = 2
 _ZERO_C = 273.15
-_GRAIN = 2.0**60
 _WHOLE = (
     *("received", "backfilled", "judged", "first_at", "last_at", "last_good", "longest"),
     *("known_ms", "fits", "high", "middle", "low", "day"),
@@ -370,7 +370,7 @@ def _sum(table: Table, n: int) -> int:
 def _mean(total: int, known: int, edges: tuple[float, float]) -> float | None:
     if not known:
         return None
-    return float(min(max(total / known / _GRAIN, edges[0]), edges[1]))
+    return float(min(max(total / known / GRAIN, edges[0]), edges[1]))
 
 
 def _kinetic(table: Table, warm: Table | None, n: int, known: int) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from batches import exposure
+from batches import weighing
 from batches.calibration import Guard, Marks
 from batches.cryo import THRESHOLDS_C
 from batches.excursion import Limits
@@ -42,7 +42,7 @@ MARKS = [
 @pytest.fixture(autouse=True)
 def few_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where values are summed up is seen in the last digit: it is done soon."""
-    monkeypatch.setattr(exposure, "_DISTINCT", 4)
+    monkeypatch.setattr(weighing, "_DISTINCT", 4)
 
 
 @given(
