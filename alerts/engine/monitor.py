@@ -9,7 +9,8 @@ import msgspec
 from alerts.channel import ChannelSpec
 from alerts.engine import filter as a1
 from alerts.engine.alarm import Alarm, Phase
-from alerts.engine.filter import Event, Filter, Found, Sample, Stage
+from alerts.engine.filter import Event, Found, Sample
+from alerts.engine.filter_state import Filter, Stage
 from alerts.engine.gauge import Frame, Seen, State, jump, measure_of
 from alerts.engine.limits import Side, compiled
 from alerts.engine.signal import Signal, Trust

@@ -11,7 +11,8 @@ from alerts.engine.annunciator import Act, Annunciator
 from alerts.engine.core import Event
 from alerts.engine.definition import changed, described
 from alerts.engine.filter import Event as Seen
-from alerts.engine.filter import Filter, Result, Sample, Stage, step
+from alerts.engine.filter import Result, Sample, step
+from alerts.engine.filter_state import Filter, Stage
 from alerts.engine.given import wall_time
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, Touched

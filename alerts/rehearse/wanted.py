@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from types import MappingProxyType
 
 from alerts.engine.alarm import Phase, Status
-from alerts.engine.filter import Stage
+from alerts.engine.filter_state import Stage
 from alerts.engine.overlay import Shade
 from alerts.engine.signal import Trust
 from alerts.rehearse.consistency import Mistake, no_severity, unknown

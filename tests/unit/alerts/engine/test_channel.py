@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.channel import ChannelSpec
-from alerts.engine.filter import Filter, Found, Sample, Stage
+from alerts.engine.filter import Found, Sample
+from alerts.engine.filter_state import Filter, Stage
 from alerts.engine.gauge import Beside
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, Touched

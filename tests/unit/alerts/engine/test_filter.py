@@ -6,17 +6,8 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from alerts.engine.filter import (
-    A1,
-    Delays,
-    Event,
-    Filter,
-    Found,
-    Past,
-    Sample,
-    Stage,
-    step,
-)
+from alerts.engine.filter import A1, Delays, Event, Found, Sample, step
+from alerts.engine.filter_state import Filter, Past, Stage
 from alerts.engine.limits import Side
 from alerts.engine.remembered import KEPT
 from alerts.transition import What

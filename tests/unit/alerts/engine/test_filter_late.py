@@ -5,16 +5,8 @@ from typing import NamedTuple
 import pytest
 from msgspec.structs import replace
 
-from alerts.engine.filter import (
-    Delays,
-    Event,
-    Filter,
-    Found,
-    Past,
-    Sample,
-    Stage,
-    step,
-)
+from alerts.engine.filter import Delays, Event, Found, Sample, step
+from alerts.engine.filter_state import Filter, Past, Stage
 from alerts.engine.limits import Side
 from alerts.transition import What
 

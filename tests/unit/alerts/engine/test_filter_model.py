@@ -9,7 +9,8 @@ from typing import NamedTuple
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alerts.engine.filter import Delays, Event, Filter, Sample, Stage, step
+from alerts.engine.filter import Delays, Event, Sample, step
+from alerts.engine.filter_state import Filter, Stage
 from alerts.engine.limits import Side
 from alerts.engine.monitor import SIDE_EVENTS
 from alerts.transition import What

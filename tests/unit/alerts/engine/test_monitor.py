@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from alerts.channel import ChannelSpec
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
-from alerts.engine.filter import Delays, Event, Filter, Found, Past, Sample, Stage
+from alerts.engine.filter import Delays, Event, Found, Sample
+from alerts.engine.filter_state import Filter, Past, Stage
 from alerts.engine.gauge import Frame, Jumping, Still
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, RulePart, Touched

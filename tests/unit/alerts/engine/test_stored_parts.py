@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
 from alerts.engine.course import Course
-from alerts.engine.filter import Filter, Past, Stage
+from alerts.engine.filter_state import Filter, Past, Stage
 from alerts.engine.flapping import Flapping
 from alerts.engine.gauge import Beside, Jumping, Losing, Sloping, Still
 from alerts.engine.limits import Side

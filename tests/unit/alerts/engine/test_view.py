@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from alerts.channel import ChannelSpec
 from alerts.engine.alarm import Alarm, Escalation, Phase, Status
-from alerts.engine.filter import Filter, Stage
+from alerts.engine.filter_state import Filter, Stage
 from alerts.engine.monitor import Monitor
 from alerts.engine.overlay import Design, Overlay, Service, Shelf
 from alerts.engine.signal import Signal, Trust
