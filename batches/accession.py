@@ -21,7 +21,7 @@ from batches.placement import Refused
 from batches.returning import coming_back
 from batches.transit import Shipment
 from batches.vial import names_a_token, number_of
-from storage import schema
+from storage import schema, views
 from storage.acts import Entry, append_all
 from storage.chain import Scalar
 
@@ -96,7 +96,7 @@ class Accession:
                 continue
             new.add(each.id)
             yield from self._ancestor(connection, each, said)
-        kinds = schema.kinship.c
+        kinds = views.kinship.c
         for kin in came.kin:
             there = (kinds.child == kin.child) & (kinds.parent == kin.parent)
             # What a vial is frozen of stands with the vial.
@@ -275,7 +275,7 @@ def _known(connection: Connection, each: Ancestor) -> bool:
     """
     there: tuple[int | None, str] | None = None
     if each.what == "vial":
-        found = standing.vials(connection, schema.aliquot.c.id == each.id)
+        found = standing.vials(connection, views.aliquot.c.id == each.id)
         there = (found[0].frozen_at, found[0].batch) if found else None
     elif each.what == "batch":
         batch = standing.find(connection, each.id)

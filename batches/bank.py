@@ -15,7 +15,7 @@ from batches.placement import Interval, Placement
 from batches.provenance import Carried, Intake, Lived, Provenance, Status
 from batches.transit import Journey
 from batches.vial import Vial, number_of
-from storage import schema
+from storage import schema, views
 from storage.acts import head
 
 
@@ -265,8 +265,8 @@ def _carried(row: RowMapping) -> Carried:
 
 
 def _stays(connection: Connection, subject: str) -> list[tuple[Placement, Status]]:
-    placed = standing.stays(connection, schema.stay.c.batch == subject)
-    travelled = transit.journeys(connection, schema.journey.c.vial == subject)
+    placed = standing.stays(connection, views.stay.c.batch == subject)
+    travelled = transit.journeys(connection, views.journey.c.vial == subject)
     return [
         *((stay, Status.PLACED) for stay in placed),
         *((_on_the_way(journey), Status.TRANSIT) for journey in travelled),
@@ -317,7 +317,7 @@ def _on_the_way(journey: Journey) -> Placement:
 def _present(
     connection: Connection, device: str, start: int, end: int
 ) -> tuple[tuple[Placement, ...], tuple[Placement, ...]]:
-    stay = schema.stay.c
+    stay = views.stay.c
     goes_on = or_(stay.end_at.is_(None), stay.end_at > start)
     found = standing.stays(connection, and_(stay.device == device, stay.start_at < end, goes_on))
     batches = tuple(each for each in found if number_of(each.batch) is None)
@@ -329,7 +329,7 @@ def _handle(connection: Connection, subject: str) -> str | None:
 
 
 def _of(batch: str) -> ColumnElement[bool]:
-    return schema.aliquot.c.batch == batch
+    return views.aliquot.c.batch == batch
 
 
 def _earlier(stay: Placement, last: int | None) -> int | None:

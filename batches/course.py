@@ -11,7 +11,7 @@ from batches.placement import Interval, Placement
 from batches.protocol import Step
 from batches.shelf import Adopted
 from batches.vial import batch_of
-from storage import schema
+from storage import views
 
 
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ def _there(
     connection: Connection, device: str, span: Interval
 ) -> Iterator[tuple[Placement, tuple[Adopted, ...]]]:
     """Each stay in ``device`` during ``span``, with the protocols of its batch."""
-    stay = schema.stay.c
+    stay = views.stay.c
     there = or_(stay.end_at.is_(None), stay.end_at > span.start)
     known: dict[str, tuple[Adopted, ...]] = {}
     where = and_(stay.device == device, stay.start_at < span.end, there)

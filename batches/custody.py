@@ -9,7 +9,7 @@ from batches import transit
 from batches.kinship import chunks
 from batches.ledger import Ledger
 from batches.transit import Outcome
-from storage import schema
+from storage import schema, views
 from storage.acts import Act
 
 _TAKEN = frozenset({Outcome.RECEIVED, Outcome.DELIVERED})
@@ -104,7 +104,7 @@ class _Details:
                 select(left.sequence, left.placement).where(left.placement.in_(some))
             )
         }
-        journeys = transit.journeys(connection, schema.journey.c.vial.in_(vials))
+        journeys = transit.journeys(connection, views.journey.c.vial.in_(vials))
         self._sent = {journey.row: journey for journey in journeys}
         self._came = {j.arrival: j for j in journeys if j.arrival is not None}
         self.earlier, self._from_elsewhere = _earlier(connection, vials)

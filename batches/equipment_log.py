@@ -20,7 +20,7 @@ from batches.setting import Equipment, Setting
 from batches.survey import Readings
 from batches.version import Version, hashed
 from batches.vial import number_of
-from storage import schema
+from storage import schema, views
 from storage.acts import head
 from storage.chain import Head
 
@@ -194,7 +194,7 @@ class _Log:
         self._connection = connection
         self._device = device
         self._span = span
-        stay = schema.stay.c
+        stay = views.stay.c
         there = or_(stay.end_at.is_(None), stay.end_at >= span.start)
         where = and_(stay.device == device, stay.start_at < span.end, there)
         self._stays = standing.stays(connection, where)

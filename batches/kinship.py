@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from batches.placement import Refused
 from batches.vial import number_of
-from storage import schema
+from storage import schema, views
 
 Id = TypeVar("Id", str, int)
 _CHUNK = 500
@@ -40,13 +40,13 @@ def parents(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     for some in chunks(vials):
         yield from _freezings(connection, schema.vial.c.id.in_(some))
     for some in chunks(frozenset(ids) - vials):
-        yield from _descents(connection, schema.kinship.c.child.in_(some))
+        yield from _descents(connection, views.kinship.c.child.in_(some))
 
 
 def children(connection: Connection, ids: Collection[str]) -> Iterator[Kin]:
     """What comes from each of ``ids``."""
     for some in chunks(ids):
-        yield from _descents(connection, schema.kinship.c.parent.in_(some))
+        yield from _descents(connection, views.kinship.c.parent.in_(some))
         yield from _freezings(connection, schema.vial.c.batch.in_(some))
 
 
@@ -104,7 +104,7 @@ def patients(connection: Connection, ids: Iterable[str]) -> dict[str, frozenset[
 
 
 def _handles(connection: Connection, roots: Collection[str]) -> Iterator[str]:
-    handle = schema.pseudonym.c.handle
+    handle = views.pseudonym.c.handle
     for some in chunks(roots):
         yield from connection.execute(select(handle).where(handle.in_(some))).scalars()
 
@@ -130,7 +130,7 @@ def chunks(ids: Collection[Id]) -> Iterator[list[Id]]:
 
 
 def _descents(connection: Connection, where: ColumnElement[bool]) -> Iterator[Kin]:
-    for row in connection.execute(select(schema.kinship).where(where)).mappings().all():
+    for row in connection.execute(select(views.kinship).where(where)).mappings().all():
         yield Kin(
             row=row["sequence"],
             child=row["child"],

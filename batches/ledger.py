@@ -18,7 +18,7 @@ from batches.placement import Placement, Refused, check_open
 from batches.protocol import Protocol
 from batches.shelf import Kept
 from batches.trail import Note, Page, keep, page
-from storage import schema
+from storage import schema, views
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
 from storage.database import Database, file_of, upgrade
@@ -187,7 +187,7 @@ class Ledger:
             if entry.at < culture.opened_at:
                 raise Refused(f"{batch}: cannot close before it was opened", row=culture.row)
             kinship.check_outlived(connection, batch, entry.at)
-            for stay in standing.stays(connection, schema.stay.c.batch == batch):
+            for stay in standing.stays(connection, views.stay.c.batch == batch):
                 if stay.end is None:
                     self.clerk.leave(connection, stay, act)
                 elif stay.end > entry.at:
@@ -313,12 +313,12 @@ class Ledger:
         """Where ``batch`` stood, in the order of time, corrections applied."""
         with self.database.reading() as connection:
             standing.known(connection, batch)
-            return standing.stays(connection, schema.stay.c.batch == batch)
+            return standing.stays(connection, views.stay.c.batch == batch)
 
     def batches_in(self, device: str, at: int) -> tuple[Placement, ...]:
         """What stood in ``device`` at ``at`` (epoch milliseconds, UTC)."""
         with self.database.reading() as connection:
-            return standing.stays(connection, (schema.stay.c.device == device) & _there(at))
+            return standing.stays(connection, (views.stay.c.device == device) & _there(at))
 
     def at_risk(self, device: str) -> tuple[Placement, ...]:
         """What stands in ``device`` now."""
@@ -326,7 +326,7 @@ class Ledger:
 
     def stays_in(self, device: str, start: int, end: int) -> tuple[Placement, ...]:
         """What stood in ``device`` at some time in [``start``, ``end``), epoch ms; vials too."""
-        stay = schema.stay.c
+        stay = views.stay.c
         goes_on = or_(stay.end_at.is_(None), stay.end_at > start)
         with self.database.reading() as connection:
             return standing.stays(
@@ -355,7 +355,7 @@ class Ledger:
                 began=culture.opened_at,
                 ended=culture.closed_at,
                 protocols=shelf.adopted(connection, batch),
-                stays=standing.stays(connection, schema.stay.c.batch == batch),
+                stays=standing.stays(connection, views.stay.c.batch == batch),
                 acts=standing.acts(connection, batch),
                 book=sensor_rows.book(connection),
                 passage=standing.passage(connection, batch),
@@ -372,7 +372,7 @@ class Ledger:
 
 def _there(at: int) -> ColumnElement[bool]:
     """Stays of batches at ``at``; a bank's vials are asked for by ``batches.lineage``."""
-    stay, vial = schema.stay.c, schema.vial.c
+    stay, vial = views.stay.c, schema.vial.c
     is_vial = select(vial.sequence).where(vial.id == stay.batch).exists()
     goes_on = or_(stay.end_at.is_(None), stay.end_at > at)
     return and_(stay.start_at <= at, goes_on, ~is_vial)

@@ -12,7 +12,7 @@ from batches.kinship import Kin
 from batches.ledger import Ledger
 from batches.placement import Placement, Refused, check_open
 from batches.vial import Place, Vial, is_token, new_token, number_of, vial_id
-from storage import schema
+from storage import schema, views
 from storage.acts import Act, append
 from storage.chain import Scalar
 
@@ -158,7 +158,7 @@ class Lineage:
             first = 1 + max(
                 (
                     number_of(v.id) or 0
-                    for v in standing.vials(connection, schema.aliquot.c.batch == batch)
+                    for v in standing.vials(connection, views.aliquot.c.batch == batch)
                 ),
                 default=0,
             )
@@ -231,7 +231,7 @@ class Lineage:
         with self._database.writing() as connection:
             parent = patients.find(connection, self._identities, parent) or parent
             old = standing.act(connection, row)
-            columns = schema.kinship.c
+            columns = views.kinship.c
             query = select(columns.child, columns.since).where(columns.sequence == row)
             found = connection.execute(query).first()
             if found is None:
@@ -300,7 +300,7 @@ class Lineage:
 
     def _take_out(self, connection: Connection, subject: str, act: Signed) -> None:
         transit.check_not_travelling(connection, subject, act.at or 0)
-        for stay in standing.stays(connection, schema.stay.c.batch == subject):
+        for stay in standing.stays(connection, views.stay.c.batch == subject):
             if stay.end is None:
                 self._clerk.leave(connection, stay, act)
             elif stay.end > (act.at or 0):

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from batches.identities import Identities
 from batches.kinship import Kin, chunks
 from batches.placement import Refused
-from storage import schema
+from storage import schema, views
 
 
 def handle_of(connection: Connection, identities: Identities, text: str) -> str:
@@ -35,7 +35,7 @@ def find(connection: Connection, identities: Identities, text: str) -> str | Non
 
 def is_handle_here(connection: Connection, handle: str) -> bool:
     """Whether the ledger knows this patient."""
-    column = schema.pseudonym.c.handle
+    column = views.pseudonym.c.handle
     return connection.execute(select(column).where(column == handle)).first() is not None
 
 
@@ -59,7 +59,7 @@ def shown(
     Raises:
         batches.identities.IdentityError: a key cannot be read.
     """
-    person = schema.pseudonym.c
+    person = views.pseudonym.c
     sealed: dict[str, str] = {}
     for some in chunks(handles):
         mine = person.handle.in_(some) & person.sealed.is_not(None)

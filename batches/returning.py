@@ -8,7 +8,7 @@ from batches.identities import Identities
 from batches.placement import Refused
 from batches.transit import Journey
 from batches.vial import Vial
-from storage import schema
+from storage import views
 
 
 def coming_back(
@@ -23,7 +23,7 @@ def coming_back(
     known = {
         vial.id: vial
         for some in kinship.chunks(sent)
-        for vial in standing.vials(connection, schema.aliquot.c.id.in_(some))
+        for vial in standing.vials(connection, views.aliquot.c.id.in_(some))
     }
     left: dict[str, Journey] = {}
     for journey in transit.of_vials(connection, known, true()):

@@ -15,7 +15,7 @@ from batches.ledger import Ledger
 from batches.placement import Placement, Refused, check_open
 from batches.transit import Journey, Outcome, Shipment
 from batches.vial import Place, Vial
-from storage import schema
+from storage import schema, views
 from storage.acts import Entry, append_all, head
 from storage.chain import Scalar
 
@@ -143,7 +143,7 @@ class Shipping:
         with self._database.reading() as connection:
             found: dict[str, str] = {}
             for some in chunks(vials):
-                for stay in standing.stays(connection, schema.stay.c.batch.in_(some)):
+                for stay in standing.stays(connection, views.stay.c.batch.in_(some)):
                     found[stay.batch] = stay.position
             return found
 
@@ -294,7 +294,7 @@ class _Second:
 
 def occupied(connection: Connection, devices: Collection[str], at: int) -> Iterator[Placement]:
     """The stays of vials in ``devices`` that last at ``at`` (epoch ms, UTC) or begin after it."""
-    column = schema.stay.c
+    column = views.stay.c
     held = or_(column.end_at.is_(None), column.end_at > at)
     vial = schema.vial.c
     is_vial = select(vial.sequence).where(vial.id == column.batch).exists()
@@ -308,7 +308,7 @@ def _known(connection: Connection, vials: Sequence[str]) -> list[Vial]:
         raise Refused("name the vials")
     found: dict[str, Vial] = {}
     for some in chunks([each for each in named if each.isprintable()]):
-        found |= {v.id: v for v in standing.vials(connection, schema.aliquot.c.id.in_(some))}
+        found |= {v.id: v for v in standing.vials(connection, views.aliquot.c.id.in_(some))}
     for each in named:
         if each not in found:
             shown = each if each.isprintable() else ascii(each)
@@ -324,13 +324,13 @@ def _each_once(vials: Sequence[str]) -> Sequence[str]:
 
 
 def _not_over(connection: Connection, vials: Sequence[str], at: int) -> Iterator[Journey]:
-    column = schema.journey.c
+    column = views.journey.c
     lasting = or_(column.end_at.is_(None), column.end_at > at)
     return transit.of_vials(connection, vials, lasting)
 
 
 def _stays(connection: Connection, vials: Sequence[str], at: int) -> dict[str, Placement]:
-    column = schema.stay.c
+    column = views.stay.c
     lasting = or_(column.end_at.is_(None), column.end_at > at)
     return {
         stay.batch: stay

@@ -9,11 +9,11 @@ from batches.batch import Batch
 from batches.kinship import chunks
 from batches.placement import Life, Placement, Refused, check_stay
 from batches.vial import Vial, number_of
-from storage import schema
+from storage import schema, views
 from storage.acts import Act
 
-_CULTURES = select(schema.culture).order_by(schema.culture.c.opened_at, schema.culture.c.sequence)
-_STAYS = select(schema.stay).order_by(schema.stay.c.start_at, schema.stay.c.sequence)
+_CULTURES = select(views.culture).order_by(views.culture.c.opened_at, views.culture.c.sequence)
+_STAYS = select(views.stay).order_by(views.stay.c.start_at, views.stay.c.sequence)
 
 
 def cultures(connection: Connection) -> tuple[Batch, ...]:
@@ -23,13 +23,13 @@ def cultures(connection: Connection) -> tuple[Batch, ...]:
 
 def cultures_of(connection: Connection, batches: Collection[str]) -> tuple[Batch, ...]:
     """Those of ``batches``, few enough for one question, that the ledger knows."""
-    query = _CULTURES.where(schema.culture.c.id.in_(batches))
+    query = _CULTURES.where(views.culture.c.id.in_(batches))
     return tuple(_batch(row) for row in connection.execute(query).mappings())
 
 
 def find(connection: Connection, batch: str) -> Batch | None:
     """The batch of this id, if there is one."""
-    row = connection.execute(_CULTURES.where(schema.culture.c.id == batch)).mappings().first()
+    row = connection.execute(_CULTURES.where(views.culture.c.id == batch)).mappings().first()
     return None if row is None else _batch(row)
 
 
@@ -48,8 +48,8 @@ def known(connection: Connection, batch: str) -> Batch:
 
 
 def vials(connection: Connection, where: ColumnElement[bool]) -> tuple[Vial, ...]:
-    """The vials of which ``where`` (over ``storage.schema.aliquot``) holds, by id."""
-    rows = connection.execute(select(schema.aliquot).where(where)).mappings()
+    """The vials of which ``where`` (over ``storage.views.aliquot``) holds, by id."""
+    rows = connection.execute(select(views.aliquot).where(where)).mappings()
     # Not by the database: servers sort text each in the manner of their own country.
     return tuple(sorted(map(_vial, rows), key=lambda each: each.id))
 
@@ -60,7 +60,7 @@ def vial(connection: Connection, vial: str) -> Vial:
     Raises:
         Refused: there is none.
     """
-    found = vials(connection, schema.aliquot.c.id == vial) if vial.isprintable() else ()
+    found = vials(connection, views.aliquot.c.id == vial) if vial.isprintable() else ()
     if not found:
         shown = vial if vial.isprintable() else ascii(vial)
         raise Refused(f"{shown}: is not a vial of this ledger")
@@ -70,7 +70,7 @@ def vial(connection: Connection, vial: str) -> Vial:
 def unended(connection: Connection, subjects: Collection[str]) -> tuple[str, ...]:
     """Which of ``subjects`` are vials or batches that have not ended, by id."""
     left: list[str] = []
-    vial, culture = schema.aliquot.c, schema.culture.c
+    vial, culture = views.aliquot.c, views.culture.c
     for some in chunks(subjects):
         for query in (
             select(vial.id).where(vial.id.in_(some) & vial.ended_at.is_(None)),
@@ -108,7 +108,7 @@ def check_there(
         Refused: it was elsewhere, did not live then, or another vial was in that slot.
     """
     device, position, start, end = place
-    columns = schema.stay.c
+    columns = views.stay.c
     mine = [s for s in stays(connection, columns.batch == life.id) if s.row != row]
     check_stay(life, mine, start=start, end=end, corrects=row)
     if not isinstance(life, Vial):
@@ -144,7 +144,7 @@ def stay(connection: Connection, row: int) -> Placement:
     Raises:
         Refused: it is no stay, or was corrected since.
     """
-    found = stays(connection, schema.stay.c.sequence == row)
+    found = stays(connection, views.stay.c.sequence == row)
     if not found:
         _not_superseded(connection, row)
         raise Refused("that entry is not a stay", row=row)
@@ -157,7 +157,7 @@ def current(connection: Connection, batch: str) -> Placement:
     Raises:
         Refused: the batch is in no device.
     """
-    columns = schema.stay.c
+    columns = views.stay.c
     found = stays(connection, (columns.batch == batch) & columns.end_at.is_(None))
     if not found:
         raise Refused(f"{batch}: is in no device; place it")
@@ -197,7 +197,7 @@ def check_reopened(connection: Connection, departure: int) -> None:
     row = connection.execute(
         select(schema.departure.c.placement).where(schema.departure.c.sequence == departure)
     ).scalar_one()
-    for each in stays(connection, schema.stay.c.sequence == row):
+    for each in stays(connection, views.stay.c.sequence == row):
         place = each.device, each.position, each.start, each.end
         check_there(connection, life(connection, each.batch), place, row)
 
@@ -208,7 +208,7 @@ def check_on_the_way(connection: Connection, vial: str, kind: str, row: int) -> 
     Raises:
         Refused: the vial arrived, or was somewhere else after it did.
     """
-    columns = schema.journey.c
+    columns = views.journey.c
     if kind == "dispatch":
         query = select(schema.arrival.c.sequence).where(schema.arrival.c.transit == row)
         for arrival in connection.execute(query).scalars():
@@ -219,7 +219,7 @@ def check_on_the_way(connection: Connection, vial: str, kind: str, row: int) -> 
         found = life(connection, vial)
         if found.closed_at is not None:
             raise Refused(f"{vial}: has ended; take that back first", row=found.closure)
-        stay_ = schema.stay.c
+        stay_ = views.stay.c
         lasting = or_(stay_.end_at.is_(None), stay_.end_at > journey.start)
         for stay in stays(connection, (stay_.batch == vial) & lasting):
             raise Refused(f"{vial}: is in {stay.device} since; take that back first", row=stay.row)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, or_, select
 
 from batches.kinship import chunks
 from batches.placement import Refused
-from storage import schema
+from storage import schema, views
 
 
 class Outcome(StrEnum):
@@ -60,9 +60,9 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def journeys(connection: Connection, where: ColumnElement[bool]) -> tuple[Journey, ...]:
-    """The journeys of which ``where`` (over ``storage.schema.journey``) holds, by time."""
-    column = schema.journey.c
-    query = select(schema.journey).where(where).order_by(column.start_at, column.sequence)
+    """The journeys of which ``where`` (over ``storage.views.journey``) holds, by time."""
+    column = views.journey.c
+    query = select(views.journey).where(where).order_by(column.start_at, column.sequence)
     return tuple(_journey(row) for row in connection.execute(query).mappings())
 
 
@@ -71,7 +71,7 @@ def of_vials(
 ) -> Iterator[Journey]:
     """``journeys`` of these vials, however many."""
     for some in chunks(vials):
-        yield from journeys(connection, schema.journey.c.vial.in_(some) & where)
+        yield from journeys(connection, views.journey.c.vial.in_(some) & where)
 
 
 def shipment(connection: Connection, id_: str) -> Shipment:
@@ -92,7 +92,7 @@ def shipment(connection: Connection, id_: str) -> Shipment:
         destination=row["destination"],
         carrier=row["carrier"],
         shipper=row["shipper"],
-        journeys=journeys(connection, schema.journey.c.shipment == id_),
+        journeys=journeys(connection, views.journey.c.shipment == id_),
     )
 
 
@@ -102,7 +102,7 @@ def check_not_travelling(connection: Connection, vial: str, at: int) -> None:
     Raises:
         Refused: it is.
     """
-    column = schema.journey.c
+    column = views.journey.c
     later = or_(column.end_at.is_(None), column.end_at > at)
     for journey in journeys(connection, (column.vial == vial) & later):
         refuse_travelling(journey)
@@ -114,7 +114,7 @@ def check_apart(connection: Connection, vial: str, start: int, end: int | None) 
     Raises:
         Refused: it was.
     """
-    column = schema.journey.c
+    column = views.journey.c
     meets = or_(column.end_at.is_(None), column.end_at > start)
     if end is not None:
         meets &= column.start_at < end

@@ -110,13 +110,13 @@ def _placements(
 
     from batches import standing
     from batches.vial import number_of
-    from storage import schema
+    from storage import views
 
     known = [each.id for each in site.devices]
     for device in devices:
         if device not in known:
             raise SiteError([f"--device {device}: is not of this site; known: {', '.join(known)}"])
-    stay = schema.stay.c
+    stay = views.stay.c
     where = and_(
         stay.device.in_(devices) if devices else true(),
         stay.batch.in_(batches) if batches else true(),

@@ -1,10 +1,8 @@
-"""The ledger's tables and views, as they are after every migration.
+"""The ledger's tables, as they are after every migration; ``storage.views`` has its views.
 
 ``act`` is the spine: who did what, when it was done, when it was entered, why, and the hash
 chain. What an act says beyond that stands in one row of a table of its own, under the same
-``sequence``. Times are epoch milliseconds, UTC. ``stay``, ``culture``, ``aliquot`` (vials),
-``kinship``, ``pseudonym`` and ``journey`` (of a vial between places) are views: what holds once
-corrections and withdrawals are taken into account.
+``sequence``. Times are epoch milliseconds, UTC.
 
 ``alarm_event`` follows the alarm history: ``history`` is the hash of that history's first row,
 ``number`` the row, ``entry`` the journal's entry behind it, ``value`` a decimal number in stored
@@ -15,7 +13,6 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData,
 
 LONG = BigInteger().with_variant(Integer(), "sqlite")
 metadata = MetaData()
-views = MetaData()
 
 
 def _sequence() -> Column[int]:
@@ -376,84 +373,3 @@ DETAILS = {
     )
 }
 """The tables an act may have its further row in."""
-
-stay = Table(
-    "stay",
-    views,
-    Column("sequence", LONG),
-    Column("batch", String),
-    Column("device", String),
-    Column("position", String),
-    Column("start_at", LONG),
-    Column("end_at", LONG),
-    Column("done_by", String),
-    Column("entered_at", LONG),
-    Column("reason", String),
-    Column("corrects", LONG),
-    Column("departure", LONG),
-    Column("checked_by", String),
-)
-culture = Table(
-    "culture",
-    views,
-    Column("sequence", LONG),
-    Column("id", String),
-    Column("product", String),
-    Column("protocol", String),
-    Column("opened_at", LONG),
-    Column("opened_by", String),
-    Column("reason", String),
-    Column("closed_at", LONG),
-    Column("closed_by", String),
-    Column("closed_why", String),
-    Column("closure", LONG),
-)
-aliquot = Table(
-    "aliquot",
-    views,
-    Column("sequence", LONG),
-    Column("id", String),
-    Column("batch", String),
-    Column("passage", Integer),
-    Column("frozen_at", LONG),
-    Column("frozen_by", String),
-    Column("reason", String),
-    Column("ended_at", LONG),
-    Column("ended_by", String),
-    Column("ended_how", String),
-    Column("ended_why", String),
-    Column("ending", LONG),
-)
-kinship = Table(
-    "kinship",
-    views,
-    Column("sequence", LONG),
-    Column("child", String),
-    Column("parent", String),
-    Column("since", LONG),
-    Column("kind", String),
-    Column("done_by", String),
-    Column("reason", String),
-)
-pseudonym = Table("pseudonym", views, Column("handle", String), Column("sealed", String))
-journey = Table(
-    "journey",
-    views,
-    Column("sequence", LONG),
-    Column("vial", String),
-    Column("shipment", String),
-    Column("start_at", LONG),
-    Column("end_at", LONG),
-    Column("outcome", String),
-    Column("state", String),
-    Column("logger", String),
-    Column("gave", String),
-    Column("destination", String),
-    Column("carrier", String),
-    Column("shipper", String),
-    Column("done_by", String),
-    Column("entered_at", LONG),
-    Column("reason", String),
-    Column("took", String),
-    Column("arrival", LONG),
-)

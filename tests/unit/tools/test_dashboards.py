@@ -10,7 +10,7 @@ import pytest
 from alerts.transition import What
 from culturewatch.own_state import LAYOUT
 from devices.units import STORED_UNIT
-from storage import grants, schema
+from storage import grants, schema, views
 from tools.dashboards import sql
 from tools.dashboards.boards import all_boards
 from tools.dashboards.influxql import over_time
@@ -48,7 +48,7 @@ def test_every_query_goes_to_a_source_that_is_provisioned(name: str) -> None:
 @pytest.mark.parametrize("name", SQL)
 def test_a_query_of_the_ledger_asks_for_what_its_role_may_see(name: str) -> None:
     asked = set(re.findall(r"(?:FROM|JOIN|FROM span,)\s+(\w+)", SQL[name]))
-    tables = {one for one in asked if one in schema.metadata.tables or one in schema.views.tables}
+    tables = {one for one in asked if one in schema.metadata.tables or one in views.metadata.tables}
     assert tables
     assert tables <= set(grants.SHOWN)
 
