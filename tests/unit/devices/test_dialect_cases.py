@@ -92,6 +92,14 @@ def test_a_tag_that_is_not_known_ends_what_is_read_and_alone_is_refused() -> Non
         codec.decode(bytes.fromhex("036719"), 85)
 
 
+def test_a_payload_longer_than_radio_carries_is_refused() -> None:
+    # LoRaWAN regional parameters: N is 242 at the most. Tagged items fill it: 60 of 4 bytes.
+    codec = PackedCodec(catalog.find("milesight-em500-pt100"))
+    assert len(codec.decode(bytes.fromhex("03671901") * 60, 85)) == 1
+    with pytest.raises(PoisonError, match="244 bytes; the most that LoRaWAN carries is 242"):
+        codec.decode(bytes.fromhex("03671901") * 61, 85)
+
+
 def test_there_are_cases_and_their_channels_exist() -> None:
     assert len(BYTES) >= 30
     for path in [*BYTES, *PAYLOADS]:
