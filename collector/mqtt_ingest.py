@@ -244,6 +244,9 @@ class Ingest:
 
     def _put_aside(self, arrival: Arrival, reason: str) -> None:
         message = arrival.message
+        if message.cut:
+            kept = len(message.payload)
+            reason = f"{kept + message.cut} bytes, of which {kept} were taken in: {reason}"
         self._journal.quarantine(
             message.topic, reason, message.payload, done=partial(self._settle, arrival)
         )
