@@ -20,6 +20,8 @@ SILENT_LIMIT = 3
 """Unanswered requests in a row after which the connection itself is doubted and replaced."""
 REMEMBERED = 64
 """Expired requests remembered, so that their late answers are counted as late."""
+MOST_STRAY = 256
+"""Answers in a row to nothing that was asked, after which the connection is given up."""
 HELD_UP_S = 1.0
 """How late a timer may be on a busy machine; what is later than this has been asleep."""
 _BITS = frozenset({1, 2})
@@ -181,6 +183,7 @@ class Connection(Kept):
         self._waiting: deque[Question] = deque()
         self._expired: dict[int, Question] = {}
         self._silent = 0
+        self._astray = 0
         self._oddity = ""
 
     def submit(self, request: Question) -> None:
@@ -204,6 +207,9 @@ class Connection(Kept):
             return
         for answer in frames:
             self._pair(answer)
+        if self._astray > MOST_STRAY:
+            self._counts.garbage += 1
+            self.abort(f"sent {self._astray} answers in a row to nothing that was asked")
 
     def _send(self, request: Question) -> None:
         transaction = self._next
@@ -250,7 +256,7 @@ class Connection(Kept):
         self._oddity = ""
         if not isinstance(outcome, RefusedError) or outcome.code not in UNREACHED:
             self.has_answered = True
-        self._silent = 0
+        self._silent = self._astray = 0
         del self._pending[transaction]
         request.settle(outcome)
         self._send_waiting()
@@ -265,6 +271,7 @@ class Connection(Kept):
                 self._on_late(request.unit, RUNNING_S() - request.sent_s)
         else:
             self._counts.stray += 1
+            self._astray += 1
 
     def _expire(self, transaction: int) -> None:
         request = self._pending.pop(transaction)

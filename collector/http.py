@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 import msgspec
@@ -20,8 +21,11 @@ from devices.scan import Layout
 from devices.transport import Http
 
 GOOD = 200
-_PLAIN = {"Accept-Encoding": "identity"}
+UNPACKED = "identity"
+_PLAIN = {"Accept-Encoding": UNPACKED}
 """Packed, a small answer could be a huge one."""
+_EACH_ITS_OWN = httpx.Limits(max_connections=None)
+"""Each is asked one thing at a time; with a common bound those that hang would keep others out."""
 
 
 class HttpDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +99,12 @@ class _Asked:
         async with self._client.stream("GET", url) as answer:
             if answer.status_code != GOOD:
                 raise LinkError(f"{url}: answers with status {answer.status_code}; check the model")
+            packed = answer.headers.get("content-encoding", UNPACKED)
+            if packed.casefold() != UNPACKED:
+                raise LinkError(f"{url}: answers packed ({packed:.20}), which nobody asked for")
             body = b""
-            async for part in answer.aiter_bytes():
+            # As they came: what httpx unpacks it unpacks whole, however large that is.
+            async for part in answer.aiter_raw():
                 body += part
                 if len(body) > LARGEST:
                     raise LinkError(f"{url}: answers with more than {LARGEST} bytes")
@@ -132,9 +140,8 @@ class HttpCollector:
         """Ask for ever; only cancellation ends this."""
         if not self._devices:
             return
-        # With trust_env, a proxy of the machine would stand between us and the laboratory.
         async with (
-            httpx.AsyncClient(trust_env=False, headers=_PLAIN) as client,
+            _client() as client,
             asyncio.TaskGroup() as tasks,
         ):
             self._rounds = tuple(
@@ -149,3 +156,14 @@ class HttpCollector:
             for device, rounds in zip(self._devices, self._rounds, strict=True):
                 name = f"ask {device.layout.device}"
                 tasks.create_task(supervise(name, rounds.run, on_crash=self._on_crash), name=name)
+
+
+def _client() -> httpx.AsyncClient:
+    """One for all devices. What a device wants kept (cookies) is not kept."""
+    return httpx.AsyncClient(
+        # With it, a proxy of the machine would stand between us and the laboratory.
+        trust_env=False,
+        headers=_PLAIN,
+        limits=_EACH_ITS_OWN,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+    )

@@ -31,6 +31,8 @@ WINDOW_BYTES = 32 * 1024 * 1024
 FULL_PAUSE_S = 1.0
 """How long to wait before a full journal is tried again."""
 MOST_STRANGERS = 1_000
+MOST_COMPLAINTS = 10_000
+"""Topics of which it is remembered what was wrong; a wildcard may bring any number of them."""
 _UNWATCHED_S = 3_600.0
 _LEAST_PAUSE_S = 0.01
 _NODES_S = 0.5
@@ -242,6 +244,9 @@ class Ingest:
 
     def _put_aside(self, arrival: Arrival, reason: str) -> None:
         message = arrival.message
+        if message.cut:
+            kept = len(message.payload)
+            reason = f"{kept + message.cut} bytes, of which {kept} were taken in: {reason}"
         self._journal.quarantine(
             message.topic, reason, message.payload, done=partial(self._settle, arrival)
         )
@@ -330,6 +335,8 @@ class Ingest:
 
     def _complain(self, topic: str, text: str) -> None:
         if self._complaints.get(topic, "") == text:
+            return
+        if topic not in self._complaints and len(self._complaints) >= MOST_COMPLAINTS:
             return
         self._complaints[topic] = text
         if text:

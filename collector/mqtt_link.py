@@ -21,9 +21,9 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from collector import mqtt_tls
 from collector.errors import LinkError
-from collector.mqtt_packet import Frame, puback, publication
+from collector.mqtt_packet import puback, publication
 from collector.mqtt_settings import BrokerSettings
-from collector.mqtt_wire import Wire
+from collector.mqtt_wire import Shown, Wire
 
 KEEP_ALIVE_S = 20
 ANSWER_S = 10.0
@@ -52,7 +52,8 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """One publication as it came. ``received`` is epoch milliseconds, UTC.
 
     ``packet`` is what an acknowledgement names; ``again`` says that the broker sent it before,
-    ``retained`` that the broker had kept it from earlier.
+    ``retained`` that the broker had kept it from earlier. Of a payload that was too large,
+    ``cut`` bytes at its end were not taken in.
     """
 
     topic: str
@@ -62,6 +63,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     again: bool
     retained: bool
     received: int
+    cut: int = 0
 
 
 class Link:
@@ -297,10 +299,10 @@ class Link:
         if not self._accepted.done():
             self._accepted.set_result(code)
 
-    def _divert(self, data: bytes, found: Frame) -> bool:
+    def _divert(self, packet: Shown) -> bool:
         if not self._accepted.done():
             return False
-        sent = publication(data, found, modern=self._modern)
+        sent = publication(packet.data, packet.found, modern=self._modern)
         if sent is None:
             return False
         self._taken += 1
@@ -314,6 +316,7 @@ class Link:
                 sent.again,
                 sent.retained,
                 self._now(),
+                packet.cut,
             ),
         )
         return True

@@ -2,11 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 from collector.mqtt_packet import Frame, frame
 
+MOST_PACKET = 16 * 1024 * 1024
+"""Bytes of a packet that are taken in; what MQTT allows, 256 MB, would be more than we have."""
 _CLOSE_S = 1.0
+
+
+class Shown(NamedTuple):
+    """A packet in ``data``; of its end ``cut`` bytes were left out, for it was too large."""
+
+    data: bytes
+    found: Frame
+    cut: int = 0
 
 
 class Wire(asyncio.Protocol):
@@ -14,7 +24,8 @@ class Wire(asyncio.Protocol):
 
     What ``write`` sends is written in one piece. ``closed`` is told once that the connection
     ended, and the error that ended it, if any. Each whole packet is shown to ``divert`` first;
-    one that it takes, the library never sees.
+    one that it takes, the library never sees. Of one that is larger than ``MOST_PACKET`` only so
+    much is kept and shown; the connection ends if ``divert`` does not take it.
     """
 
     def __init__(
@@ -22,7 +33,7 @@ class Wire(asyncio.Protocol):
         read: Callable[[], None],
         write: Callable[[], None],
         closed: Callable[[Exception | None], None],
-        divert: Callable[[bytes, Frame], bool],
+        divert: Callable[[Shown], bool],
     ) -> None:
         self._read = read
         self._write = write
@@ -35,6 +46,8 @@ class Wire(asyncio.Protocol):
         self._until = 0
         self._parts: list[bytes] = []
         self._lacking = 0
+        self._large: Shown | None = None
+        self._dropped = 0
         self._unsent: list[bytes] = []
         self._paused = False
 
@@ -91,6 +104,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on what came."""
+        data = self._after_large(data)
         # A large packet comes in many pieces, which are put together once.
         self._parts.append(data)
         self._lacking -= len(data)
@@ -157,14 +171,45 @@ class Wire(asyncio.Protocol):
             # It is the library that says what is wrong with it.
             self._until = len(self._unread)
             return False
-        if found is None or found.end > len(self._unread):
-            self._lacking = 1 if found is None else found.end - len(self._unread)
+        if found is None:
+            self._lacking = 1
             return False
-        if self._divert(self._unread, found):
+        kept = min(found.end, self._at + MOST_PACKET)
+        if kept > len(self._unread):
+            self._lacking = kept - len(self._unread)
+            return False
+        if kept < found.end:
+            self._cut_short(found)
+            return True
+        if self._divert(Shown(self._unread, found)):
             self._at = self._until = found.end
             return True
         self._until = found.end
         return False
+
+    def _cut_short(self, found: Frame) -> None:
+        """Keep the head of a packet that is too large; what follows it is dropped as it comes."""
+        head = self._unread[self._at : self._at + MOST_PACKET]
+        rest = self._unread[self._at + MOST_PACKET :]
+        body = found.body - self._at
+        cut = found.end - self._at - MOST_PACKET
+        self._large = Shown(head, Frame(found.first, body, MOST_PACKET), cut)
+        self._dropped = 0
+        self._unread, self._at, self._until = self._after_large(rest), 0, 0
+        self._lacking = 0
+
+    def _after_large(self, data: bytes) -> bytes:
+        """What of ``data`` does not belong to the packet that is too large."""
+        large = self._large
+        if large is None:
+            return data
+        left = data[large.cut - self._dropped :]
+        self._dropped += len(data) - len(left)
+        if self._dropped == large.cut:
+            self._large = None
+            if not self._divert(large):
+                self.abort()
+        return left
 
     def _flush(self) -> None:
         if self._transport is None:

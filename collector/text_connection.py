@@ -10,6 +10,10 @@ from collector.kept import Kept
 from devices.line_codec import LONGEST
 from devices.transport import Line
 
+MOST_SAID = 4 * LONGEST
+"""Characters that may come to one question: blank lines, its repetition, and the answer."""
+UNREAD = 64
+"""Lines of one piece that are looked at; a device that speaks by itself says one in a while."""
 _ANYBODY = -1
 _NOT_TEXT = bytes({*range(32), *range(127, 256)} - {9, 10, 13})
 
@@ -49,6 +53,8 @@ class TextConnection(HalfDuplex[Question]):
         """An echo is a line like any other; ``_take`` looks at it."""
 
     def _take(self, request: Question) -> Outcome | None:
+        if len(self._buffer) > MOST_SAID:
+            raise GarbageError(f"{len(self._buffer)} characters, which no answer has")
         while self._end_mark in self._buffer:
             said, _, self._buffer = self._buffer.partition(self._end_mark)
             text = _plain(said)
@@ -86,9 +92,13 @@ class UnaskedConnection(Kept):
 
     def data_received(self, data: bytes) -> None:
         """Keep the whole lines in ``data``."""
-        self._buffer += data
-        while self._end_mark in self._buffer:
-            said, _, self._buffer = self._buffer.partition(self._end_mark)
+        *lines, self._buffer = (self._buffer + data).rsplit(self._end_mark, UNREAD + 1)
+        if len(lines) > UNREAD:
+            # All that came before the last few.
+            self._counts.garbage += 1
+            self._is_first = False
+            del lines[0]
+        for said in lines:
             # The first may have begun before we came, and be the end of another one.
             is_whole, self._is_first = not self._is_first, False
             try:

@@ -23,6 +23,11 @@ REORDER_S = 5.0
 """How long a message that is missing is waited for."""
 LONGEST_PAUSE_S = 300.0
 MOST_HELD = 64
+MOST_HELD_METRICS = 50_000
+"""Messages, and the metrics in them, that wait for one that is missing."""
+MOST_KNOWN = 32 * 1024 * 1024
+"""Bytes that the names of a node's metrics and devices may take, with what is known of each."""
+_EACH = 256
 SEQ = 256
 _HALF = SEQ // 2
 _RECENT = 512
@@ -82,6 +87,7 @@ class EdgeNode(Generic[T]):
         self._devices: set[str] = set()
         self._aliases: dict[int, tuple[str, str]] = {}
         self._types: dict[tuple[str, str], int] = {}
+        self._known = 0
         self._held: dict[int, Message[T]] = {}
         self._gap_s: float | None = None
         self._recent: deque[bytes] = deque(maxlen=_RECENT)
@@ -165,7 +171,8 @@ class EdgeNode(Generic[T]):
         self._held[seq] = message
         if self._gap_s is None:
             self._gap_s = now_s
-        if len(self._held) > MOST_HELD:
+        metrics = sum(len(one.payload.metrics) for one in self._held.values())
+        if len(self._held) > MOST_HELD or metrics > MOST_HELD_METRICS:
             self._doubt("too many messages wait for one that is missing", step)
 
     def _drain(self, step: Step[T]) -> None:
@@ -192,8 +199,7 @@ class EdgeNode(Generic[T]):
         self._asked_s, self._pause_s = None, REORDER_S
         step.dead += sorted(self._devices - {""})
         self._devices = {""}
-        self._aliases.clear()
-        self._types.clear()
+        self._know_nothing()
         self._register("", payload)
         self._expected = (seq + 1) % SEQ
         self._say(message, step)
@@ -238,8 +244,7 @@ class EdgeNode(Generic[T]):
         self._gap_s = None
         self._born = False
         self._devices = set()
-        self._aliases.clear()
-        self._types.clear()
+        self._know_nothing()
 
     def _ask(self, now_s: float, step: Step[T]) -> None:
         step.rebirth = False
@@ -266,6 +271,10 @@ class EdgeNode(Generic[T]):
             case "DBIRTH":
                 self._devices.add(device)
                 self._register(device, message.payload)
+                if self._known > MOST_KNOWN:
+                    step.put_aside.append((message.ticket, "its node has too many metrics"))
+                    self._doubt("the node has too many metrics", step)
+                    return
             case "DDEATH":
                 self._unregister(device)
                 self._devices.discard(device)
@@ -287,14 +296,26 @@ class EdgeNode(Generic[T]):
             self._doubt("a metric was not announced", step)
 
     def _register(self, device: str, payload: Payload) -> None:
+        self._known += _EACH + len(device)
         for metric in payload.metrics:
+            if (device, metric.name) not in self._types:
+                self._known += _EACH + len(device) + len(metric.name)
             self._types[device, metric.name] = metric.datatype
             if metric.alias is not None:
                 self._aliases[metric.alias] = device, metric.name
 
     def _unregister(self, device: str) -> None:
         self._aliases = {a: owner for a, owner in self._aliases.items() if owner[0] != device}
-        self._types = {k: datatype for k, datatype in self._types.items() if k[0] != device}
+        gone = [owner for owner in self._types if owner[0] == device]
+        for owner in gone:
+            del self._types[owner]
+        self._known -= _EACH + len(device)
+        self._known -= sum(_EACH + len(device) + len(name) for _, name in gone)
+
+    def _know_nothing(self) -> None:
+        self._known = 0
+        self._aliases.clear()
+        self._types.clear()
 
     def _spoken(self, message: Message[T]) -> Iterator[Spoken]:
         for metric in message.payload.metrics:

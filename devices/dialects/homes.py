@@ -90,7 +90,8 @@ class ShellyReader:
             return gone(self._profile) if is_gone else ()
         document = parsed(payload)
         method, params = document.get("method"), document.get("params")
-        if method not in {"NotifyStatus", "NotifyFullStatus"}:
+        # It may be anything, and what cannot be hashed is in no set.
+        if method not in ("NotifyStatus", "NotifyFullStatus"):
             return ()
         if not isinstance(params, dict):
             raise PoisonError(f"{method} without params")

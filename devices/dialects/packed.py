@@ -10,6 +10,8 @@ from devices.profile import Profile
 from devices.source import BYTES, Packed
 from devices.transport import History, Mqtt
 
+MOST_BYTES = 242
+"""Of one uplink: LoRaWAN regional parameters, the largest N of any region and data rate."""
 _TAG = 2
 _STAMP = 4
 
@@ -46,8 +48,11 @@ class PackedCodec:
         """What ``data`` says: at most one of now, without a time, and any of the past.
 
         Raises:
-            PoisonError: there is a tag that the profile does not know, and nothing before it.
+            PoisonError: it is longer than radio carries, or begins with a tag that the profile
+                does not know.
         """
+        if len(data) > MOST_BYTES:
+            raise PoisonError(f"{len(data)} bytes; the most that LoRaWAN carries is {MOST_BYTES}")
         if self._mqtt.items:
             return self._tagged(data)
         old = [self._past(part, fields, data) for part, fields in self._on(port, data)]

@@ -9,6 +9,8 @@ from devices.meaning import MISSING
 
 REBIRTH = "Node Control/Rebirth"
 BDSEQ = "bdSeq"
+MOST_METRICS = 16_384
+"""Metrics of the largest payload that is read."""
 _BOOLEAN = 11
 _UNSIGNED = {5: 8, 6: 16, 7: 32, 8: 64, 13: 64}
 _SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
@@ -90,13 +92,16 @@ def parse(data: bytes) -> Payload:
     """The payload in ``data``. Field numbers: sparkplug_b.proto of Sparkplug 3.0.0.
 
     Raises:
-        PoisonError: these bytes are none.
+        PoisonError: these bytes are none, or too many.
     """
     if len(data) > LARGEST:
         raise PoisonError(f"{len(data)} bytes; the most that is read is {LARGEST}")
     try:
         held = list(fields(data))
-        metrics = tuple(_metric(body) for n, body in held if n == 2 and isinstance(body, bytes))  # noqa: PLR2004 # its field
+        bodies = [body for n, body in held if n == 2 and isinstance(body, bytes)]  # noqa: PLR2004 # its field
+        if len(bodies) > MOST_METRICS:
+            raise PoisonError(f"{len(bodies)} metrics; the most that are read are {MOST_METRICS}")
+        metrics = tuple(map(_metric, bodies))
     except WireError as error:
         raise PoisonError(f"no Sparkplug payload: {error}") from error
     numbers = {number: content for number, content in held if isinstance(content, int)}
@@ -104,10 +109,12 @@ def parse(data: bytes) -> Payload:
 
 
 def _metric(data: bytes) -> Metric:
-    held = dict(fields(data))
+    written = list(fields(data))
+    held = dict(written)
     numbers = {number: content for number, content in held.items() if isinstance(content, int)}
     bodies = {number: content for number, content in held.items() if isinstance(content, bytes)}
-    kind = next((number for number in held if number in _VALUES), 0)
+    # They are one of (oneof): where several are written, the last counts.
+    kind = next((number for number, _ in reversed(written) if number in _VALUES), 0)
     return Metric(
         name=bodies.get(1, b"").decode(errors="replace"),
         alias=numbers.get(2),

@@ -1,6 +1,7 @@
 """Incubators that answer HTTP, on loopback: good ones, slow ones, and ones that answer nonsense."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 
@@ -50,6 +51,7 @@ class Incubator:
         self.answer = answer
         self.port = 0
         self.asked: list[str] = []
+        self.heads: list[bytes] = []
 
 
 @asynccontextmanager
@@ -61,6 +63,7 @@ async def incubator(answer: Callable[[], bytes | None]) -> AsyncIterator[Incubat
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
         head = await reader.readuntil(b"\r\n\r\n")
+        found.heads.append(head)
         found.asked.append(head.split(b"\r\n")[0].decode())
         said = found.answer()
         if said is not None:
@@ -160,6 +163,7 @@ async def test_what_old_firmware_writes_is_read() -> None:
         pytest.param(whole(BODY)[:-9], id="shorter than it says"),
         pytest.param(unsized(BODY[: BODY.index(b"7.0") + 1]), id="cut within a number"),
         pytest.param(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 300_000, id="without an end"),
+        pytest.param(whole(gzip.compress(BODY), more="Content-Encoding: gzip\r\n"), id="packed"),
         pytest.param(b"SSH-2.0-OpenSSH\r\n", id="not HTTP"),
         pytest.param(whole(b'{"a":' * 20_000), id="nested too deeply"),
     ],
@@ -168,6 +172,44 @@ async def test_what_is_no_answer_is_an_absence(said: bytes) -> None:
     async with incubator(lambda: said) as found, collecting(found.port) as scans:
         await until(lambda: len(scans) >= 2)
     assert all(set(scan.qualities) == {NO_ANSWER} for scan in scans)
+
+
+async def test_nothing_that_an_incubator_wants_kept_is_kept() -> None:
+    said = whole(BODY, more="Set-Cookie: session=1\r\n")
+    async with incubator(lambda: said) as found, collecting(found.port) as scans:
+        await until(lambda: len(scans) >= 2)
+    assert scans[1].values == (37.0, 93.5, 5.0)
+    assert all(b"cookie" not in head.lower() for head in found.heads)
+
+
+async def test_a_hundred_that_hang_keep_no_other_from_being_asked() -> None:
+    def device(number: int, port: int) -> HttpDevice:
+        return HttpDevice(
+            layout=layout(f"inc{number}", MEMMERT),
+            profile=MEMMERT,
+            host="127.0.0.1",
+            port=port,
+            period=SOON,
+        )
+
+    scans: list[Scan] = []
+    before = len(asyncio.all_tasks())
+    async with incubator(lambda: None) as hung, incubator(lambda: whole(BODY)) as good:
+        devices = [device(number, hung.port) for number in range(100)]
+        collector = HttpCollector(
+            [*devices, device(100, good.port)],
+            clock=SteadyClock(),
+            deliver=scans.append,
+            on_crash=lambda _name, _error: None,
+        )
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(collector.run(), name="http")
+            await until(lambda: len(hung.asked) == 100)
+            count = len(good.asked)
+            await until(lambda: len(good.asked) >= count + 2)
+            running.cancel()
+        assert {scan.values for scan in scans} == {(37.0, 93.5, 5.0)}
+    await until(lambda: len(asyncio.all_tasks()) <= before)
 
 
 async def test_an_incubator_that_does_not_answer_in_time_is_an_absence() -> None:

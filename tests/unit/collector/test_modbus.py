@@ -157,6 +157,18 @@ async def test_only_the_answer_that_was_asked_for_is_used(
             assert getattr(client.stats(), counted) >= 2
 
 
+async def test_a_device_that_answers_without_end_what_nobody_asked_is_hung_up_on() -> None:
+    def babbles(peer: Peer, query: Query) -> None:
+        peer.send(query.answer(transaction=query.transaction ^ 0x5555) * 300)
+
+    async with responding(babbles) as responder, connected(responder) as client:
+        with pytest.raises(LinkError, match="300 answers in a row to nothing that was asked"):
+            await client.read(1, "holding", 0, 1, LONG_S)
+        responder.behave = rightly
+        await until(lambda: client.is_connected)
+        assert words(await client.read(1, "holding", 9, 1, LONG_S)) == [word(1, 9)]
+
+
 async def test_an_answer_of_another_unit_alone_is_no_answer_and_the_error_names_it() -> None:
     def as_unit_7(peer: Peer, query: Query) -> None:
         peer.send(query.answer(unit=7))

@@ -34,6 +34,7 @@ class Log:
 
     def __init__(self) -> None:
         self.scans: list[Scan] = []
+        self.aside: list[tuple[str, str]] = []
         self.refused = asyncio.Event()
         self.taken = asyncio.Event()
 
@@ -55,7 +56,11 @@ class Log:
     def quarantine(
         self, origin: str, reason: str, payload: bytes, *, done: Callable[[], None] | None = None
     ) -> None:
-        raise NotImplementedError
+        assert payload
+        self.aside.append((origin, reason))
+        if done is not None:
+            done()
+        self.taken.set()
 
 
 class Clock:
@@ -87,4 +92,26 @@ async def test_what_came_while_the_clock_was_unsure_is_marked_however_late_it_is
             await log.taken.wait()
         storing.cancel()
     assert [scan.qualities for scan in log.scans] == [bytes([Quality.CLOCK_UNSURE] * 2)]
+    assert line.acknowledged == [sent]
+
+
+async def test_of_a_message_that_was_cut_it_is_said_how_long_it_was() -> None:
+    profile, log, line = find("sim-room-oxygen"), Log(), Line()
+    ingest = Ingest(
+        BrokerSettings(id="b", host="127.0.0.1", client_id="c"),
+        {"room": Subscription(layout("room", profile), profile, 1_000)},
+        log,
+        Clock(),
+        Counts(),
+    )
+    sent = Message("room", b" " * 300_000, 1, 1, again=False, retained=False, received=NOON, cut=7)
+    ingest.take(cast("Link", line), sent)
+    async with asyncio.TaskGroup() as tasks:
+        storing = tasks.create_task(ingest.store(), name="store")
+        async with asyncio.timeout(10):
+            await log.taken.wait()
+        storing.cancel()
+    ((origin, reason),) = log.aside
+    assert origin == "room"
+    assert reason.startswith("300007 bytes, of which 300000 were taken in: ")
     assert line.acknowledged == [sent]

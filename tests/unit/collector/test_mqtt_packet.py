@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector import mqtt_wire
 from collector.mqtt_packet import Frame, Publication, frame, puback, publication
-from collector.mqtt_wire import Wire
+from collector.mqtt_wire import Shown, Wire
 
 # MQTT 5.0, figure 3-9: topic a/b, packet 10; here with a payload, and without properties.
 EXAMPLE = bytes.fromhex("32 09 0003 612f62 000a 6869")
@@ -91,13 +92,15 @@ class Ends:
 
     def __init__(self) -> None:
         self.diverted: list[Publication] = []
+        self.cut: list[int] = []
         self.library = b""
         self.wire = Wire(self.read, lambda: None, lambda _error: None, self.divert)
 
-    def divert(self, data: bytes, found: Frame) -> bool:
-        sent = publication(data, found, modern=False)
+    def divert(self, packet: Shown) -> bool:
+        sent = publication(packet.data, packet.found, modern=False)
         if sent is not None:
             self.diverted.append(sent)
+            self.cut.append(packet.cut)
         return sent is not None
 
     def read(self) -> None:
@@ -138,3 +141,26 @@ async def test_while_paused_nothing_is_handed_on_and_nothing_is_lost() -> None:
     ends.feed([PINGRESP])
     assert len(ends.diverted) == 2
     assert ends.library == PINGRESP * 2
+
+
+@pytest.mark.parametrize("size", [4_099, 65_536, 400_000])
+async def test_of_a_packet_that_is_too_large_the_head_is_kept_and_the_rest_let_go(
+    monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(mqtt_wire, "MOST_PACKET", 100_000)
+    # A topic of 5 bytes with its length and a packet number: 9 bytes before the payload.
+    payload = 2_200_000
+    length = payload + 7
+    written = bytes(
+        length >> shift & 0x7F | (0x80 if shift < 21 else 0) for shift in (0, 7, 14, 21)
+    )
+    large = b"\x32" + written + bytes.fromhex("0003 612f62 000b") + b"x" * payload
+    stream = EXAMPLE + large + EXAMPLE + PINGRESP
+    ends = Ends()
+    ends.feed(stream[at : at + size] for at in range(0, len(stream), size))
+    first, middle, last = ends.diverted
+    assert first == last == read(EXAMPLE)
+    assert (middle.topic, middle.packet) == (b"a/b", 11)
+    assert len(middle.payload) + ends.cut[1] == payload
+    assert len(middle.payload) == 100_000 - 12
+    assert ends.library == PINGRESP

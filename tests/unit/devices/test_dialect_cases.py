@@ -1,5 +1,6 @@
 """Every case of an MQTT dialect under ``tests/cases``: what the wire says, and what it means."""
 
+import json
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,60 @@ def test_a_tag_that_is_not_known_ends_what_is_read_and_alone_is_refused() -> Non
         codec.decode(bytes.fromhex("AABB00"), 85)
     with pytest.raises(PoisonError, match="the item 0367 is cut off"):
         codec.decode(bytes.fromhex("036719"), 85)
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+SPEAKERS = {
+    "lorawan": ("milesight-ts201", "application/1/device/0011223344556677", "up"),
+    "things": ("milesight-ts201", "v3/lab@t/devices/probe", "up"),
+    "zigbee2mqtt": ("zigbee2mqtt-climate", "zigbee2mqtt/Fridge", ""),
+    "availability": ("zigbee2mqtt-climate", "zigbee2mqtt/Fridge", "availability"),
+    "shelly": ("shelly-plus-ht", "shelly", "rpc"),
+    "tasmota": ("tasmota-ds18b20", "tele/board#01131B123456", "SENSOR"),
+    "plain": ("generic-json", "lab/probe", ""),
+}
+KEYS = (
+    *("time", "fCnt", "fPort", "data", "uplink_message", "received_at", "simulated", "last_seen"),
+    *("state", "method", "params", "Time", "TempUnit", "DS18B20", "temperature", "door"),
+)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("speaker", SPEAKERS)
+@settings(max_examples=100)
+@given(document=st.dictionaries(st.sampled_from(KEYS), ANYTHING, min_size=1, max_size=6))
+def test_any_object_becomes_readings_or_is_refused(
+    speaker: str, document: dict[str, object]
+) -> None:
+    name, address, tail = SPEAKERS[speaker]
+    read_one = reader(address, catalog.find(name)).read
+    try:
+        said = read_one(tail, json.dumps(document).encode())
+    except PoisonError:
+        return
+    for one in said:
+        for value, code in zip(one.values, one.qualities, strict=True):
+            assert (value is None) == (Quality(code) in VALUELESS)
+
+
+@pytest.mark.parametrize("method", ["{}", "[]", "[[1]]", "7", "null"])
+def test_a_shelly_that_says_nonsense_for_a_method_says_nothing(method: str) -> None:
+    read_one = reader("shelly", catalog.find("shelly-plus-ht")).read
+    assert read_one("rpc", f'{{"method": {method}, "params": {{}}}}'.encode()) == ()
+
+
+def test_a_payload_longer_than_radio_carries_is_refused() -> None:
+    # LoRaWAN regional parameters: N is 242 at the most. Tagged items fill it: 60 of 4 bytes.
+    codec = PackedCodec(catalog.find("milesight-em500-pt100"))
+    assert len(codec.decode(bytes.fromhex("03671901") * 60, 85)) == 1
+    with pytest.raises(PoisonError, match="244 bytes; the most that LoRaWAN carries is 242"):
+        codec.decode(bytes.fromhex("03671901") * 61, 85)
 
 
 def test_there_are_cases_and_their_channels_exist() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.dialects import edge_node
 from devices.dialects.edge_node import LONGEST_PAUSE_S, REORDER_S, EdgeNode, Message, Step
 from devices.dialects.sparkplug import parse
 from tests.sparkplug_messages import DOUBLE, INT64, metric, payload
@@ -365,3 +366,45 @@ def live(seed: int, fates: list[str]) -> None:
         network.wait(LONGEST_PAUSE_S / 20)
     network.send(edge.data())
     assert max(edge.truth) in network.told
+
+
+def test_a_node_that_bears_devices_without_end_is_doubted_and_what_was_known_let_go(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_node, "MOST_KNOWN", 20_000)
+    for number in range(2, 200):
+        step = desk.say("DBIRTH", dbirth(number, 1.0, alias=number), f"d{number}")
+        if step.rebirth:
+            break
+    else:
+        pytest.fail("it was never doubted")
+    assert [reason for _, reason in step.put_aside] == ["its node has too many metrics"]
+    assert "probe" in step.dead
+    assert not desk.node.is_born
+    assert values(desk.say("NBIRTH", nbirth(bdseq=1, at=NOON + 1))) == {}
+    born = dbirth(1, 20.0, at=NOON + 1)
+    assert values(desk.say("DBIRTH", born, "probe")) == {("probe", "T"): 20.0}
+
+
+def test_a_device_that_comes_and_goes_costs_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_node, "MOST_KNOWN", 2_000)
+    seq = 2
+    for _ in range(20):
+        assert not desk.say("DBIRTH", dbirth(seq, 1.0, alias=9), "other").rebirth
+        assert not desk.say("DDEATH", payload(seq=seq + 1, at=NOON), "other").rebirth
+        seq += 2
+    assert values(desk.say("DDATA", data(seq, 21.0), "probe")) == {("probe", "T"): 21.0}
+
+
+def test_what_waits_for_a_missing_message_is_bounded_by_its_metrics_too(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_node, "MOST_HELD_METRICS", 10)
+    many = payload([metric(alias=7, double_value=1.0)] * 6, at=NOON, seq=4)
+    assert not desk.say("DDATA", many, "probe").rebirth
+    more = payload([metric(alias=7, double_value=1.0)] * 6, at=NOON, seq=5)
+    step = desk.say("DDATA", more, "probe")
+    assert step.rebirth
+    assert len(step.put_aside) == 2

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.decoded import PoisonError
-from devices.dialects.sparkplug import Metric, parse, rebirth_request
+from devices.dialects.sparkplug import MOST_METRICS, Metric, parse, rebirth_request
 from devices.dialects.wire import WireError, fields
 from devices.meaning import MISSING
 from tests.sparkplug_messages import (
@@ -166,3 +166,17 @@ def test_a_float_of_the_wrong_length_is_no_value() -> None:
     assert Metric(kind=12, raw=eight).value(FLOAT) is None
     assert Metric(kind=13, raw=eight[:4]).value(DOUBLE) is None
     assert Metric(kind=13, raw=eight).value(DOUBLE) == 1.0
+
+
+def test_of_two_values_in_one_metric_the_last_counts_as_its_makers_have_it() -> None:
+    # A oneof on the wire: an int_value (10) of 1, then a double_value (13) of -196.0.
+    both = bytes.fromhex("50 01 69 00 00 00 00 00 80 68 c0")
+    assert CLASSES["Metric"].FromString(both).double_value == -196.0
+    (one,) = parse(b"\x12" + bytes([len(both)]) + both).metrics
+    assert one.value(DOUBLE) == -196.0
+
+
+def test_a_payload_of_more_metrics_than_any_node_has_is_refused() -> None:
+    assert len(parse(b"\x12\x00" * MOST_METRICS).metrics) == MOST_METRICS
+    with pytest.raises(PoisonError, match="the most that are read are"):
+        parse(b"\x12\x00" * (MOST_METRICS + 1))
