@@ -8,9 +8,10 @@ NAME = "at-risk.json"
 
 
 class Inside(msgspec.Struct, frozen=True, kw_only=True):
-    """The batches in one device, and a short line for people on each and on its vials."""
+    """The batches in one device, a short line for people on each, and how many vials there are."""
 
     batches: tuple[str, ...] = ()
+    vials: int = 0
     lines: tuple[str, ...] = ()
 
 

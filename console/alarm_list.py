@@ -12,7 +12,7 @@ from alerts.transition import What
 from batches.placement import Refused
 from console import words
 from console.speech import Speech
-from console.view import DeviceView, SiteView
+from console.view import ChannelView, DeviceView, SiteView
 
 SEVERITIES = ("critical", "high", "medium", "low", "advisory")
 SILENCING = frozenset({What.SHELVED, What.SUPPRESSED, What.OUT_OF_SERVICE})
@@ -35,8 +35,8 @@ class AlarmLine(msgspec.Struct, frozen=True, kw_only=True):
     """One alarm in words.
 
     ``mark`` is ``asks``, ``open`` or ``quiet``; ``does`` the verbs that its state has room for;
-    ``occurrence`` and ``worst`` are what an acknowledgement has seen. ``batches`` is None where
-    nobody can know them; ``guidance`` are pairs of heading and text.
+    ``occurrence`` and ``worst`` are what an acknowledgement has seen. ``inside`` is what is in the
+    device, in words, None where nobody can know it; ``guidance`` are pairs of heading and text.
     """
 
     rule: str
@@ -52,7 +52,7 @@ class AlarmLine(msgspec.Struct, frozen=True, kw_only=True):
     acked_by: tuple[str, ...]
     paged: tuple[str, ...]
     guidance: tuple[tuple[str, str], ...]
-    batches: tuple[str, ...] | None
+    inside: tuple[str, ...] | None
     does: tuple[str, ...]
     occurrence: int
     worst: str
@@ -88,7 +88,7 @@ def line(
     """One alarm."""
     id_ = alarm.channel.partition(".")[0]
     device = devices.get(id_)
-    unit = _unit(device, alarm.channel)
+    channel = _channel(device, alarm.channel)
     return AlarmLine(
         rule=alarm.rule,
         channel=alarm.channel,
@@ -98,12 +98,12 @@ def line(
         severity=words.severity(alarm),
         state=words.state(alarm, say),
         since=words.moment(alarm.since, zone),
-        value=_beyond(alarm, rule, unit, say),
+        value=_beyond(alarm, rule, channel, zone, say),
         quiet=tuple(_quiet(alarm, zone, say, name_of)),
         acked_by=tuple(name_of(person) for person in alarm.acked_by),
         paged=tuple(name_of(person) for person in alarm.paged),
         guidance=() if rule is None else tuple(_guidance(rule, say)),
-        batches=None if device is None else device.batches,
+        inside=None if device is None else words.inside(device.batches, device.vials, say),
         does=_does(alarm),
         occurrence=alarm.occurrence,
         worst=alarm.worst,
@@ -147,7 +147,7 @@ def shelving(reason: str, span: str, *, one_shot: bool) -> dict[str, str]:
 
 def _is_wanted(one: AlarmLine, wanted: Wanted) -> bool:
     text = wanted.text.strip().casefold()
-    told = " ".join((one.rule, one.channel, one.where, *(one.batches or ()))).casefold()
+    told = " ".join((one.rule, one.channel, one.where, *(one.inside or ()))).casefold()
     return (
         (not text or text in told)
         and wanted.severity in {"", one.severity}
@@ -166,16 +166,24 @@ def _does(alarm: AlarmView) -> tuple[str, ...]:
     return tuple(verbs)
 
 
-def _unit(device: DeviceView | None, channel: str) -> str:
+def _channel(device: DeviceView | None, channel: str) -> ChannelView | None:
     if device is None:
-        return ""
-    return next((one.unit for one in device.channels if one.id == channel), "")
+        return None
+    return next((one for one in device.channels if one.id == channel), None)
 
 
-def _beyond(alarm: AlarmView, rule: Rule | None, unit: str, say: Speech) -> str:
-    value = words.measured(alarm.value, unit, say)
+def _beyond(
+    alarm: AlarmView, rule: Rule | None, channel: ChannelView | None, zone: tzinfo, say: Speech
+) -> str:
+    """The value now and the limit; the last good one, where there is none now, with its time."""
+    unit, key = "" if channel is None else channel.unit, alarm.channel.partition(".")[2]
+    value = words.reading(key, None if channel is None else channel.value, unit, say)
     limit = "" if rule is None else words.limit(rule, unit, words.severity(alarm), say)
-    return f"{value} ({say('limit')} {limit})" if limit else value
+    said = f"{value} ({say('limit')} {limit})" if limit else value
+    if alarm.value is None or (channel is not None and channel.value is not None):
+        return said
+    last = words.reading(key, alarm.value, unit, say)
+    return f"{said}, {say('last good')} {last}, {words.moment(alarm.value_at, zone)}"
 
 
 def _quiet(

@@ -114,15 +114,17 @@ def page(
     *,
     book: Book,
     stood: Iterable[Placement],
+    end: int,
     now: int,
     zone: tzinfo,
     say: Speech,
 ) -> DevicePage:
     """What the screen of ``device`` shows at ``now`` (epoch ms) of what was ``found``.
 
-    ``stood`` is what was inside at some time of the span, and what is now.
+    ``stood`` is what was inside at some time from the span's beginning until now; it ends at
+    ``end``, exclusive.
     """
-    inside = {stay.row: stay for stay in stood}.values()
+    inside = tuple(stood)
     known = [channel for channel in device.channels if channel.key in found]
     mine = tuple(rules)
     level = next((channel for channel in known if channel.quantity == LEVEL), None)
@@ -143,7 +145,7 @@ def page(
             if channel.unit != STATES
         ),
         placed=tuple(stay for stay in inside if stay.end is None),
-        were=tuple(stay for stay in inside if stay.end is not None),
+        were=tuple(stay for stay in inside if stay.end is not None and stay.start < end),
         tank=None if level is None else tank(found[level.key]),
     )
 

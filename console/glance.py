@@ -117,7 +117,7 @@ def _bare(device: DeviceView) -> DeviceView:
         channel if channel.alarm is None else replace(channel, alarm=_nameless(channel.alarm))
         for channel in device.channels
     )
-    return replace(device, batches=None, channels=channels)
+    return replace(device, batches=None, vials=None, channels=channels)
 
 
 def _nameless(alarm: AlarmView) -> AlarmView:

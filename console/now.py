@@ -31,7 +31,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """One device. ``batches`` is None where nobody can know them.
+    """One device. ``inside`` is what is in it, in words; None where nobody can know it.
 
     ``fine`` is how many channels are left out because nothing is wrong with them; None where all
     are shown. No batch can be in a device that does not ``hold`` any.
@@ -41,7 +41,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     silent: bool
     never: bool
-    batches: tuple[str, ...] | None
+    inside: tuple[str, ...] | None
     alarm: str
     rows: tuple[Row, ...]
     holds: bool = True
@@ -96,7 +96,7 @@ def card(device: DeviceView, lines: Mapping[str, Line], say: Speech, *, holds: b
         name=device.name,
         silent=device.silent,
         never=not device.channels,
-        batches=device.batches,
+        inside=words.inside(device.batches, device.vials, say),
         alarm=next((mark for mark in ("asks", "open") if mark in marks), ""),
         rows=rows,
         holds=holds,
@@ -118,20 +118,22 @@ def _row(channel: ChannelView, line: Line, say: Speech) -> Row:
         says = f"{say(words.severity(alarm)).upper()}, {words.state(alarm, say)}"
     return Row(
         name=say(words.spaced(channel.key)),
-        value=words.measured(channel.value, channel.unit, say),
+        value=words.reading(channel.key, channel.value, channel.unit, say),
         quality=say(words.spaced(channel.quality)),
         is_good=channel.quality == "good",
         age=words.age(channel.age_ms, say),
         trend=trends.path(line, width=TREND_WIDTH, height=TREND_HEIGHT),
-        told=_told(line, channel.unit, say),
+        told=_told(line, channel, say),
         alarm=mark,
         says=says,
     )
 
 
-def _told(line: Line, unit: str, say: Speech) -> str:
+def _told(line: Line, channel: ChannelView, say: Speech) -> str:
     known = [value for value in line if value is not None]
     if not known:
         return ""
-    low, high = (words.measured(value, unit, say) for value in (min(known), max(known)))
+    low, high = (
+        words.reading(channel.key, value, channel.unit, say) for value in (min(known), max(known))
+    )
     return say("last 30 min: {low} to {high}", low=low, high=high)

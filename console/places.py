@@ -28,6 +28,25 @@ class Rack(msgspec.Struct, frozen=True, kw_only=True):
     boxes: tuple[Box, ...]
 
 
+MOST_SLOTS = 300
+"""Of a map that shows all boxes with what is in them; of a fuller freezer each box is opened."""
+
+
+def is_full(racks: Iterable[Rack]) -> bool:
+    """Whether there is more in ``racks`` than one picture can show."""
+    return sum(len(box.slots) for rack in racks for box in rack.boxes) > MOST_SLOTS
+
+
+def opened(racks: Iterable[Rack], rack: str, box: str) -> tuple[Rack, ...]:
+    """One box alone; none where nothing stands in it."""
+    return tuple(
+        Rack(name=one.name, boxes=(each,))
+        for one in racks
+        for each in one.boxes
+        if (one.name, each.name) == (rack, box)
+    )
+
+
 def racks(stays: Iterable[Placement]) -> tuple[Rack, ...]:
     """What stands in a freezer now, by rack and box."""
     found: dict[str, dict[str, list[Slot]]] = {}

@@ -11,14 +11,16 @@ from alerts.engine.view import AlarmView
 from alerts.reader import AlarmReader, Counts, SentPage
 from alerts.schema import StoreError
 from batches import snapshot
+from batches.bank import Bank, Census
 from batches.ledger import Ledger
-from batches.snapshot import Snapshot
+from batches.snapshot import Inside
 from console import run_status
 from console.run_status import RunStatus
 from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Reading, Source
 from devices.units import STORED_UNIT
+from storage.chain import Head
 from storage.database import DatabaseError, file_of
 from storage.journal import JournalError
 from storage.reader import JournalReader
@@ -69,7 +71,10 @@ class ChannelView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
-    """One device with its channels and the batches inside; None while nobody can know them."""
+    """One device with its channels, the batches inside and how many vials of the bank.
+
+    Both are None while nobody can know them.
+    """
 
     id: str
     name: str
@@ -77,6 +82,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool
     batches: tuple[str, ...] | None
     channels: tuple[ChannelView, ...]
+    vials: int | None = 0
 
 
 class SiteView(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,7 @@ class Viewer:
         self._ledger_url = ledger_url
         self._equipment = tuple(equipment)
         self._ledger: Ledger | None = None
+        self._counted: tuple[Head, dict[str, Census]] | None = None
         self._failed: tuple[float, DatabaseError] | None = None
 
     def look(self) -> SiteView:
@@ -164,12 +171,12 @@ class Viewer:
             problems.append(f"{path}: what stands there cannot be understood: {error}")
         return _Told()
 
-    def _inside(self, problems: list[str]) -> dict[str, tuple[str, ...]] | None:
+    def _inside(self, problems: list[str]) -> Mapping[str, Inside] | None:
         seen = snapshot.read(self._data)
         age_ms = None if seen is None else wall_clock_ms() - seen.at
         if seen is not None and age_ms is not None and 0 <= age_ms < FRESH_MS:
             # What the core has just seen: no page waits for a server.
-            return _batches(seen)
+            return seen.devices
         try:
             return self._asked()
         except DatabaseError as error:
@@ -178,9 +185,9 @@ class Viewer:
             return None
         age = Duration(max(0, age_ms) // 1_000 * 1_000)
         problems.append(f"the batches in devices are shown as they were {age} ago")
-        return _batches(seen)
+        return seen.devices
 
-    def _asked(self) -> dict[str, tuple[str, ...]]:
+    def _asked(self) -> Mapping[str, Inside]:
         """What the ledger says; for some seconds after it has failed, it is not asked again."""
         file = file_of(self._ledger_url)
         if self._ledger is None and file is not None and not file.exists():
@@ -191,26 +198,33 @@ class Viewer:
         try:
             if self._ledger is None:
                 self._ledger = Ledger(self._ledger_url)
-            found = {
-                device: tuple(stay.batch for stay in stays)
-                for device, stays in self._ledger.all_at_risk().items()
-            }
+            found = self._standing(self._ledger)
         except DatabaseError as error:
             self._failed = time.monotonic(), error
             raise
         self._failed = None
         return found
 
-
-def _batches(seen: Snapshot) -> dict[str, tuple[str, ...]]:
-    return {device: inside.batches for device, inside in seen.devices.items()}
+    def _standing(self, ledger: Ledger) -> Mapping[str, Inside]:
+        stays, head = ledger.all_at_risk(), ledger.head()
+        if self._counted is None or self._counted[0] != head:
+            # Counted again when something was entered: a bank may hold a hundred thousand.
+            self._counted = head, Bank(ledger).census()
+        vials = self._counted[1]
+        return {
+            device: Inside(
+                batches=tuple(stay.batch for stay in stays.get(device, ())),
+                vials=vials[device].vials if device in vials else 0,
+            )
+            for device in stays.keys() | vials.keys()
+        }
 
 
 def device_views(
     equipment: Iterable[Equipment],
     newest: Mapping[str, Sequence[Reading]],
     alarms: Iterable[AlarmView],
-    inside: Mapping[str, tuple[str, ...]] | None,
+    inside: Mapping[str, Inside] | None,
     now: int,
 ) -> tuple[DeviceView, ...]:
     """Every device with the newest reading of each channel; ``now`` is epoch ms."""
@@ -222,7 +236,7 @@ def device_views(
             device,
             newest.get(device.id, ()),
             worst,
-            None if inside is None else inside.get(device.id, ()),
+            None if inside is None else inside.get(device.id, Inside()),
             now,
         )
         for device in equipment
@@ -233,7 +247,7 @@ def _device(
     device: Equipment,
     newest: Sequence[Reading],
     worst: Mapping[str, AlarmView],
-    batches: tuple[str, ...] | None,
+    inside: Inside | None,
     now: int,
 ) -> DeviceView:
     channels = tuple(_channels(device, newest, worst, now)) if newest else ()
@@ -243,8 +257,9 @@ def _device(
         name=device.name or device.id,
         location=device.location,
         silent=not heard,
-        batches=batches,
+        batches=None if inside is None else inside.batches,
         channels=channels,
+        vials=None if inside is None else inside.vials,
     )
 
 

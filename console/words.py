@@ -1,6 +1,6 @@
 """What screens say: values with units, ages, times with their offset, states in words. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from math import isfinite
 from types import MappingProxyType
@@ -26,6 +26,8 @@ def english(text: str) -> str:
 _DIGITS = {"degC": 2, "%": 2, "mm": 0, "hPa": 1, "kg": 1, "s": 1, "n": 0}
 _SHOWN = {"degC": "°C", "1": "", "n": ""}
 _SIGN = {"high": "≥", "low": "≤", "discrete": "=", "count": "≥"}
+_LEAVES = frozenset({"door", "lid"})
+"""Channels of a state that is not yes or no: 1 is open (``devices/profiles``)."""
 _UNACKNOWLEDGED = frozenset({"U", "R", "LU"})
 _STATES: Mapping[str, str] = MappingProxyType(
     {
@@ -46,6 +48,23 @@ def measured(value: float | None, unit: str, say: Say = english) -> str:
     if unit == "1":
         return say("yes") if value else say("no")
     return f"{value:.{_DIGITS.get(unit, 2)}f} {_SHOWN.get(unit, unit)}".strip()
+
+
+def reading(key: str, value: float | None, unit: str, say: Say = english) -> str:
+    """As ``measured``, but a door or a lid is open or closed."""
+    if key in _LEAVES and unit == "1" and value is not None and isfinite(value):
+        return say("open") if value else say("closed")
+    return measured(value, unit, say)
+
+
+def inside(
+    batches: Sequence[str] | None, vials: int | None, say: Say = english
+) -> tuple[str, ...] | None:
+    """What is in a device: its batches, and how many vials; None while nobody can know it."""
+    if batches is None or vials is None:
+        return None
+    frozen = (f"{vials} {say('vial') if vials == 1 else say('vials')}",) if vials else ()
+    return (*batches, *frozen)
 
 
 def spaced(word: str) -> str:
@@ -105,7 +124,9 @@ def limit(rule: Rule, unit: str, severity_word: str = "", say: Say = english) ->
     if rule.limit is None or rule.kind not in _SIGN:
         return ""
     further = (step.limit for step in rule.steps if step.severity == severity_word)
-    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{measured(next(further, rule.limit), unit, say)}"
+    key = rule.channel.partition(".")[2]
+    said = reading(key, next(further, rule.limit), unit, say)
+    return f"{_SIGN[rule.kind]}\N{NO-BREAK SPACE}{said}"
 
 
 def within(rule: Rule) -> str:

@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from alerts.outbox import wall_ms
 from batches import snapshot
 from batches.bank import Bank, Census
@@ -93,7 +95,7 @@ class AtRisk:
         for device, census in self._vials(ledger).items():
             inside = devices.get(device, Inside())
             lines = (*inside.lines, _counted(device, census))
-            devices[device] = Inside(batches=inside.batches, lines=lines)
+            devices[device] = replace(inside, vials=census.vials, lines=lines)
         return Snapshot(at=at, devices=devices)
 
     def _vials(self, ledger: Ledger) -> dict[str, Census]:

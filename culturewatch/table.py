@@ -163,7 +163,8 @@ def _add_state_columns(table: Table, batches: str) -> None:
 
 
 def _batches(device: DeviceView, between: str) -> str:
-    return "not known" if device.batches is None else between.join(device.batches)
+    inside = words.inside(device.batches, device.vials)
+    return "not known" if inside is None else between.join(inside)
 
 
 def _shown(device: DeviceView, channels: frozenset[str]) -> Iterator[ChannelView | None]:

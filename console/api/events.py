@@ -24,6 +24,10 @@ LASTS_S = 50.0
 EVERY_S = 1.0
 ALARMS_AT_ONCE = 500
 AGAIN_MS = 1_000
+OTHER_HISTORY = (
+    "the alarm history here ends before the last event that you have seen: it was made anew or "
+    "restored; ask for /alarms, and what comes from now on follows"
+)
 
 
 async def stream(
@@ -57,9 +61,11 @@ async def stream(
 
 def _alarms(path: Path, after: int | None) -> tuple[int, list[str]]:
     with AlarmReader(path) as reader:
+        head = reader.head().sequence
         if after is None:
-            after = reader.head().sequence
-            return after, [f"id: {after}\n\n"]
+            return head, [f"id: {head}\n\n"]
+        if after > head:
+            return head, [f"id: {head}\n\n", _event("trouble", {"trouble": OTHER_HISTORY})]
         rows = reader.rows(after=after, limit=ALARMS_AT_ONCE)
     events = [_event("alarm", row.transition, number=row.number) for row in rows]
     return (rows[-1].number if rows else after), events

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.engine.site_orders import RELOAD
 from alerts.reader import AlarmReader
 from batches.ledger import Ledger
+from batches.placement import Refused
 from console.api import described, events, readings
 from console.api.acts import act_in_thread, check_may
 from console.api.entry import Entry
@@ -75,6 +76,7 @@ class Api:
         self._site_id = settings.site_id
         self._findings = settings.findings
         self._alarms = settings.data / "alarms.db"
+        self._devices = frozenset(one.id for one in settings.equipment)
         self._sight = sight
         self.entry = Entry(tokens, wall_clock_ms)
         self._streams = asyncio.Semaphore(STREAMS)
@@ -178,10 +180,14 @@ class Api:
         return Response(made, media_type="application/json")
 
     async def inside(self, device: Name) -> Response:
-        """What stands in a device now."""
+        """What stands in a device now: batches, and vials of the bank."""
+        now = wall_clock_ms()
 
         def look() -> described.Placements:
-            return described.Placements(self._ledger().at_risk(device))
+            found = self._ledger().stays_in(device, now, now + 1)
+            if not found and device not in self._devices:
+                raise Refused(f"there is no device {device!r} here")
+            return described.Placements(found)
 
         return _json(await asyncio.to_thread(look))
 

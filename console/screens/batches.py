@@ -1,9 +1,11 @@
 """The screens of batches and the bank: search, one of them, and the map of a freezer."""
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 
 from fastapi import Request, Response
 from nicegui import ui
+from starlette.exceptions import HTTPException
 
 from batches.placement import Refused
 from batches.vial import Vial
@@ -13,6 +15,7 @@ from console.entrance import Visitor
 from console.orders import Became, Ordered
 from console.record_desk import RecordDesk
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.view import wall_clock_ms
 
 _LEDGER_S = 5.0
 _EVERY_S = 10.0
@@ -32,19 +35,18 @@ def serve(frame: Frame) -> None:
         return None
 
     @ui.page("/batches/map/{device}", response_timeout=BUILD_S)
-    async def mapped(request: Request, device: str) -> Response | None:
+    async def mapped(
+        request: Request, device: str, rack: str = "", box: str = ""
+    ) -> Response | None:
         guest = await frame.guest(request)
         if isinstance(guest, Response):
             return guest
-        with frame.framed(guest, f"{guest.say('Positions')}: {device}"):
-            body = html("")
-
-            async def refresh() -> None:
-                ledger = frame.means.entrance.ledger
-                stays = await in_time(_LEDGER_S, lambda: ledger.at_risk(device))
-                show(body, frame.render("map.html.j2", guest, racks=places.racks(stays)))
-
-            await frame.keep_current(guest, refresh, every_s=_EVERY_S)
+        known = next((one for one in frame.settings.equipment if one.id == device), None)
+        if known is None or known.is_system:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        alone = (rack, box) if "box" in request.query_params else None
+        with frame.framed(guest, f"{guest.say('Positions')}: {known.name or known.id}"):
+            await _map(frame, guest, device, alone)
         return None
 
     @ui.page("/batches/{subject}", response_timeout=BUILD_S)
@@ -56,6 +58,22 @@ def serve(frame: Frame) -> None:
             shown = _One(frame, guest, subject)
             await frame.keep_current(guest, shown.refresh, every_s=_EVERY_S)
         return None
+
+
+async def _map(frame: Frame, guest: Guest, device: str, alone: tuple[str, str] | None) -> None:
+    body = html("")
+
+    async def refresh() -> None:
+        ledger, now = frame.means.entrance.ledger, wall_clock_ms()
+        racks = places.racks(
+            await in_time(_LEDGER_S, lambda: ledger.stays_in(device, now, now + 1))
+        )
+        shown = racks if alone is None else places.opened(racks, *alone)
+        full = alone is None and places.is_full(racks)
+        told = {"device": device, "racks": shown, "full": full, "alone": alone is not None}
+        show(body, frame.render("map.html.j2", guest, **told))
+
+    await frame.keep_current(guest, refresh, every_s=_EVERY_S)
 
 
 async def _list(frame: Frame, guest: Guest, text: str) -> None:
@@ -71,7 +89,8 @@ async def _list(frame: Frame, guest: Guest, text: str) -> None:
         stays = await in_time(_LEDGER_S, ledger.all_at_risk)
         inside = {stay.batch: stay for each in stays.values() for stay in each}
         lines = batch_page.found(batches, inside, field.value or "")
-        freezers = sorted(stays)
+        view = await frame.means.sight.look()
+        filled = [one for one in view.devices if one.batches or one.vials]
         show(
             body,
             frame.render(
@@ -79,7 +98,7 @@ async def _list(frame: Frame, guest: Guest, text: str) -> None:
                 guest,
                 lines=lines[: batch_page.SHOWN],
                 more=max(0, len(lines) - batch_page.SHOWN),
-                freezers=freezers,
+                filled=filled,
             ),
         )
 

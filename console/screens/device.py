@@ -92,6 +92,7 @@ class _Device:
         """The charts, and what the ledger says of the device."""
         told = {
             "d": await self._page(),
+            "device": self._device.id,
             "zone": self._frame.zone.key,
             "holds": not self._device.is_system,
         }
@@ -106,15 +107,16 @@ class _Device:
         )
         ledger = frame.means.entrance.ledger
         book = await in_time(_LEDGER_S, lambda: Instruments(ledger).book())
-        stood = await in_time(
-            _LEDGER_S, lambda: (*ledger.at_risk(device), *ledger.stays_in(device, start, end))
-        )
+        # Up to now: vials that came after a span of the past are inside now all the same.
+        until = max(end, view.at) + 1
+        stood = await in_time(_LEDGER_S, lambda: ledger.stays_in(device, start, until))
         return device_page.page(
             next(one for one in view.devices if one.id == device),
             found,
             frame.settings.rules,
             book=book,
             stood=stood,
+            end=end,
             now=view.at,
             zone=frame.zone,
             say=self._guest.say,

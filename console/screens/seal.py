@@ -60,7 +60,11 @@ class Seal:
                 await _to_login(scope, receive, send)
                 return
             language = spoken(Request(scope)).language
-            await self._app(scope, receive, _Sealed(send, language))
+            sealed = _Sealed(send, language)
+            await self._app(scope, receive, sealed)
+            if sealed.found_nothing:
+                # The console's own page says so: what is inside would name an exception.
+                raise HTTPException(HTTPStatus.NOT_FOUND)
         else:
             raise HTTPException(HTTPStatus.NOT_FOUND)
 
@@ -80,15 +84,23 @@ class Seal:
 
 
 class _Sealed:
-    """Sends a page whose own scripts carry a nonce; anything else as it is."""
+    """Sends a page whose own scripts carry a nonce; anything else as it is.
+
+    Of what is not there nothing is sent; ``found_nothing`` says so.
+    """
 
     def __init__(self, send: Send, language: str) -> None:
         self._send = send
         self._language = language
         self._start: Message | None = None
+        self.found_nothing = False
         self._body = bytearray()
 
     async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.found_nothing = message["status"] == HTTPStatus.NOT_FOUND
+        if self.found_nothing:
+            return
         if message["type"] == "http.response.start" and _is_page(message):
             self._start = message
         elif self._start is None:

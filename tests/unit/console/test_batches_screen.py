@@ -109,6 +109,17 @@ def test_a_map_has_slots_in_the_order_in_which_people_count() -> None:
     assert [one.by for one in made[1].boxes[0].slots] == ["v2", "v10"]
 
 
+def test_a_full_freezer_is_opened_box_by_box() -> None:
+    most = places.MOST_SLOTS
+    stays = [stay(f"v{n}", f"1/{'AB'[n % 2]}/{n}") for n in range(most + 1)]
+    made = places.racks(stays)
+    assert places.is_full(made)
+    assert not places.is_full(places.racks(stays[:most]))
+    (rack,) = places.opened(made, "1", "B")
+    assert [(box.name, len(box.slots)) for box in rack.boxes] == [("B", most // 2)]
+    assert places.opened(made, "1", "C") == ()
+
+
 @pytest.mark.parametrize("text", ["", "1/2", "1/2/3/4", "shelf"])
 def test_the_place_of_a_vial_is_rack_box_and_slot(text: str) -> None:
     with pytest.raises(Refused, match="rack/box/slot"):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from alerts.rule import Rule
 from batches.calibration import Book
-from batches.placement import Refused
+from batches.placement import Placement, Refused
 from bench.archive import MONDAY, build
 from console import device_page, words
 from console.chart import drawn, scale
@@ -162,6 +162,20 @@ def test_noise_is_no_filling() -> None:
     assert len(since_filling([(0, 500.0), (1, 503.0), (2, 502.0)])) == 3
 
 
+def stay(row: int, start: int, end: int | None) -> Placement:
+    return Placement(
+        row=row,
+        batch=f"B-2026-000{row}",
+        device="inc1",
+        position="",
+        start=start,
+        end=end,
+        by="olga",
+        entered=start,
+        reason="",
+    )
+
+
 async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Path) -> None:
     async with Journal(tmp_path, group_ms=1) as journal:
         for n in range(20):
@@ -174,7 +188,12 @@ async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Pa
         data.read("inc1", NOON, NOON + 20_000, period=PERIOD),
         [RULE],
         book=Book(),
-        stood=(),
+        stood=(
+            stay(1, NOON - 5_000, None),
+            stay(2, NOON - 5_000, NOON + 5_000),
+            stay(3, NOON + 20_000, NOON + 25_000),
+        ),
+        end=NOON + 20_000,
         now=NOON,
         zone=UTC,
         say=Speech("en"),
@@ -188,6 +207,9 @@ async def test_the_page_of_a_device_has_lines_marks_and_calibration(tmp_path: Pa
     assert made.measured[0].chart.points.split("\n")[0] == "38.50 °C"
     assert [(one.sensor, one.due) for one in made.calibrated] == [("", "")]
     assert made.tank is None
+    # What came after the span and has left again belongs to neither list.
+    assert [one.row for one in made.placed] == [1]
+    assert [one.row for one in made.were] == [2]
 
 
 def test_of_a_door_that_was_not_heard_nobody_says_that_it_never_opened() -> None:

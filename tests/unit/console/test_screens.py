@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 from alerts.reader import Recorded
 from alerts.transition import Transition, What
+from batches.batch import Signed
+from batches.lineage import Lineage
 from batches.placement import Refused
+from batches.vial import Place
 from console import alarm_list, now, trends, words
 from console.alarm_list import Wanted
+from console.glance import for_wall
 from console.speech import Speech
 from console.trends import COUNT, WIDTH_MS, Trend, Trends, path
-from console.view import Equipment, SiteView, Viewer
-from devices.scan import Scan
+from console.view import Equipment, SiteView, Viewer, wall_clock_ms
+from devices.quality import Quality
+from devices.scan import Scan, absent
 from tests.unit.console.lab import (
     EQUIPMENT,
     INC1,
@@ -24,6 +29,7 @@ from tests.unit.console.lab import (
     core,
     freezer_is_silent,
     incubator,
+    ledger_of,
     ledger_url,
     put_batch_into,
 )
@@ -47,7 +53,7 @@ async def test_a_card_says_value_quality_batches_and_alarm(tmp_path: Path) -> No
     put_batch_into(tmp_path, "inc1")
     view = await seen(tmp_path, incubator(38.5, door=1.0))
     card = now.card(view.devices[0], {"inc1.temperature": (37.0, None, 38.5)}, ENGLISH)
-    assert (card.silent, card.batches, card.alarm) == (False, ("B-2026-0001",), "asks")
+    assert (card.silent, card.inside, card.alarm) == (False, ("B-2026-0001",), "asks")
     temperature, door = card.rows
     assert (temperature.value, temperature.quality, temperature.is_good) == (
         "38.50 °C",
@@ -56,7 +62,7 @@ async def test_a_card_says_value_quality_batches_and_alarm(tmp_path: Path) -> No
     )
     assert temperature.says == "CRITICAL, unacknowledged"
     assert temperature.told == "last 30 min: 37.00 °C to 38.50 °C"
-    assert (door.value, door.alarm) == ("yes", "")
+    assert (door.value, door.alarm) == ("open", "")
 
 
 async def test_a_device_that_is_silent_shows_no_value(tmp_path: Path) -> None:
@@ -101,7 +107,7 @@ async def test_cards_speak_german(tmp_path: Path) -> None:
     card = now.card(view.devices[0], {}, GERMAN)
     assert [(row.name, row.value) for row in card.rows] == [
         ("Temperatur", "38.50 °C"),
-        ("Tür", "ja"),
+        ("Tür", "offen"),
     ]
     assert card.rows[0].says == "KRITISCH, unquittiert"
 
@@ -112,7 +118,7 @@ async def test_an_alarm_says_what_must_be_known_and_what_may_be_done(tmp_path: P
     (line,) = lines(view)
     assert (line.mark, line.severity, line.where) == ("asks", "critical", "Incubator 1")
     assert line.value == "38.50 °C (limit ≥\N{NO-BREAK SPACE}38.00 °C)"
-    assert line.batches == ("B-2026-0001",)
+    assert line.inside == ("B-2026-0001",)
     assert line.does == ("ack", "shelve")
     assert ("Action", "close the door; move the plates to inc2") in line.guidance
     assert ("Time to respond", "30m") in line.guidance
@@ -122,6 +128,47 @@ async def test_an_alarm_says_what_must_be_known_and_what_may_be_done(tmp_path: P
         "severity": "critical",
         "note": "seen",
     }
+
+
+async def test_a_silent_device_shows_no_old_value_as_if_it_were_one_of_now(tmp_path: Path) -> None:
+    at = wall_clock_ms()
+    silent = absent(INC1, at=at + 1, quality=Quality.NO_ANSWER)
+    view = await seen(tmp_path, incubator(38.5, at=at), silent)
+    (line,) = lines(view)
+    assert line.value == (
+        f"{words.NOTHING} (limit ≥\N{NO-BREAK SPACE}38.00 °C), "
+        f"last good 38.50 °C, {words.moment(at, VIENNA)}"
+    )
+
+
+async def test_a_freezer_of_vials_is_not_empty(tmp_path: Path) -> None:
+    put_batch_into(tmp_path, "inc1")
+    lineage, act = Lineage(ledger_of(tmp_path)), Signed(by="olga")
+    slots = [Place(device="ln2a", rack="1", box="A", slot=str(number)) for number in (1, 2)]
+    lineage.passage("B-2026-0001", act=act)
+    lineage.freeze("B-2026-0001", slots, act=act)
+    view = await seen(tmp_path, incubator(37.0), freezer_is_silent())
+    assert [one.vials for one in view.devices] == [0, 2]
+    card = now.card(view.devices[1], {}, GERMAN)
+    assert card.inside == ("2 Röhrchen",)
+    lineage.take_out("B-2026-0001-V001", act=act)
+    again = Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT).look()
+    assert now.card(again.devices[1], {}, ENGLISH).inside == ("1 vial",)
+    assert [one.vials for one in for_wall(again).devices] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("batches", "vials", "said"),
+    [
+        (None, None, None),
+        ((), 0, ()),
+        (("B-2026-0001",), 12, ("B-2026-0001", "12 vials")),
+    ],
+)
+def test_what_is_inside_is_batches_and_vials_or_not_known(
+    batches: tuple[str, ...] | None, vials: int | None, said: tuple[str, ...] | None
+) -> None:
+    assert words.inside(batches, vials) == said
 
 
 def lines(view: SiteView, wanted: Wanted = alarm_list.ALL) -> tuple[alarm_list.AlarmLine, ...]:

@@ -23,12 +23,16 @@ def inner() -> Starlette:
     async def page(_: Request) -> Response:
         return HTMLResponse(PAGE)
 
+    async def away(_: Request) -> Response:
+        return HTMLResponse("<script>HTTPException: 404", 404)
+
     async def plain(_: Request) -> Response:
         return PlainTextResponse("<script>")
 
     return Starlette(
         routes=[
             Route("/now", page),
+            Route("/now/nowhere", away),
             Route("/_nicegui/3/file.js", plain),
             Route("/_nicegui_ws/socket.io/", plain, methods=["GET", "POST"]),
             Route("/secret", page),
@@ -84,6 +88,8 @@ async def test_files_go_through_as_they_are_and_all_else_is_not_there(
 ) -> None:
     assert (await client.get("/_nicegui/3/file.js")).text == "<script>"
     assert (await client.get("/secret")).status_code == 404
+    inside = await client.get("/now/nowhere", headers=IN)
+    assert (inside.status_code, inside.text) == (404, "Not Found")
     assert (await client.get("/nowhere")).status_code == 404
 
 

@@ -9,6 +9,7 @@ import pytest
 from batches.batch import Signed
 from batches.ledger import Ledger
 from batches.lineage import Lineage
+from batches.snapshot import read
 from batches.vial import Place
 from culturewatch import at_risk
 from culturewatch.at_risk import NONE, UNREAD, AtRisk, outdated
@@ -58,6 +59,9 @@ async def test_the_vials_of_a_bank_are_counted_and_not_listed(
     await looked(snapshot, (*batches, f"2 vials {ask}"))
     lineage.thaw(first.id, act=anna)
     await looked(snapshot, (*batches, f"1 vial {ask}"))
+    kept = read(tmp_path)
+    assert kept is not None
+    assert kept.devices["inc1"].vials == 1
 
 
 def test_before_the_first_look_nobody_is_told_that_nothing_is_at_risk(

@@ -233,9 +233,13 @@ async def test_batches_and_where_they_stood(tmp_path: Path) -> None:
         stays = (await program.get(f"{AT}/batches/B-2026-0001/placements")).json()["placements"]
         inside = (await program.get(f"{AT}/devices/inc1/placements")).json()["placements"]
         unknown = await program.get(f"{AT}/batches/B-2026-0009")
+        empty = await program.get(f"{AT}/devices/ln2a/placements")
+        nowhere = await program.get(f"{AT}/devices/ln2x/placements")
     assert [one["id"] for one in batches] == ["B-2026-0001"]
     assert [one["device"] for one in stays] == ["inc1"]
     assert inside == stays
+    assert empty.json() == {"placements": []}
+    assert nowhere.status_code == 404
     assert unknown.status_code == 404
 
 
@@ -384,6 +388,30 @@ async def test_events_go_on_after_the_one_that_was_seen_last(tmp_path: Path) -> 
     assert all(one.endswith("\n\n") for one in told_before)
     values = [json.loads(one.split("data: ")[1]) for one in told_before if "event: reading" in one]
     assert ("inc1.temperature", 38.5) in [(one["channel"], one["value"]) for one in values]
+
+
+async def test_who_has_seen_more_than_there_is_learns_that_it_is_another_history(
+    tmp_path: Path,
+) -> None:
+    """A store that was restored: else its next alarms would never be behind what was seen."""
+    async with core(tmp_path) as running:
+        await running.hear(incubator(38.5))
+        with AlarmReader(tmp_path / "alarms.db") as reader:
+            last = reader.head().sequence
+        async with Sight(Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT)) as sight:
+            found = [
+                one
+                async for one in events.stream(
+                    sight,
+                    tmp_path / "alarms.db",
+                    scopes=frozenset({Scope.ALARMS}),
+                    after=last + 1,
+                    lasts_s=0.01,
+                    every_s=0.02,
+                )
+            ]
+    assert f"id: {last}\n\n" in found
+    assert [events.OTHER_HISTORY in one for one in found if "event: trouble" in one] == [True]
 
 
 async def test_events_say_when_nothing_can_be_seen(tmp_path: Path) -> None:
