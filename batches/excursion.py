@@ -26,6 +26,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is a limit at all."""
         return self.low is not None or self.high is not None
 
+    def milli(self, value: float) -> int:
+        """``value`` in milli-units; beyond a limit by less than half of one is beyond by one."""
+        milli = in_milli(value)
+        if self.high is not None and value > self.high:
+            return max(milli, in_milli(self.high) + 1)
+        if self.low is not None and value < self.low:
+            return min(milli, in_milli(self.low) - 1)
+        return milli
+
 
 class Crossing(msgspec.Struct, frozen=True, kw_only=True):
     """The same excursion by the straight line: when it crossed the limit, and its area.

@@ -129,17 +129,20 @@ class Meter:
         delta_h: float = DELTA_H,
         above: Sequence[float] = (),
         marks: Marks = _UNMARKED,
+        exact: bool = False,
     ) -> None:
         """Measure ``[start, end)``; times and ``period`` (above 0) in milliseconds.
 
         ``above`` are values, and how long the channel was above each is summed up. ``marks`` say
-        when the sensor was in calibration, and how uncertain it was.
+        when the sensor was in calibration, and how uncertain it was. ``exact`` values are held
+        against the limits as they are: no device made them of its own digits.
         """
         if end < start or period <= 0:
             raise ValueError(f"no interval from {start} to {end} with a period of {period} ms")
         self._start, self._end, self._period = start, end, period
         self._policy = policy or Policy()
         self._watch = Watch(self._policy.limits)
+        self._in_milli = self._policy.limits.milli if exact else in_milli
         self._band = GuardBand(self._policy, marks.guards)
         self._apart = marks.apart
         self._weighing = Weighing(KineticMean(delta_h) if kinetic else None)
@@ -188,7 +191,7 @@ class Meter:
             self._good += value is not None and not doubled
             self._backfilled += backfilled
         if not doubled:
-            milli = 0 if value is None else in_milli(value)
+            milli = 0 if value is None else self._in_milli(value)
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
 
@@ -234,7 +237,7 @@ class Meter:
                 self._band.take(in_milli(value), start, end)
         self._known += at[-1] - last
         self._known_until = self._at = at[-1]
-        self._value, self._milli = values[-1], in_milli(values[-1])
+        self._value, self._milli = values[-1], self._in_milli(values[-1])
         self._received += len(at)
         self._good += len(at)
         self._backfilled += backfilled

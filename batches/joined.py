@@ -2,19 +2,20 @@
 
 What the policy of a step allows is said of the culture, not of the device: range, duration and
 frequency are those of the time the cells were out of limits. So an excursion that lasts up to the
-instant of a move, and goes on at that instant on the same side of the limits where the culture
-came to, is one excursion: its pieces have one duration, one worst value, and count once. What was
-out of limits when the culture left for the bench is beside a gap: nobody knows how long it lasted.
+instant of a move, and goes on at that instant where the culture came to, is one excursion: its
+pieces have one duration, are as far out as the furthest, and count once. So have those of an
+excursion that goes from beyond one limit to beyond the other. What was out of limits when the
+culture left for the bench is beside a gap: nobody knows how long it lasted.
 """
 
 from collections.abc import Sequence
 
 import msgspec
 
-from batches.excursion import LOW, Excursion
+from batches.excursion import Excursion
 from batches.exposure import Exposure
 from batches.placement import Interval
-from batches.policy import Edges, Judged, Policy, Whole, standing, verdict
+from batches.policy import Edges, Judged, Whole, verdict
 
 
 def joined(
@@ -32,7 +33,7 @@ def joined(
     found = []
     for number, exposure in enumerate(exposures):
         judged = tuple(
-            _judged(exposure.policy, each, wholes[number, place], begun, gaps)
+            Judged.of(exposure.policy, each, wholes[number, place], begun, gaps)
             for place, each in enumerate(exposure.excursions)
         )
         length = exposure.end - exposure.start
@@ -47,14 +48,6 @@ def joined(
     return tuple(found)
 
 
-def _judged(
-    policy: Policy, piece: Excursion, whole: Whole, begun: Sequence[int], gaps: Edges
-) -> Judged:
-    cut = (piece.start, piece.end) != (whole.start, whole.end)
-    found = standing(policy, whole, begun, gaps)
-    return Judged(piece, found, Interval(whole.start, whole.end) if cut else None)
-
-
 def _wholes(exposures: Sequence[Exposure]) -> dict[tuple[int, int], Whole]:
     """Of each excursion, by number of the exposure and place in it: what it is a piece of."""
     runs: list[list[tuple[int, int, Excursion]]] = []
@@ -66,7 +59,7 @@ def _wholes(exposures: Sequence[Exposure]) -> dict[tuple[int, int], Whole]:
             else:
                 runs.append([piece])
     return {
-        (number, place): _whole([excursion for _, _, excursion in run])
+        (number, place): Whole.of([excursion for _, _, excursion in run])
         for run in runs
         for number, place, _ in run
     }
@@ -77,10 +70,6 @@ def _goes_on(
     before: tuple[int, int, Excursion],
     piece: tuple[int, int, Excursion],
 ) -> bool:
+    stayed = piece[0] == before[0]
     moved = piece[0] == before[0] + 1 and exposures[before[0]].end == exposures[piece[0]].start
-    return moved and before[2].end == piece[2].start and before[2].side == piece[2].side
-
-
-def _whole(pieces: Sequence[Excursion]) -> Whole:
-    further = min if pieces[0].side == LOW else max
-    return Whole(pieces[0].start, pieces[-1].end, further(each.worst for each in pieces))
+    return (stayed or moved) and before[2].end == piece[2].start

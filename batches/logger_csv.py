@@ -26,6 +26,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _LAST_S = 1e11
 """Later than any date that can be meant: such times are milliseconds, or no times."""
+_DATES = (-10_000_000_000_000, 10_000_000_000_000)
+"""In milliseconds, 1653 to 2286: what ends after such a date has a date, too."""
 _COLDEST, _HOTTEST = -273.15, 10_000.0
 _SHOWN = 30
 _REMEMBERED = 10_000
@@ -237,12 +239,21 @@ class _Form:
             self._instant = self._date if self._number(text) is None else self._seconds
         at = self._instant(text)
         if at is None:
-            kind = "a date and time, ISO 8601" if self.dated else "seconds"
-            twice = f", or comes twice or never in {self._how.zone}" if self._how.zone else ""
-            raise self._wrong(
-                line, f"time {_shown(text)} is not {kind}, like the rows above or 0{twice}"
-            )
+            raise self._wrong(line, f"time {_shown(text)} {self._timeless()}")
         return at
+
+    def _timeless(self) -> str:
+        """Why a text tells no time."""
+        if not self.dated:
+            return "is no number of seconds; write all times of a file alike"
+        if self._aware is None:
+            return "is neither seconds nor a date and time, ISO 8601"
+        offset = "with" if self._aware else "without"
+        twice = f", or comes twice or never in {self._how.zone}" if self._how.zone else ""
+        return (
+            f"is no date and time, ISO 8601, {offset} an offset; write all times of a file "
+            f"alike{twice}"
+        )
 
     def _seconds(self, text: str) -> int | None:
         number = self._number(text)
@@ -264,7 +275,8 @@ class _Form:
             when = when.replace(tzinfo=self._how.zone or UTC)
             if when.utcoffset() != when.replace(fold=1).utcoffset():
                 return None
-        return (when - _EPOCH) // _MS
+        at = (when - _EPOCH) // _MS
+        return at if _DATES[0] <= at < _DATES[1] else None
 
     def _celsius(self, line: int, text: str) -> float | None:
         if not text or text.isspace():

@@ -67,11 +67,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Whole(NamedTuple):
-    """An excursion from its first piece to its last: when, and the value furthest out."""
+    """An excursion from its first piece to its last, and how far out each of them was."""
 
     start: int
     end: int
-    worst: float
+    worst: tuple[float, ...]
+
+    @classmethod
+    def of(cls, pieces: Sequence[Excursion]) -> "Whole":
+        """That of ``pieces``, each of which begins when the one before ends."""
+        return cls(pieces[0].start, pieces[-1].end, tuple(each.worst for each in pieces))
 
 
 class Edges(NamedTuple):
@@ -87,11 +92,24 @@ class Edges(NamedTuple):
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """An excursion and what it is; ``whole`` where a move cut it, and this is one piece of it."""
+    """An excursion and what it is; ``whole`` where this is one piece of a longer one.
+
+    A move cuts an excursion, a change of limits does, and so does a value that goes from beyond one
+    limit to beyond the other without a reading between them.
+    """
 
     excursion: Excursion
     standing: Standing
     whole: Interval | None = None
+
+    @classmethod
+    def of(
+        cls, policy: "Policy", piece: Excursion, whole: Whole, begun: Sequence[int], gaps: Edges
+    ) -> "Judged":
+        """``piece``, which is what ``whole`` is by ``policy`` (``standing``)."""
+        cut = (piece.start, piece.end) != (whole.start, whole.end)
+        found = standing(policy, whole, begun, gaps)
+        return cls(piece, found, Interval(whole.start, whole.end) if cut else None)
 
 
 def judge(
@@ -102,11 +120,16 @@ def judge(
     ``gaps`` are the times of which nothing is known. For a culture that was moved, excursions of
     all its stays count together: ``batches.joined``.
     """
-    begun = [each.start for each in excursions]
+    runs: list[list[Excursion]] = []
+    for each in excursions:
+        if runs and runs[-1][-1].end == each.start:
+            runs[-1].append(each)
+        else:
+            runs.append([each])
+    begun = [run[0].start for run in runs]
     edges = Edges.of(gaps)
     return tuple(
-        Judged(each, standing(policy, Whole(each.start, each.end, each.worst), begun, edges))
-        for each in excursions
+        Judged.of(policy, piece, Whole.of(run), begun, edges) for run in runs for piece in run
     )
 
 
@@ -152,8 +175,8 @@ def _standing(allowed: Allowed, each: Whole, begun: Sequence[int]) -> Standing:
     return Standing.ALLOWED
 
 
-def _beyond(allowed: Allowed, worst: float) -> bool:
-    milli = in_milli(worst)
-    low = allowed.low is not None and milli < in_milli(allowed.low)
-    high = allowed.high is not None and milli > in_milli(allowed.high)
+def _beyond(allowed: Allowed, worst: Sequence[float]) -> bool:
+    milli = [in_milli(each) for each in worst]
+    low = allowed.low is not None and min(milli) < in_milli(allowed.low)
+    high = allowed.high is not None and max(milli) > in_milli(allowed.high)
     return low or high

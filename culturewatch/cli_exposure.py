@@ -41,8 +41,9 @@ def exposure(
 ) -> None:
     """Judge a logger's CSV file: exit 0 when in limits, 1 when out or unknown, 2 for wrong use.
 
-    In limits means low <= value <= high. A reading holds until the next one, for at most 1.5
-    periods; the rest is a gap, and a gap is never in limits. Without limits nothing is judged.
+    In limits means low <= value <= high. A reading holds until the next one where that follows
+    within 1.5 periods, else for one period; the rest is a gap, and a gap is never in limits.
+    Without limits nothing is judged.
     """
     from batches.excursion import Limits  # each command stays small
     from batches.logger_csv import LoggerFileError
@@ -53,9 +54,9 @@ def exposure(
     _check(low, high, delta_h)
     asked = Asked(
         limits=Limits(low=low, high=high),
-        delay=_span("--delay", delay) if delay else Duration(0),
+        delay=_span("--delay", delay, least=0) if delay else Duration(0),
         delta_h=delta_h,
-        period=_span("--period", period) if period else None,
+        period=_span("--period", period, least=1) if period else None,
     )
     with told(wrong_use=(LoggerFileError, OSError)):
         found = report(readings, asked)
@@ -77,11 +78,11 @@ def _check(low: float | None, high: float | None, delta_h: float) -> None:
         raise typer.BadParameter(f"--delta-h {delta_h}: an activation energy is above 0 kJ/mol")
 
 
-def _span(option: str, text: str) -> Duration:
+def _span(option: str, text: str, *, least: int) -> Duration:
     try:
         span = duration.parse(text)
     except ValueError as error:
         raise typer.BadParameter(f"{option}: {error}") from error
-    if not span:
+    if span < least:
         raise typer.BadParameter(f"{option} {text}: no time at all; leave it out or say a span")
     return span

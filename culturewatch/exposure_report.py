@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from math import floor
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,7 @@ from rich.text import Text
 from batches.excursion import Limits
 from batches.exposure import Exposure, Meter
 from batches.kinetic import DELTA_H
-from batches.logger_csv import LoggerFile
+from batches.logger_csv import LoggerFile, LoggerFileError, Row
 from batches.policy import Allowed, Judged, Policy, Standing, Verdict
 from devices.duration import Duration
 
@@ -22,7 +23,7 @@ _NOTHING = "\N{EN DASH}"
 _TONES = {Verdict.IN: "bold green", Verdict.OUT: "bold red", Verdict.UNKNOWN: "bold yellow"}
 
 Moment = str | float
-"""ISO 8601, UTC, where the file has dates; else seconds, as in the file."""
+"""ISO 8601 where the file has dates, in UTC where those have offsets; else seconds, as there."""
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +63,9 @@ class Outside(Stretch, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What the file tells. Temperatures in °C, ``coverage`` in percent of the time.
 
-    ``excursions`` lasted longer than the delay, ``brief`` ones did not. ``verdict`` is ``in``,
-    ``out``, ``unknown``, or null where no limits were given.
+    ``readings`` counts the rows, ``missing`` those of them without a value. ``excursions`` lasted
+    longer than the delay, ``brief`` ones did not. ``verdict`` is ``in``, ``out``, ``unknown``, or
+    null where no limits were given.
     """
 
     file: str
@@ -109,15 +111,32 @@ def report(path: Path, asked: Asked) -> Report:
         policy=Policy(limits=asked.limits, allowed=allowed),
         kinetic=True,
         delta_h=asked.delta_h,
+        exact=True,
     )
     for row in file:
+        if row.lasts == 0:
+            _heed(path, row, asked.limits)
         meter.feed(row.at, row.value, lasts=row.lasts)
     return _told(file, path, asked, meter.result())
 
 
+def _heed(path: Path, row: Row, limits: Limits) -> None:
+    """A reading that stands for no time has no weight, and must not go unseen for that."""
+    value = row.value
+    if value is None:
+        return
+    if (limits.low is not None and value < limits.low) or (
+        limits.high is not None and value > limits.high
+    ):
+        raise LoggerFileError(
+            f"{path}:{row.line}: {value:g} is out of limits for no time at all; give its duration_s"
+        )
+
+
 def _told(file: LoggerFile, path: Path, asked: Asked, found: Exposure) -> Report:
-    moment = _dated if file.dated else _seconds
+    moment = _seconds if not file.dated else _utc if file.zoned else _clock
     outside = [_outside(each, asked.delay, moment) for each in found.judged]
+    length = found.end - found.start
     brief = {Standing.ALLOWED, Standing.UNSURE}
     return Report(
         file=str(path),
@@ -137,7 +156,7 @@ def _told(file: LoggerFile, path: Path, asked: Asked, found: Exposure) -> Report
         sd=found.deviation,
         min=found.minimum,
         max=found.maximum,
-        coverage=found.coverage,
+        coverage=found.known_ms * 100 / length if length else 0.0,
         in_s=None if found.in_ms is None else found.in_ms / 1000,
         out_s=None if found.out_ms is None else found.out_ms / 1000,
         unknown_s=found.unknown_ms / 1000,
@@ -172,9 +191,14 @@ def _outside(judged: Judged, delay: int, moment: Callable[[int], Moment]) -> Out
     )
 
 
-def _dated(at: int) -> str:
+def _utc(at: int) -> str:
+    return f"{_clock(at)}Z"
+
+
+def _clock(at: int) -> str:
+    """As whatever clock said it: nothing is known of its offset."""
     moment = _EPOCH + timedelta(milliseconds=at)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def _seconds(at: int) -> float:
@@ -206,7 +230,7 @@ def _named(told: Report) -> Iterator[tuple[str, str]]:
     missing = f", {told.missing} without a value" if told.missing else ""
     yield "readings", f"{told.readings}, one every {_span(told.period_s)}{missing}{doubled}"
     yield "time", f"{told.start} to {told.end}"
-    yield "coverage", f"{told.coverage:.2f} %"
+    yield "coverage", f"{floor(told.coverage * 100) / 100:.2f} %"
     yield "min, mean, max", " / ".join(map(_celsius, (told.min, told.mean, told.max)))
     yield "standard deviation", _celsius(told.sd)
     only = " (so cold that it is information only)" if told.mkt_only_informs else ""

@@ -241,7 +241,8 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     each = judged.excursion
     piece = ""
     if judged.whole is not None:
-        piece = f"one piece of an excursion of {span(judged.whole.length)}, which a move cut"
+        piece = f"one piece of {span(judged.whole.length)} out of limits, which a move or the"
+        piece += " other limit cut"
     return (
         moment(zone, each.start),
         moment(zone, each.end),

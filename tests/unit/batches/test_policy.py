@@ -63,6 +63,29 @@ def test_without_a_policy_no_excursion_is_allowed() -> None:
     assert judge(plain, [warm(0, 1)], [])[0].standing is Standing.NOT_ALLOWED
 
 
+def test_pieces_without_a_time_in_limits_between_them_are_one_excursion() -> None:
+    cold = Excursion(
+        start=20 * MIN,
+        end=40 * MIN,
+        side="low",
+        worst=1.0,
+        area=0.0,
+        line=Crossing(start=20 * MIN, end=40 * MIN, area=0.0),
+    )
+    judged = judge(FRIDGE, [warm(0, 20 * MIN), cold, warm(24 * HOUR, MIN)], [])
+    assert [each.standing for each in judged] == [
+        Standing.TOO_LONG,
+        Standing.TOO_LONG,
+        Standing.ALLOWED,
+    ]
+    assert [each.whole for each in judged] == [Interval(0, 40 * MIN)] * 2 + [None]
+    # Nor may one of them be further out than is allowed, nor count as another one.
+    far = judge(FRIDGE, [warm(0, 20 * MIN, 15.001), cold], [])
+    assert [each.standing for each in far] == [Standing.TOO_FAR] * 2
+    short = judge(FRIDGE, [warm(10 * MIN, 10 * MIN), cold], [])
+    assert [each.standing for each in short] == [Standing.ALLOWED] * 2
+
+
 def readings(*values: float | None) -> list[tuple[int, float | None]]:
     return [(n * MIN, value) for n, value in enumerate(values)]
 

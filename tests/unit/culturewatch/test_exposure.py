@@ -59,8 +59,8 @@ def test_a_gap_is_not_in_and_not_out(path: Path) -> None:
     write(path, [37.0] * 11, without=4)
     code, found = answer(path, "--low 36.5 --high 38")
     assert (code, found["verdict"], found["unknown_s"]) == (1, "unknown", 60)
-    # 600 of 660 s, never rounded up.
-    assert found["coverage"] == 90.9
+    # 600 of 660 s.
+    assert found["coverage"] == pytest.approx(90.909090909)
     assert found["gaps"] == [{"start": 240, "end": 300, "duration_s": 60}]
 
 
@@ -97,6 +97,71 @@ def test_times_are_shown_as_the_file_writes_them(path: Path) -> None:
     (excursion,) = answer(path, "--high 38")[1]["excursions"]
     assert excursion["start"] == "2026-01-05T07:01:00.000Z"
     assert excursion["line"]["start"] == "2026-01-05T07:00:30.000Z"
+
+
+def test_times_without_an_offset_are_not_given_one(path: Path) -> None:
+    path.write_text("time,value\n2026-01-05T08:00:00,37\n2026-01-05T08:01:00,39\n")
+    (excursion,) = answer(path, "--high 38")[1]["excursions"]
+    assert excursion["start"] == "2026-01-05T08:01:00.000"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("38.0004", "--high 38"),
+        ("38.0000001", "--high 38"),
+        ("36.4996", "--low 36.5"),
+        ("37.3", "--high 37.2999"),
+    ],
+)
+def test_what_is_beyond_a_limit_by_a_hair_is_out(path: Path, value: str, words: str) -> None:
+    path.write_text(f"time,value\n0,37\n60,{value}\n120,37\n")
+    code, found = answer(path, words.replace("--low 36.5", "--low 36.5 --high 38"))
+    assert (code, found["verdict"], found["out_s"]) == (1, "out", 60)
+    assert found["excursions"][0]["worst"] == float(value)
+
+
+def test_what_is_exactly_on_a_limit_is_in(path: Path) -> None:
+    write(path, [36.5, 38.0, 37.3])
+    assert answer(path, "--low 36.5 --high 38")[1]["verdict"] == "in"
+    write(path, [37.3, 37.3])
+    assert answer(path, "--low 37.3 --high 37.3")[1]["verdict"] == "in"
+
+
+def test_beyond_one_limit_and_at_once_beyond_the_other_is_one_time_out_of_limits(
+    path: Path,
+) -> None:
+    write(path, [37.0, 39.0, 36.0, 37.0])
+    code, found = answer(path, "--low 36.5 --high 38 --delay 100s")
+    assert (code, found["verdict"]) == (1, "out")
+    assert [(e["side"], e["standing"]) for e in found["excursions"]] == [
+        ("high", "longer than allowed"),
+        ("low", "longer than allowed"),
+    ]
+    assert answer(path, "--low 36.5 --high 38 --delay 120s")[1]["verdict"] == "in"
+
+
+@pytest.mark.parametrize("row", ["60,45,0", "30,37,30\n60,45,0\n60.5,37,30"])
+def test_what_is_out_of_limits_for_no_time_is_not_overlooked(path: Path, row: str) -> None:
+    path.write_text(f"time,value,duration_s\n0,37,60\n{row}\n")
+    code, said, told = typed(path, "--high 38 --json")
+    assert (code, said) == (2, "")
+    assert "45 is out of limits for no time at all; give its duration_s" in told
+    assert answer(path)[0] == 0
+
+
+def test_a_delay_of_no_time_allows_nothing(path: Path) -> None:
+    write(path, DIP)
+    assert answer(path, "--low 36.5 --delay 0s") == answer(path, "--low 36.5")
+
+
+def test_coverage_is_never_rounded_up_for_a_person(path: Path) -> None:
+    write(path, [37.0] * 2001, without=7)
+    assert "coverage            99.95 %" in typed(path, "")[1]
+    path.write_text("time,value,duration_s\n0,37,1000000\n1000001,37,1000000\n")
+    code, found = answer(path, "--high 38")
+    assert (code, found["verdict"], found["coverage"] < 100) == (1, "unknown", True)
+    assert "coverage            99.99 %" in typed(path, "--high 38")[1]
 
 
 def test_a_person_reads_a_table(path: Path) -> None:
