@@ -6,7 +6,6 @@ how far it is, and may be closed meanwhile.
 
 import asyncio
 import logging
-import shutil
 import threading
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from console.orders import Became, Ordered
 from console.records import Preview, Records, Version
 from console.view import wall_clock_ms
 from console.worker import AfterwardsError, Tell, WorkError, work
+from storage import unfinished
 from storage.database import DatabaseError
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class RecordDesk:
             await self._allowed(subject, job.by)
             # A new place each time: what a worker that was killed left is in nobody's way.
             place = self._records.folder / subject
-            await asyncio.to_thread(_sweep, place)
+            await asyncio.to_thread(unfinished.sweep, place)
             out = place / f"{wall_clock_ms()}"
             make = partial(self._records.make, subject, job.by, out)
             await self._named(make, job, subject, out)
@@ -269,12 +269,6 @@ async def _done(job: Job, act: Callable[[Job], Awaitable[None]]) -> None:
         if job.ordered is None:
             why = "the console stumbled; its log says over what"
             job.ordered = Ordered(became=Became.NOT_KEPT, why=why)
-
-
-def _sweep(place: Path) -> None:
-    """Take away what workers that were killed left unfinished; here they are one at a time."""
-    for left in place.glob(".*.unfinished"):
-        shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_justified(typed: Signing, version: Version) -> None:

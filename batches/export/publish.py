@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from batches.export import manifest
 from batches.export.pdf import LayoutError
+from storage import unfinished
 
 
 class RecordError(Exception):
@@ -35,26 +35,32 @@ def check_free(out: Path, record: str) -> None:
 def published(out: Path) -> Iterator[Path]:
     """A folder beside ``out`` to write into; it becomes ``out`` when all went well.
 
-    Otherwise it is gone. What ``out`` holds already stays, and has to be the same.
+    Otherwise it is gone, and so is what makers that died have left beside it. What ``out`` holds
+    already stays, and has to be the same.
 
     Raises:
         RecordError: it cannot be written, or ``out`` holds something else.
     """
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = out.parent / f".{out.name}-{uuid.uuid4().hex}.unfinished"
-        folder.mkdir()
-        try:
+        unfinished.sweep(out.parent)
+        with unfinished.making(out) as folder:
             yield folder
             _publish(folder, out)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
     except (OSError, LayoutError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or error
         raise RecordError(
             f"{out}: the record cannot be written: {why}; "
             "nothing of it was kept, so free space or name another folder and make it again"
         ) from error
+
+
+def take_back(out: Path, digest: str) -> None:
+    """Take the record away whose manifest has the SHA-256 ``digest``, where it is in ``out``."""
+    listed = out / manifest.NAME
+    if manifest.is_plain(listed) and manifest.describe(listed).sha256 == digest:
+        gone = unfinished.beside(out)
+        out.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
 
 
 def _record_in(folder: Path) -> str | None:

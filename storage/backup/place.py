@@ -4,13 +4,12 @@ import contextlib
 import fcntl
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from storage import unfinished
 from storage.backup.manifest import BackupError
 
-_UNFINISHED = ".unfinished"
 _LOCK = ".backup.lock"
 
 
@@ -31,8 +30,7 @@ def alone(out: Path) -> Iterator[None]:
             raise BackupError(
                 f"{out}: another process makes a backup there now; wait for its end"
             ) from error
-        for left in out.glob(f".*{_UNFINISHED}"):
-            shutil.rmtree(left, ignore_errors=True)
+        unfinished.sweep(out)
         yield
     finally:
         os.close(lock)
@@ -47,21 +45,17 @@ def appearing(target: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written.
     """
-    folder = target.parent / f".{target.name}-{uuid.uuid4().hex}{_UNFINISHED}"
-    folder.mkdir(mode=0o700, parents=True)
-    try:
+    with unfinished.making(target, mode=0o700) as folder:
         yield folder
         for path in (*folder.rglob("*"), folder):
             force(path)
         folder.rename(target)
         force(target.parent)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def take_away(folder: Path) -> None:
     """Remove a backup; one that is half removed is none."""
-    gone = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}{_UNFINISHED}")
+    gone = unfinished.beside(folder)
     folder.rename(gone)
     shutil.rmtree(gone, ignore_errors=True)
 

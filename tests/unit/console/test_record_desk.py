@@ -266,7 +266,7 @@ async def test_one_piece_of_work_at_a_time(ledger: Ledger, desk: RecordDesk) -> 
 async def test_a_worker_that_stumbles_is_no_silence_and_what_one_left_is_taken_away(
     tmp_path: Path, ledger: Ledger, desk: RecordDesk
 ) -> None:
-    left = tmp_path / "records" / B / ".1000-abc.unfinished"
+    left = tmp_path / "records" / B / f".1000-{'ab' * 16}.unfinished"
     left.mkdir(parents=True)
     ordered = await desk.make(visitor(ledger, "olga"), B)
     assert ordered.became is Became.REFUSED

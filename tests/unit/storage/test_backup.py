@@ -244,7 +244,7 @@ def test_two_at_once_are_refused_and_what_was_broken_off_is_removed(lab: What, o
             make(lab, out, now=NOW + 1)
         return []
 
-    (out / ".2026-unfinished.unfinished").mkdir(parents=True)
+    (out / f".2026-{'0a' * 16}.unfinished").mkdir(parents=True)
     made = make(lab, out, now=NOW, besides=again)
     assert [path for path in out.iterdir() if path.is_dir()] == [made.path]
 
