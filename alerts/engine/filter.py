@@ -44,7 +44,8 @@ class Sample(NamedTuple):
     """What the filter is shown: a good sample, a time, or both.
 
     ``newest`` is the time of the newest good sample before this one; ``late`` marks a timer that
-    was found due after nothing ran.
+    was found due after nothing ran. A late sample that lies in a ``gap`` of the channel has the
+    good samples before and after it: what came late since is all that is known of that time.
     """
 
     at: int
@@ -53,6 +54,7 @@ class Sample(NamedTuple):
     value: float = 0.0
     newest: int | None = None
     late: bool = False
+    gap: tuple[int, int] | None = None
 
 
 class Found(NamedTuple):
@@ -199,7 +201,7 @@ def learn(delays: Delays, state: Filter, sample: Sample) -> Result:
         if past is None or not past.since < sample.at:
             return state, ()
         return replace(state, past=None), _reported(delays, past)
-    if past is None or not past.since - delays.bridge <= sample.at <= past.until + delays.bridge:
+    if past is None or not _continues(delays, past, sample):
         told = () if past is None else _reported(delays, past)
         return replace(state, past=Past(sample.at, sample.at, sample.value)), told
     worst = max(past.peak * delays.sign, sample.value * delays.sign) * delays.sign
@@ -339,6 +341,13 @@ def _undone(delays: Delays, state: Filter, sample: Sample) -> Result:
 def _delayed(delays: Delays, state: Filter, anchor: int) -> Filter:
     due = None if delays.on is None else anchor + delays.on
     return replace(state, anchor=anchor, due=due)
+
+
+def _continues(delays: Delays, past: Past, sample: Sample) -> bool:
+    """Whether no good sample can be missing between ``past`` and a late true one."""
+    if past.since - delays.bridge <= sample.at <= past.until + delays.bridge:
+        return True
+    return sample.gap is not None and sample.gap[0] < past.since and past.until < sample.gap[1]
 
 
 def _reported(delays: Delays, past: Past) -> tuple[Found, ...]:

@@ -35,7 +35,8 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     ``since`` is when it was first watched, ``floor`` when this run began: silence is not counted
     from before it. ``heard`` is the newest live sample of any kind but absence, ``good_at`` and
     ``value`` the newest good one, ``run`` good samples in a row, ``code`` what was bad last,
-    ``overdue`` that it was said to have never reported.
+    ``overdue`` that it was said to have never reported, ``gap`` the good samples around the
+    newest time without any that was too long.
     """
 
     trust: Trust = Trust.NEVER
@@ -47,6 +48,7 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
     run: int = 0
     code: str = ""
     overdue: bool = False
+    gap: tuple[int, int] | None = None
 
     def silent_from(self, allowance: int) -> int | None:
         """When no sample of any kind has come for ``allowance`` ms, or None if that is said."""
@@ -55,6 +57,18 @@ class Signal(msgspec.Struct, frozen=True, array_like=True):
         if self.trust is Trust.STALE or self.heard is None:
             return None
         return max(self.heard, self.floor) + allowance
+
+    def gap_around(self, at: int, now: int) -> tuple[int, int] | None:
+        """The time without good samples in which ``at`` lies; None where one may be near it."""
+        if self.good_at is None or at > self.good_at:
+            return self.good_at or 0, now
+        return self.gap if self.gap is not None and self.gap[0] < at < self.gap[1] else None
+
+    def heard_after(self, at: int, allowance: int) -> "Signal":
+        """With the gap that ends at ``at``, if it was too long."""
+        if self.good_at is None or at - self.good_at <= allowance:
+            return self
+        return replace(self, gap=(self.good_at, at))
 
     def blind_from(self, allowance: int) -> int | None:
         """When no good sample has come for ``allowance`` ms."""

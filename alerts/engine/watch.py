@@ -183,6 +183,7 @@ class Channel:
         """Silence is measured from here, with the same allowance."""
         self.resting = False
         self._judge(Heard.RESTART, Fact(now))
+        self.signal = self.signal.heard_after(now, self.allowance)
 
     def rejudge(self, monitor: Monitor, now: int) -> Touched:
         """Show a monitor the newest good sample after a restart.
@@ -205,6 +206,8 @@ class Channel:
             return self._second(sample)
         fresh = shown.live or shown.now - shown.at <= self.allowance
         late = not fresh or (newest is not None and shown.at < newest)
+        if late:
+            sample = sample._replace(gap=self.signal.gap_around(shown.at, shown.now))
         moved = [m for m in self.values if late or not m.is_unmoved_by(value)]
         touched = [m.show_value(sample, late=late) for m in moved]
         if late:
@@ -221,7 +224,8 @@ class Channel:
             touched += [m.show(Event.FALSE, sample) for m in self.silences if not m.calm]
             if self.signal.trust is Trust.GOOD:
                 touched += [m.show(Event.FALSE, sample) for m in self.faults if not m.calm]
-        self.signal = replace(self.signal, good_at=shown.at, value=value)
+        signal = self.signal.heard_after(shown.at, self.allowance)
+        self.signal = replace(signal, good_at=shown.at, value=value)
         return News(self, told, tuple(touched))
 
     def _second(self, sample: Sample) -> News:

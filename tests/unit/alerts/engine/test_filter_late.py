@@ -99,6 +99,32 @@ CASES = {
         Filter(past=Past(171, 171, 39.5)),
         CORRECTED,
     ),
+    "further after, in a gap in which both lie": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(171, Side.TRUE, 39.5)._replace(gap=(39, 180)),
+        Filter(past=Past(40, 171, 39.5)),
+    ),
+    "further before, in a gap in which both lie": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(9, Side.TRUE)._replace(gap=(8, 141)),
+        Filter(past=Past(9, 140, 39.0)),
+    ),
+    "in a gap that began within what is known": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(171, Side.TRUE, 39.5)._replace(gap=(40, 180)),
+        Filter(past=Past(171, 171, 39.5)),
+        CORRECTED,
+    ),
+    "in a gap that ended within what is known": Case(
+        Filter(past=LONG),
+        Event.LATE,
+        late(9, Side.TRUE)._replace(gap=(8, 140)),
+        Filter(past=Past(9, 9, 38.5)),
+        CORRECTED,
+    ),
     "within": Case(Filter(past=PAST), Event.LATE, late(50, Side.TRUE, 38.5), Filter(past=PAST)),
     "the worst of what is low": Case(
         Filter(past=PAST),

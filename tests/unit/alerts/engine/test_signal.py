@@ -118,3 +118,28 @@ def test_the_newest_code_is_shown() -> None:
 def test_a_channel_that_nobody_awaits_yet_is_not_silent() -> None:
     assert Signal().silent_from(30) is None
     assert Signal().blind_from(30) is None
+
+
+@pytest.mark.parametrize(
+    ("signal", "at", "gap"),
+    [
+        pytest.param(NEVER, 50, (0, 300), id="nothing was ever heard"),
+        pytest.param(GOOD, 250, (200, 300), id="since the newest good sample"),
+        pytest.param(GOOD, 200, None, id="of the newest itself"),
+        pytest.param(GOOD, 150, None, id="among samples that came in time"),
+        pytest.param(replace(GOOD, gap=(100, 180)), 101, (100, 180), id="just behind the gap"),
+        pytest.param(replace(GOOD, gap=(100, 180)), 179, (100, 180), id="just before its end"),
+        pytest.param(replace(GOOD, gap=(100, 180)), 100, None, id="where it begins"),
+        pytest.param(replace(GOOD, gap=(100, 180)), 180, None, id="where it ends"),
+    ],
+)
+def test_a_late_sample_lies_in_the_newest_gap_or_nobody_knows(
+    signal: Signal, at: int, gap: tuple[int, int] | None
+) -> None:
+    assert signal.gap_around(at, 300) == gap
+
+
+def test_a_gap_is_longer_than_what_is_allowed() -> None:
+    assert GOOD.heard_after(230, 30).gap is None
+    assert GOOD.heard_after(231, 30).gap == (200, 231)
+    assert NEVER.heard_after(900, 30).gap is None

@@ -79,8 +79,8 @@ COURSE_STORED = [[[1, 2.0]], 3, 4, 5, 6.0]
         (Losing(COURSE, 1, 2, (3.0,)), ["loss", COURSE_STORED, 1, 2, [3.0]]),
         (Beside((None, (1, 2.0))), ["beside", [None, [1, 2.0]]]),
         (
-            Signal(Trust.BAD, 1, 2, 3, 4, 5.0, 6, "x", overdue=True),
-            ["BAD", 1, 2, 3, 4, 5.0, 6, "x", True],
+            Signal(Trust.BAD, 1, 2, 3, 4, 5.0, 6, "x", overdue=True, gap=(7, 8)),
+            ["BAD", 1, 2, 3, 4, 5.0, 6, "x", True, [7, 8]],
         ),
         (ClockPart(1, 2, 3, begun=True), [1, 2, 3, True]),
         (Drill("d", 1, 2), ["d", 1, 2]),
