@@ -60,7 +60,7 @@ PROMISES: dict[str, tuple[Sentence, ...]] = {
         (
             "An answer that came late is never taken for the next one.",
             (
-                "unit/collector/test_modbus.py::test_an_answer_that_waited_in_the_socket_while_we_slept_is_late",
+                "unit/collector/test_modbus_answers.py::test_an_answer_that_waited_in_the_socket_while_we_slept_is_late",
                 "unit/collector/test_half_duplex.py::test_an_answer_that_waited_while_we_slept_is_late",
             ),
         ),
@@ -80,7 +80,9 @@ PROMISES: dict[str, tuple[Sentence, ...]] = {
         ),
         (
             "What a broker kept from before is not new.",
-            ("integration/test_mqtt.py::test_what_a_broker_retains_and_says_no_time_is_stale",),
+            (
+                "integration/test_mqtt_payloads.py::test_what_a_broker_retains_and_says_no_time_is_stale",
+            ),
         ),
         (
             "What a device says is never another's: each publishes below its own name.",
@@ -98,7 +100,7 @@ PROMISES: dict[str, tuple[Sentence, ...]] = {
         (
             "A device that stops, or never begins, is told on time.",
             (
-                "integration/test_mqtt.py::test_a_device_that_never_speaks_and_one_that_stops_are_told_as_no_answer_on_time",
+                "integration/test_mqtt_silence.py::test_a_device_that_never_speaks_and_one_that_stops_are_told_as_no_answer_on_time",
                 "unit/collector/test_silence.py::test_it_is_told_exactly_when_nothing_was_heard_for_three_periods",
             ),
         ),
@@ -158,8 +160,8 @@ PROMISES: dict[str, tuple[Sentence, ...]] = {
         (
             "Who signs is who it names, in the order of steps, and never twice.",
             (
-                "unit/batches/test_signing.py::test_the_order_of_steps_is_enforced",
-                "unit/batches/test_signing.py::test_a_signature_carried_to_another_record_does_not_count",
+                "unit/batches/signing/test_order.py::test_the_order_of_steps_is_enforced",
+                "unit/batches/signing/test_forged.py::test_a_signature_carried_to_another_record_does_not_count",
                 "unit/batches/test_pades.py::test_a_changed_byte_is_located",
             ),
         ),
@@ -167,7 +169,7 @@ PROMISES: dict[str, tuple[Sentence, ...]] = {
             "Nobody acts without the right to, and who tried is kept.",
             (
                 "unit/batches/test_authority.py::test_an_act_without_a_line_is_never_let_pass",
-                "unit/batches/test_people.py::test_five_wrong_ones_lock_out_for_a_quarter_of_an_hour_and_restarts_do_not_help",
+                "unit/batches/people/test_lock_out.py::test_five_wrong_ones_lock_out_for_a_quarter_of_an_hour_and_restarts_do_not_help",
             ),
         ),
         (

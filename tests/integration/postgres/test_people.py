@@ -1,4 +1,4 @@
-"""``tests/unit/batches/test_people.py`` on a real PostgreSQL."""
+"""The tests of ``tests/unit/batches/people`` on a real PostgreSQL."""
 
 from pathlib import Path
 
@@ -6,8 +6,12 @@ import pytest
 
 from batches.ledger import Ledger
 from tests.unit.batches.conftest import Clock
-from tests.unit.batches.test_people import *
-from tests.unit.batches.test_people import begin
+from tests.unit.batches.people.access import begin
+from tests.unit.batches.people.conftest import *
+from tests.unit.batches.people.test_hashes import *
+from tests.unit.batches.people.test_lock_out import *
+from tests.unit.batches.people.test_password import *
+from tests.unit.batches.people.test_people import *
 
 pytestmark = pytest.mark.postgres
 

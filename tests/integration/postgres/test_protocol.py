@@ -1,7 +1,10 @@
-"""``tests/unit/batches/test_protocol.py`` on a real PostgreSQL."""
+"""The tests of ``tests/unit/batches/protocol`` on a real PostgreSQL."""
 
 import pytest
 
-from tests.unit.batches.test_protocol import *
+from tests.unit.batches.protocol.conftest import *
+from tests.unit.batches.protocol.test_judged import *
+from tests.unit.batches.protocol.test_protocol_file import *
+from tests.unit.batches.protocol.test_version import *
 
 pytestmark = pytest.mark.postgres

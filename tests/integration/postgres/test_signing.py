@@ -1,4 +1,4 @@
-"""``tests/unit/batches/test_signing.py`` on a real PostgreSQL."""
+"""The tests of ``tests/unit/batches/signing`` on a real PostgreSQL."""
 
 import shutil
 from collections.abc import Callable
@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.services import PostgresServer
-from tests.unit.batches.test_signing import *
-from tests.unit.batches.test_signing import Laboratory, furnish
+from tests.unit.batches.signing.conftest import *
+from tests.unit.batches.signing.laboratory import Laboratory, furnish
+from tests.unit.batches.signing.test_forged import *
+from tests.unit.batches.signing.test_interrupted import *
+from tests.unit.batches.signing.test_order import *
 
 pytestmark = pytest.mark.postgres
 TEMPLATE = "signable"

@@ -1,11 +1,10 @@
-"""What ``tests/unit/batches/test_verify.py`` says of ledgers, on a real PostgreSQL."""
+"""What ``tests/unit/batches/test_verify_ledger.py`` says of ledgers, on a real PostgreSQL."""
 
 import pytest
 
 from batches.ledger import Ledger
 from tests.intruder import Intruder
-from tests.unit.batches.test_verify import (
-    record,
+from tests.unit.batches.test_verify_ledger import (
     test_a_ledger_made_anew_after_the_record_is_found_by_its_head,
     test_a_record_agrees_with_the_data_it_was_made_from,
     test_entries_cut_off_the_end_of_the_journal_are_missed,

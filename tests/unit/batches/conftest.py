@@ -1,5 +1,6 @@
 """A laboratory of two incubators, its ledger in a real file, and one day of readings."""
 
+import shutil
 from collections.abc import Iterator, Mapping
 from itertools import groupby, starmap
 from pathlib import Path
@@ -11,9 +12,11 @@ from alerts.reader import AlarmReader
 from alerts.rule import Rule
 from alerts.schema import open_store
 from alerts.transition import Transition, What
+from batches.bank import Bank
 from batches.batch import Signed
 from batches.export.folder import make_record
 from batches.ledger import Ledger
+from batches.lineage import Lineage
 from batches.record import Made
 from batches.setting import Equipment, Setting
 from batches.survey import Channel
@@ -26,6 +29,8 @@ MONDAY = 1_767_596_400_000
 """2026-01-05 07:00:00 UTC, 08:00 in Zurich."""
 MINUTE = 60_000
 HOUR = 60 * MINUTE
+B = "B-2026-0001"
+ANNA = Signed(by="anna")
 
 
 class Clock:
@@ -78,6 +83,22 @@ def clock() -> Clock:
 @pytest.fixture
 def ledger(ledger_url: str, clock: Clock) -> Ledger:
     return Ledger(ledger_url, devices=["inc1", "inc2"], now=clock)
+
+
+@pytest.fixture
+def opened(ledger: Ledger) -> Ledger:
+    ledger.open_batch(B, product="fibroblasts", act=ANNA)
+    return ledger
+
+
+@pytest.fixture
+def lineage(ledger: Ledger) -> Lineage:
+    return Lineage(ledger)
+
+
+@pytest.fixture
+def bank(ledger: Ledger) -> Bank:
+    return Bank(ledger)
 
 
 @pytest.fixture
@@ -219,3 +240,9 @@ def write(base: Path) -> Path:
             setting=site(),
             made=Made(by="quality", at=MONDAY + 9 * HOUR),
         )
+
+
+@pytest.fixture
+def record(written: Path, tmp_path: Path) -> Path:
+    """A copy of the record, to be changed."""
+    return Path(shutil.copytree(written, tmp_path / "record"))

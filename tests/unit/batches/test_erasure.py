@@ -43,16 +43,6 @@ def ledger(ledger_url: str, tmp_path: Path, clock: Clock) -> Ledger:
 
 
 @pytest.fixture
-def lineage(ledger: Ledger) -> Lineage:
-    return Lineage(ledger)
-
-
-@pytest.fixture
-def bank(ledger: Ledger) -> Bank:
-    return Bank(ledger)
-
-
-@pytest.fixture
 def grown(lineage: Lineage, clock: Clock) -> None:
     """Cells of TOKEN in a batch and a vial of it; another patient without any."""
     lineage.enrol(token=TOKEN, act=ANNA)

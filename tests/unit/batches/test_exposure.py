@@ -1,8 +1,8 @@
-"""Exposure, against the worked cases of USP <1160>'s formula and an excursion done by hand."""
+"""Exposure, against an excursion done by hand."""
 
 from fractions import Fraction
 from itertools import pairwise
-from math import inf, nan
+from math import nan
 
 import pytest
 from hypothesis import given
@@ -11,86 +11,24 @@ from hypothesis import strategies as st
 from batches.cryo import THRESHOLDS_C, Warmth, cumulated
 from batches.excursion import Crossing, Limits
 from batches.exposure import Above, Exposure, Meter, measure
-from batches.kinetic import KineticMean
 from batches.placement import Interval
 from batches.policy import Policy, Verdict
+from tests.unit.batches.conftest import HOUR
 
-MIN = 60_000
-HOUR = 60 * MIN
+MINUTE = 60_000
 DIP = [37.0, 37.0, 36.4, 35.8, 36.0, 36.3, 36.6, 36.9, 37.0, 37.0, 37.0]
 """A reading a minute, from t = 0."""
+
+
 COLD = Policy(limits=Limits(low=36.5))
 
 
 def minutes(values: list[float | None]) -> list[tuple[int, float | None]]:
-    return [(minute * MIN, value) for minute, value in enumerate(values)]
-
-
-@pytest.mark.parametrize(
-    ("weighted", "expected"),
-    [
-        pytest.param([(25.0, 1)] * 10, 25.000000, id="mkt1"),
-        pytest.param([(20.0, 1), (30.0, 1)], 26.259887, id="mkt2"),
-        pytest.param([(15.0, 1), (20.0, 1), (25.0, 1), (30.0, 1)], 24.104053, id="mkt3"),
-        pytest.param([(5.0, 23), (15.0, 1)], 5.763546, id="mkt5"),
-        pytest.param([(5.0, 20), (15.0, 4)], 7.704628, id="mkt6"),
-        pytest.param([(5.0, 19_479_016), (15.0, 4_520_984)], 8.0, id="mkt6, at its limit"),
-        pytest.param([(-190.0, 23), (-130.0, 1)], -136.229059, id="mkt9"),
-    ],
-)
-def test_the_mean_kinetic_temperature_is_that_of_the_worked_case(
-    weighted: list[tuple[float, int]], expected: float
-) -> None:
-    mean = KineticMean()
-    for celsius, weight in weighted:
-        mean.add(celsius, weight)
-    assert mean.celsius() == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("delta_h", "expected"),
-    [(42.0, 25.618762), (60.0, 25.907469), (100.0, 26.500549), (125.0, 26.829923)],
-)
-def test_another_activation_energy_gives_another_temperature_mkt11(
-    delta_h: float, expected: float
-) -> None:
-    mean = KineticMean(delta_h)
-    mean.add(20.0, 1)
-    mean.add(30.0, 1)
-    assert mean.celsius() == pytest.approx(expected, abs=1e-6)
-
-
-@pytest.mark.parametrize("celsius", [-273.15, -300.0, nan, inf, -inf])
-def test_what_is_no_temperature_is_refused(celsius: float) -> None:
-    with pytest.raises(ValueError, match="not a temperature"):
-        KineticMean().add(celsius, 1)
-
-
-@given(st.lists(st.tuples(st.floats(-273.14, 1000.0), st.integers(1, 10**12)), min_size=1))
-def test_no_temperature_underflows(weighted: list[tuple[float, int]]) -> None:
-    mean = KineticMean()
-    for celsius, weight in weighted:
-        mean.add(celsius, weight)
-    temperatures = [celsius for celsius, _ in weighted]
-    assert min(temperatures) - 1e-9 <= mean.celsius() <= max(temperatures) + 1e-9
-
-
-def test_a_negative_weight_and_a_meaningless_energy_are_refused() -> None:
-    with pytest.raises(ValueError, match="not a temperature and a time"):
-        KineticMean().add(20.0, -1)
-    with pytest.raises(ValueError, match="activation energy"):
-        KineticMean(0.0)
-
-
-def test_a_temperature_near_absolute_zero_does_not_underflow() -> None:
-    mean = KineticMean()
-    mean.add(-272.0, 10)
-    mean.add(-271.0, 10)
-    assert -272.0 < mean.celsius() <= -271.0
+    return [(minute * MINUTE, value) for minute, value in enumerate(values)]
 
 
 def test_the_worked_excursion_lasts_240_s_and_reaches_35_8() -> None:
-    found = measure(minutes([*DIP]), start=0, end=10 * MIN, period=MIN, policy=COLD)
+    found = measure(minutes([*DIP]), start=0, end=10 * MINUTE, period=MINUTE, policy=COLD)
     (excursion,) = found.excursions
     assert (excursion.start, excursion.end) == (120_000, 360_000)
     assert (excursion.side, excursion.worst) == ("low", 35.8)
@@ -101,7 +39,7 @@ def test_the_worked_excursion_lasts_240_s_and_reaches_35_8() -> None:
 
 
 def test_by_a_straight_line_the_worked_excursion_lasts_230_s() -> None:
-    found = measure([*minutes([*DIP])], start=0, end=10 * MIN, period=MIN, policy=COLD)
+    found = measure([*minutes([*DIP])], start=0, end=10 * MINUTE, period=MINUTE, policy=COLD)
     assert found.excursions[0].line == Crossing(start=110_000, end=340_000, area=85.5)
 
 
@@ -112,13 +50,13 @@ def test_the_worked_excursion_is_over_when_it_is_back_by_the_margin(
     margin: float, cleared_s: int
 ) -> None:
     back = Policy(limits=Limits(low=36.5 + margin))
-    found = measure(minutes([*DIP]), start=0, end=10 * MIN, period=MIN, policy=back)
+    found = measure(minutes([*DIP]), start=0, end=10 * MINUTE, period=MINUTE, policy=back)
     assert found.excursions[0].end == cleared_s * 1000
 
 
 def test_by_a_line_nothing_is_joined_over_a_gap() -> None:
     holed = [sample for sample in minutes([*DIP]) if sample[0] != 240_000]
-    found = measure(holed, start=0, end=10 * MIN, period=MIN, policy=COLD)
+    found = measure(holed, start=0, end=10 * MINUTE, period=MINUTE, policy=COLD)
     # 110-120 s 0.5, 120-180 s 24, then 0.7 below for the minute it holds.
     assert [e.line for e in found.excursions] == [
         Crossing(start=110_000, end=240_000, area=66.5),
@@ -130,21 +68,23 @@ def test_by_a_line_nothing_is_joined_over_a_gap() -> None:
 def test_the_worked_excursion_raises_an_alarm_after_its_delay(
     delay_s: int, raised_s: int | None
 ) -> None:
-    found = measure(minutes([*DIP]), start=0, end=10 * MIN, period=MIN, policy=COLD)
+    found = measure(minutes([*DIP]), start=0, end=10 * MINUTE, period=MINUTE, policy=COLD)
     raised = found.excursions[0].raised(delay_s * 1000)
     assert raised == (None if raised_s is None else raised_s * 1000)
 
 
 def test_with_the_reading_at_240_s_missing_60_s_are_unknown_and_neither_in_nor_out() -> None:
     holed = [sample for sample in minutes([*DIP]) if sample[0] != 240_000]
-    found = measure(holed, start=0, end=10 * MIN, period=MIN, policy=COLD)
+    found = measure(holed, start=0, end=10 * MINUTE, period=MINUTE, policy=COLD)
     assert (found.unknown_ms, found.out_ms, found.in_ms) == (60_000, 180_000, 360_000)
     assert found.gaps == (Interval(240_000, 300_000),)
     assert found.coverage == 90.0
 
 
 def test_a_reading_marked_bad_ends_what_the_one_before_it_says() -> None:
-    found = measure([(0, 37.0), (45_000, None), (60_000, 37.0)], start=0, end=2 * MIN, period=MIN)
+    found = measure(
+        [(0, 37.0), (45_000, None), (60_000, 37.0)], start=0, end=2 * MINUTE, period=MINUTE
+    )
     assert found.gaps == (Interval(45_000, 60_000),)
     assert (found.received, found.good, found.rejected) == (3, 2, 1)
 
@@ -159,19 +99,19 @@ def test_a_reading_marked_bad_ends_what_the_one_before_it_says() -> None:
 def test_a_reading_holds_for_at_most_one_and_a_half_periods(
     second_at: int, gap: tuple[Interval, ...]
 ) -> None:
-    found = measure([(0, 37.0), (second_at, 37.0)], start=0, end=100_000, period=MIN)
+    found = measure([(0, 37.0), (second_at, 37.0)], start=0, end=100_000, period=MINUTE)
     assert found.gaps == gap
 
 
 def test_the_deviation_is_weighted_by_time() -> None:
     # One minute at 36, three at 38: mean 37.5, variance (2.25 + 3 x 0.25) / 4 = 0.75.
-    found = measure(minutes([36.0, 38.0, 38.0, 38.0]), start=0, end=4 * MIN, period=MIN)
+    found = measure(minutes([36.0, 38.0, 38.0, 38.0]), start=0, end=4 * MINUTE, period=MINUTE)
     assert found.mean == 37.5
     assert found.deviation == pytest.approx(0.8660254037844386, abs=1e-12)
 
 
 def test_the_deviation_of_a_constant_is_nothing_at_all() -> None:
-    assert measure(minutes([36.1] * 99), start=0, end=99 * MIN, period=MIN).deviation == 0.0
+    assert measure(minutes([36.1] * 99), start=0, end=99 * MINUTE, period=MINUTE).deviation == 0.0
 
 
 def test_a_reading_that_says_how_long_it_lasts_weighs_that_mkt5() -> None:
@@ -185,29 +125,22 @@ def test_a_reading_that_says_how_long_it_lasts_weighs_that_mkt5() -> None:
 
 
 def test_what_lasts_until_before_the_next_reading_leaves_a_gap() -> None:
-    meter = Meter(start=0, end=3 * MIN, period=MIN)
-    meter.feed(0, 37.0, lasts=MIN)
-    meter.feed(2 * MIN, 37.0, lasts=MIN)
-    assert meter.result().gaps == (Interval(MIN, 2 * MIN),)
-
-
-def test_at_the_cold_of_nitrogen_the_kinetic_mean_only_informs_mkt9() -> None:
-    cold = measure([(0, -190.0), (23, -130.0)], start=0, end=24, period=23, kinetic=True)
-    assert cold.kinetic == pytest.approx(-136.229059, abs=1e-6)
-    assert cold.kinetic_only_informs
-    assert not measure([(0, 5.0)], start=0, end=1, period=1, kinetic=True).kinetic_only_informs
+    meter = Meter(start=0, end=3 * MINUTE, period=MINUTE)
+    meter.feed(0, 37.0, lasts=MINUTE)
+    meter.feed(2 * MINUTE, 37.0, lasts=MINUTE)
+    assert meter.result().gaps == (Interval(MINUTE, 2 * MINUTE),)
 
 
 def test_time_above_the_limits_of_the_vapour_phase_is_cumulated() -> None:
     def stay(values: list[float | None]) -> Exposure:
-        end = len(values) * MIN
-        return measure(minutes(values), start=0, end=end, period=MIN, above=THRESHOLDS_C)
+        end = len(values) * MINUTE
+        return measure(minutes(values), start=0, end=end, period=MINUTE, above=THRESHOLDS_C)
 
     first, second = stay([-180.0, -150.0, -149.9, None, -190.0]), stay([-134.0, -135.0])
-    assert first.above == (Above(threshold=-150.0, ms=MIN), Above(threshold=-135.0, ms=0))
-    assert cumulated([first, second], unwatched_ms=5 * MIN) == (
-        Warmth(threshold=-150.0, above_ms=3 * MIN, unknown_ms=6 * MIN),
-        Warmth(threshold=-135.0, above_ms=MIN, unknown_ms=6 * MIN),
+    assert first.above == (Above(threshold=-150.0, ms=MINUTE), Above(threshold=-135.0, ms=0))
+    assert cumulated([first, second], unwatched_ms=5 * MINUTE) == (
+        Warmth(threshold=-150.0, above_ms=3 * MINUTE, unknown_ms=6 * MINUTE),
+        Warmth(threshold=-135.0, above_ms=MINUTE, unknown_ms=6 * MINUTE),
     )
     with pytest.raises(ValueError, match="has no time above"):
         cumulated([measure([(0, -180.0)], start=0, end=1, period=1)])
@@ -215,19 +148,19 @@ def test_time_above_the_limits_of_the_vapour_phase_is_cumulated() -> None:
 
 def test_a_gap_is_never_in_limits() -> None:
     limits = Limits(low=36.0, high=38.0)
-    whole = measure([(0, 37.0)], start=0, end=MIN, period=MIN, policy=Policy(limits=limits))
-    holed = measure([(1, 37.0)], start=0, end=MIN, period=MIN, policy=Policy(limits=limits))
-    empty = measure([], start=0, end=MIN, period=MIN, policy=Policy(limits=limits))
+    whole = measure([(0, 37.0)], start=0, end=MINUTE, period=MINUTE, policy=Policy(limits=limits))
+    holed = measure([(1, 37.0)], start=0, end=MINUTE, period=MINUTE, policy=Policy(limits=limits))
+    empty = measure([], start=0, end=MINUTE, period=MINUTE, policy=Policy(limits=limits))
     assert whole.verdict is Verdict.IN
     assert holed.verdict is Verdict.UNKNOWN
     assert holed.coverage == 99.99
     assert empty.verdict is Verdict.UNKNOWN
     assert empty.mean is None
-    assert empty.gaps == (Interval(0, MIN),)
+    assert empty.gaps == (Interval(0, MINUTE),)
 
 
 def test_without_limits_there_is_no_verdict() -> None:
-    found = measure([(0, 37.0)], start=0, end=MIN, period=MIN)
+    found = measure([(0, 37.0)], start=0, end=MINUTE, period=MINUTE)
     assert (found.verdict, found.in_ms, found.out_ms) == (None, None, None)
 
 
@@ -249,34 +182,34 @@ def test_a_sum_that_is_a_little_off_in_binary_does_not_cross_a_limit() -> None:
 
 def test_from_too_cold_to_too_hot_at_once_is_two_excursions() -> None:
     found = measure(
-        [(0, 30.0), (MIN, 40.0)],
+        [(0, 30.0), (MINUTE, 40.0)],
         start=0,
-        end=2 * MIN,
-        period=MIN,
+        end=2 * MINUTE,
+        period=MINUTE,
         policy=Policy(limits=Limits(low=36, high=38)),
     )
     # By the line: below 36 until 36 s, above 38 from 48 s; then level for a minute.
     assert [(e.start, e.end, e.area) for e in found.excursions] == [
-        (0, MIN, 360.0),
-        (MIN, 2 * MIN, 120.0),
+        (0, MINUTE, 360.0),
+        (MINUTE, 2 * MINUTE, 120.0),
     ]
     assert [e.line for e in found.excursions] == [
         Crossing(start=0, end=36_000, area=108.0),
-        Crossing(start=48_000, end=2 * MIN, area=132.0),
+        Crossing(start=48_000, end=2 * MINUTE, area=132.0),
     ]
     assert [e.side for e in found.excursions] == ["low", "high"]
 
 
 def test_readings_beside_the_interval_tell_about_its_edges_and_are_not_counted() -> None:
-    samples = [(-MIN // 2, 36.0), (MIN // 2, 38.0), (3 * MIN // 2, 39.0)]
-    found = measure(samples, start=0, end=MIN, period=MIN)
+    samples = [(-MINUTE // 2, 36.0), (MINUTE // 2, 38.0), (3 * MINUTE // 2, 39.0)]
+    found = measure(samples, start=0, end=MINUTE, period=MINUTE)
     assert (found.received, found.expected) == (1, 1)
     assert found.mean == 37.0
     assert found.unknown_ms == 0
 
 
 def test_of_two_readings_at_one_instant_the_first_good_one_counts() -> None:
-    found = measure([(0, None), (0, 37.0), (0, 99.0)], start=0, end=MIN, period=MIN)
+    found = measure([(0, None), (0, 37.0), (0, 99.0)], start=0, end=MINUTE, period=MINUTE)
     assert (found.minimum, found.maximum) == (37.0, 37.0)
     assert (found.received, found.good, found.rejected) == (3, 1, 2)
 
@@ -350,24 +283,10 @@ def test_cutting_an_interval_in_two_changes_nothing(
         assert weighted / whole.known_ms == pytest.approx(whole.mean, abs=1e-9)
 
 
-@given(st.lists(st.tuples(st.floats(-196, 150), st.integers(1, 10**9)), min_size=1), st.randoms())
-def test_the_kinetic_mean_does_not_depend_on_order_or_on_cutting(
-    weighted: list[tuple[float, int]], random: object
-) -> None:
-    forward, shuffled = KineticMean(), KineticMean()
-    for celsius, weight in weighted:
-        forward.add(celsius, weight)
-    pieces = [(c, w // 2) for c, w in weighted] + [(c, w - w // 2) for c, w in weighted]
-    random.shuffle(pieces)  # type: ignore[attr-defined] # hypothesis gives a Random
-    for celsius, weight in pieces:
-        shuffled.add(celsius, weight)
-    assert shuffled.celsius() == pytest.approx(forward.celsius(), abs=1e-9)
-
-
 @given(st.lists(st.floats(30, 40).map(lambda v: round(v, 3)), min_size=1, max_size=20))
 def test_the_area_by_a_line_is_that_of_its_triangles_and_trapezia(values: list[float]) -> None:
-    end = len(values) * MIN
-    found = measure(minutes([*values]), start=0, end=end, period=MIN, policy=COLD)
+    end = len(values) * MINUTE
+    found = measure(minutes([*values]), start=0, end=end, period=MINUTE, policy=COLD)
     below = [Fraction(36_500 - round(v * 1000), 1000) for v in values]
     area = Fraction(0)
     for first, last in pairwise([*below, below[-1]]):
@@ -388,15 +307,17 @@ def test_the_area_by_a_line_is_that_of_its_triangles_and_trapezia(values: list[f
     st.integers(91, 10**9),
 )
 def test_a_gap_carries_no_weight(before: list[float], after: list[float], pause_s: int) -> None:
-    late = len(before) * MIN + pause_s * 1000
+    late = len(before) * MINUTE + pause_s * 1000
     samples: list[tuple[int, float | None]] = [
         *minutes([*before]),
         *((late + at, value) for at, value in minutes([*after])),
     ]
-    end = late + len(after) * MIN
-    holed = measure(samples, start=0, end=end, period=MIN, kinetic=True)
+    end = late + len(after) * MINUTE
+    holed = measure(samples, start=0, end=end, period=MINUTE, kinetic=True)
     joined = [*before, *after]
-    whole = measure(minutes([*joined]), start=0, end=len(joined) * MIN, period=MIN, kinetic=True)
+    whole = measure(
+        minutes([*joined]), start=0, end=len(joined) * MINUTE, period=MINUTE, kinetic=True
+    )
     assert (holed.mean, holed.deviation) == (whole.mean, whole.deviation)
     assert holed.kinetic == pytest.approx(whole.kinetic, abs=1e-9)
     assert holed.unknown_ms == pause_s * 1000

@@ -16,12 +16,6 @@ from batches.export.json import canonical
 from batches.verify import verify
 
 
-@pytest.fixture
-def record(written: Path, tmp_path: Path) -> Path:
-    """A copy of the record, to be changed."""
-    return Path(shutil.copytree(written, tmp_path / "record"))
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """As anybody would: no site packages, no environment, not even the path of this project."""
     return subprocess.run(  # noqa: S603 # our own interpreter
