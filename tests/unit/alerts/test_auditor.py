@@ -17,7 +17,7 @@ from alerts.rehearse.player import play
 from alerts.rehearse.reading import read
 from alerts.schema import StoreError
 from alerts.store import show_all
-from tests.unit.alerts.desk import NOON, Desk, Provider, opened, page  # a test's own
+from tests.unit.alerts.desk import NOON, Desk, Provider, page  # a test's own
 from tests.unit.alerts.mail_server import until  # a test's own
 
 
@@ -32,12 +32,6 @@ class Clock:
 
     def steady_s(self) -> float:
         return self.ahead_s
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with opened(tmp_path) as found:
-        yield found
 
 
 @asynccontextmanager

@@ -1,8 +1,5 @@
 """A channel that does not answer, or asks for patience, does not hold up the next one."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from alerts.attempts import Sightings, is_past
@@ -11,18 +8,12 @@ from alerts.dispatch import Verdict, settle
 from alerts.outbox import Bounds
 from alerts.pace import Pace
 from alerts.transition import What
-from tests.unit.alerts.desk import Desk, Provider, opened, page, said  # a test's own
+from tests.unit.alerts.desk import Desk, Provider, page, said  # a test's own
 from tests.unit.alerts.mail_server import until  # a test's own
-from tests.unit.alerts.test_bundle import PACE, PEOPLE, Table  # a test's own
+from tests.unit.alerts.table import PACE, PEOPLE, Table  # a test's own
 
 HASTY = Pace(lease_ms=30_000, answer_ms=50, again_ms=100, skew_ms=0)
 BOUNDS = Bounds(idle_s=0.05, send_s=5.0)
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    async with opened(tmp_path) as found:
-        yield found
 
 
 def events(desk: Desk, row: int) -> list[str]:

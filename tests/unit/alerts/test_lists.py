@@ -1,8 +1,6 @@
-"""One message for several alarms, quiet hours, and drills: from the engine's word to the phone."""
+"""One message for several alarms, and quiet hours: from the engine's word to the phone."""
 
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -10,91 +8,23 @@ import msgspec
 import pytest
 
 from alerts.delivery import Delivery
-from alerts.drills import drilled
-from alerts.engine.view import AlarmView
-from alerts.engine.view import Quiet as Shelved
-from alerts.pace import Pace
 from alerts.policy import Person, Quiet
-from alerts.store import AlarmStore
 from alerts.transition import Listed, Transition, What
 from alerts.trouble import oldest_page_ms, unsent
 from tests.unit.alerts.desk import (  # a test's own
     PEOPLE,
     RULE,
-    Desk,
     Provider,
     page,
-    said,
 )
 from tests.unit.alerts.mail_server import until  # a test's own
-
-
-def utc(text: str) -> int:
-    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
-
-
-NIGHT, MORNING = utc("2026-01-06T02:00"), utc("2026-01-06T07:00")
-SLEEPERS = tuple(
-    msgspec.structs.replace(person, quiet=Quiet(from_="22:00", to="07:00")) for person in PEOPLE
-)
-
-
-class NightDesk(Desk):
-    """A desk whose clock the test sets."""
-
-    def __init__(self, path: Path, store: AlarmStore, people: Iterable[Person]) -> None:
-        super().__init__(path, store, people)
-        self.clock = NIGHT
-
-    def now(self) -> int:
-        return self.clock
-
-    async def stands(
-        self, state: str, occurrence: int = 1, rule: str = RULE.id, *, shelved: str = ""
-    ) -> None:
-        """What screens see of the alarm."""
-        view = AlarmView(
-            rule=rule,
-            channel=RULE.channel,
-            state=state,
-            filter="F2",
-            quality="GOOD",
-            overlay="none",
-            escalation="RUN",
-            step=0,
-            severity="medium",
-            worst="medium",
-            occurrence=occurrence,
-            activation=1,
-            since=NIGHT,
-            acked_by=("B",) if state in {"A", "LA"} else (),
-            paged=(),
-            under="",
-            consequences=(),
-            value=38.1,
-            value_at=NIGHT,
-            quiet=(Shelved(how="shelved", until=MORNING, why=shelved),) if shelved else (),
-        )
-        row = (rule, occurrence, state, msgspec.json.encode(view))
-        insert = "INSERT OR REPLACE INTO alarm VALUES (?, ?, ?, ?, 0)"
-        await self.store.write(lambda db: db.execute(insert, row).rowcount)
-
-
-@asynccontextmanager
-async def opened(folder: Path, people: Iterable[Person] = SLEEPERS) -> AsyncIterator[NightDesk]:
-    path = folder / "alarms.db"
-    async with AlarmStore(path) as store:
-        yield NightDesk(path, store, people)
+from tests.unit.alerts.night_desk import MORNING, NIGHT, SLEEPERS, NightDesk, opened, told
 
 
 @pytest.fixture
 async def desk(tmp_path: Path) -> AsyncIterator[NightDesk]:
     async with opened(tmp_path) as found:
         yield found
-
-
-def told(what: What, to: str, **more: object) -> Transition:
-    return said(what, to, **{"at": NIGHT, "since": NIGHT, "severity": "medium", **more})
 
 
 def handover(to: str, *take: tuple[str, int], know: Iterable[tuple[str, int]] = ()) -> Transition:
@@ -264,87 +194,6 @@ async def test_somebody_else_of_the_policy_stands_in_for_who_cannot_be_reached(
     assert (mail.took[0].person, mail.took[0].kind) == ("B", "handover")
     pages = [row for row in desk.rows() if row.notice.value == "page"]
     assert [(row.person, row.rule) for row in pages] == [("B", RULE.id)]
-
-
-def drill(to: str, channel: str, id_: str = "d1") -> Transition:
-    return Transition(
-        at=NIGHT,
-        what=What.DRILL,
-        rule=f"drill:{id_}",
-        to=to,
-        why="monthly drill",
-        by="M",
-        command=id_,
-        detail={"channel": channel},
-    )
-
-
-async def test_97_a_drill_goes_to_its_channel_at_once_and_is_marked_before_all(
-    desk: NightDesk,
-) -> None:
-    mail = Provider()
-    async with desk.sending({"mail": mail, "sms": Provider()}, now=desk.now):
-        await desk.say(drill("A", "mail"))
-        await desk.rest(1)
-    (message,) = mail.took
-    assert message.subject.startswith("DRILL")
-    assert (message.kind, message.rule, message.asks) == ("drill", "drill:d1", True)
-    assert "nothing is wrong and nothing is at risk" in message.text
-
-
-async def test_97_a_drill_that_fails_stays_on_its_channel_and_its_result_is_kept(
-    desk: NightDesk,
-) -> None:
-    mail, sms = Provider(), Provider("refuse")
-    async with desk.sending({"mail": mail, "sms": sms}, now=desk.now):
-        await desk.say(drill("A", "sms"))
-        await desk.rest(1)
-    assert mail.asked == []
-    (found,) = await desk.store.write(drilled)
-    assert (found.person, found.channel, found.answered) == ("A", "sms", None)
-    assert (found.state, found.error) == ("failed", "550 no such user")
-
-
-async def test_97_a_drill_under_way_keeps_no_real_page_waiting_and_marks_none(
-    tmp_path: Path,
-) -> None:
-    sms = Provider("wait", "deliver")
-    async with opened(tmp_path, PEOPLE) as desk, desk.sending({"sms": sms}, now=desk.now):
-        for number in range(6):
-            await desk.say(drill("A", "sms", f"d{number}"))
-        await until(lambda: len(sms.asked) == 1)
-        await desk.say(page("A", at=NIGHT))
-        await until(lambda: len(sms.took) == 1)
-        assert (sms.took[0].kind, sms.took[0].rule) == ("page", RULE.id)
-        assert sms.took[0].subject.startswith("CRITICAL")
-        assert "drill" not in sms.took[0].text.lower()
-        sms.let_go.set()
-        await desk.rest(7)
-    assert [m.kind for m in sms.took[1:]] == ["drill"] * 6
-
-
-async def test_97_of_what_waits_the_real_page_goes_first(tmp_path: Path) -> None:
-    sms = Provider()
-    async with opened(tmp_path, PEOPLE) as desk:
-        for number in range(20):
-            await desk.say(drill("A", "sms", f"d{number}"))
-        await desk.say(page("A", severity="advisory", at=NIGHT))
-        async with desk.sending({"sms": sms}, now=desk.now):
-            await desk.rest(21)
-    assert sms.asked[0].kind == "page"
-
-
-async def test_a_possible_repeat_of_a_drill_is_still_marked_as_one_first(
-    tmp_path: Path,
-) -> None:
-    sms = Provider()
-    async with opened(tmp_path, PEOPLE) as desk:
-        await desk.say(drill("A", "sms"))
-        await desk.store.write(lambda db: db.execute("UPDATE outbox SET may_repeat = 1").rowcount)
-        async with desk.sending({"sms": sms}, now=desk.now, pace=Pace()):
-            await desk.rest(1)
-    assert sms.took[0].subject.startswith("DRILL")
-    assert "may be a repeat" in sms.took[0].text
 
 
 async def test_91_who_stands_in_has_quiet_hours_too(tmp_path: Path) -> None:

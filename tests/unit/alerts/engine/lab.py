@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from alerts.channel import ChannelSpec
 from alerts.engine.engine import Engine
 from alerts.policy import Policy, Step
-from alerts.rule import Rule
+from alerts.rule import Limit, Rule
 from alerts.rulebook import Rulebook, build
 from alerts.transition import Transition, What
-from devices.duration import parse
+from devices.duration import Duration, parse
 from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.entry import ClockStep, Command, Entry, Started, Tick
@@ -32,6 +34,19 @@ HOT = Rule(
     severity="critical",
     policy="chain",
 )
+BRIEF = replace(HOT, on_delay=Duration(0), off_delay=Duration(0), severity="high")
+SILENT = Rule(id="silent", channel=HOT.channel, kind="silence", policy="chain")
+DUE = Rule(
+    id="due",
+    channel=HOT.channel,
+    kind="calibration-due",
+    every=parse("365d"),
+    limit=-92,
+    severity="low",
+    steps=(Limit(limit=0, severity="medium"),),
+    policy="chain",
+)
+BROKEN = Rule(id="broken", channel=HOT.channel, kind="out-of-range", policy="chain")
 
 
 def rulebook(
@@ -156,3 +171,22 @@ class Lab:
     def count(self, what: What) -> int:
         """How many of a kind."""
         return sum(one.what is what for one in self.told)
+
+    def ledger_says(self, when: str, **arguments: str) -> None:
+        """What the ledger of certificates tells of the rule ``due``."""
+        self.feed(
+            Command(
+                id="d1",
+                at=self.wall(when),
+                by="culturewatch",
+                verb="due",
+                target="due",
+                via="ledger",
+                arguments=arguments,
+            )
+        )
+
+
+def brief_lab(*rules: Rule) -> Lab:
+    """A laboratory of ``rules``, else of the one without delays."""
+    return Lab(rulebook(rules or (BRIEF,)))

@@ -13,14 +13,20 @@ from alerts.engine.monitor import Monitor
 from alerts.engine.timers import Timers
 from alerts.rule import Rule
 from alerts.transition import What
-from devices.duration import Duration, parse
+from devices.duration import parse
 from devices.scan import Layout, Scan
 from storage.entry import ClockStep, Tick
-from tests.unit.alerts.engine.lab import CHAIN, HOT, START, Lab, rulebook  # a test's own
+from tests.unit.alerts.engine.lab import (  # a test's own
+    BRIEF,
+    CHAIN,
+    HOT,
+    SILENT,
+    START,
+    Lab,
+    rulebook,
+)
 
 OTHER = "inc2.temperature"
-BRIEF = replace(HOT, on_delay=Duration(0), off_delay=Duration(0), severity="high")
-SILENT = Rule(id="silent", channel=HOT.channel, kind="silence", policy="chain")
 POWER = replace(BRIEF, id="power", channel=OTHER, kind="low", limit=10.0, deadband=1.0)
 SERVICE = Rule(
     id="service", channel=OTHER, kind="overdue", every=parse("90d"), severity="low", policy="chain"

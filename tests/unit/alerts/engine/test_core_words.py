@@ -12,20 +12,10 @@ from alerts.engine.alarm import Alarm, Escalation, Phase, Status
 from alerts.engine.core import Event, apply, void
 from alerts.engine.moment import Moment
 from alerts.engine.overlay import Overlay, Shelf
-from alerts.policy import Policy, Step
 from alerts.rule import Rule, Severity
-from devices.duration import Duration
+from tests.unit.alerts.engine.alarm_states import CHAIN, LATCHING, RE_ALARMING, RULE, WALL
 
-WALL = 1_000_000
 NOW = 5_000
-CHAIN = Policy(
-    id="chain",
-    steps=(Step(after=Duration(0), to=("A",)), Step(after=Duration(300), to=("B",))),
-    repeat_gap=Duration(600),
-)
-RULE = Rule(id="hot", channel="inc1.temperature", kind="high", limit=38.0, severity="high")
-LATCHING = replace(RULE, latching=True)
-RE_ALARMING = replace(RULE, re_alarm=Duration(3_600))
 UNACKED = Alarm(
     phase=Phase.U,
     occurrence=4,

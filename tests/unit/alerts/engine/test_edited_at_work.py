@@ -5,11 +5,10 @@ from msgspec.structs import replace
 
 from alerts.rule import Limit, Rule
 from alerts.transition import What
-from devices.duration import Duration, parse
+from devices.duration import parse
 from storage.entry import Command
-from tests.unit.alerts.engine.lab import HOT, Lab, rulebook  # a test's own
+from tests.unit.alerts.engine.lab import BRIEF, HOT, Lab, rulebook  # a test's own
 
-BRIEF = replace(HOT, on_delay=Duration(0), off_delay=Duration(0), severity="high")
 SILENT = Rule(id="silent", channel=HOT.channel, kind="silence", on_delay=parse("10m"))
 DOOR = Rule(id="door", channel="inc1.door", kind="discrete")
 

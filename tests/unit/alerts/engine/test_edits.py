@@ -6,10 +6,9 @@ from msgspec.structs import replace
 from alerts.engine.engine import Engine
 from alerts.rule import Rule
 from alerts.transition import What
-from devices.duration import Duration, parse
-from tests.unit.alerts.engine.lab import HOT, START, Lab, rulebook  # a test's own
+from devices.duration import parse
+from tests.unit.alerts.engine.lab import BRIEF, HOT, START, Lab, rulebook  # a test's own
 
-BRIEF = replace(HOT, on_delay=Duration(0), off_delay=Duration(0), severity="high")
 COLD = replace(BRIEF, id="cold", kind="low", limit=30.0)
 
 

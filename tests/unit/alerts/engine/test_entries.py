@@ -4,28 +4,24 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.engine.engine import Engine
-from alerts.rule import Limit, Rule
+from alerts.rule import Rule
 from alerts.transition import What
-from devices.duration import Duration, parse
+from devices.duration import parse
 from devices.quality import Quality
 from devices.scan import Layout, Scan
-from storage.entry import Command, Tick
-from tests.unit.alerts.engine.lab import HOT, START, Lab, rulebook  # a test's own
+from storage.entry import Tick
+from tests.unit.alerts.engine.lab import (  # a test's own
+    BRIEF,
+    DUE,
+    HOT,
+    SILENT,
+    START,
+    Lab,
+    rulebook,
+)
 
 OTHER = "inc2.temperature"
-BRIEF = replace(HOT, on_delay=Duration(0), off_delay=Duration(0), severity="high")
 SOON = replace(HOT, on_delay=parse("20s"))
-SILENT = Rule(id="silent", channel=HOT.channel, kind="silence", policy="chain")
-DUE = Rule(
-    id="due",
-    channel=HOT.channel,
-    kind="calibration-due",
-    every=parse("365d"),
-    limit=-92,
-    severity="low",
-    steps=(Limit(limit=0, severity="medium"),),
-    policy="chain",
-)
 
 
 def lab(*rules: Rule) -> Lab:
@@ -80,17 +76,7 @@ def test_times_are_told_by_the_clock_as_it_was_set() -> None:
     view = room.engine.view("hot")
     assert (view.value_at, view.since) == (room.wall("0:20"), room.wall("0:20"))
     due = room.wall("0:30") + 86_400_000
-    room.feed(
-        Command(
-            id="d",
-            at=room.wall("0:30"),
-            by="culturewatch",
-            verb="due",
-            target="due",
-            via="ledger",
-            arguments={"at": str(due)},
-        )
-    )
+    room.ledger_says("0:30", at=str(due))
     assert room.engine.due_of("due") == due
     assert room.engine.due_of("hot") is None
     assert room.engine.due_of("cold") is None

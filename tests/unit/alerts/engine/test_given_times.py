@@ -4,22 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from alerts.engine.parts import DRILLS, DrillPart, decoded
-from alerts.rule import Limit, Rule
+from alerts.rule import Rule
 from alerts.transition import DRILL, What
 from devices.duration import Duration, parse
-from storage.entry import Command
+from tests.unit.alerts.engine.lab import DUE as PAGING_DUE
 from tests.unit.alerts.engine.lab import HOT, Lab, rulebook  # a test's own
 
 SERVICE = Rule(id="service", channel=HOT.channel, kind="overdue", every=parse("90m"))
-DUE = Rule(
-    id="due",
-    channel=HOT.channel,
-    kind="calibration-due",
-    every=parse("365d"),
-    limit=-92,
-    severity="low",
-    steps=(Limit(limit=0, severity="medium"),),
-)
+DUE = replace(PAGING_DUE, policy="")
 BRIEF = replace(HOT, on_delay=Duration(0))
 
 
@@ -33,17 +25,7 @@ def set_forward(*rules: Rule) -> Lab:
 def ledger_says(room: Lab, **arguments: str) -> None:
     """What the ledger of certificates tells in the second minute."""
     room.ticks("2:00")
-    room.feed(
-        Command(
-            id="d1",
-            at=room.wall("2:00"),
-            by="culturewatch",
-            verb="due",
-            target="due",
-            via="ledger",
-            arguments=arguments,
-        )
-    )
+    room.ledger_says("2:00", **arguments)
 
 
 def test_what_was_done_then_is_due_from_then() -> None:
