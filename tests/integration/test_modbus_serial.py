@@ -25,6 +25,7 @@ from devices.profile import Profile, layout
 from devices.scan import Scan
 from devices.transport import Serial
 from tests.integration.mqtt_peers import until
+from tests.unit.collector.steady_clock import SteadyClock
 
 Framing = Literal["rtu", "ascii"]
 FRAMERS: dict[Framing, FramerType] = {"rtu": FramerType.RTU, "ascii": FramerType.ASCII}
@@ -47,13 +48,6 @@ range = [-80.0, 200.0]
 source = { via = "modbus", table = "holding", address = 0x11A9, type = "f32" }
 """
 PROFILE = document.parse(TEXT, Profile, name="binder")
-
-
-class SteadyClock:
-    is_unsure = False
-
-    def now(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1000)
 
 
 def chambers() -> list[SimDevice]:

@@ -19,6 +19,7 @@ from simulators.faults import HEALTHY, Faults
 from simulators.incubator import Readings
 from simulators.modbus import Server, Unit, incubator_tables
 from tests.integration.mqtt_peers import until
+from tests.unit.collector.steady_clock import SteadyClock
 
 SHOWN = Readings(
     temperature_c=36.98, co2_pct=5.03, humidity_pct=93.1, door_open=True, sterilising=False
@@ -26,13 +27,6 @@ SHOWN = Readings(
 AIR = vaisala.Air(temperature_c=37.25, co2_pct=4.9, humidity_pct=30.56)
 UNIT = {"incubator": 1, "gmp": 240, "hmp": 241}
 PROFILE = {"incubator": "sim-incubator", "gmp": "vaisala-gmp251", "hmp": "vaisala-hmp"}
-
-
-class SteadyClock:
-    is_unsure = False
-
-    def now(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1000)
 
 
 @asynccontextmanager

@@ -18,20 +18,12 @@ from devices.quality import Quality
 from devices.scan import Scan
 from devices.transport import Http
 from tests.unit.collector.responder import until
+from tests.unit.collector.steady_clock import SteadyClock
 
 SOON = Duration(60)
 NO_ANSWER = Quality.NO_ANSWER
 MEMMERT = catalog.find("memmert-atmoweb")
 BODY = b'{"Temp1Read": 37.0, "HumRead": 93.5, "CO2Read": 5.0}'
-
-
-class SteadyClock:
-    """Stamps from the loop's clock."""
-
-    is_unsure = False
-
-    def now(self) -> int:
-        return round(asyncio.get_running_loop().time() * 1000)
 
 
 def whole(body: bytes, status: str = "200 OK", more: str = "") -> bytes:

@@ -1,64 +1,31 @@
-"""The client against a responder that does what real gateways were seen to do."""
+"""The client and its connections, against a responder that does what gateways were seen to do."""
 
 import ast
 import asyncio
 import random
-import struct
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 import collector
-from collector import connection, reconnect
-from collector.address import TcpAddress
-from collector.errors import LinkError, NoAnswerError, RefusedError
+from collector.errors import LinkError, NoAnswerError
 from collector.frame import READ
 from collector.modbus import ModbusClient
+from tests.unit.collector.asking import LONG_S, SHORT_S, connected_to, here, words
 from tests.unit.collector.responder import (  # a test's own double
-    Behaviour,
     Peer,
     Query,
-    Responder,
     responding,
     rightly,
     until,
     word,
 )
 
-SHORT_S = 0.05
-LONG_S = 5.0
-PATIENT_S = 0.1
-"""Longer than a busy machine keeps the two ends from talking to each other."""
-
-
-@pytest.fixture(autouse=True)
-def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
-
-
-def here(port: int) -> TcpAddress:
-    return TcpAddress(host="127.0.0.1", port=port)
-
-
-@asynccontextmanager
-async def connected(responder: Responder, window: int = 1) -> AsyncIterator[ModbusClient]:
-    client = ModbusClient(here(responder.port), window=window)
-    async with asyncio.TaskGroup() as tasks:
-        link = tasks.create_task(client.run(), name="link")
-        await until(lambda: client.is_connected)
-        yield client
-        link.cancel()
-
-
-def words(payload: bytes) -> list[int]:
-    return list(struct.unpack(f">{len(payload) // 2}H", payload))
+pytestmark = pytest.mark.usefixtures("soon_connected_again")
 
 
 async def test_registers_come_as_the_device_holds_them() -> None:
-    async with responding() as responder, connected(responder) as client:
+    async with responding() as responder, connected_to(responder) as client:
         payload = await client.read(3, "holding", 16, 4, LONG_S)
         assert words(payload) == [word(3, address) for address in range(16, 20)]
         query = responder.queries[0]
@@ -69,123 +36,9 @@ async def test_registers_come_as_the_device_holds_them() -> None:
     ("table", "function"), [("coil", 1), ("discrete", 2), ("holding", 3), ("input", 4)]
 )
 async def test_each_table_is_read_with_its_function(table: str, function: int) -> None:
-    async with responding() as responder, connected(responder) as client:
+    async with responding() as responder, connected_to(responder) as client:
         await client.read(1, table, 0, 9, LONG_S)  # type: ignore[arg-type] # a parametrised literal
         assert responder.queries[0].function == function
-
-
-async def test_a_late_answer_is_counted_and_never_taken_for_the_next_one() -> None:
-    def first_is_late(peer: Peer, query: Query) -> None:
-        if query.address == 16:
-            peer.later(2 * SHORT_S, query.answer())
-        else:
-            peer.later(4 * SHORT_S, query.answer())
-
-    async with responding(first_is_late) as responder, connected(responder) as client:
-        with pytest.raises(NoAnswerError, match="unit 1: no answer within"):
-            await client.read(1, "input", 16, 1, SHORT_S)
-        assert words(await client.read(1, "input", 18, 1, LONG_S)) == [word(1, 18)]
-        assert client.stats().late_answers == 1
-        assert client.stats().connects == 1
-
-
-async def test_an_answer_that_waited_in_the_socket_while_we_slept_is_late(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asleep_s = 0.0
-    monkeypatch.setattr(connection, "RUNNING_S", lambda: time.monotonic() + asleep_s)
-
-    def while_we_sleep(peer: Peer, query: Query) -> None:
-        nonlocal asleep_s
-        asleep_s += 3_600.0
-        rightly(peer, query)
-
-    async with responding(while_we_sleep) as responder, connected(responder) as client:
-        with pytest.raises(NoAnswerError):
-            await client.read(1, "holding", 0, 2, LONG_S)
-        assert client.stats().late_answers == 1
-        responder.behave = rightly
-        assert words(await client.read(1, "holding", 9, 1, LONG_S)) == [word(1, 9)]
-        assert client.stats().connects == 1
-
-
-def twice(peer: Peer, query: Query) -> None:
-    peer.send(query.answer() * 2)
-
-
-def byte_by_byte(peer: Peer, query: Query) -> None:
-    for number, byte in enumerate(query.answer()):
-        peer.later(number * 0.001, bytes((byte,)))
-
-
-def after_an_unknown_one(peer: Peer, query: Query) -> None:
-    stranger = query.answer(transaction=query.transaction ^ 0x5555, data=b"\0\0" * query.number)
-    peer.send(stranger + query.answer())
-
-
-def after_another_unit(peer: Peer, query: Query) -> None:
-    peer.send(query.answer(unit=query.unit + 1, data=b"\0\0" * query.number) + query.answer())
-
-
-def after_another_function(peer: Peer, query: Query) -> None:
-    peer.send(query.answer(function=query.function ^ 7) + query.answer())
-
-
-def after_a_longer_one(peer: Peer, query: Query) -> None:
-    peer.send(query.answer(data=query.data() + b"\0\0") + query.answer())
-
-
-@pytest.mark.parametrize(
-    ("behave", "counted"),
-    [
-        (twice, "stray_answers"),
-        (byte_by_byte, None),
-        (after_an_unknown_one, "stray_answers"),
-        (after_another_unit, "wrong_unit"),
-        (after_another_function, "mismatched"),
-        (after_a_longer_one, "mismatched"),
-    ],
-)
-async def test_only_the_answer_that_was_asked_for_is_used(
-    behave: Behaviour, counted: str | None
-) -> None:
-    async with responding(behave) as responder, connected(responder) as client:
-        for address in (5, 6, 7):
-            payload = await client.read(9, "holding", address, 3, LONG_S)
-            assert words(payload) == [word(9, a) for a in range(address, address + 3)]
-        if counted:
-            assert getattr(client.stats(), counted) >= 2
-
-
-async def test_a_device_that_answers_without_end_what_nobody_asked_is_hung_up_on() -> None:
-    def babbles(peer: Peer, query: Query) -> None:
-        peer.send(query.answer(transaction=query.transaction ^ 0x5555) * 300)
-
-    async with responding(babbles) as responder, connected(responder) as client:
-        with pytest.raises(LinkError, match="300 answers in a row to nothing that was asked"):
-            await client.read(1, "holding", 0, 1, LONG_S)
-        responder.behave = rightly
-        await until(lambda: client.is_connected)
-        assert words(await client.read(1, "holding", 9, 1, LONG_S)) == [word(1, 9)]
-
-
-async def test_an_answer_of_another_unit_alone_is_no_answer_and_the_error_names_it() -> None:
-    def as_unit_7(peer: Peer, query: Query) -> None:
-        peer.send(query.answer(unit=7))
-
-    async with responding(as_unit_7) as responder, connected(responder) as client:
-        with pytest.raises(NoAnswerError, match=r"unit 2.*an answer of unit 7 was dropped"):
-            await client.read(2, "input", 0, 1, SHORT_S)
-
-
-async def test_an_exception_says_its_code_in_the_words_of_the_specification() -> None:
-    def refuse(peer: Peer, query: Query) -> None:
-        peer.send(query.exception(2))
-
-    async with responding(refuse) as responder, connected(responder) as client:
-        with pytest.raises(RefusedError, match="exception 2, illegal data address") as caught:
-            await client.read(1, "input", 40, 1, LONG_S)
-        assert caught.value.is_lasting
 
 
 @pytest.mark.parametrize(
@@ -199,7 +52,7 @@ async def test_garbage_closes_the_connection_and_a_new_one_is_right_again(garbag
         else:
             rightly(peer, query)
 
-    async with responding(once_garbage) as responder, connected(responder) as client:
+    async with responding(once_garbage) as responder, connected_to(responder) as client:
         with pytest.raises(LinkError, match="not Modbus TCP"):
             await client.read(1, "input", 0, 1, LONG_S)
         await until(lambda: client.connects == 2)
@@ -216,7 +69,7 @@ async def test_what_follows_a_cut_answer_is_not_read_as_its_end() -> None:
         else:
             rightly(peer, query)
 
-    async with responding(cut_then_whole) as responder, connected(responder) as client:
+    async with responding(cut_then_whole) as responder, connected_to(responder) as client:
         with pytest.raises(LinkError):
             await client.read(1, "input", 0, 4, LONG_S)
         await until(lambda: client.connects == 2)
@@ -227,7 +80,7 @@ async def test_a_cut_answer_that_never_ends_costs_one_timeout_and_the_connection
     def cut(peer: Peer, query: Query) -> None:
         peer.send(query.answer()[:-1])
 
-    async with responding(cut) as responder, connected(responder) as client:
+    async with responding(cut) as responder, connected_to(responder) as client:
         with pytest.raises(NoAnswerError):
             await client.read(1, "input", 0, 4, SHORT_S)
         await until(lambda: client.connects == 2)
@@ -249,7 +102,7 @@ async def test_requests_beyond_the_window_wait_and_lose_nothing() -> None:
         answered += 1
         peer.send(query.answer())
 
-    async with responding(slowly) as responder, connected(responder, window=4) as client:
+    async with responding(slowly) as responder, connected_to(responder, window=4) as client:
         payloads = await asyncio.gather(
             *(client.read(1, "input", address, 1, LONG_S) for address in range(20))
         )
@@ -258,7 +111,10 @@ async def test_requests_beyond_the_window_wait_and_lose_nothing() -> None:
 
 
 async def test_three_silences_in_a_row_replace_the_connection() -> None:
-    async with responding(lambda _peer, _query: None) as responder, connected(responder) as client:
+    async with (
+        responding(lambda _peer, _query: None) as responder,
+        connected_to(responder) as client,
+    ):
         for _ in range(3):
             with pytest.raises(NoAnswerError):
                 await client.read(1, "input", 0, 1, 0.01)
@@ -273,7 +129,7 @@ async def test_a_lost_connection_fails_what_is_open_and_comes_back() -> None:
         else:
             rightly(peer, query)
 
-    async with responding(hang_up) as responder, connected(responder, window=2) as client:
+    async with responding(hang_up) as responder, connected_to(responder, window=2) as client:
         outcomes = await asyncio.gather(
             *(client.read(1, "input", a, 1, LONG_S) for a in range(5)), return_exceptions=True
         )
@@ -301,7 +157,7 @@ async def test_a_device_that_only_accepts_is_not_tried_without_end(
         return 0.001
 
     monkeypatch.setattr("collector.endpoint_link.pause_s", pause_s)
-    async with responding() as responder, connected(responder) as client:
+    async with responding() as responder, connected_to(responder) as client:
         for connects in range(1, 6):
             await until(lambda: client.connects >= connects and responder.peers)  # noqa: B023 # awaited here
             if asked:
@@ -314,7 +170,7 @@ async def test_a_device_that_only_accepts_is_not_tried_without_end(
 
 async def test_ending_the_client_closes_its_connection() -> None:
     async with responding() as responder:
-        async with connected(responder) as client:
+        async with connected_to(responder) as client:
             await until(lambda: responder.peers)
         await until(lambda: not responder.peers)
         with pytest.raises(LinkError):
@@ -325,105 +181,6 @@ async def test_without_a_connection_a_read_fails_at_once_and_says_why() -> None:
     client = ModbusClient(here(9))
     with pytest.raises(LinkError, match=r"127\.0\.0\.1:9: not connected yet"):
         await client.read(1, "input", 0, 1, LONG_S)
-
-
-class Mischief:
-    """Answers each query rightly in the end, but not alone, not whole, or not in time."""
-
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-        self.held: list[bytes] = []
-        self.ways = (
-            self.hold,
-            self.hand_over,
-            twice,
-            self.split,
-            after_an_unknown_one,
-            after_another_unit,
-            after_another_function,
-            after_a_longer_one,
-            self.refuse,
-            self.break_off,
-        )
-
-    def __call__(self, peer: Peer, query: Query) -> None:
-        way = self.chance.choice(self.ways) if self.chance.random() < 0.3 else rightly
-        way(peer, query)
-
-    def hold(self, _peer: Peer, query: Query) -> None:
-        self.held.append(query.answer())
-
-    def hand_over(self, peer: Peer, query: Query) -> None:
-        late = b"".join(self.held)
-        self.held.clear()
-        peer.send(late + query.answer())
-
-    def split(self, peer: Peer, query: Query) -> None:
-        answer = query.answer()
-        peer.split(answer, self.chance.randrange(1, len(answer)))
-
-    def refuse(self, peer: Peer, query: Query) -> None:
-        peer.send(query.exception(6))
-
-    def break_off(self, peer: Peer, query: Query) -> None:
-        # Each of these costs the connection, and the next one begins half a second later.
-        match self.chance.randrange(150):
-            case 0:
-                peer.send(query.answer()[:-1])
-            case 1:
-                peer.send(self.chance.randbytes(30))
-            case _:
-                rightly(peer, query)
-
-
-async def ask_at_random(client: ModbusClient, seed: int, times: int) -> int:
-    """Read random registers; gives how many answers were used, all of them right."""
-    chance = random.Random(seed)
-    used = 0
-    for _ in range(times):
-        unit, first, number = chance.randrange(200), chance.randrange(60000), chance.randrange(1, 9)
-        try:
-            payload = await client.read(unit, "holding", first, number, PATIENT_S)
-        except RefusedError:
-            continue
-        except LinkError:
-            await until(lambda: client.is_connected)
-            continue
-        assert words(payload) == [word(unit, first + i) for i in range(number)]
-        used += 1
-    return used
-
-
-@pytest.mark.parametrize(
-    "times",
-    [
-        pytest.param(800, id="20,000 requests"),
-        pytest.param(
-            40_000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)], id="1,000,000 requests"
-        ),
-    ],
-)
-async def test_no_answer_is_misattributed_whatever_happens_on_the_wire(times: int) -> None:
-    """Of all requests, whatever is used is the answer to its own."""
-    async with responding(Mischief(20260101)) as responder, asyncio.TaskGroup() as tasks:
-        clients = [ModbusClient(here(responder.port), window=w) for w in (1, 4, 8, 8, 4)]
-        links = [tasks.create_task(client.run(), name="link") for client in clients]
-        await until(lambda: all(client.is_connected for client in clients))
-        used = await asyncio.gather(
-            *(
-                ask_at_random(client, 100 * number + lane, times)
-                for number, client in enumerate(clients)
-                for lane in range(client.window)
-            )
-        )
-        for link in links:
-            link.cancel()
-    lanes = sum(client.window for client in clients)
-    assert sum(used) > 0.9 * lanes * times
-    seen = [client.stats() for client in clients]
-    assert sum(stats.requests for stats in seen) > 0.9 * lanes * times
-    for kind in ("late_answers", "stray_answers", "wrong_unit", "mismatched", "garbage"):
-        assert sum(getattr(stats, kind) for stats in seen) > 0, kind
 
 
 def test_the_client_has_no_way_to_write() -> None:
@@ -439,7 +196,7 @@ def test_the_client_has_no_way_to_write() -> None:
 
 
 async def test_only_reading_functions_were_ever_sent() -> None:
-    async with responding() as responder, connected(responder) as client:
+    async with responding() as responder, connected_to(responder) as client:
         for table in READ:
             await client.read(1, table, 0, 1, LONG_S)
         assert {query.function for query in responder.queries} == {1, 2, 3, 4}

@@ -1,0 +1,12 @@
+"""What tests of the wire have in common."""
+
+import pytest
+
+from collector import endpoint_link, reconnect
+
+
+@pytest.fixture
+def soon_connected_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lost link comes back within the patience of a test."""
+    monkeypatch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(endpoint_link, "FLUSH_PAUSE_S", 0.01)
