@@ -1,5 +1,7 @@
 """A ledger in which something was entered, and one with a row in every table."""
 
+from pathlib import Path
+
 import pytest
 
 from storage.acts import Act, append
@@ -146,3 +148,8 @@ def full(url: str) -> str:
 
 def _stay(device: str, start: int) -> dict[str, Scalar]:
     return {"batch": "B-1", "device": device, "position": "a", "start_at": start, "end_at": None}
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "backups"

@@ -1,6 +1,5 @@
 """A backup is one state, linked where nothing changed, and put back whole or not at all."""
 
-import os
 import resource
 import shutil
 import signal
@@ -12,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from storage.archive.seal import seals
-from storage.backup import keyring
 from storage.backup.making import Source, What, make
 from storage.backup.manifest import NAME, BackupError, read
 from storage.backup.restoring import check, restore
@@ -30,6 +28,7 @@ from tests.unit.storage.archive.week import (
 )
 
 pytestmark = pytest.mark.long
+
 
 LOG = entries(3, step=6 * MINUTE)
 NOW = at_day(3)
@@ -65,11 +64,6 @@ def lab(stored: Path, tmp_path: Path) -> What:
         files=(Source("site.toml", site),),
         apart=(tmp_path / "lab" / "data" / "secrets" / "patients",),
     )
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "backups"
 
 
 def files_below(folder: Path) -> dict[str, bytes]:
@@ -356,46 +350,6 @@ def test_killed_in_the_middle_the_next_one_is_whole(lab: What, out: Path, after:
     after_it = make(lab, out, now=NOW + 1)
     assert [check(each.path)[1] for each in (before, after_it)] == [[], []]
     assert list(out.glob(".*.unfinished")) == []
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    for name in ("site.key", "PH-A.tag", "PH-B.tag"):
-        (folder / name).write_bytes(name.encode().ljust(32))
-    return folder
-
-
-def test_a_key_that_was_destroyed_is_destroyed_beside_the_backups(keys: Path, out: Path) -> None:
-    assert keyring.follow(keys, out, is_destroyed=lambda _: False) == []
-    kept = out / keyring.FOLDER
-    opened = os.open(kept / "PH-A.tag", os.O_RDONLY)
-    (keys / "PH-A.tag").unlink()
-    assert keyring.follow(keys, out, is_destroyed=lambda name: name == "PH-A.tag") == []
-    assert sorted(path.name for path in kept.iterdir()) == ["PH-B.tag", "site.key"]
-    # Not only its name is gone: what was written there is.
-    assert os.pread(opened, 99, 0) == bytes(32)
-    os.close(opened)
-
-
-def test_a_key_that_is_only_gone_is_kept_and_told(keys: Path, out: Path, tmp_path: Path) -> None:
-    keyring.follow(keys, out, is_destroyed=lambda _: False)
-    shutil.rmtree(keys)
-    wrong = keyring.follow(keys, out, is_destroyed=lambda _: False)
-    assert len(wrong) == 3
-    assert all("is gone, and nobody was erased" in line for line in wrong)
-    assert keyring.put_back(out, tmp_path / "back") == 3
-    assert (tmp_path / "back" / "PH-B.tag").read_bytes() == b"PH-B.tag".ljust(32)
-    assert (tmp_path / "back" / "PH-B.tag").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_key_that_was_changed_takes_the_place_of_none(keys: Path, out: Path) -> None:
-    keyring.follow(keys, out, is_destroyed=lambda _: False)
-    (keys / "PH-B.tag").write_bytes(bytes(32))
-    (line,) = keyring.follow(keys, out, is_destroyed=lambda _: False)
-    assert "is another key than" in line
-    assert (out / keyring.FOLDER / "PH-B.tag").read_bytes() == b"PH-B.tag".ljust(32)
 
 
 def flip(path: Path) -> None:

@@ -1,7 +1,9 @@
-"""``tests/unit/console/test_sign_on.py`` on a real PostgreSQL."""
+"""The tests of ``tests/unit/console/sign_on`` on a real PostgreSQL."""
 
 import pytest
 
-from tests.unit.console.test_sign_on import *
+from tests.unit.console.sign_on.conftest import *
+from tests.unit.console.sign_on.test_lies import *
+from tests.unit.console.sign_on.test_sign_on import *
 
 pytestmark = pytest.mark.postgres

@@ -1,72 +1,38 @@
 """The HTTP API over files that a real core has written."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import msgspec
 import pytest
-from fastapi.routing import APIRoute
 from msgspec.structs import replace
-from starlette.routing import Mount
 
-from alerts.reader import AlarmReader
 from batches.placement import Refused
-from console.api import described, events
+from console.api import described
 from console.api.application import AT
-from console.api.entry import BURST, STRANGER_BURST
 from console.api.examples import EXAMPLES
-from console.api.tokens import ApiTokens, Scope
-from console.app import create
-from console.settings import ConsoleSettings
-from console.sight import Sight
-from console.view import Viewer, wall_clock_ms
-from storage.archive.log import LogReader
+from console.api.tokens import Scope
+from console.view import wall_clock_ms
 from storage.inbox import Inbox
 from tests.unit.batches.staff import enlist
+from tests.unit.console.api.program import MINUTE, READ, client, token, told
 from tests.unit.console.lab import (
-    EQUIPMENT,
     RULE,
     browser,
     core,
     freezer_is_silent,
     incubator,
     ledger_of,
-    ledger_url,
     put_batch_into,
-    settings,
     state_of,
     waiting,
 )
 
 pytestmark = pytest.mark.long
 
+
 Asking = dict[str, str | int | float | bool | Sequence[str | int | float | bool | None] | None]
-MINUTE = 60_000
-READ = [Scope.READINGS, Scope.ALARMS, Scope.BATCHES, Scope.HEALTH]
-
-
-def told(data: Path) -> ConsoleSettings:
-    return replace(settings(data), api_tokens=data / "secrets" / "api-tokens")
-
-
-def token(data: Path, *scopes: Scope, name: str = "t", person: str = "") -> dict[str, str]:
-    """The header of a new token."""
-    now = wall_clock_ms()
-    text = ApiTokens(data / "secrets" / "api-tokens").make(
-        name, scopes, expires_at=now + 60 * MINUTE, now=now, by="anna", person=person
-    )
-    return {"Authorization": f"Bearer {text}"}
-
-
-@asynccontextmanager
-async def client(data: Path, *scopes: Scope, person: str = "") -> AsyncIterator[httpx.AsyncClient]:
-    """A program with a token of these scopes."""
-    async with browser(told(data)) as found:
-        found.headers.update(token(data, *scopes, person=person))
-        yield found
 
 
 async def test_newest_readings_say_what_is_silent(tmp_path: Path) -> None:
@@ -271,182 +237,3 @@ async def test_who_only_looks_makes_no_ledger(tmp_path: Path) -> None:
         answer = await program.get(f"{AT}/batches")
     assert answer.status_code == 503
     assert not (tmp_path / "ledger.db").exists()
-
-
-ROUTES = {
-    Scope.READINGS: (
-        "/devices",
-        "/readings?channel=a.b&start=0&end=1",
-        "/readings/each?channel=a.b&start=0&end=1",
-    ),
-    Scope.ALARMS: ("/alarms", "/alarms/history"),
-    Scope.BATCHES: ("/batches", "/batches/x", "/batches/x/placements", "/devices/x/placements"),
-    Scope.HEALTH: ("/health",),
-}
-
-
-async def test_every_scope_opens_its_own_routes_only(tmp_path: Path) -> None:
-    async with browser(told(tmp_path)) as program:
-        for number, (scope, paths) in enumerate(ROUTES.items()):
-            others = [one for one in READ if one is not scope]
-            known = token(tmp_path, *others, name=f"t{number}")
-            for path in paths:
-                denied = await program.get(f"{AT}{path}", headers=known)
-                assert denied.status_code == 403
-                assert scope in denied.json()["detail"]
-                anyone = await program.get(f"{AT}{path}")
-                assert anyone.status_code == 401
-                assert anyone.headers["www-authenticate"] == "Bearer"
-
-
-def test_nothing_in_the_route_table_can_alter_a_reading(tmp_path: Path) -> None:
-    app = create(told(tmp_path))
-    (mounted,) = [one for one in app.routes if isinstance(one, Mount) and one.path == AT]
-    routes = [one for one in mounted.routes if isinstance(one, APIRoute)]
-    writes = {
-        (method, one.path)
-        for one in routes
-        for method in (one.methods or set()) - {"GET", "HEAD", "OPTIONS"}
-    }
-    assert len(routes) > 10
-    # What is written are orders to the core: commands in the inbox, with a name and a time.
-    assert writes == {
-        ("POST", f"/alarms/{{rule}}/{verb}") for verb in ("ack", "shelve", "unshelve")
-    } | {("POST", "/reload")}
-
-
-async def test_no_method_on_readings_changes_the_log(tmp_path: Path) -> None:
-    async with core(tmp_path) as running:
-        await running.hear(incubator(37.0))
-        with LogReader(tmp_path) as log:
-            before = log.entries(0)
-        async with client(tmp_path, *READ, Scope.ACT, person="A") as program:
-            for method in ("POST", "PUT", "PATCH", "DELETE"):
-                for path in ("/readings", "/readings/each", "/devices", "/alarms/history"):
-                    answer = await program.request(method, f"{AT}{path}", json={"value": 1})
-                    assert answer.status_code == 405
-        with LogReader(tmp_path) as log:
-            assert log.entries(0) == before
-
-
-async def test_who_asks_too_often_waits(tmp_path: Path) -> None:
-    async with client(tmp_path, Scope.HEALTH) as program:
-        answers = [(await program.get(f"{AT}/alarms")).status_code for _ in range(BURST + 3)]
-        late = await program.get(f"{AT}/alarms")
-    assert set(answers[:BURST]) == {403}
-    assert 429 in answers[BURST:] or late.status_code == 429
-
-
-async def test_who_tries_tokens_is_slowed_down(tmp_path: Path) -> None:
-    async with browser(told(tmp_path)) as stranger:
-        guess = {"Authorization": "Bearer cwt_t_" + "A" * 43}
-        answers = [
-            (await stranger.get(f"{AT}/health", headers=guess)) for _ in range(STRANGER_BURST + 1)
-        ]
-    assert [one.status_code for one in answers[:STRANGER_BURST]] == [401] * STRANGER_BURST
-    assert answers[-1].status_code == 429
-    assert int(answers[-1].headers["retry-after"]) >= 1
-
-
-async def test_prometheus_scrapes_from_this_machine_or_with_a_token(tmp_path: Path) -> None:
-    async with core(tmp_path) as running, client(tmp_path, Scope.HEALTH) as program:
-        await running.hear(incubator(37.0), freezer_is_silent())
-        answer = await program.get("/metrics", headers={"Authorization": ""})
-        through = {"Authorization": "", "X-Forwarded-For": "192.0.2.1"}
-        refused = await program.get("/metrics", headers=through)
-        let_in = await program.get("/metrics", headers={"X-Forwarded-For": "192.0.2.1"})
-    assert answer.status_code == 200
-    lines = answer.text.splitlines()
-    assert "culturewatch_core_up 0.0" in lines
-    assert 'culturewatch_device_silent{device="ln2a"} 1.0' in lines
-    values = [line for line in lines if line.startswith("culturewatch_reading{")]
-    assert any('"inc1.temperature"' in line and line.endswith("} 37.0") for line in values)
-    # What says nothing has no value, not an old one and not zero.
-    assert not any('device="ln2a"' in line for line in values)
-    assert (refused.status_code, let_in.status_code) == (401, 200)
-
-
-async def test_events_go_on_after_the_one_that_was_seen_last(tmp_path: Path) -> None:
-    async with core(tmp_path) as running:
-        await running.hear(incubator(37.0), incubator(38.5))
-        with AlarmReader(tmp_path / "alarms.db") as reader:
-            last = reader.head().sequence
-        async with Sight(Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT)) as sight:
-            told_before = [
-                one
-                async for one in events.stream(
-                    sight,
-                    tmp_path / "alarms.db",
-                    scopes=frozenset({Scope.ALARMS, Scope.READINGS}),
-                    after=last - 1,
-                    lasts_s=0.05,
-                    every_s=0.1,
-                )
-            ]
-    alarms = [one for one in told_before if "event: alarm" in one]
-    assert [one.splitlines()[0] for one in alarms] == [f"id: {last}"]
-    assert all(one.endswith("\n\n") for one in told_before)
-    values = [json.loads(one.split("data: ")[1]) for one in told_before if "event: reading" in one]
-    assert ("inc1.temperature", 38.5) in [(one["channel"], one["value"]) for one in values]
-
-
-async def test_who_has_seen_more_than_there_is_learns_that_it_is_another_history(
-    tmp_path: Path,
-) -> None:
-    """A store that was restored: else its next alarms would never be behind what was seen."""
-    async with core(tmp_path) as running:
-        await running.hear(incubator(38.5))
-        with AlarmReader(tmp_path / "alarms.db") as reader:
-            last = reader.head().sequence
-        async with Sight(Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT)) as sight:
-            found = [
-                one
-                async for one in events.stream(
-                    sight,
-                    tmp_path / "alarms.db",
-                    scopes=frozenset({Scope.ALARMS}),
-                    after=last + 1,
-                    lasts_s=0.01,
-                    every_s=0.02,
-                )
-            ]
-    assert f"id: {last}\n\n" in found
-    assert [events.OTHER_HISTORY in one for one in found if "event: trouble" in one] == [True]
-
-
-async def test_events_say_when_nothing_can_be_seen(tmp_path: Path) -> None:
-    async with Sight(Viewer(tmp_path, ledger_url(tmp_path), EQUIPMENT)) as sight:
-        found = [
-            one
-            async for one in events.stream(
-                sight,
-                tmp_path / "alarms.db",
-                scopes=frozenset({Scope.ALARMS}),
-                after=None,
-                lasts_s=0.01,
-                every_s=0.02,
-            )
-        ]
-    assert any(one.startswith("event: trouble\n") for one in found)
-
-
-async def test_events_need_a_token(tmp_path: Path) -> None:
-    async with client(tmp_path, Scope.HEALTH) as program:
-        assert (await program.get(f"{AT}/events")).status_code == 403
-        bad = await program.get(
-            f"{AT}/events",
-            headers={**token(tmp_path, Scope.ALARMS, name="u"), "Last-Event-ID": "x"},
-        )
-        assert bad.status_code == 422
-
-
-async def test_a_path_with_a_line_end_in_it_is_answered_as_to_a_program(tmp_path: Path) -> None:
-    async with client(tmp_path, Scope.BATCHES) as program:
-        answer = await program.get(f"{AT}/batches/B%0A1")
-    assert answer.status_code == 404
-    assert "detail" in answer.json()
-
-
-async def test_without_a_place_for_tokens_there_is_no_api(tmp_path: Path) -> None:
-    async with browser(settings(tmp_path)) as program:
-        assert (await program.get(f"{AT}/health")).status_code == 404
