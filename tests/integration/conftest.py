@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from culturewatch.site import Site
+from tests.integration.laboratory import lay_out
 from tests.services import (
     Influx,
     InfluxServer,
@@ -81,3 +83,16 @@ def mosquitto_with(tmp_path: Path) -> Iterator[MosquittoFactory]:
 def mosquitto(mosquitto_with: MosquittoFactory) -> MosquittoServer:
     """A broker as Debian ships it, with a persistent store."""
     return mosquitto_with()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """The site of the tests, its files and folder of data beside it."""
+    return lay_out(tmp_path / "site")
+
+
+@pytest.fixture(params=["3.1.1", "5"])
+def protocol(request: pytest.FixtureRequest) -> str:
+    """Both versions of MQTT."""
+    version: str = request.param
+    return version

@@ -7,7 +7,11 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+)
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +20,7 @@ import msgspec
 from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
 from alerts.schema import StoreError
+from alerts.transition import What
 from batches.ledger import Ledger, wall_clock_ms
 from culturewatch import itself, paths
 from culturewatch.ledger_address import with_password
@@ -297,3 +302,25 @@ def inbox(site: Site, rule: str) -> list[Message]:
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     messages = [msgspec.json.decode(line, type=Message) for line in lines]
     return [message for message in messages if message.rule == rule]
+
+
+@asynccontextmanager
+async def watched(site: Site) -> AsyncIterator[tuple[Rooms, Program]]:
+    """The rooms and a core that has heard all of them."""
+    async with rooms(site) as opened:
+        with core(site) as running:
+            await until(lambda: heard(site) == DEVICES, why=lambda: running.said)
+            yield opened, running
+
+
+def newest(site: Site) -> int:
+    return logged(site)[-1][0]
+
+
+def alarmed(site: Site, rule: str, what: What) -> list[int]:
+    """The journal entries that made ``rule`` do ``what``."""
+    return [
+        row.seq
+        for row in history(site)
+        if row.transition.rule == rule and row.transition.what is what
+    ]

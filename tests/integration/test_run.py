@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
-from pathlib import Path
 
 import psutil
 import pytest
@@ -20,17 +19,11 @@ from tests.integration.laboratory import (
     ROOT,
     Program,
     heard,
-    lay_out,
     logged,
     program,
     rooms,
     until,
 )
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return lay_out(tmp_path / "site")
 
 
 @asynccontextmanager
