@@ -120,14 +120,12 @@ def import_(
 
 async def _taken_in(site: Site, box: "Intake", origin: "Origin", bound_s: float) -> bool:
     """Whether the journal has it: moved here, or by the core that holds the journal."""
-    from culturewatch.core import GB  # only here
     from storage.journal import Journal, JournalError
 
     until = time.monotonic() + bound_s
     while not box.is_done(origin.id):
         try:
-            limit = int(site.file.site.max_data_gb * GB)
-            async with Journal(site.data, max_bytes=limit) as journal:
+            async with Journal(site.data, max_bytes=site.max_bytes) as journal:
                 if not box.is_done(origin.id):
                     await box.move(origin, journal)
         except JournalError as error:
