@@ -9,9 +9,10 @@ import typer
 
 from batches.holding import holds_ms
 from console.words import moment
-from culturewatch.cli_ledger import opened, say, zone_named
+from culturewatch.cli_entry import opened, zone_named
 from culturewatch.cli_options import DEFAULT_SITE, By, Reason, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
 from devices import duration, units
 from devices.duration import Duration
