@@ -3,8 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -18,6 +17,7 @@ from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
 from storage.chain import GENESIS, Broken, Head
+from storage.closable import Closable
 from storage.transaction import ERRORS
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ FROM outbox WHERE notice = 'page'
 """
 
 
-class AlarmReader:
+class AlarmReader(Closable):
     """Alarms, pages and answers as of the last commit. Use as a context manager.
 
     Raises:
@@ -99,17 +99,6 @@ class AlarmReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._db = open_read_only(path)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection."""

@@ -113,7 +113,9 @@ class Feed:
         return tuple([self._intake(one, message, clock_unsure=clock_unsure) for one in said])
 
     def _intake(self, decoded: Decoded, message: Message, *, clock_unsure: bool) -> Intake:
-        fault = decoded.stamp_fault or _implausible(decoded.stamp, message.received, clock_unsure)
+        fault = decoded.stamp_fault or _implausible(
+            decoded.stamp, message.received, clock_unsure=clock_unsure
+        )
         stamp = None if fault else decoded.stamp
         digest = decoded.digest or hashlib.sha256(message.payload).digest()
         mark = self._mark(stamp, decoded.sequence)
@@ -196,7 +198,7 @@ class Feed:
         return at
 
 
-def _implausible(stamp: int | None, received: int, clock_unsure: bool) -> str:  # noqa: FBT001 # private
+def _implausible(stamp: int | None, received: int, *, clock_unsure: bool) -> str:
     if stamp is None:
         return ""
     if stamp < EARLIEST_MS:

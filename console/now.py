@@ -34,7 +34,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """One device. ``inside`` is what is in it, in words; None where nobody can know it.
 
     ``fine`` is how many channels are left out because nothing is wrong with them; None where all
-    are shown. No batch can be in a device that does not ``hold`` any.
+    are shown. ``holds`` says whether batches can be in it at all.
     """
 
     id: str

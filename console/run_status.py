@@ -28,9 +28,9 @@ class ClockStatus(msgspec.Struct, frozen=True, kw_only=True):
 class RunStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The core at ``at`` (epoch ms). Counts are since ``started``.
 
-    ``polled`` are scans from Modbus polls that had an answer, ``absent`` scans that say a device
-    gave none, ``refused`` readings that the journal could not take. ``troubles`` are the newest
-    lines about the system itself; ``lines`` are the links to devices that speak text.
+    ``lines`` are the links to devices that speak text. ``alarm_cursor`` is the entry up to which
+    alarms are judged, ``refused`` how many scans the journal could not take. ``troubles`` are the
+    newest lines about the system itself.
     """
 
     at: int

@@ -122,25 +122,8 @@ async def alarming(
         site, book, journal=journal, store=store, troubles=troubles
     )
     engine = Engine(book, saved.parts)
-    directory = Directory(
-        site.file.person,
-        site.file.policy,
-        _finder(engine),
-        on_call=engine.on_call,
-        zone=site.zone,
-    )
+    directory = _directory(site, engine)
     calendars = feeds(site, now=wall_ms, on_trouble=troubles.say)
-    duty = Duty(
-        rotas(site),
-        site.file.policy,
-        [person.id for person in site.file.person],
-        calendars,
-        store,
-        put=journal.put,
-        on_call=engine.on_call,
-        on_trouble=troubles.say,
-        now=wall_ms,
-    )
     composer = Composer(
         directory,
         book.channels,
@@ -161,6 +144,7 @@ async def alarming(
             on_trouble=troubles.hear,
         )
         emergency = Emergency(ways, composer, directory, on_trouble=troubles.say)
+        duty = _duty(site, calendars, engine, journal=journal, store=store, troubles=troubles)
 
         def committed(caused: Sequence[Caused]) -> None:
             emergency.stored(caused)
@@ -182,17 +166,7 @@ async def alarming(
             handed=emergency.handed,
             heard=outbox.hear,
         )
-        blindness = Blindness(
-            lambda: journal.oldest_pending_ms,
-            lambda: journal.stats,
-            ways,
-            directory,
-            site=site.file.site.name,
-            on_trouble=troubles.say,
-        )
         asked = {name: way for name, way in ways.items() if isinstance(way, Receipts)}
-        inquiry = Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say)
-        auditor = Auditor(glance.look, now=wall_ms, on_trouble=troubles.say)
         everybody = Everybody(ways, directory, on_trouble=troubles.say)
         yield Alarming(
             store=store,
@@ -200,12 +174,19 @@ async def alarming(
             due_of=engine.due_of,
             outbox=outbox,
             emergency=emergency,
-            blindness=blindness,
-            inquiry=inquiry,
+            blindness=Blindness(
+                lambda: journal.oldest_pending_ms,
+                lambda: journal.stats,
+                ways,
+                directory,
+                site=site.file.site.name,
+                on_trouble=troubles.say,
+            ),
+            inquiry=Inquiry(store, asked, site.file.person, inbox.submit, on_trouble=troubles.say),
             duty=duty,
             calendars=calendars,
             drills=_drills(site, store, journal, troubles),
-            auditor=auditor,
+            auditor=Auditor(glance.look, now=wall_ms, on_trouble=troubles.say),
             sirens=_sirens(site, service, everybody, troubles),
         )
 
@@ -243,13 +224,7 @@ async def _judged_by_the_rules_of_then(
     if {digest_in(saved.parts, first), *runs} == {book.digest}:
         return saved
     replay = Replay(rulebook_of, saved.parts, first=first)
-    directory = Directory(
-        site.file.person,
-        site.file.policy,
-        _finder(replay),
-        on_call=replay.on_call,
-        zone=site.zone,
-    )
+    directory = _directory(site, replay)
     service = AlarmService(
         journal,
         replay,
@@ -261,6 +236,40 @@ async def _judged_by_the_rules_of_then(
     )
     await service.catch_up()
     return await store.load()
+
+
+def _directory(site: Site, engine: Engine | Replay) -> Directory:
+    """Whom the site's policies name, and who of them is on call."""
+    return Directory(
+        site.file.person,
+        site.file.policy,
+        _finder(engine),
+        on_call=engine.on_call,
+        zone=site.zone,
+    )
+
+
+def _duty(
+    site: Site,
+    calendars: Feeds,
+    engine: Engine,
+    *,
+    journal: Journal,
+    store: AlarmStore,
+    troubles: Troubles,
+) -> Duty:
+    """Who keeps the engine told of who is on call."""
+    return Duty(
+        rotas(site),
+        site.file.policy,
+        [person.id for person in site.file.person],
+        calendars,
+        store,
+        put=journal.put,
+        on_call=engine.on_call,
+        on_trouble=troubles.say,
+        now=wall_ms,
+    )
 
 
 def _sirens(

@@ -1,6 +1,5 @@
 """What a site would do, before it does it: the read plan, and what nobody watches."""
 
-import sys
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from rich.table import Table
 from alerts.rulebook import Rulebook
 from collector.address import TtyAddress
 from culturewatch.console_mistakes import certificate_mistake
+from culturewatch.output import say_json
 from culturewatch.parts import default_rules, influx_settings, rulebook
 from culturewatch.site import Site, SiteDevice, SiteError, load
 from culturewatch.terminal import terminal
@@ -148,7 +148,7 @@ def print_plan(path: Path, *, as_json: bool) -> None:
     if wrong := certificate_mistake(site.console_tls):
         raise SiteError([wrong])
     if as_json:
-        sys.stdout.write(msgspec.json.encode(planned).decode() + "\n")
+        say_json(planned)
         return
     console = terminal()
     console.print(_table(planned))

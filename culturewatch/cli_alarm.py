@@ -5,15 +5,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from console import words
 from culturewatch import cli_evidence, itself
 from culturewatch.ack_all import Scope, meant
-from culturewatch.cli_ledger import instant
+from culturewatch.cli_entry import instant
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from devices import duration
 
@@ -49,12 +49,12 @@ def list_(
     shown = [alarm for alarm in alarms if everything or alarm.state != "N"]
     shown.sort(key=lambda alarm: (not words.asks(alarm), alarm.rule))
     if as_json:
-        _say(msgspec.json.encode(shown).decode())
+        say_json(shown)
         return
     for alarm in shown:
-        _say(_line(alarm, loaded))
+        say(_line(alarm, loaded))
     if not shown:
-        _say("no alarm is open")
+        say("no alarm is open")
 
 
 @alarm_commands.command()
@@ -63,16 +63,16 @@ def silenced(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> Non
     loaded, alarms = _alarms(site)
     shown = [alarm for alarm in alarms if alarm.quiet]
     if as_json:
-        _say(msgspec.json.encode(shown).decode())
+        say_json(shown)
         return
     for alarm in shown:
         for quiet in alarm.quiet:
             until = words.moment(quiet.until, loaded.zone)
             who = f" by {quiet.by}" if quiet.by else ""
             held = f"; {alarm.held} times it would have paged" if alarm.held else ""
-            _say(f"{alarm.rule}: {quiet.how}{who} until {until}: {quiet.why}{held}")
+            say(f"{alarm.rule}: {quiet.how}{who} until {until}: {quiet.why}{held}")
     if not shown:
-        _say("nothing is silenced")
+        say("nothing is silenced")
 
 
 @alarm_commands.command()
@@ -94,7 +94,7 @@ def history(
             rows = reader.history(limit=limit, rule=rule or None)
     rows.reverse()
     if as_json:
-        _say(msgspec.json.encode([row.transition for row in rows]).decode())
+        say_json([row.transition for row in rows])
         return
     for row in rows:
         one = row.transition
@@ -106,9 +106,9 @@ def history(
             f"{one.rule}{number}",
             who,
         )
-        _say("  ".join(part for part in (*parts, one.why) if part))
+        say("  ".join(part for part in (*parts, one.why) if part))
     if not rows:
-        _say("nothing has happened yet")
+        say("nothing has happened yet")
 
 
 @alarm_commands.command()
@@ -154,9 +154,9 @@ def _acknowledge_all(path: Path, scope: Scope, by: str, note: str) -> None:
         each = {rule: seen | {"note": note} for rule, seen in meant(alarms, scope).items()}
         answers = order_each(loaded, "ack", each, by=who)
     for rule, answer in answers.items():
-        _say(f"{rule}: {_outcome(answer)}")
+        say(f"{rule}: {_outcome(answer)}")
     taken = sum(answer is not None and answer.accepted for answer in answers.values())
-    _say(f"{taken} of {len(answers)} alarms {scope} acknowledged")
+    say(f"{taken} of {len(answers)} alarms {scope} acknowledged")
     if taken < len(answers):
         raise SystemExit(FAILED)
 
@@ -264,11 +264,11 @@ def warm_touch(
         channel = meant[0].channel
         quantity = next(one.quantity for one in channel_specs(loaded) if one.id == channel)
         who = _acting(loaded, "done", rule, by)
-        _say(f"Touch nothing for {still}: watching how all probes of {quantity} stand.")
+        say(f"Touch nothing for {still}: watching how all probes of {quantity} stand.")
         before = heard(loaded, quantity, _span_s("--still", still))
-        _say(f"Now warm the probe of {channel}, and only that one, for {span}.")
+        say(f"Now warm the probe of {channel}, and only that one, for {span}.")
         touch = judged(channel, before, heard(loaded, quantity, _span_s("--for", span)))
-        _say(str(touch))
+        say(str(touch))
     right = touch.result is Result.RIGHT
     failed = "" if right else "true"
     _hand_in(loaded, "done", rule, who, note=f"warm touch: {touch}", failed=failed)
@@ -313,7 +313,7 @@ def _hand_in(site: Site, verb: str, target: str, who: str, /, **arguments: str) 
     if not answer.accepted:
         sys.stderr.write(f"culturewatch: {target}: refused: {answer.why}\n")
         raise SystemExit(FAILED)
-    _say(f"{target}: {answer.why or 'done'}")
+    say(f"{target}: {answer.why or 'done'}")
 
 
 def _alarms(path: Path) -> "tuple[Site, list[AlarmView]]":
@@ -350,7 +350,3 @@ def _line(alarm: "AlarmView", site: Site) -> str:
         f"acknowledged by {acked}" if acked else "",
     )
     return "  ".join(fact for fact in facts if fact)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_ledger import instant, say
+from culturewatch.cli_entry import instant
 from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:

@@ -3,13 +3,13 @@
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from console.words import moment
-from culturewatch.cli_ledger import instant, opened, say
+from culturewatch.cli_entry import instant, opened
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, load
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def audit(
             of = Selection(since=first, until=last, by=by, area=area)
             sign_review(loaded, found, of, reader, sign)
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
         return
     for line in found.lines:
         say(_told(line, loaded))

@@ -5,12 +5,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import AsJson, By
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import load
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def backup(
                 _, wrong = read_back(loaded, made.path, now=now, progress=advance)
     took = time.monotonic() - began
     if as_json:
-        say(msgspec.json.encode({"made": made, "seconds": round(took, 3)}, enc_hook=str).decode())
+        say_json({"made": made, "seconds": round(took, 3)})
     else:
         say(
             f"{made.path}: {made.files} files, {made.total_bytes / _MB:.1f} MB of which "
@@ -124,11 +123,7 @@ def restore(
         noting.keep("restore", folder.name, area="export", outcome=came)
     took = time.monotonic() - began
     if as_json:
-        say(
-            msgspec.json.encode(
-                {"restored": done, "seconds": round(took, 3)}, enc_hook=str
-            ).decode()
-        )
+        say_json({"restored": done, "seconds": round(took, 3)})
         return
     for line in _told(done, took):
         say(line)
@@ -145,7 +140,7 @@ def _check(folder: Path, noting: "Noting", *, as_json: bool) -> None:
     first = wrong[0] if wrong else ""
     noting.keep("restore", folder.name, area="export", outcome=f"checked: {came}", new=first)
     if as_json:
-        say(msgspec.json.encode({"files": count, "wrong": wrong}).decode())
+        say_json({"files": count, "wrong": wrong})
     else:
         for line in wrong:
             say(f"WRONG  {line}")

@@ -4,13 +4,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
-from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_entry import instant, opened
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption
 from culturewatch.cli_sensor import Row, Serial
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from devices import duration
 
@@ -193,7 +193,7 @@ def due_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
         now, zone = ledger.clerk.now(), load(site).zone
         found = dues(Instruments(ledger).book(), now)
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
     else:
         for each in found:
             when = "not known" if each.due is None else moment(each.due, zone)
@@ -213,7 +213,7 @@ def impact(serial: Serial, *, as_json: AsJson = False, site: SiteOption = DEFAUL
         loaded = load(site)
         found = find(ledger, serial)
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
         return
     for each in found:
         _warn_of(each.deviation, loaded)
@@ -274,8 +274,6 @@ def _due(calibrated_at: int, due: int | None, interval: str) -> int:
 
 
 def _ends(site: Site, at: int | None, until: str, span: str) -> int:
-    from culturewatch.cli_ledger import instant
-
     if bool(until) == bool(span):
         raise SiteError(["say either --until TIME or --for SPAN: a calibration has a planned end"])
     if until:

@@ -6,10 +6,10 @@ said, with a reason.
 
 from typing import Annotated
 
-import msgspec
 import typer
 
-from culturewatch.cli_ledger import batch_commands, opened, say
+from culturewatch.cli_entry import opened
+from culturewatch.cli_ledger import batch_commands
 from culturewatch.cli_options import (
     DEFAULT_SITE,
     AsJson,
@@ -25,6 +25,7 @@ from culturewatch.cli_options import (
     SiteOption,
     Start,
 )
+from culturewatch.output import say, say_json
 from culturewatch.site import SiteError, load
 
 __all__ = ["batch_commands"]
@@ -45,7 +46,7 @@ def stays(
     with opened(site) as (ledger, _):
         found, zone = ledger.stays(batch), load(site).zone
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
         return
     for stay in found:
         until = "now" if stay.end is None else moment(stay.end, zone)

@@ -6,10 +6,11 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from culturewatch.cli_ledger import say, server_ledger, tell
+from culturewatch.cli_ledger import server_ledger, tell
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.ledger_address import with_password
+from culturewatch.output import say
 from culturewatch.secret import Secret
 from culturewatch.site import Site, SiteError, load
 

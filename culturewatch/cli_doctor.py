@@ -4,11 +4,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say_json
 from devices import duration
 
 
@@ -41,7 +41,7 @@ def doctor(
     with told():
         report = examine(site, outage_s=outage_s, limits=limits)
     if as_json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        say_json(report)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(report))
     if not report.is_well:

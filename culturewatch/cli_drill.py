@@ -1,15 +1,14 @@
 """``culturewatch drill``: whether an alarm would reach everybody, on every channel."""
 
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.cli_rota import say_answer, send
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -60,11 +59,11 @@ def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     with told(StoreError):
         found = _standings(load(site))
     if as_json:
-        _say(msgspec.json.encode([_shown(one) for one in found]).decode())
+        say_json([_shown(one) for one in found])
     else:
         for one in found:
             newest = "" if one.newest is None or not one.newest.error else f": {one.newest.error}"
-            _say(f"{one.person}  {one.channel}  {one.word}{newest}")
+            say(f"{one.person}  {one.channel}  {one.word}{newest}")
     if not all(one.proven for one in found):
         raise SystemExit(FAILED)
 
@@ -126,7 +125,3 @@ def _shown(one: "Standing") -> dict[str, object]:
         "newest": None if one.newest is None else one.newest._asdict(),
         "answered": None if one.answered is None else one.answered._asdict(),
     }
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

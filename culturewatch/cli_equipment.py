@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_ledger import instant, opened, say
+from culturewatch.cli_entry import instant, opened
 from culturewatch.cli_options import DEFAULT_SITE, At, By, CheckedBy, DeviceId, Reason, SiteOption
 from culturewatch.cli_sensor import Row
 from culturewatch.faults import told
+from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from console import words
-from culturewatch.cli_ledger import instant
+from culturewatch.cli_entry import instant
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ def replay(
         loaded = load(site)
 
         def tell(change: "Change") -> None:
-            _say(msgspec.json.encode(change).decode() if as_json else _line(change, loaded))
+            if as_json:
+                say_json(change)
+            else:
+                say(_line(change, loaded))
 
         with shown("entries judged") as progress:
             outcome = compare(
@@ -67,10 +70,10 @@ def replay(
                 progress=progress,
             )
         if as_json:
-            _say(msgspec.json.encode(outcome).decode())
+            say_json(outcome)
             return
         for line in _sum(outcome, loaded):
-            _say(line)
+            say(line)
 
 
 def kpi(
@@ -102,7 +105,7 @@ def kpi(
         with AlarmReader(paths.alarms(loaded.data)) as reader:
             found = figures.kpi(reader.told(), start=start, end=end, zone=loaded.zone)
         if as_json:
-            _say(msgspec.json.encode(found).decode())
+            say_json(found)
             return
         title = f"{_time(start, loaded)} to {_time(end, loaded)}"
         Console(file=sys.stdout).print(table(found, title))
@@ -156,7 +159,3 @@ def _sum(outcome: "Outcome", site: Site) -> list[str]:
     if outcome.damaged:
         lines.append(f"{outcome.damaged} entries of the journal are damaged and were left out")
     return lines
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

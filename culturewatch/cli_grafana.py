@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import instant, say
+from culturewatch.cli_entry import instant
 from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say
 from culturewatch.secret import Secret
 from culturewatch.site import Site, SiteError, load
 from devices import duration

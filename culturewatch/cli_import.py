@@ -9,9 +9,10 @@ import typer
 
 from batches.holding import holds_ms
 from console.words import moment
-from culturewatch.cli_ledger import opened, say, zone_named
+from culturewatch.cli_entry import opened, zone_named
 from culturewatch.cli_options import DEFAULT_SITE, By, Reason, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
 from devices import duration, units
 from devices.duration import Duration
@@ -70,11 +71,8 @@ def import_(
     """
     from batches import intake as checks  # SQLAlchemy is slow to import
     from batches.logger_csv import LoggerFileError
-    from storage.archive.log import LogReader
-    from storage.archive.seal import present
     from storage.intake import Intake, IntakeError
     from storage.journal import JournalError
-    from storage.journalfile import NAME as JOURNAL
 
     bound_s = _span("--wait", wait).seconds
     with (
@@ -103,10 +101,7 @@ def import_(
             return
         if not box.began(found.origin.id):
             checks.check_alone(found.origin, box.waiting())
-            if (loaded.data / JOURNAL).exists() or present(loaded.data):
-                with LogReader(loaded.data) as readings:
-                    checks.check_known(found.origin, loaded.data, readings.journal)
-                    checks.check_free(found.origin, readings)
+            _check_unheard(found.origin, loaded.data)
         if dry_run:
             say("nothing was kept: this was a dry run")
             return
@@ -118,22 +113,36 @@ def import_(
         say(f"{found.origin.readings} readings are in the journal, marked as backfill")
 
 
+def _check_unheard(origin: "Origin", data: Path) -> None:
+    """Nothing is known of the channel and time of ``origin``.
+
+    Raises:
+        batches.placement.Refused: something is, or nobody can know.
+    """
+    from batches import intake as checks  # SQLAlchemy is slow to import
+    from storage.archive.log import LogReader
+    from storage.archive.seal import present
+    from storage.journalfile import NAME as JOURNAL
+
+    if (data / JOURNAL).exists() or present(data):
+        with LogReader(data) as readings:
+            checks.check_known(origin, data, readings.journal)
+            checks.check_free(origin, readings)
+
+
 async def _taken_in(site: Site, box: "Intake", origin: "Origin", bound_s: float) -> bool:
     """Whether the journal has it: moved here, or by the core that holds the journal."""
-    from culturewatch.core import GB  # only here
-    from storage.journal import Journal, JournalError
+    from storage.journal import Journal
+    from storage.waiting import JournalHeldError
 
     until = time.monotonic() + bound_s
     while not box.is_done(origin.id):
         try:
-            limit = int(site.file.site.max_data_gb * GB)
-            async with Journal(site.data, max_bytes=limit) as journal:
+            async with Journal(site.data, max_bytes=site.max_bytes) as journal:
                 if not box.is_done(origin.id):
                     await box.move(origin, journal)
-        except JournalError as error:
+        except JournalHeldError:
             # A running core has it, and takes in what waits.
-            if "writes this journal already" not in str(error):
-                raise
             if time.monotonic() >= until:
                 return False
             await asyncio.sleep(_LOOK_S)

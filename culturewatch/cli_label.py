@@ -7,9 +7,10 @@ import typer
 
 from batches import label as labels
 from batches.symbol import Symbology
-from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_entry import opened
 from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say
 from culturewatch.site import load
 
 label_commands = typer.Typer()

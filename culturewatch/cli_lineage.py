@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-from culturewatch.cli_ledger import batch_commands, opened, say
-from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption
+from culturewatch.cli_entry import opened
+from culturewatch.cli_ledger import batch_commands
+from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId
+from culturewatch.output import say
 
 patient_commands = typer.Typer(
     no_args_is_help=True, help="Enter patients, by tokens and never by name, and biopsies."
@@ -132,7 +134,7 @@ def pool(
 
 @batch_commands.command()
 def thaw(
-    vial: Annotated[str, typer.Argument(metavar="VIAL", help="such as B-2026-0001-V001")],
+    vial: VialId,
     into: Into,
     *,
     product: Annotated[str, typer.Option("--product", help="default: that of the vial")] = "",

@@ -10,6 +10,7 @@ SiteOption = Annotated[
     typer.Option("--site", envvar="CULTUREWATCH_SITE", help="the site's file"),
 ]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="such as B-2026-0001")]
+VialId = Annotated[str, typer.Argument(metavar="VIAL", help="such as B-2026-0001-V001")]
 DeviceId = Annotated[str, typer.Argument(metavar="DEVICE", help="the id of a device of the site")]
 By = Annotated[str, typer.Option("--by", help="who did it; default: who is logged in")]
 At = Annotated[
@@ -18,6 +19,9 @@ At = Annotated[
 ]
 Reason = Annotated[str, typer.Option("--reason", help="why; needed for what was done earlier")]
 Position = Annotated[str, typer.Option("--position", help="shelf, rack or place in the device")]
+Freezer = Annotated[str, typer.Option("--in", metavar="DEVICE", help="the freezer")]
+Rack = Annotated[str, typer.Option("--rack")]
+Box = Annotated[str, typer.Option("--box")]
 CheckedBy = Annotated[
     str, typer.Option("--checked-by", help="the second person, where the protocol demands one")
 ]

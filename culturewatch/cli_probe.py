@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from culturewatch.cli_options import AsJson
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say_json
 from culturewatch.probe_target import TargetError, target, unit_ids
 
 MOST_PER_S = 50.0
@@ -92,7 +92,7 @@ def probe(
             raise SystemExit(INTERRUPTED) from None
     progress("")
     if as_json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        say_json(report)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(report, target(endpoint)))
     if not any(suspect.best for suspect in report.suspects):
@@ -111,7 +111,7 @@ def _probe_broker(endpoint: str, prefix: str, *, as_json: bool) -> None:
         except LinkError as error:
             raise LinkError(f"{broker.address}: {error}") from error
     if as_json:
-        sys.stdout.write(msgspec.json.encode(heard).decode() + "\n")
+        say_json(heard)
     else:
         sys.stdout.writelines(f"{line}\n" for line in lines(heard, broker))
     if not heard.transmitters:

@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 import typer
 
-from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_entry import opened
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 
 protocol_commands = typer.Typer(
     no_args_is_help=True, help="Check and keep the protocols that batches are judged by."
@@ -69,7 +70,7 @@ def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
             }
             for each in kept
         ]
-        say(msgspec.json.encode(rows).decode())
+        say_json(rows)
         return
     for each in kept:
         say(f"{each.protocol.reference}  {each.digest[:12]}  {each.protocol.title}".rstrip())

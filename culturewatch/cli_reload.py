@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say
 
 
 def reload(

@@ -11,6 +11,7 @@ import typer
 
 from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from culturewatch.site_file import ReportTable
 
@@ -52,7 +53,7 @@ def show(
         if pages is not None:
             pages.write_bytes(letter.pdf(loaded, made.listing, now=now))
     if as_json:
-        sys.stdout.write(msgspec.json.encode(made.listing).decode() + "\n")
+        say_json(made.listing)
     else:
         sys.stdout.write(letter.text(made.listing))
 
@@ -135,7 +136,7 @@ async def _hand_over(
     if state is not State.SENT:
         sys.stderr.write(f"culturewatch: {mail.person}: {why}\n")
         return False
-    sys.stdout.write(f"{report.id} was sent to {mail.person}\n")
+    say(f"{report.id} was sent to {mail.person}")
     sent = Sent(site.data)
     standing = sent.standing(report.id, period.start)
     is_own = any(one.id == report.id and mail.person in one.to for one in site.file.report)

@@ -1,16 +1,15 @@
 """``culturewatch rota …``: who is on call, and what people change of it for a while."""
 
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def show(
         now = time.time_ns() // 1_000_000
         views = rota_views(loaded, wanted, now=now, until=now + days * _DAY_MS)
     if as_json:
-        _say(msgspec.json.encode(views).decode())
+        say_json(views)
     else:
         print_rota(views)
     if any(view.problems for view in views):
@@ -123,11 +122,11 @@ def send(
 def say_answer(what: str, answer: "Answer | None", *, as_json: bool) -> bool:
     """Print what the core said to an order; whether it did not refuse."""
     if as_json:
-        _say(msgspec.json.encode({"order": what, "answer": answer}).decode())
+        say_json({"order": what, "answer": answer})
     elif answer is None:
-        _say(f"{what}: kept; the core has not answered, and does it when it runs")
+        say(f"{what}: kept; the core has not answered, and does it when it runs")
     else:
-        _say(f"{what}: {'done' if answer.accepted else 'REFUSED'}: {answer.why}")
+        say(f"{what}: {'done' if answer.accepted else 'REFUSED'}: {answer.why}")
     return answer is None or answer.accepted
 
 
@@ -185,7 +184,3 @@ def _faults() -> tuple[type[Exception], ...]:
     from storage.inbox import InboxError
 
     return (InboxError, *FAULTS)
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")

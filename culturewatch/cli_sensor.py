@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
-import msgspec
 import typer
 
-from culturewatch.cli_ledger import opened, say
+from culturewatch.cli_entry import opened
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, End, Reason, SiteOption, Start
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def list_(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
     with opened(site) as (ledger, _):
         book, zone = Instruments(ledger).book(), load(site).zone
     if as_json:
-        say(msgspec.json.encode(book).decode())
+        say_json(book)
         return
     for sensor in book.sensors:
         for line in _lines(book, sensor, zone):

@@ -8,10 +8,23 @@ import typer
 
 from batches.vial import Place, slots
 from console.words import moment
-from culturewatch.cli_ledger import opened, say
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, CheckedBy, Reason, SiteOption
-from culturewatch.cli_vial import VialId, as_json_text, now
+from culturewatch.cli_entry import opened
+from culturewatch.cli_options import (
+    DEFAULT_SITE,
+    AsJson,
+    At,
+    Box,
+    By,
+    CheckedBy,
+    Freezer,
+    Rack,
+    Reason,
+    SiteOption,
+    VialId,
+)
+from culturewatch.cli_vial import now
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import load
 
 if TYPE_CHECKING:
@@ -82,10 +95,10 @@ def receive(
     shipment: ShipmentId,
     vials: Vials = None,
     *,
-    freezer: Annotated[str, typer.Option("--in", metavar="DEVICE", help="the freezer")],
+    freezer: Freezer,
     condition: Condition,
-    rack: Annotated[str, typer.Option("--rack")] = "",
-    box: Annotated[str, typer.Option("--box")] = "",
+    rack: Rack = "",
+    box: Box = "",
     slot_names: Annotated[str, typer.Option("--slots", help="one for each: 1-10 or A1,A2")] = "",
     as_before: Annotated[
         bool, typer.Option("--as-before", help="into the positions they had before")
@@ -195,7 +208,7 @@ def shipment(
     with opened(site) as (ledger, _):
         sent = Shipping(ledger).shipment(shipment_id)
     if as_json:
-        say(as_json_text(sent))
+        say_json(sent)
         return
     zone = load(site).zone
     say(f"{sent.id}  {sent.origin} to {sent.destination}, {sent.carrier}, {sent.shipper}")
@@ -215,7 +228,7 @@ def custody(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT
         Bank(ledger).vial(vial)
         chain = Custody(ledger).of(vial)
     if as_json:
-        say(as_json_text(chain))
+        say_json(chain)
         return
     zone = load(site).zone
     for each in chain:

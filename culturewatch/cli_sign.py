@@ -4,13 +4,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from batches.signature import Step
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import SiteError, load
 
 
@@ -57,7 +56,7 @@ def sign(
         signer = signatory(loaded, ledger, by=person.id, stamp=stamp)
         given = signer.sign(folder, Wish(step=as_, person=person, meaning=meaning, why=why))
     if as_json:
-        say(msgspec.json.encode(given).decode())
+        say_json(given)
         return
     say(f"{folder}: {given.step} by {given.name}: {given.meaning}")
 

@@ -1,11 +1,10 @@
 """``culturewatch signing-key …``: the key that seals signatures of records."""
 
-import msgspec
 import typer
 
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, Reason, SiteOption
 from culturewatch.faults import FAILED, told
+from culturewatch.output import say, say_json
 from culturewatch.site import load
 
 signing_key_commands = typer.Typer(
@@ -24,7 +23,7 @@ def show(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> None:
         loaded = load(site)
         found = signing_key.standing(loaded, Ledger(loaded.ledger_url))
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
     else:
         key = found.sha256
         say(f"SHA-256 {key}" if key else "there is no key yet; the first signature makes it")

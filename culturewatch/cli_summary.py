@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from culturewatch.cli_archive import From, To, end_with, span
-from culturewatch.cli_ledger import opened
+from culturewatch.cli_entry import opened
 from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import Site, SiteError, load

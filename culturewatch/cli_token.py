@@ -6,10 +6,10 @@ import msgspec
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.cli_user import Office, office
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import SiteError
 from devices import duration
 
@@ -87,7 +87,7 @@ def list_(
         shown = [msgspec.to_builtins(one) for one in found]
         for one in shown:
             del one["digest"]
-        say(msgspec.json.encode(shown).decode())
+        say_json(shown)
         return
     for one in found:
         over = "revoked" if one.revoked_at else "over" if now >= one.expires_at else "good"

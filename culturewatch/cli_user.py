@@ -5,13 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from culturewatch import paths
-from culturewatch.cli_ledger import say
 from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from devices import duration
 
@@ -153,7 +152,7 @@ def list_(
     with office(site) as here:
         found = here.people.everybody()
     if as_json:
-        say(msgspec.json.encode(found).decode())
+        say_json(found)
         return
     for one in found:
         ended = "" if one.active else "  works here no more"

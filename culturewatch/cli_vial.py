@@ -5,23 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from console.words import moment
 from culturewatch import paths
-from culturewatch.cli_ledger import opened, say, zone_named
+from culturewatch.cli_entry import opened, zone_named
 from culturewatch.cli_options import (
     DEFAULT_SITE,
     AsJson,
     At,
     BatchId,
+    Box,
     By,
     CheckedBy,
+    Freezer,
+    Rack,
     Reason,
     SiteOption,
+    VialId,
 )
 from culturewatch.faults import told
+from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from devices.duration import Duration
 
@@ -31,10 +35,6 @@ if TYPE_CHECKING:
 
 vial_commands = typer.Typer(no_args_is_help=True, help="Freeze, store, find and end cryo vials.")
 
-VialId = Annotated[str, typer.Argument(metavar="VIAL", help="such as B-2026-0001-V001")]
-Freezer = Annotated[str, typer.Option("--in", metavar="DEVICE", help="the freezer")]
-Rack = Annotated[str, typer.Option("--rack")]
-Box = Annotated[str, typer.Option("--box")]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601; default: now")]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="ISO 8601; default: now")]
 
@@ -154,7 +154,7 @@ def show(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_SI
         bank = Bank(ledger)
         found, patient, lived = bank.vial(vial), bank.patient(vial), bank.life(vial)
     if as_json:
-        say(as_json_text({"vial": found, "patient": patient, "life": lived}))
+        say_json({"vial": found, "patient": patient, "life": lived})
         return
     zone = load(site).zone
     ended = "" if found.ended_at is None else f", {found.ended_how} {moment(found.ended_at, zone)}"
@@ -189,7 +189,7 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
                 now=now(),
             )
     if as_json:
-        say(as_json_text(found))
+        say_json(found)
         return
     for each in found.warmth:
         above, unknown = Duration(each.above_ms), Duration(each.unknown_ms)
@@ -212,7 +212,7 @@ def genealogy(
         bank = Bank(ledger)
         up, down = bank.ancestors(subject), bank.descendants(subject)
     if as_json:
-        say(as_json_text({"ancestors": up, "descendants": down}))
+        say_json({"ancestors": up, "descendants": down})
         return
     zone = load(site).zone
 
@@ -248,7 +248,7 @@ def list_(
         if batch:
             vials = bank.vials(batch)
             if as_json:
-                say(as_json_text(vials))
+                say_json(vials)
             else:
                 for vial in vials:
                     say(f"{vial.id}  P{vial.passage}  {vial.ended_how or 'frozen'}")
@@ -258,7 +258,7 @@ def list_(
         start, end = _between(sign.instant("--from", from_), sign.instant("--to", to))
         stays = bank.vials_in(freezer, start, end)
         if as_json:
-            say(as_json_text(stays))
+            say_json(stays)
         else:
             _print_stays(stays)
             say(f"{len(stays)} vials")
@@ -298,10 +298,10 @@ def import_(
             found = import_bank(file, said, ledger=ledger, act=act, dry=dry_run)
         except BankFileError as error:
             if as_json:
-                say(as_json_text({"mistakes": error.mistakes}))
+                say_json({"mistakes": error.mistakes})
             raise
     if as_json:
-        say(as_json_text(found))
+        say_json(found)
         return
     done = "were entered" if found.kept else "could be entered; nothing was"
     say(
@@ -330,7 +330,7 @@ def endangered(
         )
         found = Bank(ledger).endangered(device, start, end)
     if as_json:
-        say(as_json_text(found))
+        say_json(found)
         return
     zone = loaded.zone
     say(f"{device}, {moment(start, zone)} to {moment(end, zone)}")
@@ -380,11 +380,6 @@ def _known_device(site: Site, device: str) -> None:
 def _print_stays(stays: Sequence["Placement"]) -> None:
     for stay in stays:
         say(f"{stay.batch}  {stay.device} {stay.position}".rstrip())
-
-
-def as_json_text(value: object) -> str:
-    """``value`` as one line of JSON."""
-    return msgspec.json.encode(value).decode()
 
 
 def now() -> int:

@@ -2,18 +2,14 @@
 
 import asyncio
 import logging
-import os
-import shutil
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from alerts import configuration
+from alerts.outbox import wall_ms
 from alerts.store import AlarmStore
 from collector.supervise import supervise
-from console import run_status
-from console.certificate import renewal_wait_s
-from console.run_status import ClockStatus, RunStatus
 from culturewatch import own_state, paths
 from culturewatch.alarm_trail import AlarmTrail
 from culturewatch.alarming import Alarming, alarming
@@ -22,8 +18,7 @@ from culturewatch.beat import Heart, Pulse, Signs
 from culturewatch.calibrations import Calibrations
 from culturewatch.collecting import Collecting
 from culturewatch.configured import START, Configured
-from culturewatch.doctor.machine import clock_error_us
-from culturewatch.own_state import OwnState
+from culturewatch.health import Health
 from culturewatch.parts import VERSION, influx_settings, rulebook
 from culturewatch.processes import run_once
 from culturewatch.reload import Configuration, Reload, until_either
@@ -42,15 +37,6 @@ from storage.journal import Journal, JournalFullError
 
 log = logging.getLogger(__name__)
 
-STATUS_S = 2.0
-FILL_ALARM = 0.7
-GB = 1_000_000_000
-
-
-def now_ms() -> int:
-    """Epoch milliseconds, UTC."""
-    return time.time_ns() // 1_000_000
-
 
 async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None) -> None:
     """Run ``site`` until ``stop`` is set; its files are read again when ``reload`` is asked.
@@ -66,17 +52,13 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
     troubles = Troubles()
     async with AsyncExitStack() as stack:
         journal = await stack.enter_async_context(
-            Journal(
-                site.data,
-                max_bytes=int(site.file.site.max_data_gb * GB),
-                on_trouble=troubles.say,
-            )
+            Journal(site.data, max_bytes=site.max_bytes, on_trouble=troubles.say)
         )
         store = await alarm_store(stack, first, journal, troubles, stop)
         if store is not None:
             inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
             await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
-        await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
+        await journal.put(Stopped(at=wall_ms(), reason="asked to stop"))
 
 
 class Runs:
@@ -95,7 +77,7 @@ class Runs:
         self._inbox = inbox
         self._troubles = troubles
         self._reload = reload
-        self._started = now_ms()
+        self._started = wall_ms()
 
     async def run(self, first: Configuration, stop: asyncio.Event) -> None:
         """Run with ``first``, then with each that is to take its place, until ``stop`` is set."""
@@ -109,16 +91,7 @@ class Runs:
         )
         sensors = await self._sensors(first)
         collecting = Collecting(site, self._journal, self._troubles, sensors.mark)
-        lasting: dict[str, Callable[[], Awaitable[None]]] = {
-            "collecting": collecting.run,
-            "batches at risk": at_risk.run,
-            "alarm history in the ledger": trail.run,
-            "inbox": lambda: drain(self._inbox, self._journal, on_trouble=self._troubles.say),
-            "intake": lambda: intake.watch(
-                Intake(site.data), self._journal, on_trouble=self._troubles.say
-            ),
-            "troubles": lambda: self._troubles.keep(self._store),
-        }
+        lasting = self._lasting(Intake(site.data), collecting, at_risk, trail)
         async with asyncio.TaskGroup() as tasks:
             now, running = first, list[asyncio.Task[None]]()
             while True:
@@ -155,6 +128,19 @@ class Runs:
             for task in running:
                 task.cancel()
 
+    def _lasting(
+        self, box: Intake, collecting: Collecting, at_risk: AtRisk, trail: AlarmTrail
+    ) -> dict[str, Callable[[], Awaitable[None]]]:
+        """What goes on from one configuration to the next, by name."""
+        return {
+            "collecting": collecting.run,
+            "batches at risk": at_risk.run,
+            "alarm history in the ledger": trail.run,
+            "inbox": lambda: drain(self._inbox, self._journal, on_trouble=self._troubles.say),
+            "intake": lambda: intake.watch(box, self._journal, on_trouble=self._troubles.say),
+            "troubles": lambda: self._troubles.keep(self._store),
+        }
+
     def _alarms(
         self, now: Configuration, at_risk: AtRisk, collecting: Collecting
     ) -> AbstractAsyncContextManager[Alarming]:
@@ -184,7 +170,7 @@ class Runs:
 
     async def _sensors(self, now: Configuration) -> Calibrations:
         sensors = Calibrations(
-            now.site.ledger_url, now.book.rules, put=self._journal.put, now=now_ms
+            now.site.ledger_url, now.book.rules, put=self._journal.put, now=wall_ms
         )
         await sensors.start()
         return sensors
@@ -192,7 +178,7 @@ class Runs:
     async def _announce(self, now: Configuration, *, reloaded: bool) -> None:
         """Put the start into the log, and keep what it runs with."""
         await asyncio.to_thread(configuration.keep, now.site.data, now.book)
-        at = now_ms() if reloaded else self._started
+        at = wall_ms() if reloaded else self._started
         await self._journal.put(
             Started(at=at, version=VERSION, configuration=now.book.digest, reloaded=reloaded)
         )
@@ -222,7 +208,7 @@ def _start(
 
 
 class Core:
-    """What the core runs, and how it is."""
+    """What the core runs with one configuration, and by what outsiders know that it does."""
 
     def __init__(
         self,
@@ -240,7 +226,6 @@ class Core:
         self._alarms = alarms
         self._troubles = troubles
         self._started = started
-        self._filling = False
         self._collecting = collecting
         self._heart = self._heart_of(site)
         influx = influx_settings(site)
@@ -255,7 +240,7 @@ class Core:
                 ["report", "post", str(site.path), report.id, *map(str, period)]
             ),
             on_trouble=troubles.say,
-            now=now_ms,
+            now=wall_ms,
         )
         self._sealing = Sealing(
             site,
@@ -263,6 +248,17 @@ class Core:
             worker=lambda: run_once(["seal", str(site.path)]),
             consumed=self._consumed,
             on_trouble=troubles.say,
+        )
+        self._health = Health(
+            site,
+            journal=journal,
+            collecting=collecting,
+            alarms=alarms,
+            sealing=self._sealing,
+            reports=self._reports,
+            forwarder=self._forwarder,
+            troubles=troubles,
+            started=started,
         )
 
     def _consumed(self) -> int:
@@ -318,10 +314,10 @@ class Core:
             "receipts": self._alarms.inquiry.run,
             "rota": self._alarms.duty.run,
             "rota calendars": self._alarms.calendars.run,
-            "status": self._say_how_it_is,
+            "status": self._health.keep_status,
             "sealing": self._sealing.run,
             "own state": lambda: own_state.watch(
-                self._own_state, collecting.deliver, collecting.clock.now
+                self._health.own_state, collecting.deliver, collecting.clock.now
             ),
         }
         if self._site.file.report:
@@ -335,70 +331,3 @@ class Core:
         if self._forwarder is not None:
             running["forwarding"] = self._forwarder.run
         return running
-
-    def status(self) -> RunStatus:
-        """How the core is now."""
-        collecting = self._collecting
-        return RunStatus(
-            at=now_ms(),
-            started=self._started,
-            pid=os.getpid(),
-            version=VERSION,
-            configuration=self._site.digest,
-            journal=self._journal.stats,
-            modbus=collecting.modbus.stats(),
-            lines=collecting.lines.stats(),
-            http=collecting.http.stats(),
-            mqtt={name: broker.stats for name, broker in collecting.brokers.items()},
-            forwarding=None if self._forwarder is None else self._forwarder.status,
-            alarm_cursor=self._alarms.service.cursor,
-            refused=collecting.refused,
-            troubles=tuple(self._troubles.newest),
-            clock=ClockStatus(error_us=clock_error_us(), unsure=collecting.clock.is_unsure),
-        )
-
-    async def _own_state(self) -> OwnState:
-        journal = self._journal.stats
-        forwarding = None if self._forwarder is None else self._forwarder.status
-        disk = await asyncio.to_thread(shutil.disk_usage, self._site.data)
-        return OwnState(
-            journal=journal,
-            forwarding=forwarding,
-            quarantined=own_state.quarantined(journal, forwarding),
-            lost=self._collecting.refused,
-            page_wait_ms=await self._alarms.oldest_page_ms(),
-            clock_unsure=self._collecting.clock.is_unsure,
-            drills_unproven=0 if self._alarms.drills is None else self._alarms.drills.unproven,
-            rota_faults=self._alarms.duty.faults,
-            disk_used=1 - disk.free / disk.total,
-            seal_wait_s=self._sealing.status.since_s,
-            damaged_segments=self._sealing.status.aside,
-            reports_failed=self._reports.failed,
-            renewal_wait_s=await asyncio.to_thread(
-                renewal_wait_s, self._site.console_tls, now_ms()
-            ),
-            backups=await asyncio.to_thread(own_state.backups, self._site.data, now_ms()),
-        )
-
-    async def _say_how_it_is(self) -> None:
-        failing = False
-        while True:
-            status = self.status()
-            self._watch_fill(status.journal.fill)
-            try:
-                await asyncio.to_thread(run_status.write, self._site.data, status)
-                failing = False
-            except OSError as error:
-                if not failing:
-                    log.warning("%s: the status cannot be written: %s", self._site.data, error)
-                failing = True
-            await asyncio.sleep(STATUS_S)
-
-    def _watch_fill(self, fill: float) -> None:
-        full = fill >= FILL_ALARM
-        if full and not self._filling:
-            self._troubles.say(
-                f"the journal fills {fill:.0%} of what it may take; make room on the disk, "
-                "or raise site.max_data_gb"
-            )
-        self._filling = full

@@ -5,42 +5,42 @@ from pathlib import Path
 
 def token_key(data: Path) -> Path:
     """The key that signs acknowledge links."""
-    return data / "secrets" / "token.key"
+    return _secrets(data) / "token.key"
 
 
 def pins(data: Path) -> Path:
     """Where the PINs of people are kept, as hashes."""
-    return data / "secrets" / "pins"
+    return _secrets(data) / "pins"
 
 
 def api_tokens(data: Path) -> Path:
     """Where tokens of programs are kept, as hashes."""
-    return data / "secrets" / "api-tokens"
+    return _secrets(data) / "api-tokens"
 
 
 def passwords(data: Path) -> Path:
     """Where the passwords of people are kept, as hashes."""
-    return data / "secrets" / "passwords"
+    return _secrets(data) / "passwords"
 
 
 def session_key(data: Path) -> Path:
     """The key that signs who is logged in."""
-    return data / "secrets" / "session.key"
+    return _secrets(data) / "session.key"
 
 
 def signing_key(data: Path) -> Path:
     """The key that seals signatures of records."""
-    return data / "secrets" / "signing.key"
+    return _secrets(data) / "signing.key"
 
 
 def bootstrap(data: Path) -> Path:
     """The hash of the token that enters the first admin."""
-    return data / "secrets" / "bootstrap.json"
+    return _secrets(data) / "bootstrap.json"
 
 
 def patients(data: Path) -> Path:
     """The keys that patients' tokens are sealed with; destroying one erases its patient."""
-    return data / "secrets" / "patients"
+    return _secrets(data) / "patients"
 
 
 def alarms(data: Path) -> Path:
@@ -71,3 +71,7 @@ def reports(data: Path) -> Path:
 def ledger_url(data: Path) -> str:
     """The address of the ledger."""
     return f"sqlite:///{(data / 'ledger.db').absolute()}"
+
+
+def _secrets(data: Path) -> Path:
+    return data / "secrets"

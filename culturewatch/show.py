@@ -1,16 +1,15 @@
 """``culturewatch status``: the site as its files tell it, once or again and again."""
 
 import contextlib
-import sys
 import time
 from pathlib import Path
 
-import msgspec
 from rich.console import Console
 from rich.live import Live
 
 from console.view import Equipment, SiteView, Viewer
 from culturewatch import itself
+from culturewatch.output import say_json
 from culturewatch.site import Site, load
 from culturewatch.table import render
 from culturewatch.terminal import can_redraw, terminal
@@ -55,7 +54,7 @@ def show_status(path: Path, *, as_json: bool, watch: bool) -> bool:
     looking = viewer(site)
     if as_json:
         view = looking.look()
-        sys.stdout.write(msgspec.json.encode(view).decode() + "\n")
+        say_json(view)
         return view.core_alive
     console = terminal()
     if not watch:

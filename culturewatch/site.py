@@ -88,6 +88,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return self.base / self.file.site.data
 
     @property
+    def max_bytes(self) -> int:
+        """How much of the disk the journal may take."""
+        return int(self.file.site.max_data_gb * 1_000_000_000)
+
+    @property
     def rules(self) -> Path:
         """The folder of the rules."""
         return self.base / self.file.site.rules

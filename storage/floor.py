@@ -2,9 +2,9 @@
 
 import os
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 from zlib import crc32
+
+from storage.closable import Closable
 
 NAME = "journal.floor"
 BLOCK = 100_000
@@ -12,7 +12,7 @@ _CHECK = 9
 _LOOKS = 3
 
 
-class Floor:
+class Floor(Closable):
     """A line of text: the newest number on disk, and the highest that may have been given out.
 
     With the first stands the hash that runs over the journal up to it (``storage.links``).
@@ -31,17 +31,6 @@ class Floor:
         self._path = folder / NAME
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self.newest, self.reserved, self.hash = _read(os.pread(self._file, 200, 0))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import msgspec
 
+from storage.closable import Closable
 from storage.entry import Command, Receipt
 from storage.journal import Journal, JournalFullError
 from storage.touched import Touched
@@ -59,7 +59,7 @@ class Unsettled(NamedTuple):
     unreadable: list[Unreadable]
 
 
-class Inbox:
+class Inbox(Closable):
     """A small durable queue beside the journal, for any number of processes and threads."""
 
     def __init__(self, folder: Path) -> None:
@@ -78,17 +78,6 @@ class Inbox:
             self._db.executescript(_SCHEMA)
         except (*ERRORS, OSError) as error:
             raise self._failure(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def path(self) -> Path:

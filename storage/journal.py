@@ -98,7 +98,8 @@ class Journal:
         """Open the log, mending what is damaged.
 
         Raises:
-            JournalError: another process has it, or its folder cannot be written.
+            JournalHeldError: another process has it.
+            JournalError: its folder cannot be written, or its file not be opened.
         """
         began = time.monotonic()
         self._loop = asyncio.get_running_loop()

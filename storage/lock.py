@@ -5,7 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from storage.waiting import JournalError
+from storage.waiting import JournalError, JournalHeldError
 
 
 class FolderLock:
@@ -20,7 +20,8 @@ class FolderLock:
         """Lock the folder, which is created if it is not there.
 
         Raises:
-            JournalError: another process has it, or it cannot be written.
+            JournalHeldError: another process has it.
+            JournalError: it cannot be written.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ class FolderLock:
         except OSError as error:
             holder = os.pread(file, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(file)
-            raise JournalError(
+            raise JournalHeldError(
                 f"{self._path.parent}: process {holder} writes this journal already; stop it "
                 "first, or name another folder"
             ) from error

@@ -4,11 +4,11 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from heapq import merge
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from devices.scan import Layout, Reading, Scan
 from storage import readonly
+from storage.closable import Closable
 from storage.entry import Entry, Note, Tick
 from storage.journalfile import LAST, NAME, read_layouts
 from storage.links import REMOVED, Link
@@ -39,7 +39,7 @@ class Quarantined(NamedTuple):
     payload: bytes
 
 
-class JournalReader:
+class JournalReader(Closable):
     """A view that only reads. Every method raises JournalError if the file cannot be read.
 
     ``damaged`` fills with the numbers of rows that did not match their checksum: they are left
@@ -58,17 +58,6 @@ class JournalReader:
         self._layouts: dict[int, Layout] = {}
         self._trusts_index: bool | None = None
         self.damaged: dict[int, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file."""

@@ -34,14 +34,15 @@ _WHOLE = 1.5 * 2.0**52
 """Added and taken away again, it leaves the nearest whole number of what is much smaller."""
 _LATEST, _MOST = 0xFFFF, 0xFF
 _HEAD, _MARKED_HEAD = Struct("<BH"), Struct("<BHB")
+"""Flags and form, lateness, and of a marked scan how many values it has."""
 
 AnyRow = tuple[Any, Any, Any, Any, Any]
 """Number, layout, time, checksum and body of a row; damage may be in any."""
 
 
 @cache
-def _spelled(marked: bool, form: int, count: int) -> Struct:  # noqa: FBT001 # private
-    return Struct(f"<{'BHB' if marked else 'BH'}{count}{LETTERS[form]}")
+def _spelled(head: Struct, form: int, count: int) -> Struct:
+    return Struct(f"{head.format}{count}{LETTERS[form]}")
 
 
 def stored(scan: Scan, crc: int, packed: bytes) -> tuple[int, bytes]:
@@ -51,12 +52,12 @@ def stored(scan: Scan, crc: int, packed: bytes) -> tuple[int, bytes]:
         return crc, packed
     flags = packed[FLAGS_AT]
     if not flags & MARKED:
-        return ~crc, _packed(False, flags, (late,), list(scan.values))  # noqa: FBT003 # private
+        return ~crc, _packed(_HEAD, flags, (late,), list(scan.values))
     values = [value for value in scan.values if value is not None]
     if len(values) > _MOST:
         return crc, packed
-    head = (late, len(values))
-    return ~crc, _packed(True, flags, head, values) + scan.qualities  # noqa: FBT003 # private
+    packed_values = _packed(_MARKED_HEAD, flags, (late, len(values)), values)
+    return ~crc, packed_values + scan.qualities
 
 
 def whole(row: AnyRow) -> AnyRow:
@@ -75,12 +76,12 @@ def _spelled_out(at: int, packed: bytes) -> bytes:
     flags, form = packed[0] & FLAGS, packed[0] >> FORM
     if flags & MARKED:
         _, late, count = _MARKED_HEAD.unpack_from(packed)
-        spelled = _spelled(True, form, count)  # noqa: FBT003 # private
+        spelled = _spelled(_MARKED_HEAD, form, count)
         values: Sequence[float] = spelled.unpack_from(packed)[3:]
         tail = packed[spelled.size :]
     else:
         count = (len(packed) - _HEAD.size) // _SIZES[form]
-        _, late, *values = _spelled(False, form, count).unpack(packed)  # noqa: FBT003 # private
+        _, late, *values = _spelled(_HEAD, form, count).unpack(packed)
         tail = b""
     parts = PARTS.get(form)
     if parts is not None:
@@ -88,24 +89,25 @@ def _spelled_out(at: int, packed: bytes) -> bytes:
     return values_struct(count).pack(at + late, flags, *values) + tail
 
 
-def _packed(marked: bool, flags: int, head: tuple[int, ...], values: Sequence[Any]) -> bytes:  # noqa: FBT001 # private
+def _packed(head: Struct, flags: int, start: tuple[int, ...], values: Sequence[Any]) -> bytes:
+    """``values`` behind their ``head``, which ends with ``start``, in the shortest form."""
     count = len(values)
     for form, parts in PARTS.items():
         numbers = _numbers(values, parts, _LARGEST[form])
         if numbers is not None:
             try:
-                return _spelled(marked, form, count).pack(
-                    flags | form << FORM, *head, *map(int, numbers)
+                return _spelled(head, form, count).pack(
+                    flags | form << FORM, *start, *map(int, numbers)
                 )
             except (struct.error, OverflowError, ValueError):
                 # One of them is too large for this form.
                 continue
     with suppress(OverflowError):
-        spelled = _spelled(marked, _SINGLE, count)
-        single = spelled.pack(flags | _SINGLE << FORM, *head, *values)
-        if list(spelled.unpack(single)[1 + len(head) :]) == values:
+        spelled = _spelled(head, _SINGLE, count)
+        single = spelled.pack(flags | _SINGLE << FORM, *start, *values)
+        if list(spelled.unpack(single)[1 + len(start) :]) == values:
             return single
-    return _spelled(marked, _DOUBLE, count).pack(flags, *head, *values)
+    return _spelled(head, _DOUBLE, count).pack(flags, *start, *values)
 
 
 def _numbers(values: Sequence[float], parts: float, largest: float) -> list[float] | None:

@@ -17,6 +17,10 @@ class JournalError(Exception):
     """The journal cannot be opened, read or written; the message says what to do."""
 
 
+class JournalHeldError(JournalError):
+    """Another process writes the journal."""
+
+
 KEPT_BYTES = 64 * 1024
 """As much of a payload is kept in quarantine."""
 PEOPLE = "\0people"

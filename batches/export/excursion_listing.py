@@ -10,7 +10,7 @@ from batches.export.chart import chart
 from batches.export.listing import Listing, Report, Table
 from batches.export.paper.outside import excursion_sheet
 from batches.export.trace import Trace
-from batches.outside import Outside
+from batches.outside import Known, Outside
 from batches.survey import Summary
 from devices.duration import Duration
 
@@ -24,6 +24,7 @@ ALARMS = (
     *("Set", "Rule", "No.", "Severity", "Why", "Told", "Acknowledged", "By", "After"),
     *("Comments", "Cleared"),
 )
+COVERAGE = ("Channel", "Known, %", "Not known", "Of that in calibration")
 
 
 class Lines:
@@ -47,7 +48,21 @@ def excursions_report(found: ExcursionReport, lines: Lines | None = None) -> Rep
     """What is written of ``found``, with the charts of ``lines``."""
     zone = ZoneInfo(found.setting.time_zone)
     charts, omitted = ((), 0) if lines is None else lines.charts(zone)
-    listing = Listing(
+    return Report(
+        id=found.id,
+        schema=found.schema,
+        subject=", ".join(found.devices),
+        made=found.made,
+        value=found,
+        listing=_listing(found, zone),
+        sheet=excursion_sheet(found, charts, omitted),
+        ledger_head=found.ledger_head,
+        alarm_head=found.alarm_head,
+    )
+
+
+def _listing(found: ExcursionReport, zone: ZoneInfo) -> Listing:
+    return Listing(
         title="Excursions of a period",
         facts=(
             ("Site", found.setting.site),
@@ -77,29 +92,10 @@ def excursions_report(found: ExcursionReport, lines: Lines | None = None) -> Rep
             Table(
                 title="What is known of the period",
                 file="coverage",
-                columns=("Channel", "Known, %", "Not known", "Of that in calibration"),
-                rows=tuple(
-                    (
-                        each.channel,
-                        f"{each.coverage:.2f}",
-                        str(Duration(each.unknown_ms)),
-                        str(Duration(each.calibration_ms)),
-                    )
-                    for each in found.known
-                ),
+                columns=COVERAGE,
+                rows=tuple(_coverage(each) for each in found.known),
             ),
         ),
-    )
-    return Report(
-        id=found.id,
-        schema=found.schema,
-        subject=", ".join(found.devices),
-        made=found.made,
-        value=found,
-        listing=listing,
-        sheet=excursion_sheet(found, charts, omitted),
-        ledger_head=found.ledger_head,
-        alarm_head=found.alarm_head,
     )
 
 
@@ -119,6 +115,15 @@ def _excursion(each: Outside, zone: ZoneInfo) -> tuple[str, ...]:
         ", ".join(each.batches),
         ", ".join(each.vials),
         ", ".join(each.patients),
+    )
+
+
+def _coverage(each: Known) -> tuple[str, ...]:
+    return (
+        each.channel,
+        f"{each.coverage:.2f}",
+        str(Duration(each.unknown_ms)),
+        str(Duration(each.calibration_ms)),
     )
 
 

@@ -54,6 +54,7 @@ def api(settings: ConsoleSettings, sight: Sight[SiteView], tokens: ApiTokens) ->
         },
     )
     _reads(app, site)
+    _streams(app, site)
     _records(app, site)
     _acts(app, site)
     _orders(app, site)
@@ -87,6 +88,9 @@ def _reads(app: FastAPI, site: Api) -> None:
             responses=answers(kind, *more),
             dependencies=[Depends(site.entry.needs(scope))],
         )
+
+
+def _streams(app: FastAPI, site: Api) -> None:
     plain: dict[str, Any] = {"schema": {"type": "string"}}
     lines = json.dumps(examples.READING) + '\n{"end":true,"readings":1,"damaged":0}\n'
     app.add_api_route(

@@ -30,7 +30,7 @@ def examine(path: Path, *, outage_s: float, limits: dict[str, int]) -> Report:
         *queues(site, outage_s, limits),
         *machine.clock(),
         *machine.speed(median_ms, late_ms),
-        *machine.space(folder, int(site.file.site.max_data_gb * machine.GB)),
+        *machine.space(folder, site.max_bytes),
         *certificate(site, time.time_ns() // 1_000_000),
         *backups(site, time.time_ns() // 1_000_000),
         *servers.ask_all(site, time.time_ns() // 1_000_000),

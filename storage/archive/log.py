@@ -8,12 +8,12 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple
 
 from devices.scan import Layout, Scan
 from storage.archive.seal import ArchiveError, Part, Run, Sealed, folder_of, read, runs, scanned
 from storage.chain import GENESIS
+from storage.closable import Closable
 from storage.entry import Note, Tick
 from storage.pack import NOTE, DamagedError
 from storage.reader import JournalReader
@@ -59,7 +59,7 @@ class _Standing(NamedTuple):
         return at >= 0 and self.ranges[at][0] <= seq <= self.ranges[at][1]
 
 
-class LogReader:
+class LogReader(Closable):
     """A view on the whole log that only reads: ``JournalReader`` with the archive before it.
 
     ``damaged`` fills with numbers of entries that are not what was written, and what is wrong: they
@@ -75,17 +75,6 @@ class LogReader:
         self._standing_: tuple[int, _Standing] | None = None
         self._seal = lru_cache(maxsize=_SEALS)(read)
         self._damaged: dict[int, str] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of all files."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import pyarrow.parquet as pq
 from devices.scan import Layout
 from storage.archive.columns import Columns
 from storage.archive.seal import ArchiveError
+from storage.closable import Closable
 
 Arrow: TypeAlias = Any
 """Something of pyarrow's or numpy's, whose types do not say more."""
@@ -108,7 +108,7 @@ class EntriesWriter:
         return pa.array(names, pa.string()).take(pa.array(where)).dictionary_encode()
 
 
-class EntriesReader:
+class EntriesReader(Closable):
     """Reads the entries of a segment."""
 
     def __init__(self, path: Path) -> None:
@@ -123,17 +123,6 @@ class EntriesReader:
         except (pa.ArrowException, OSError) as error:
             raise self._failure(error) from error
         self.width = sum(name.startswith("value_") for name in self._file.schema_arrow.names)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the file."""

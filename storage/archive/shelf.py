@@ -2,8 +2,6 @@
 
 from collections import OrderedDict
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -11,13 +9,14 @@ from devices.scan import Layout
 from storage.archive.columns import Columns, joined
 from storage.archive.parquet import EntriesReader
 from storage.archive.seal import Part, Run, Sealed
+from storage.closable import Closable
 
 _OPEN = 64
 _CACHED_VALUES = 4_000_000
 """So many values are kept, about 100 MB with all else: a month of row groups that devices share."""
 
 
-class Shelf:
+class Shelf(Closable):
     """Keeps a few files and row groups at hand; reads a row group at a time."""
 
     def __init__(self) -> None:
@@ -26,17 +25,6 @@ class Shelf:
         self._groups: OrderedDict[tuple[Path, int, int], Columns] = OrderedDict()
         self._cached = 0
         self._part: tuple[tuple[Path, int], Columns] | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of all files."""

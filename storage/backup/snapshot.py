@@ -3,18 +3,17 @@
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from storage import links, readonly
 from storage.backup.manifest import BackupError
+from storage.closable import Closable
 
 _MAGIC = b"SQLite format 3\0"
 _PAGES = 4_000
 """Copied at once, then it is told how far it is: 16 MB."""
 
 
-class Snapshot:
+class Snapshot(Closable):
     """What stood in ``path`` at one instant; writers go on meanwhile and are not seen."""
 
     def __init__(self, path: Path) -> None:
@@ -33,17 +32,6 @@ class Snapshot:
             self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         except sqlite3.Error as error:
             raise self._unusable(error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let the state go."""

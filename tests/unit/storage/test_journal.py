@@ -26,6 +26,7 @@ from storage.journal import (
 )
 from storage.journalfile import NAME, SCHEMA
 from storage.reader import JournalReader
+from storage.waiting import JournalHeldError
 from tests.unit.storage.samples import (
     ENTRIES,
     FREEZER,
@@ -273,7 +274,7 @@ async def test_a_second_process_is_refused_in_plain_words(tmp_path: Path) -> Non
         )
         assert str(tmp_path) in run.stdout
         assert "stop it first" in run.stdout
-        with pytest.raises(JournalError, match="writes this journal already"):
+        with pytest.raises(JournalHeldError, match="writes this journal already"):
             await Journal(tmp_path).__aenter__()
     async with Journal(tmp_path):
         pass
