@@ -1,9 +1,11 @@
 """docs/devices.md says what the profiles and cases say."""
 
+import re
 from importlib import resources
 
 from culturewatch.probe import known_guesses
 from devices import catalog
+from devices.units import STORED_UNIT, stored
 from tools.device_list import CASES, NOT_LISTED, PAGE, page
 
 
@@ -29,3 +31,14 @@ def test_a_template_names_no_maker_and_is_never_taken_for_a_device() -> None:
     names = {name for name in catalog.names() if catalog.find(name).is_template}
     assert names == {"generic-json", "generic-modbus", "generic-sparkplug"}
     assert not names & {guess.name for guess in known_guesses()}
+
+
+def test_the_guide_names_every_quantity_with_its_units() -> None:
+    guide = (PAGE.parent / "writing-a-profile.md").read_text(encoding="utf-8")
+    row = next(line for line in guide.splitlines() if line.startswith("| `quantity`"))
+    for part in row.split("|")[2].split(";"):
+        for quantity in re.findall(r"\b[a-z_]+\b(?=[^`]* in )", part.partition("`")[0]):
+            if quantity in STORED_UNIT:
+                for unit in re.findall(r"`([^`]+)`", part):
+                    assert stored(quantity, unit)
+    assert all(quantity in row for quantity in STORED_UNIT)
