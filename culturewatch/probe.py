@@ -59,7 +59,9 @@ def known_guesses(beside: Path | None = None) -> tuple[Guess, ...]:
     """
     found: list[Guess] = []
     for name in catalog.names(beside):
-        found += guesses(name, catalog.find(name, beside))
+        profile = catalog.find(name, beside)
+        if not profile.is_template:
+            found += guesses(name, profile)
     # As documented first: a device that is understood then is asked little more.
     return tuple(sorted(found, key=lambda guess: (guess.shift != 0, guess.is_flipped)))
 

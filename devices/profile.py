@@ -13,6 +13,9 @@ from devices.source import JsonPath, Metric, Packed, QualityWord, Query, Registe
 from devices.transport import Http, Line, Modbus, Mqtt
 from devices.units import Stored, stored
 
+TO_FILL_IN = "fill in"
+"""What a template says in place of a maker."""
+
 
 class Fault(Part, frozen=True, kw_only=True):
     """A raw value that is a code, not a measurement. ``raw`` counts before scaling."""
@@ -159,6 +162,11 @@ class Profile(Part, frozen=True, kw_only=True):
             check_question(self.maker, where, channel.source.ask)
             if channel.source.given is not None:
                 check_question(self.maker, where, channel.source.given.ask)
+
+    @property
+    def is_template(self) -> bool:
+        """Whether it is of no device: it is there to be copied and filled in."""
+        return self.maker == TO_FILL_IN
 
     @property
     def is_unasked(self) -> bool:

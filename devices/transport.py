@@ -34,7 +34,8 @@ class Modbus(Part, frozen=True, kw_only=True):
     """How the model wants to be read over Modbus.
 
     ``framing`` is what it speaks: ``tcp`` on a socket; ``rtu`` or ``ascii`` on a serial line, or
-    inside a TCP stream. ``clients`` is how many connections it takes at once (0: not known).
+    inside a TCP stream. ``serial`` is how its line is set; ``rs485``: it has one, of which that
+    is not known. ``clients`` is how many connections it takes at once (0: not known).
     ``pause`` is the least time between two requests. ``gap`` is how many unneeded registers a
     block may span, ``span`` the most registers and ``bits`` the most bits of one read,
     ``forbidden`` address ranges (first, last) a read must not touch, ``window`` the most requests
@@ -50,6 +51,7 @@ class Modbus(Part, frozen=True, kw_only=True):
     port: int = 502
     framing: Framing = "tcp"
     serial: Serial | None = None
+    rs485: bool = False
     clients: int = 0
     pause: Duration = Duration(0)
     word_order: WordOrder = "high-first"

@@ -1,12 +1,12 @@
 """``python -m tools.device_list``: docs/devices.md, from the profiles and their cases."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from devices import catalog
 from devices.profile import Profile
-from devices.transport import Modbus
+from devices.transport import Dialect, Framing, Modbus
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "devices.md"
@@ -59,6 +59,16 @@ NOT_LISTED = (
 """Devices of such laboratories without a profile: which, what is known, what is missing."""
 SUPPORTED = ("model", "profile", "how", "gives", "limits", "cases", "after")
 SIMULATED = "sim-"
+MQTT: Mapping[Dialect, str] = {
+    "plain": "MQTT, JSON",
+    "lorawan": "LoRaWAN, through ChirpStack v4 or The Things Stack v3",
+    "zigbee2mqtt": "MQTT, Zigbee2MQTT",
+    "shelly": "MQTT, Shelly generation 2",
+    "tasmota": "MQTT, Tasmota",
+    "sparkplug": "MQTT, Sparkplug B 3.0",
+}
+FRAMES: Mapping[Framing, str] = {"tcp": "RTU", "rtu": "RTU", "ascii": "ASCII"}
+"""What is spoken on a serial line; what says nothing of frames may stand behind a gateway."""
 
 
 def main() -> int:
@@ -125,16 +135,24 @@ def _how(profile: Profile) -> str:
         return f"lines of text, {serial.baud} baud, {serial.data_bits} data bits"
     if profile.http is not None:
         return f"HTTP, port {profile.http.port}"
-    return "MQTT, JSON"
+    return MQTT[profile.mqtt.dialect] if profile.mqtt else ""
 
 
 def _modbus(modbus: Modbus) -> str:
-    framing = {"tcp": "Modbus TCP", "rtu": "Modbus RTU", "ascii": "Modbus ASCII"}[modbus.framing]
-    if modbus.serial is None:
-        return f"{framing}, port {modbus.port}, unit {modbus.unit}"
+    unit = f"unit {modbus.unit}"
+    if modbus.serial is None and not modbus.rs485:
+        return f"Modbus TCP, port {modbus.port}, {unit}"
+    said = f"Modbus {FRAMES[modbus.framing]}, {unit}, serial {_speed(modbus)}"
+    if modbus.framing == "tcp":
+        return f"{said}; or Modbus TCP, its own or a gateway's"
+    return f"{said}; or the same frames over TCP, port {modbus.port}"
+
+
+def _speed(modbus: Modbus) -> str:
     serial = modbus.serial
-    line = f"{serial.data_bits}{serial.parity[0].upper()}{serial.stop_bits}"
-    return f"{framing}, unit {modbus.unit}; serial {serial.baud} {line}"
+    if serial is None:
+        return "at the speed that it is set to"
+    return f"{serial.baud} {serial.data_bits}{serial.parity[0].upper()}{serial.stop_bits}"
 
 
 def _gives(profile: Profile) -> str:

@@ -164,6 +164,12 @@ def _in_fahrenheit(profile: Profile) -> Profile:
                 channel,
                 unit="degF",
                 range=(channel.range[0] * factor + offset, channel.range[1] * factor + offset),
+                faults=tuple(
+                    replace(fault, raw=fault.raw * factor + offset)
+                    if isinstance(fault.raw, float)
+                    else fault
+                    for fault in channel.faults
+                ),
             )
             if channel.unit == "degC"
             else channel

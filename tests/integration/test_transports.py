@@ -94,7 +94,7 @@ consequence = "d"
 action = "a"
 respond_within = "30m"
 """
-ANSWERS = {"001 TEMPA?": "-190.50", "001 FILL?": "0"}
+ANSWERS = {"001 TEMPA?": "-190.50", "001 FILL?": "0", "001 FILAS?": "0"}
 
 
 def good_air(line: Line, question: Question) -> None:

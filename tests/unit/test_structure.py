@@ -164,7 +164,7 @@ def test_every_shipped_profile_only_asks() -> None:
         for question in LineCodec(profile).questions
     }
     assert asked == {
-        *("TEMPA?", "FILL?", "LEVEL", "UNIT", "LEVel?", "UNITs?", "MEAS? 1", "FILL? 1"),
+        *("TEMPA?", "FILL?", "FILAS?", "LEVEL", "UNIT", "LEVel?", "UNITs?", "MEAS? 1", "FILL? 1"),
     }
 
 

@@ -38,7 +38,7 @@ INPUTS = frozenset(
         *("moxa-iologik-e1240", "moxa-iologik-e1242", "moxa-iologik-e1262"),
         *("vaisala-indigo520", "wago-750-461", "wago-750-464"),
         *("dragino-lht65n", "dragino-ltc2", "dragino-ltc2-lb", "milesight-ts301"),
-        *("milesight-ts302", "generic-json", "generic-sparkplug"),
+        *("milesight-ts302", "generic-json", "generic-modbus", "generic-sparkplug"),
         *("binder-mk53", "thermo-isotemp-ult"),
     }
 )

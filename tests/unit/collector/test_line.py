@@ -116,8 +116,10 @@ async def test_tanks_on_one_line_are_asked_by_their_numbers() -> None:
     answers = {
         "001 TEMPA?": "-197.10",
         "001 FILL?": "0",
+        "001 FILAS?": "1",
         "002 TEMPA?": "-150.05",
         "002 FILL?": "1",
+        "002 FILAS?": "0",
     }
     async with device_on_a_line(TextDevice(answers.get), baud=9600) as device:
         address = TtyAddress(path=device.path, serial=Serial(baud=9600))
@@ -125,8 +127,8 @@ async def test_tanks_on_one_line_are_asked_by_their_numbers() -> None:
         tanks = [a_device(profile, address, number) for number in (1, 2)]
         async with collecting(*tanks) as scans:
             await until(lambda: good(scans, "tank1") and good(scans, "tank2"))
-        assert good(scans, "tank1")[0].values == (-197.1, 0.0)
-        assert good(scans, "tank2")[0].values == (-150.05, 1.0)
+        assert good(scans, "tank1")[0].values == (-197.1, 0.0, 1.0)
+        assert good(scans, "tank2")[0].values == (-150.05, 1.0, 0.0)
         assert isinstance(device, TextDevice)
         assert set(device.heard) == set(answers)
 
@@ -165,8 +167,8 @@ async def test_what_was_said_before_a_silence_counts_and_nothing_else_does() -> 
         async with collecting(a_device(impatient, address)) as scans:
             await until(lambda: any(scan.values[0] is not None for scan in scans))
         heard = next(scan for scan in scans if scan.values[0] is not None)
-        assert heard.values == (-190.0, None)
-        assert list(heard.qualities) == [GOOD, NO_ANSWER]
+        assert heard.values == (-190.0, None, None)
+        assert list(heard.qualities) == [GOOD, NO_ANSWER, NO_ANSWER]
 
 
 async def test_a_tank_that_says_nothing_gives_an_absence_each_period() -> None:

@@ -16,7 +16,7 @@ from culturewatch.probe import Report, Suspect, default_units, known_guesses, pr
 from culturewatch.probe_report import fragment, lines
 from culturewatch.probe_target import TargetError, target, unit_ids
 from culturewatch.site_file import SerialPort, SiteFile
-from devices import catalog, document
+from devices import document
 from devices.likeness import Guess
 from devices.transport import Serial
 from tests.unit.collector import serial_responder
@@ -34,7 +34,7 @@ TWINS = (
 WEAK = {"moxa-iologik-e1210-mains", "oldham-olct-200", *TWINS[0]}
 """One number, or one bit, that may be anything: it proves nothing."""
 GOOD = ("at-37-degrees", "by-hand", "celsius", "worked-example", "liquid-nitrogen", "on-battery")
-TRIED = sorted(name for name in catalog.names() if catalog.find(name).modbus is not None)
+TRIED = sorted({guess.name for guess in known_guesses()})
 
 
 @cache
@@ -103,7 +103,7 @@ async def test_every_profile_is_ranked_first_for_its_own_device(name: str) -> No
 async def test_what_is_wrong_is_never_sure(*, fills: bool) -> None:
     for path in sorted(CASES.glob("*/*.toml")):
         cells = cells_of(path)
-        if not cells:
+        if not cells or path.parent.name not in TRIED:
             continue
         suspect = await only(holding(cells, fills=fills))
         assert not suspect.is_sure or path.parent.name in suspect.best, path
@@ -120,7 +120,7 @@ async def test_a_device_that_counts_from_one_is_found_out() -> None:
 async def test_a_device_with_its_words_the_other_way_round_is_found_out() -> None:
     # 465.66 ppm is 43E8D47A and 37.0 is 42140000, here high word first.
     cells = {("holding", 0): 0x43E8, ("holding", 1): 0xD47A, ("holding", 4): 0x4214}
-    cells |= {("holding", 5): 0, ("holding", 0x800): 0, ("holding", 0x801): 0}
+    cells |= {("holding", 5): 0} | {("holding", 0x800 + n): 0 for n in range(5)}
     suspect = await only(holding(cells))
     assert set(suspect.best) == TWINS[1]
     assert suspect.ranked[0].word_order == "high-first"
