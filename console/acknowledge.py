@@ -18,6 +18,7 @@ from alerts.store import Answer
 from alerts.token import AckAllClaim, AckClaim, Reason, TokenDesk
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
+from console.speech import ENGLISH, Speech
 from console.view import ChannelView, DeviceView, SiteView, wall_clock_ms
 from storage.entry import Command
 from storage.inbox import Inbox, InboxError, OtherActError
@@ -29,6 +30,7 @@ LONGEST_NOTE = 500
 ANSWER_S = 5.0
 KEEP_S = 8.0
 _AGAIN_S = 0.1
+_ENGLISH = Speech(ENGLISH)
 SILENT = "the alarm store does not answer; look at the disk"
 
 
@@ -71,16 +73,25 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return self.answer is not None and self.answer.accepted
 
     @property
-    def over(self) -> str:
-        """Why there is nothing left to acknowledge here; empty while there may be."""
-        if self.answer is not None and not self.answer.accepted:
-            return f"this link was pressed before, and refused: {self.answer.why}"
-        alarm, meant = self.alarm, self.claim.occurrence
-        if alarm is None:
-            return ""
-        if alarm.occurrence > meant:
-            return f"occurrence {meant} is over; now it is {alarm.occurrence}: use its own message"
-        return "this alarm is over" if alarm.state == "N" else ""
+    def over(self) -> bool:
+        """Whether there is nothing left to acknowledge here."""
+        return bool(over(self))
+
+
+def over(standing: Standing, say: Speech = _ENGLISH) -> str:
+    """Why there is nothing left to acknowledge at ``standing``; empty while there may be."""
+    answer, alarm, meant = standing.answer, standing.alarm, standing.claim.occurrence
+    if answer is not None and not answer.accepted:
+        return say("this link was pressed before, and refused: {why}", why=answer.why)
+    if alarm is None:
+        return ""
+    if alarm.occurrence > meant:
+        return say(
+            "occurrence {meant} is over; now it is {now}: use its own message",
+            meant=meant,
+            now=alarm.occurrence,
+        )
+    return say("this alarm is over") if alarm.state == "N" else ""
 
 
 class AckDesk:

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from alerts.token import AckAllClaim, Reason, load_key
 from console import run_status
-from console.acknowledge import AckDesk, Filled, Standing, fields
+from console.acknowledge import LONGEST_NOTE, AckDesk, Filled, Standing, fields
 from console.acknowledge_all import Listing, listing, press_all
 from console.api.application import AT, said_to_program
 from console.api.serve import serve_on
@@ -31,17 +31,18 @@ from console.forms import fields_of
 from console.forwarded import Forwarded
 from console.glance import Glance
 from console.guard import Guard, TooLargeError, host_name
-from console.login_pages import LoginPages
+from console.login_pages import LoginPages, spoken
 from console.means import Means
 from console.orders import OrderDesk
 from console.origin import Nonces, is_ours
-from console.pages import ASSETS, Pages
+from console.pages import ASSETS, Pages, Shown
 from console.pin_desk import PinDesk
 from console.pins import Pins, Verdict
 from console.record_desk import RecordDesk
 from console.record_files import RecordFiles
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
+from console.speech import Speech
 from console.trends import Trends
 from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
 
@@ -61,6 +62,8 @@ _ELSEWHERE = (
     "This form was sent from another site. Nothing was acknowledged: open the link in the "
     "message itself, and press the button there."
 )
+_TOO_LARGE = "Nothing was acknowledged: the form is too large."
+_STUMBLED = "The log says over what. Collecting, alarms and pages do not depend on it."
 
 
 class AddressError(OSError):
@@ -243,18 +246,19 @@ class _Console:
             headers={"Cache-Control": "public, max-age=86400"},
         )
 
-    async def show_link(self, token: str) -> Response:
+    async def show_link(self, token: str, request: Request) -> Response:
         """The page behind a link. It changes nothing: scanners of mail open links."""
         claim = self._desk.judge(token)
+        say = spoken(request)
         if isinstance(claim, Reason):
-            return self._say_reason(claim)
+            return self._say_reason(claim, say)
         if isinstance(claim, AckAllClaim):
-            return self._list(token, await listing(self._desk, claim))
-        return self._form(token, await self._desk.standing(claim))
+            return self._list(token, await listing(self._desk, claim), say)
+        return self._form(token, await self._desk.standing(claim), say)
 
     async def press_link(self, token: str, request: Request) -> Response:
         """The button was pressed."""
-        headers = request.headers
+        headers, say = request.headers, spoken(request)
         if not is_ours(
             origin=headers.get("origin"),
             fetch_site=headers.get("sec-fetch-site"),
@@ -262,94 +266,98 @@ class _Console:
             public_url=self._settings.public_url,
         ):
             log.warning("a form from %r was refused", headers.get("origin"))
-            return self._say(HTTPStatus.FORBIDDEN, "Not acknowledged", _ELSEWHERE)
+            return self._say(HTTPStatus.FORBIDDEN, "Not acknowledged", _ELSEWHERE, say)
         claim = self._desk.judge(token)
         if isinstance(claim, Reason):
-            return self._say_reason(claim)
+            return self._say_reason(claim, say)
         filled = fields(await fields_of(request))
         if isinstance(claim, AckAllClaim):
-            return await self._press_all(token, claim, filled)
+            return await self._press_all(token, claim, filled, say)
         standing = await self._desk.standing(claim)
         if standing.used:
             log.warning("%s was pressed after it had been used", claim.command_id)
-            return self._form(token, standing)
-        if hint := await self._wrong_with(filled, token, claim.person):
-            return self._form(token, standing, hint=hint)
+            return self._form(token, standing, say)
+        if hint := await self._wrong_with(filled, token, claim.person, say):
+            return self._form(token, standing, say, hint=hint, note=filled.note)
         pressed = await self._desk.press(claim, note=filled.note)
-        return HTMLResponse(self.pages.pressed(pressed), pressed.result.value)
+        return HTMLResponse(self.pages.pressed(pressed, say), pressed.result.value)
 
-    async def _wrong_with(self, filled: Filled, token: str, person: str) -> str:
+    async def _wrong_with(self, filled: Filled, token: str, person: str, say: Speech) -> str:
         """Why a form does not count, empty if it does: an old page, or not the person's PIN."""
         if not self._nonces.holds(filled.nonce, token):
             log.warning("a form for %s without the nonce of its page was refused", person)
-            return _OLD_PAGE
+            return say(_OLD_PAGE)
         if not self._asks_pin(person) or self._pins is None:
             return ""
         verdict = await asyncio.to_thread(self._pins.check, person, filled.pin)
-        return "" if verdict is Verdict.RIGHT else f"Nothing was acknowledged: {verdict.value}."
+        if verdict is Verdict.RIGHT:
+            return ""
+        return say("Nothing was acknowledged: {why}.", why=say(verdict.value))
 
     def _asks_pin(self, person: str) -> bool:
         return self._pins is not None and self._pins.asks(person)
 
-    def _form(self, token: str, standing: Standing, *, hint: str = "") -> Response:
-        page = self.pages.acknowledge(
-            standing,
-            self._nonces.make(token),
-            hint=hint,
-            asks_pin=self._asks_pin(standing.claim.person),
-        )
+    def _form(
+        self, token: str, standing: Standing, say: Speech, *, hint: str = "", note: str = ""
+    ) -> Response:
+        shown = self._shown(token, standing.claim.person, hint=hint, note=note)
+        page = self.pages.acknowledge(standing, shown, say)
         if standing.used:
             return HTMLResponse(page, _STATUS[Reason.USED])
         return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
 
-    async def _press_all(self, token: str, claim: AckAllClaim, filled: Filled) -> Response:
+    def _shown(self, token: str, person: str, *, hint: str, note: str) -> Shown:
+        nonce, asks = self._nonces.make(token), self._asks_pin(person)
+        return Shown(nonce, asks, hint, note[:LONGEST_NOTE])
+
+    async def _press_all(
+        self, token: str, claim: AckAllClaim, filled: Filled, say: Speech
+    ) -> Response:
         shown = await listing(self._desk, claim)
         if shown.used or not shown.alarms:
             log.warning("the link of summary %d was pressed for nothing", claim.summary)
-            return self._list(token, shown)
-        if hint := await self._wrong_with(filled, token, claim.person):
-            return self._list(token, shown, hint=hint)
+            return self._list(token, shown, say)
+        if hint := await self._wrong_with(filled, token, claim.person, say):
+            return self._list(token, shown, say, hint=hint, note=filled.note)
         pressed = await press_all(self._desk, shown, note=filled.note)
-        return HTMLResponse(self.pages.pressed_all(pressed), pressed.status)
+        return HTMLResponse(self.pages.pressed_all(pressed, say), pressed.status)
 
-    def _list(self, token: str, shown: Listing, *, hint: str = "") -> Response:
-        page = self.pages.acknowledge_all(
-            shown,
-            self._nonces.make(token),
-            hint=hint,
-            asks_pin=self._asks_pin(shown.claim.person),
-        )
-        if shown.used:
+    def _list(
+        self, token: str, listed: Listing, say: Speech, *, hint: str = "", note: str = ""
+    ) -> Response:
+        shown = self._shown(token, listed.claim.person, hint=hint, note=note)
+        page = self.pages.acknowledge_all(listed, shown, say)
+        if listed.used:
             return HTMLResponse(page, _STATUS[Reason.USED])
         return HTMLResponse(page, HTTPStatus.FORBIDDEN if hint else HTTPStatus.OK)
 
-    def _say_reason(self, reason: Reason) -> Response:
-        return self._say(_STATUS[reason], "Not acknowledged", f"{reason.value.capitalize()}.")
+    def _say_reason(self, reason: Reason, say: Speech) -> Response:
+        text = say(reason.value)
+        return self._say(_STATUS[reason], "Not acknowledged", f"{text[:1].upper()}{text[1:]}.", say)
 
-    def _say(self, status: int, title: str, text: str) -> Response:
-        return HTMLResponse(self.pages.message(title, text), status)
+    def _say(self, status: int, title: str, text: str, say: Speech) -> Response:
+        return HTMLResponse(self.pages.message(title, text, say), status)
 
     async def say_fault(self, request: Request, error: Exception) -> Response:
         if request.url.path.startswith(f"{AT}/"):
             # Not even its mount knows such a path, as with a line end in it.
             return await said_to_program(request, error)
         status = HTTPStatus(error.status_code if isinstance(error, HTTPException) else 500)
-        return self._say(status, status.phrase, f"{status.description or status.phrase}.")
+        text = f"{status.description or status.phrase}."
+        return self._say(status, status.phrase, text, spoken(request))
 
-    async def say_blind(self, _: Request, error: Exception) -> Response:
+    async def say_blind(self, request: Request, error: Exception) -> Response:
         log.error("%s", error)
-        return self._say(HTTPStatus.SERVICE_UNAVAILABLE, "Nothing can be shown", f"{error}.")
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return self._say(status, "Nothing can be shown", f"{error}.", spoken(request))
 
-    async def say_too_large(self, _: Request, __: Exception) -> Response:
-        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        return self._say(status, "Too large", "Nothing was acknowledged: the form is too large.")
+    async def say_too_large(self, request: Request, _: Exception) -> Response:
+        status, text = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE
+        return self._say(status, "Too large", text, spoken(request))
 
-    async def say_stumbled(self, _: Request, __: Exception) -> Response:
-        return self._say(
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "The console stumbled",
-            "The log says over what. Collecting, alarms and pages do not depend on it.",
-        )
+    async def say_stumbled(self, request: Request, _: Exception) -> Response:
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return self._say(status, "The console stumbled", _STUMBLED, spoken(request))
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,6 +17,7 @@ from batches.vial import Place, Vial, number_of
 from console.acknowledge import one_line
 from console.entrance import Entrance, Visitor
 from console.orders import Became, Ordered
+from console.view import Equipment
 from storage.database import DatabaseError
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,19 @@ class WorkDesk:
             log.exception("what %s did was not kept", signed.by)
             return Ordered(became=Became.NOT_KEPT, why=str(error))
         return Ordered(became=Became.DONE)
+
+
+def device_called(text: str, equipment: Sequence[Equipment]) -> str:
+    """The id of the device that goes by ``text``, its id or its name; empty for none or several.
+
+    Whole names only: what begins like another one's would put cells where they are not.
+    """
+    wanted = text.strip().casefold()
+    holding = [one for one in equipment if wanted and not one.is_system]
+    called = [one.id for one in holding if one.id.casefold() == wanted]
+    named = [one.id for one in holding if one.name.casefold() == wanted]
+    found = called or named
+    return found[0] if len(found) == 1 else ""
 
 
 def slot(device: str, position: str) -> Place:

@@ -156,7 +156,7 @@ def _measured(
     mine = [rule for rule in rules if rule.channel == channel.id]
     return Measured(
         key=channel.key,
-        name=say(words.spaced(channel.key)),
+        name=words.named(channel.key, say),
         now=words.measured(channel.value, channel.unit, say),
         chart=chart.drawn(found, mine, channel.unit, zone=zone, say=say),
         start=found.start,
@@ -167,7 +167,7 @@ def _measured(
 def _marks(channel: ChannelView, found: Buckets, zone: tzinfo, say: Speech) -> Marks:
     return Marks(
         key=channel.key,
-        name=say(words.spaced(channel.key)),
+        name=words.named(channel.key, say),
         spans=tuple(chart.runs_where(found, found.high >= 1.0, zone)),
         unknown=tuple(chart.runs_where(found, found.unknown, zone)),
         known=not bool(np.isnan(found.high).all()),
@@ -180,7 +180,7 @@ def _calibrated(
     at = book.at(channel.id, Interval(now, now + 1))
     due = book.due(channel.id, now)
     return Calibrated(
-        name=say(words.spaced(channel.key)),
+        name=words.named(channel.key, say),
         sensor=at[-1].sensor if at else "",
         due="" if due is None else words.moment(due, zone),
         is_over=due is not None and due <= now,

@@ -15,6 +15,7 @@ from alerts.engine.view import AlarmView
 from console.api.entry import Entry
 from console.api.tokens import ApiTokens, Scope
 from console.entrance import Entrance
+from console.login_pages import spoken
 from console.pages import Pages
 from console.run_status import RunStatus
 from console.settings import ConsoleSettings
@@ -60,7 +61,9 @@ class Glance:
         if not is_in and not self._open:
             return RedirectResponse("/login", HTTPStatus.SEE_OTHER)
         view = await self._sight.look()
-        return HTMLResponse(self._pages.status(_for(view, is_in=is_in), wall=not is_in))
+        return HTMLResponse(
+            self._pages.status(_for(view, is_in=is_in), spoken(request), wall=not is_in)
+        )
 
     async def live(self, request: Request) -> Response:
         """The part that changes. It is asked for by itself, and keeps nobody logged in."""
@@ -68,7 +71,9 @@ class Glance:
         if not is_in and not self._open:
             return Response(status_code=HTTPStatus.UNAUTHORIZED)
         view = await self._sight.look()
-        return HTMLResponse(self._pages.live(_for(view, is_in=is_in), wall=not is_in))
+        return HTMLResponse(
+            self._pages.live(_for(view, is_in=is_in), spoken(request), wall=not is_in)
+        )
 
     async def told(self, request: Request) -> Response:
         """The same for programs, which may bring a token with the scope for health."""

@@ -24,6 +24,7 @@ HOME = "/now"
 _BEFORE_S = 6 * 3600
 _YEAR_S = 365 * 24 * 3600
 _ELSEWHERE = "This form was sent from another site, or lay open for too long. Please try again."
+_LOGGED_OFF = "You are logged off: you did nothing for a while, or logged out elsewhere."
 
 
 class LoginPages:
@@ -67,7 +68,7 @@ class LoginPages:
         """The form to log in; the first admin's where nobody is known."""
         if not await self._entrance.has_people():
             return RedirectResponse("/begin", HTTPStatus.SEE_OTHER)
-        why = "You did nothing for a while and were logged off." if _query(request, "idle") else ""
+        why = _LOGGED_OFF if _query(request, "idle") else ""
         return self._show(request, "login", why=why)
 
     async def log_in(self, request: Request) -> Response:

@@ -117,9 +117,9 @@ def _row(channel: ChannelView, line: Line, say: Speech) -> Row:
         mark = "asks" if words.asks(alarm) else "open"
         says = f"{say(words.severity(alarm)).upper()}, {words.state(alarm, say)}"
     return Row(
-        name=say(words.spaced(channel.key)),
+        name=words.named(channel.key, say),
         value=words.reading(channel.key, channel.value, channel.unit, say),
-        quality=say(words.spaced(channel.quality)),
+        quality=words.named(channel.quality, say),
         is_good=channel.quality == "good",
         age=words.age(channel.age_ms, say),
         trend=trends.path(line, width=TREND_WIDTH, height=TREND_HEIGHT),

@@ -1,6 +1,8 @@
 """The console's templates: everything that others wrote is escaped. The one door to jinja2."""
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+__all__ = ["Template", "environment"]
 
 
 def environment() -> Environment:

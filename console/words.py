@@ -98,6 +98,14 @@ def moment(at: int | None, zone: tzinfo) -> str:
     return f"{whole[:19]} {whole[19:]}"
 
 
+def named(word: str, say: Say = english) -> str:
+    """A channel or a quality in somebody's language; of one with a number, what it counts."""
+    whole = spaced(word)
+    stem, _, number = whole.rpartition(" ")
+    said = say(whole)
+    return f"{say(stem)} {number}" if said == whole and stem and number.isdecimal() else said
+
+
 def state(alarm: "AlarmView", say: Say = english) -> str:
     """Where an alarm stands, under which other one, and what keeps it from paging."""
     words = [say(_STATES.get(alarm.state, alarm.state))]

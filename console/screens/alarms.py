@@ -11,7 +11,7 @@ from batches.placement import Refused
 from console import alarm_book, alarm_list, figures, words
 from console.alarm_book import AlarmBook
 from console.alarm_list import SEVERITIES, SPANS, AlarmLine, Wanted
-from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
 from console.view import SiteView, wall_clock_ms
 
 _SLOW_S = 5.0
@@ -205,7 +205,7 @@ class _Acknowledge:
             html(frame.render("not_fixed.html.j2", guest))
             self._note = ui.textarea(say("Note: what was found or done")).props("autogrow")
             with ui.element("div").classes("buttons"):
-                ui.button(say("Acknowledge"), on_click=self._press).props("no-caps")
+                ui.button(say("Acknowledge"), on_click=once(self._press)).props("no-caps")
                 ui.button(say("Cancel"), on_click=self._dialog.close).props("no-caps flat")
 
     def open(self, line: AlarmLine) -> None:
@@ -239,7 +239,7 @@ class _Shelve:
             self._span = ui.select(list(SPANS), value=SPANS[1], label=say("For how long"))
             self._once = ui.checkbox(say("only until it has returned to normal once"))
             with ui.element("div").classes("buttons"):
-                ui.button(say("Shelve"), on_click=self._press).props("no-caps")
+                ui.button(say("Shelve"), on_click=once(self._press)).props("no-caps")
                 ui.button(say("Cancel"), on_click=self._dialog.close).props("no-caps flat")
 
     def open(self, line: AlarmLine) -> None:

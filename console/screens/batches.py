@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import Request, Response
 from nicegui import ui
@@ -14,7 +15,7 @@ from console.bench_work import Subject, WorkDesk
 from console.entrance import Visitor
 from console.orders import Became, Ordered
 from console.record_desk import RecordDesk
-from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
 from console.view import wall_clock_ms
 
 _LEDGER_S = 5.0
@@ -78,9 +79,7 @@ async def _map(frame: Frame, guest: Guest, device: str, alone: tuple[str, str] |
 
 async def _list(frame: Frame, guest: Guest, text: str) -> None:
     say = guest.say
-    # A scanner types what it reads and presses Enter: the field is where that goes.
-    field = ui.input(say("Search, or scan a label"), value=text).props("autofocus clearable")
-    field.classes("scan")
+    field = _scan_field(say("Search, or scan a label"), text)
     body = html("")
 
     async def refresh() -> None:
@@ -104,13 +103,10 @@ async def _list(frame: Frame, guest: Guest, text: str) -> None:
 
     async def entered() -> None:
         scanned = (field.value or "").strip()
-        ledger = frame.means.entrance.ledger
-        try:
-            await in_time(_LEDGER_S, lambda: bench_work.read(ledger, scanned))
-        except (Refused, ValueError):
-            await refresh()
+        if await _is_known(frame, scanned):
+            ui.navigate.to(_way_to(scanned))
         else:
-            ui.navigate.to(f"/batches/{scanned}")
+            await refresh()
 
     field.on_value_change(refresh)
     field.on("keydown.enter", entered, args=[])
@@ -123,9 +119,31 @@ class _One:
     def __init__(self, frame: Frame, guest: Guest, subject: str) -> None:
         self._frame, self._guest, self._subject = frame, guest, subject
         self._work = WorkDesk(frame.means.entrance)
+        self._scan = _scan_field(
+            guest.say("Scan a label: of a device, or of another batch or vial")
+        )
+        self._scan.on("keydown.enter", self._scanned, args=[])
+        self._scan.set_visibility(guest.visitor.may("place"))
         self._body = html("")
         self._forms = ui.element("div").classes("forms")
         self._built: tuple[bool, bool] | None = None
+        self._device: ui.select | None = None
+        self._position: ui.input | None = None
+
+    async def _scanned(self) -> None:
+        """A device is where it goes; another batch or vial is the next to be handled."""
+        text = (self._scan.value or "").strip()
+        self._scan.value = ""
+        device = bench_work.device_called(text, self._frame.settings.equipment)
+        if device and self._device is not None and self._position is not None:
+            self._device.value = device
+            self._position.run_method("focus")
+        elif device:
+            _warn(self._guest.say("It can be put nowhere now"))
+        elif await _is_known(self._frame, text):
+            ui.navigate.to(_way_to(text))
+        else:
+            _warn(self._guest.say("{text}: no such device, batch or vial", text=text[:80]))
 
     async def refresh(self) -> None:
         """What the ledger says now."""
@@ -154,6 +172,7 @@ class _One:
         if state == self._built or not self._guest.visitor.may("place"):
             return
         self._built = state
+        self._device = self._position = None
         self._forms.clear()
         if not is_open:
             return
@@ -171,17 +190,19 @@ class _One:
         devices = {
             one.id: f"{one.name or one.id} ({one.location})" if one.location else one.name or one.id
             for one in self._frame.settings.equipment
+            if not one.is_system
         }
         called = say("Move") if moved else say("Place")
         with ui.element("section").classes("form"):
             html(self._title(called))
             device = ui.select(devices, label=say("Device"), with_input=True)
             position = ui.input(say("Position"))
+            self._device, self._position = device, position
             reason = ui.input(say("Reason, if it was done earlier"))
 
             async def press() -> None:
                 if not device.value:
-                    ui.notify(f"✖ {say('Choose a device')}", type="negative")
+                    _warn(say("Choose a device"))
                     return
                 await self._done(
                     lambda visitor: self._work.place(
@@ -193,7 +214,10 @@ class _One:
                     )
                 )
 
-            ui.button(called, on_click=press).props("no-caps")
+            act = once(press)
+            # A scanner ends what it types so; with gloves that is one press less.
+            position.on("keydown.enter", act, args=[])
+            ui.button(called, on_click=act).props("no-caps")
 
     def _out_form(self) -> None:
         say = self._guest.say
@@ -203,7 +227,7 @@ class _One:
             async def press() -> None:
                 await self._done(lambda visitor: self._work.take_out(visitor, self._subject))
 
-            ui.button(say("Take out"), on_click=press).props("no-caps outline")
+            ui.button(say("Take out"), on_click=once(press)).props("no-caps outline")
 
     def _thaw_form(self) -> None:
         say = self._guest.say
@@ -216,7 +240,7 @@ class _One:
                     lambda visitor: self._work.thaw(visitor, self._subject, into=into.value or "")
                 )
 
-            ui.button(say("Thaw"), on_click=press).props("no-caps outline")
+            ui.button(say("Thaw"), on_click=once(press)).props("no-caps outline")
 
     def _close_form(self, desk: RecordDesk) -> None:
         say = self._guest.say
@@ -233,7 +257,7 @@ class _One:
                     )
                 )
 
-            ui.button(say("Close the batch"), on_click=press).props("no-caps outline")
+            ui.button(say("Close the batch"), on_click=once(press)).props("no-caps outline")
 
     def _title(self, text: str) -> str:
         return self._frame.render("room.html.j2", self._guest, room=text)
@@ -251,3 +275,27 @@ class _One:
             self._frame.tell(self._guest, ordered)
         if ordered.became is Became.DONE:
             await self.refresh()
+            self._scan.run_method("focus")
+
+
+def _scan_field(label: str, text: str = "") -> ui.input:
+    """Where a scanner types what it reads; it presses Enter after it."""
+    return ui.input(label, value=text).props("autofocus clearable").classes("scan")
+
+
+async def _is_known(frame: Frame, text: str) -> bool:
+    """Whether ``text`` is a batch or a vial."""
+    ledger = frame.means.entrance.ledger
+    try:
+        await in_time(_LEDGER_S, lambda: bench_work.read(ledger, text))
+    except (Refused, ValueError):
+        return False
+    return True
+
+
+def _way_to(subject: str) -> str:
+    return f"/batches/{quote(subject, safe='')}"
+
+
+def _warn(text: str) -> None:
+    ui.notify(f"✖ {text}", type="negative")

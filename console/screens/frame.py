@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -236,6 +236,26 @@ class Frame:
             timeout=0 if kind == "negative" else 5000,
             actions=[{"label": guest.say("Close"), "color": "white", "noCaps": True}],
         )
+
+
+def once(act: Callable[[], Awaitable[None]]) -> Callable[[], Coroutine[None, None, None]]:
+    """``act``, which a second press does not begin again while the first is at work.
+
+    Who presses twice, as with gloves, would else be told that it is refused, or send two drills.
+    """
+    at_work = False
+
+    async def pressed() -> None:
+        nonlocal at_work
+        if at_work:
+            return
+        at_work = True
+        try:
+            await act()
+        finally:
+            at_work = False
+
+    return pressed
 
 
 def html(text: str, *, tag: str = "div") -> ui.html:

@@ -12,7 +12,7 @@ from batches.placement import Refused
 from console import on_call_page, words
 from console.on_call_page import DAYS, HOURS, Change, OnCallShown, Roster, RotaShown
 from console.orders import Became, Ordered
-from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
 from console.view import wall_clock_ms
 
 _FILES_S = 7.0
@@ -94,7 +94,7 @@ class _OnCall:
                     ),
                 )
 
-            ui.button(say("Somebody stands in"), on_click=press).props("no-caps")
+            ui.button(say("Somebody stands in"), on_click=once(press)).props("no-caps")
 
     def _swap_form(self, rotas: tuple[str, ...]) -> None:
         say = self._guest.say
@@ -119,7 +119,7 @@ class _OnCall:
                     ),
                 )
 
-            ui.button(say("Two people swap"), on_click=press).props("no-caps")
+            ui.button(say("Two people swap"), on_click=once(press)).props("no-caps")
 
     def _withdraw_form(self, changes: list[tuple[RotaShown, Change]]) -> None:
         say = self._guest.say
@@ -138,7 +138,7 @@ class _OnCall:
                     lambda: on_call_page.withdrawing(change, reason.value or ""),
                 )
 
-            ui.button(say("Take it back"), on_click=press).props("no-caps outline")
+            ui.button(say("Take it back"), on_click=once(press)).props("no-caps outline")
 
     def _drill_form(self) -> None:
         say, people = self._guest.say, self._frame.settings.people
@@ -161,7 +161,7 @@ class _OnCall:
                     str(person.value or ""), str(channel.value or ""), note.value or ""
                 )
 
-            ui.button(say("Send a drill"), on_click=press).props("no-caps outline")
+            ui.button(say("Send a drill"), on_click=once(press)).props("no-caps outline")
 
     def _people(self) -> dict[str, str]:
         return {one.id: one.name or one.id for one in self._frame.settings.people}

@@ -12,7 +12,7 @@ from console.entrance import Visitor
 from console.orders import Ordered
 from console.record_desk import Doing, RecordDesk, Signing
 from console.records import Version
-from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
+from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
 
 _LEDGER_S = 7.0
 _LOOK_S = 1.0
@@ -60,8 +60,8 @@ class _Record:
         self._signed: tuple[str, Step] | None = None
         say = guest.say
         with ui.element("div").classes("buttons"):
-            ui.button(say("Preview"), on_click=self._preview).props("no-caps outline")
-            ui.button(say("Make the record"), on_click=self._make).props("no-caps")
+            ui.button(say("Preview"), on_click=once(self._preview)).props("no-caps outline")
+            ui.button(say("Make the record"), on_click=once(self._make)).props("no-caps")
         self._asked = html("")
         self._body = html("")
         self._signing = html("")
@@ -139,7 +139,7 @@ class _Record:
                 )
             )
 
-        ui.button(say("Sign"), on_click=press).props("no-caps")
+        ui.button(say("Sign"), on_click=once(press)).props("no-caps")
 
     async def _preview(self) -> None:
         await self._done(lambda visitor: self._desk.preview(visitor, self._subject))

@@ -9,13 +9,14 @@ function mark() {
   const lost = Date.now() - heard > LOST_MS;
   document.body.classList.toggle("lost", lost);
   document.getElementById("lost").hidden = !lost;
-  if (lost) document.title = "✖ no longer heard";
+  if (lost) document.title = `✖ ${document.getElementById("lost").dataset.title}`;
   document.getElementById("heard").textContent = document.querySelector("#live time").textContent;
 }
 
 async function look() {
   try {
     const answer = await fetch("/live", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    if (answer.status === 401) location.assign("/login?next=%2F&idle=1");
     if (!answer.ok) throw new Error(String(answer.status));
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("live");

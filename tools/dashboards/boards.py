@@ -58,7 +58,8 @@ def _curves(title: str, quantity: str, *where: str, width: int = HALF) -> Drawn:
 
 
 def _qualities(*where: str) -> Drawn:
-    by = f'time({INTERVAL}), "{CHANNEL}" fill(none)'
+    # Else the band of before would go on over a time of which nothing is known.
+    by = f'time({INTERVAL}), "{CHANNEL}" fill(null)'
     return words("Quality", Readings(of_all(f'last("{QUALITY}")', *where, by=by)))
 
 
@@ -68,7 +69,7 @@ def _overview() -> tuple[str, str]:
         f'count("{QUALITY}")', NOT_TRUSTED, _OF_LAB, by=f'time({INTERVAL}), "{DEVICE}" fill(none)'
     )
     panels = (
-        figure("Alarms standing", Rows(sql.STANDING_COUNT)),
+        figure("Alarms standing", Rows(sql.STANDING_COUNT), bad_from=1),
         listing("Standing alarms", Rows(sql.STANDING_ALARMS), width=20),
         _curves("Temperature", "temperature", _OF_LAB, width=WIDTH),
         _curves("CO2", "carbon_dioxide", _OF_LAB),
@@ -108,8 +109,8 @@ def _bank() -> tuple[str, str]:
     panels = (
         _curves("Level", "level", ONE_DEVICE),
         _curves("Temperature", "temperature", ONE_DEVICE),
-        chart("Change of level in a day", STORED_UNIT["level"], [Readings(lost)]),
-        chart("Hours to empty, as it fell in the last six", "h", [Readings(empty)]),
+        chart("Change of level in a day", STORED_UNIT["level"], [Readings(lost)], gap_s=2 * 3600),
+        chart("Hours to empty, as it fell in the last six", "h", [Readings(empty)], gap_s=1800),
         chart("Lid and filling", STORED_UNIT["state"], [Readings(lids)]),
         _qualities(ONE_DEVICE),
         listing("Vials inside", Rows(sql.VIALS_IN_DEVICE), width=WIDTH),
@@ -163,8 +164,9 @@ def _batch() -> tuple[str, str]:
 
 def _on_call() -> tuple[str, str]:
     panels = (
-        figure("Alarms standing", Rows(sql.STANDING_COUNT)),
-        figure("Most in ten minutes", Rows(sql.BUSIEST_TEN_MINUTES)),
+        figure("Alarms standing", Rows(sql.STANDING_COUNT), bad_from=1),
+        # More than ten in ten minutes are a flood (ISA-18.2, IEC 62682).
+        figure("Most in ten minutes", Rows(sql.BUSIEST_TEN_MINUTES), bad_from=11),
         listing("Until somebody acknowledged, in seconds", Rows(sql.TIME_TO_ACK), width=16),
         bars("Alarms a day", Rows(sql.ALARMS_A_DAY, shape="time_series")),
         listing("Most frequent", Rows(sql.ALARMS_BY_RULE)),

@@ -18,6 +18,8 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DataSourceRef,
     Panel,
+    Threshold,
+    ThresholdsMode,
     VariableHide,
     VariableModel,
     VariableRefresh,
@@ -129,9 +131,19 @@ class _Named(Dataquery):
 
 
 def chart(
-    title: str, unit: str, queries: Sequence[Readings], *, width: int = HALF, every: str = "1m"
+    title: str,
+    unit: str,
+    queries: Sequence[Readings],
+    *,
+    width: int = HALF,
+    every: str = "1m",
+    gap_s: int = 0,
 ) -> Drawn:
-    """Curves over time. A gap stays a gap; ``every`` is the shortest interval."""
+    """Curves over time. A gap stays a gap; ``every`` is the shortest interval.
+
+    With ``gap_s`` points that are further apart are not joined: of queries that say nothing where
+    nothing is known.
+    """
     panel = (
         timeseries.Panel()
         .title(title)
@@ -140,6 +152,7 @@ def chart(
         .interval(every)
         .line_width(1)
         .span_nulls(False)
+        .insert_nulls(gap_s * 1000 if gap_s else False)
         .show_points(common.VisibilityMode.AUTO)
         .legend(
             common_builders.VizLegendOptions()
@@ -181,9 +194,14 @@ def listing(title: str, query: Readings | Rows, *, width: int = HALF) -> Drawn:
     return Several(panel.datasource(_source(query)).targets([query]))
 
 
-def figure(title: str, query: Readings | Rows, *, unit: str = "n", width: int = 4) -> Drawn:
-    """One number; where there is none, that is what it says."""
+def figure(
+    title: str, query: Readings | Rows, *, bad_from: int, unit: str = "n", width: int = 4
+) -> Drawn:
+    """One number, red from ``bad_from`` on; where there is none, that is what it says."""
     panel = stat.Panel().title(title).unit(UNITS[unit]).no_value("no data").height(4).span(width)
+    steps = [Threshold(value=None, color="green"), Threshold(value=bad_from, color="red")]
+    limits = boards.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
+    panel = panel.thresholds(limits)
     return Several(panel.datasource(_source(query)).targets([query]))
 
 

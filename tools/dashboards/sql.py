@@ -14,6 +14,8 @@ _OCCURRENCES = f"""{_SPAN}, occurrence AS (
     (array_agg(severity ORDER BY number DESC) FILTER (WHERE severity <> ''))[1] AS severity,
     min(at) FILTER (WHERE what = 'set') AS set_at,
     min(at) FILTER (WHERE what = 'ack') AS ack_at,
+    max(number) FILTER (WHERE what = 'ack') AS acked,
+    max(number) FILTER (WHERE what IN ('set', 're_alarm', 'unack', 'queued')) AS asked,
     max(at) FILTER (WHERE what IN ('clear', 'closed', 'cancelled', 'removed')) AS clear_at,
     max(number) FILTER (WHERE what IN ('set', 're_alarm', 'unack')) AS raised,
     max(number) FILTER (WHERE what IN ('clear', 'closed', 'cancelled', 'removed')) AS ended,
@@ -27,9 +29,9 @@ _OCCURRENCES = f"""{_SPAN}, occurrence AS (
 
 STANDING_ALARMS = f"""{_OCCURRENCES}
 SELECT severity, channel, rule, to_timestamp(set_at / 1000.0) AS "since",
-  CASE WHEN ack_at IS NULL THEN 'unacknowledged' ELSE 'acknowledged' END AS "state"
+  CASE WHEN acked > asked THEN 'acknowledged' ELSE 'unacknowledged' END AS "state"
 FROM occurrence WHERE raised > coalesce(ended, 0) AND NOT is_void
-ORDER BY ack_at IS NOT NULL, set_at"""
+ORDER BY coalesce(acked > asked, false), set_at"""
 
 STANDING_COUNT = f"""{_OCCURRENCES}
 SELECT count(*) AS "alarms" FROM occurrence WHERE raised > coalesce(ended, 0) AND NOT is_void"""

@@ -15,6 +15,7 @@ from console import batch_page, bench_work, places
 from console.bench_work import WorkDesk, slot
 from console.entrance import Entrance
 from console.orders import Became
+from console.view import Equipment
 from tests.unit.batches.staff import QUICK, enlist, folder
 from tests.unit.console.lab import ledger_of, settings
 from tests.unit.console.test_orders import visitor
@@ -118,6 +119,33 @@ def test_a_full_freezer_is_opened_box_by_box() -> None:
     (rack,) = places.opened(made, "1", "B")
     assert [(box.name, len(box.slots)) for box in rack.boxes] == [("B", most // 2)]
     assert places.opened(made, "1", "C") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [
+        ("inc1", "inc1"),
+        (" INC1 ", "inc1"),
+        ("incubator 1", "inc1"),
+        ("inc", ""),
+        ("inc10", "inc10"),
+        ("twin", ""),
+        ("own", ""),
+        ("", ""),
+    ],
+)
+def test_a_scanned_device_is_known_by_its_whole_id_or_name(text: str, device: str) -> None:
+    equipment = [
+        Equipment(id=id_, name=name, location="", period_ms=1, is_system=id_ == "own")
+        for id_, name in (
+            ("inc1", "Incubator 1"),
+            ("inc10", ""),
+            ("a", "Twin"),
+            ("b", "Twin"),
+            ("own", "own"),
+        )
+    ]
+    assert bench_work.device_called(text, equipment) == device
 
 
 @pytest.mark.parametrize("text", ["", "1/2", "1/2/3/4", "shelf"])

@@ -15,7 +15,7 @@ from console.device_page import DevicePage
 from console.entrance import Entrance, Visitor
 from console.means import Means
 from console.screens import frame as framing
-from console.screens.frame import NOT_DONE, STUMBLED, Frame, Guest
+from console.screens.frame import NOT_DONE, STUMBLED, Frame, Guest, once
 from console.sight import BlindError
 from console.speech import Speech
 from console.tank import Tank
@@ -171,3 +171,26 @@ async def test_who_lost_a_role_sees_nothing_further_on_a_screen_that_wants_it(
 
 async def _nothing() -> None:
     pass
+
+
+async def test_a_second_press_begins_nothing_while_the_first_is_at_work() -> None:
+    begun: list[int] = []
+    going = asyncio.Event()
+
+    async def act() -> None:
+        begun.append(len(begun))
+        await going.wait()
+        if len(begun) == 1:
+            raise BlindError("the ledger did not answer")
+
+    pressed = once(act)
+    first = asyncio.create_task(pressed(), name="first press")
+    await asyncio.sleep(0)
+    await pressed()
+    assert begun == [0]
+    going.set()
+    with pytest.raises(BlindError):
+        await first
+    # What failed can be asked for again.
+    await pressed()
+    assert begun == [0, 1]

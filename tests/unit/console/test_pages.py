@@ -65,7 +65,7 @@ async def test_the_page_shows_the_room(tmp_path: Path) -> None:
         "Inside: B-2026-0001",
         "temperature 38.50 °C good",
         "▲ CRITICAL, unacknowledged",
-        "▲ 1 open alarm, 1 unacknowledged",
+        "▲ Open alarms: 1, unacknowledged: 1",
         "inc1-temp-high",
         "paged: Ada",
         "to Ada by inbox: queued",
@@ -96,7 +96,7 @@ async def test_who_acknowledged_stands_beside_the_page(tmp_path: Path) -> None:
         page = plain(await page_of(tmp_path))
     assert "✔ acknowledged by Ada" in page
     assert "acknowledged by Ada since" in page
-    assert "▲ 1 open alarm, 0 unacknowledged" in page
+    assert "▲ Open alarms: 1, unacknowledged: 0" in page
 
 
 async def test_an_empty_folder_says_that_nothing_is_watched(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The page behind a link asks for the PIN of the person the link is for."""
 
+import re
 from collections.abc import AsyncIterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -69,6 +71,35 @@ async def test_without_the_right_pin_nothing_is_acknowledged(
         answer = await typed(client, address, pin="4711", note="on my way")
         assert answer.status_code == 200
     assert state_of(tmp_path) == "A"
+
+
+async def test_what_was_noted_stands_there_again_after_a_wrong_pin(
+    tmp_path: Path, client: httpx.AsyncClient
+) -> None:
+    Pins(tmp_path / "pins").keep("A", "4711")
+    note = "on my way <b>now</b>, plates & all"
+    again = await typed(client, link(tmp_path), pin="4712", note=note)
+    shown = re.search(r"<textarea[^>]*>([^<]*)</textarea>", again.text)
+    assert shown is not None
+    assert unescape(shown[1]) == note
+
+
+async def test_the_page_speaks_the_language_of_the_phone(
+    tmp_path: Path, client: httpx.AsyncClient, alarmed: Core
+) -> None:
+    Pins(tmp_path / "pins").keep("A", "4711")
+    client.headers["Accept-Language"] = "de-AT,de;q=0.9"
+    page = await client.get(link(tmp_path))
+    assert '<html lang="de">' in page.text
+    for said in ("KRITISCH: inc1-temp-high", "Jetzt tun", "Quittieren als Ada", "Ihre PIN"):
+        assert said in page.text, said
+    wrong = await typed(client, link(tmp_path), pin="4712")
+    assert "Nichts wurde quittiert: das ist nicht Ihre PIN." in wrong.text
+    async with alarmed.taking():
+        done = await typed(client, link(tmp_path), pin="4711")
+    assert "✔ Quittiert von Ada" in done.text
+    forged = await client.get("/ack/forged")
+    assert "Dieser Link wurde nicht hier gemacht" in forged.text
 
 
 async def test_five_wrong_pins_lock_it_and_the_right_one_does_not_open_it(

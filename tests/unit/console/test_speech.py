@@ -2,9 +2,15 @@
 
 import pytest
 
+from alerts.delivery import Delivery
+from alerts.token import Reason
+from console import app, login_pages, words
 from console.orders import Became
+from console.pins import Verdict
 from console.speech import LANGUAGES, Speech, chosen
 from console.words import _STATES
+from culturewatch import own_state
+from devices import catalog
 from devices.quality import Quality
 from tools.catalogue import missing, said
 
@@ -26,11 +32,25 @@ def test_what_is_said_is_really_found() -> None:
         *(quality.word.replace("_", " ") for quality in Quality),
         *(became.value for became in Became),
         *("critical", "high", "medium", "low", "advisory"),
+        *(each.value for each in (*Reason, *Delivery)),
+        *(each.value for each in Verdict if each is not Verdict.RIGHT),
+        *(app._OLD_PAGE, app._ELSEWHERE, app._TOO_LARGE, app._STUMBLED, login_pages._LOGGED_OFF),
         *("shelved", "shelved for one occurrence", "out of service", "suppressed by design"),
     ],
 )
 def test_words_that_come_from_below_have_a_german_one(word: str) -> None:
     assert Speech("de")._words.get(word)
+
+
+def test_every_channel_of_a_shipped_profile_and_of_the_system_has_a_german_name() -> None:
+    keys = {channel.key for name in catalog.names() for channel in catalog.find(name).channels}
+    say = Speech("de")
+    unsaid = {
+        key
+        for key in keys | set(own_state.LAYOUT.keys)
+        if words.named(key, say) == words.spaced(key)
+    }
+    assert unsaid == set()
 
 
 def test_values_stand_where_the_translation_wants_them() -> None:

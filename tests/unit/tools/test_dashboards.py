@@ -81,6 +81,35 @@ def test_a_gap_is_drawn_as_a_gap() -> None:
                 assert not re.search(r"fill\((previous|linear)\)", target.get("query", ""))
 
 
+def test_no_band_of_quality_goes_on_where_nothing_was_read() -> None:
+    texts = [
+        target["query"]
+        for text in BOARDS.values()
+        for panel in json.loads(text)["panels"]
+        if panel["type"] == "state-timeline"
+        for target in panel["targets"]
+        if "query" in target
+    ]
+    assert texts
+    assert [text for text in texts if "fill(null)" not in text] == []
+
+
+def test_points_of_queries_that_skip_what_is_not_known_are_not_joined_over_it() -> None:
+    skipping = [
+        (panel["title"], panel["fieldConfig"]["defaults"]["custom"].get("insertNulls"))
+        for text in BOARDS.values()
+        for panel in json.loads(text)["panels"]
+        if panel["type"] == "timeseries"
+        and panel["fieldConfig"]["defaults"]["custom"].get("drawStyle") != "bars"
+        and any("fill(none)" in target.get("query", "") for target in panel["targets"])
+    ]
+    # In milliseconds: two of its spans of an hour, and three of ten minutes.
+    assert skipping == [
+        ("Change of level in a day", 7_200_000),
+        ("Hours to empty, as it fell in the last six", 1_800_000),
+    ]
+
+
 def test_the_collectors_own_channels_are_all_watched() -> None:
     text = BOARDS["culturewatch-collector.json"]
     assert [key for key in LAYOUT.keys if key not in text] == []
