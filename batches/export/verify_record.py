@@ -277,13 +277,13 @@ def _file(folder: Path, name: str, listed: dict[str, Any]) -> Iterator[tuple[str
     if path.name != name or not name.isprintable():
         yield "WRONG", f"{name!r}: is not a file of this folder"
         return
-    if not _lies_there(path):
-        yield "WRONG", f"{name}: is missing"
-        return
-    if not _is_plain(path):
-        yield "WRONG", f"{name}: is not a file of this folder"
-        return
     try:
+        if not _lies_there(path):
+            yield "WRONG", f"{name}: is missing"
+            return
+        if not _is_plain(path):
+            yield "WRONG", f"{name}: is not a file of this folder"
+            return
         with path.open("rb") as file:
             yield from _bytes(file, name, listed)
     except OSError as error:

@@ -225,6 +225,19 @@ def test_a_manifest_that_somebody_else_sealed_is_named_and_trips_nobody(
     assert not verify(record).sound
 
 
+def test_a_name_that_no_folder_can_hold_is_named(
+    record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = manifest.read(record)
+    files = {**listed.files, "x" * 5_000: listed.files["record.pdf"]}
+    other = msgspec.structs.replace(listed, files=files)
+    (record / "manifest.json").write_bytes(canonical(other.sealed()))
+    code, lines = told(record, capsys)
+    assert code == 1
+    assert [line for line in lines if line.startswith(f"WRONG  {'x' * 5_000}: cannot be read")]
+    assert not verify(record).sound
+
+
 @pytest.mark.parametrize("size", [1 << 60, 10**30, -1])
 def test_a_chunk_of_any_size_is_read_no_further_than_the_file(
     record: Path, capsys: pytest.CaptureFixture[str], size: int
