@@ -81,6 +81,15 @@ def _pages(folder: Path, given: Sequence[Signature]) -> Iterator[Finding]:
     if not wanted:
         yield Finding(well=False, where=SIGNED_PAPER, what="no signature names it; it was added")
         return
+    yield from _signed_pages(folder, path, wanted)
+
+
+def _signed_pages(folder: Path, path: Path, wanted: str) -> Iterator[Finding]:
+    """The signed copy at ``path``, against the pages of ``folder`` and its SHA-256 ``wanted``."""
+    if not manifest.is_plain(folder / manifest.PAPER):
+        what = f"cannot be held against {manifest.PAPER}, which is no file of this folder"
+        yield Finding(well=False, where=SIGNED_PAPER, what=what)
+        return
     # pyHanko is slow to import, and most records have no signed pages.
     from batches.export import pades  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Check the hashes of a record folder with Python alone (3.8 or newer): no network, no server.
+"""Check hashes and seals of a record with Python alone (3.8 or newer): no network, no server.
 
     python3 verify_record.py [FOLDER]
 
@@ -6,8 +6,8 @@ Without FOLDER, the one in which this program lies. Exit 0: every byte is as it 
 Exit 1: something was changed; the lines with WRONG say what and where. Exit 2: wrong use.
 
 A program that comes together with the files it checks proves only that they fit together. Compare
-the SHA-256 of manifest.json, which it prints, with one that you have from somewhere else, such as
-a signature; or take this program from a copy of culturewatch that you trust.
+the SHA-256 of manifest.json and that of the key, which it prints, with those that you have from
+somewhere else; or take this program from a copy of culturewatch that you trust.
 """
 
 from __future__ import annotations
@@ -16,20 +16,29 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 from zlib import crc32
 
 MANIFEST = "manifest.json"
 SCHEMA = "culturewatch.manifest/1"
-SIGNED_PAPER, SIGNATURES = "record-signed.pdf", "signatures.json"
+PAPER, SIGNED_PAPER, SIGNATURES = "record.pdf", "record-signed.pdf", "signatures.json"
 BESIDE = (SIGNED_PAPER, SIGNATURES)
 SIGNATURES_SCHEMA = "culturewatch.signatures/1"
 PRIME = (1 << 61) - 1
 BLOCK = 1 << 20
 CHUNKS_NAMED = 10
 SOUND, CHANGED, WRONG_USE = 0, 1, 2
+POINT_BYTES = 32
+# Ed25519 (RFC 8032, 5.1): the field, the order of the base point, the constant of the curve, the
+# root of -1, and the base point.
+FIELD = (1 << 255) - 19
+ORDER = (1 << 252) + 27742317777372353535851937790883648493
+CURVE = -121665 * pow(121666, FIELD - 2, FIELD) % FIELD
+ROOT = pow(2, (FIELD - 1) // 4, FIELD)
+BASE = (4 * pow(5, FIELD - 2, FIELD) % FIELD).to_bytes(POINT_BYTES, "little")
+SEALED = b"culturewatch.signature.1\n"
 _SEAL = re.compile(rb'"seal": "([0-9a-f]{64})"\n\}\n\Z')
 
 
@@ -78,17 +87,25 @@ def _signatures(folder: Path, record: str, digest: str) -> Iterator[tuple[str, s
     if _lies_there(folder / SIGNATURES):
         try:
             given = _chain(_decoded(folder / SIGNATURES), record, digest)
-            paper = given[-1]["paper"]
+            paper, key = given[-1]["paper"], bytes.fromhex(given[-1]["key"])
             told = [f"{g['step']} by {g['name']} ({g['person']}): {g['meaning']}" for g in given]
         except DamagedError as error:
             yield "WRONG", f"{SIGNATURES}: {error}"
             return
-        except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
+        except (
+            OSError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            RecursionError,
+        ) as error:
             yield "WRONG", f"{SIGNATURES}: was changed: {error}"
             return
         for each in told:
             yield "ok", f"{SIGNATURES}: {each}"
-        yield "note", f"{SIGNATURES}: whose key sealed them is checked by culturewatch verify"
+        print_ = hashlib.sha256(key).hexdigest()
+        yield "ok", f"{SIGNATURES}: sealed by the key with SHA-256 {print_}; compare it"
     yield from _signed_paper(folder, paper if given else "")
 
 
@@ -104,8 +121,67 @@ def _chain(found: dict[str, Any], record: str, digest: str) -> list[dict[str, An
             raise DamagedError(f"signature {place} does not follow what stands before it")
         if _linked(each) != each["hash"]:
             raise DamagedError(f"signature {place} was changed: it does not match its own hash")
+        if each["key"] != given[0]["key"] or not _is_sealed(each):
+            raise DamagedError(f"signature {place} was not sealed by the key it names")
         before = each["hash"]
     return given
+
+
+def _is_sealed(each: dict[str, Any]) -> bool:
+    key, seal = bytes.fromhex(each["key"]), bytes.fromhex(each["seal"])
+    return is_signed(key, seal, SEALED + each["hash"].encode())
+
+
+def is_signed(key: bytes, seal: bytes, message: bytes) -> bool:
+    """Whether ``seal`` is the Ed25519 signature of ``message`` by ``key``: RFC 8032, 5.1.7."""
+    if len(key) != POINT_BYTES or len(seal) != 2 * POINT_BYTES:
+        return False
+    random, scalar = seal[:POINT_BYTES], int.from_bytes(seal[POINT_BYTES:], "little")
+    points = [_point(data) for data in (key, random, BASE)]
+    if scalar >= ORDER or not all(points):
+        return False
+    public, commitment, base = points
+    digest = int.from_bytes(hashlib.sha512(random + key + message).digest(), "little")
+    wanted = _sum(commitment, _times(digest % ORDER, public))
+    found = _times(scalar, base)
+    # Both are x / z and y / z.
+    return all((found[n] * wanted[2] - wanted[n] * found[2]) % FIELD == 0 for n in (0, 1))
+
+
+def _point(data: bytes) -> Sequence[int]:
+    """What 32 bytes encode, nothing if that is no point of the curve: RFC 8032, 5.1.3."""
+    number = int.from_bytes(data, "little")
+    y, odd = number & ((1 << 255) - 1), number >> 255
+    if y >= FIELD:
+        return ()
+    square = (y * y - 1) * pow(CURVE * y * y + 1, FIELD - 2, FIELD) % FIELD
+    x = pow(square, (FIELD + 3) // 8, FIELD)
+    if (x * x - square) % FIELD:
+        x = x * ROOT % FIELD
+    if (x * x - square) % FIELD or (not x and odd):
+        return ()
+    x = FIELD - x if x & 1 != odd else x
+    return x, y, 1, x * y % FIELD
+
+
+def _sum(one: Sequence[int], other: Sequence[int]) -> Sequence[int]:
+    """RFC 8032, 5.1.4."""
+    a = (one[1] - one[0]) * (other[1] - other[0]) % FIELD
+    b = (one[1] + one[0]) * (other[1] + other[0]) % FIELD
+    c = 2 * one[3] * other[3] * CURVE % FIELD
+    d = 2 * one[2] * other[2] % FIELD
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % FIELD, g * h % FIELD, f * g % FIELD, e * h % FIELD
+
+
+def _times(scalar: int, point: Sequence[int]) -> Sequence[int]:
+    found: Sequence[int] = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            found = _sum(found, point)
+        point = _sum(point, point)
+        scalar >>= 1
+    return found
 
 
 def _signed_paper(folder: Path, wanted: str) -> Iterator[tuple[str, str]]:
@@ -116,12 +192,19 @@ def _signed_paper(folder: Path, wanted: str) -> Iterator[tuple[str, str]]:
         return
     if not _is_plain(path):
         yield "WRONG", f"{SIGNED_PAPER}: is not a file of this folder"
-    elif hashlib.sha256(path.read_bytes()).hexdigest() != wanted:
+        return
+    try:
+        pages = path.read_bytes()
+        original = (folder / PAPER).read_bytes() if _is_plain(folder / PAPER) else None
+    except OSError as error:
+        yield "WRONG", f"{SIGNED_PAPER}: cannot be read, or {PAPER} cannot: {error.strerror}"
+        return
+    if hashlib.sha256(pages).hexdigest() != wanted:
         yield "WRONG", f"{SIGNED_PAPER}: is not the copy that the last signature names"
-    elif not path.read_bytes().startswith((folder / "record.pdf").read_bytes()):
-        yield "WRONG", f"{SIGNED_PAPER}: does not begin with the bytes of record.pdf"
+    elif original is None or not pages.startswith(original):
+        yield "WRONG", f"{SIGNED_PAPER}: does not begin with the bytes of {PAPER}"
     else:
-        yield "ok", f"{SIGNED_PAPER}: SHA-256 {wanted}; it begins with the bytes of record.pdf"
+        yield "ok", f"{SIGNED_PAPER}: SHA-256 {wanted}; it begins with the bytes of {PAPER}"
 
 
 def _decoded(path: Path) -> dict[str, Any]:
@@ -152,20 +235,41 @@ def _manifest(path: Path) -> tuple[dict[str, Any], str]:
         data = path.read_bytes()
     except OSError as error:
         raise DamagedError(f"cannot be read: {error.strerror}") from error
+    _check_seal(data)
+    try:
+        listed = json.loads(data.decode("utf-8"))
+        schema = listed["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DamagedError(f"is damaged: {error}") from error
+    if schema != SCHEMA:
+        raise DamagedError(f"is of schema {schema!r}; this program knows {SCHEMA!r}")
+    if not _is_list_of_files(listed):
+        raise DamagedError("is damaged: it is no list of a record's files")
+    return listed, hashlib.sha256(data).hexdigest()
+
+
+def _check_seal(data: bytes) -> None:
     found = _SEAL.search(data)
     if found is None:
         raise DamagedError("was changed: its seal is not where it was written")
     unsealed = data[: found.start(1)] + data[found.end(1) :]
     if hashlib.sha256(unsealed).hexdigest().encode() != found.group(1):
         raise DamagedError("was changed: it does not match its own seal")
+
+
+def _is_list_of_files(listed: dict[str, Any]) -> bool:
+    """Whether what is read of it is there: whoever writes a manifest can seal it as well."""
     try:
-        listed = json.loads(data.decode("utf-8"))
-        schema = listed["schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"is damaged: {error}") from error
-    if schema != SCHEMA:
-        raise DamagedError(f"is of schema {schema!r}; this program knows {SCHEMA!r}")
-    return listed, hashlib.sha256(data).hexdigest()
+        files: dict[str, Any] = listed["files"]
+        chunks = [chunk for each in files.values() for chunk in each["chunks"]]
+        numbers = [each["size"] for each in files.values()]
+        numbers += [c[n] for c in chunks for n in ("first", "rows", "size", "checks", "moments")]
+        texts = [listed["record"], *(each["sha256"] for each in (*files.values(), *chunks))]
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return all(type(n) is int and 0 <= n < 1 << 62 for n in numbers) and all(
+        type(text) is str for text in texts
+    )
 
 
 def _file(folder: Path, name: str, listed: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -173,13 +277,13 @@ def _file(folder: Path, name: str, listed: dict[str, Any]) -> Iterator[tuple[str
     if path.name != name or not name.isprintable():
         yield "WRONG", f"{name!r}: is not a file of this folder"
         return
-    if not _lies_there(path):
-        yield "WRONG", f"{name}: is missing"
-        return
-    if not _is_plain(path):
-        yield "WRONG", f"{name}: is not a file of this folder"
-        return
     try:
+        if not _lies_there(path):
+            yield "WRONG", f"{name}: is missing"
+            return
+        if not _is_plain(path):
+            yield "WRONG", f"{name}: is not a file of this folder"
+            return
         with path.open("rb") as file:
             yield from _bytes(file, name, listed)
     except OSError as error:
@@ -203,15 +307,18 @@ def _bytes(file: BinaryIO, name: str, listed: dict[str, Any]) -> Iterator[tuple[
         what = f"was changed: it has {size} bytes instead of {listed['size']}"
     yield "WRONG", f"{name}: {what} (expected {expected}, found {actual})"
     file.seek(0)
-    for where in _chunks(file, listed["chunks"], shifted=size != listed["size"]):
+    for where in _chunks(file, listed["chunks"], size, shifted=size != listed["size"]):
         yield "WRONG", f"{name}: {where}"
 
 
-def _chunks(file: BinaryIO, chunks: list[dict[str, Any]], *, shifted: bool) -> Iterator[str]:
+def _chunks(
+    file: BinaryIO, chunks: list[dict[str, Any]], size: int, *, shifted: bool
+) -> Iterator[str]:
     """Which rows of a table changed; only the first place when bytes were put in or taken out."""
     named = 0
     for chunk in chunks:
-        data = file.read(chunk["size"])
+        # Whoever wrote another manifest may say any size.
+        data = file.read(min(chunk["size"], size))
         if len(data) == chunk["size"] and hashlib.sha256(data).hexdigest() == chunk["sha256"]:
             continue
         last = chunk["first"] + chunk["rows"] - 1

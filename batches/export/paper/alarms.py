@@ -20,7 +20,7 @@ from batches.export.paper.sheet import (
     left_out,
     table,
 )
-from batches.export.wording import NOTHING, counted, moment, span
+from batches.export.wording import NOTHING, counted, moment, span, unit
 from batches.record import BatchRecord
 
 _PAGES_SHOWN = 6
@@ -70,7 +70,7 @@ def _weight(each: Episode) -> tuple[int, bool, bool, int]:
 
 
 def _row(each: Episode, zone: ZoneInfo) -> tuple[Cell | str, ...]:
-    told = "; ".join(filter(None, (each.channel, each.why)))
+    told = "; ".join(filter(None, (each.channel, each.why.replace(" degC", f" {unit('degC')}"))))
     happened = _happened(each)
     cleared = moment(zone, each.cleared_at)
     if each.cleared_at is None:

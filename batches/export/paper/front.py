@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, compress
 from zoneinfo import ZoneInfo
 
+from batches.excursion import Excursion
 from batches.export.paper import handled
 from batches.export.paper.sheet import (
     Answer,
@@ -23,15 +25,20 @@ from batches.export.paper.sheet import (
 from batches.export.wording import NOTHING, counted, moment, span
 from batches.exposure import Exposure
 from batches.kinship import Kin
+from batches.placement import Interval
 from batches.policy import Verdict
 from batches.record import BatchRecord, Made
 from batches.signature import MEANINGS, Step
 from batches.version import Version
 from batches.vial import Vial
 
-ON_FRONT = 8
-"""Open items on page 1, which holds the signatures too; all of them follow."""
+ON_FRONT = 16
+"""Lines of open items on page 1, which holds the signatures too; all items follow."""
 _FRONT_WORDS = 160
+"""Signs of an open item there: what is longer than a line has two at most."""
+_LINE_EM = 52.0
+_NARROW_EM, _WIDE_EM = 0.65, 1.0
+_WIDE = frozenset("mw@%\N{EM DASH}")
 TONES = {Verdict.IN: Tone.GOOD, Verdict.OUT: Tone.BAD, Verdict.UNKNOWN: Tone.UNSURE}
 
 
@@ -57,7 +64,7 @@ def _complete(record: BatchRecord) -> Answer:
     limited = _limited(record)
     said = "nothing that was measured has limits"
     if limited:
-        unknown = sum(exposure.unknown_ms for exposure in limited)
+        unknown = _covered(gap for exposure in limited for gap in exposure.gaps)
         said = f"channels with limits went unmeasured for {span(unknown)} in all"
     return Answer("Complete?", "No", said, Tone.UNSURE)
 
@@ -65,6 +72,20 @@ def _complete(record: BatchRecord) -> Answer:
 def _limited(record: BatchRecord) -> list[Exposure]:
     found = [s.exposure for stay in record.stays for s in stay.channels]
     return [exposure for exposure in found if exposure.limits.given]
+
+
+def _covered(spans: Iterable[Interval]) -> int:
+    """For how long any of ``spans`` lasted: what several channels share counts once."""
+    reached, found = 0, 0
+    for each in sorted(spans, key=lambda one: one.start):
+        found += max(0, each.end - max(each.start, reached))
+        reached = max(reached, each.end)
+    return found
+
+
+def outside(excursions: Iterable[Excursion]) -> int:
+    """For how long any of ``excursions`` lasted."""
+    return _covered(Interval(each.start, each.end) for each in excursions)
 
 
 def _in_limits(record: BatchRecord) -> Answer:
@@ -95,8 +116,8 @@ def summary(record: BatchRecord, zone: ZoneInfo) -> Facts:
     """What a reader wants to know before anything else."""
     limited = _limited(record)
     devices = dict.fromkeys(stay.placement.device for stay in record.stays)
-    out = sum(exposure.out_ms or 0 for exposure in limited)
-    unknown = sum(exposure.unknown_ms for exposure in limited)
+    out = outside(each for exposure in limited for each in exposure.excursions)
+    unknown = _covered(gap for exposure in limited for gap in exposure.gaps)
     excursions = sum(len(exposure.judged) for exposure in limited)
     gaps = sum(len(exposure.gaps) for exposure in limited)
     never = sum(alarm.acknowledged_at is None for alarm in record.alarms)
@@ -121,7 +142,7 @@ def version_cell(version: Version, zone: ZoneInfo) -> Cell:
     """Which version this is, and what has changed since the one before."""
     former = version.former
     if former is None:
-        return cell("1, the first record of this")
+        return cell("1, the first")
     changed = "; ".join(f"{each.what} {each.before} → {each.now}" for each in version.changed)
     at = moment(zone, int(former.record.rpartition("/")[2]))
     said = changed or "nothing that is counted here has changed"
@@ -143,13 +164,16 @@ def signing(meanings: Mapping[Step, str] = MEANINGS) -> tuple[Signing, ...]:
 
 def front_items(items: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     """The open items for page 1, and where the others are."""
-    if len(items) <= ON_FRONT and all(len(item) <= _FRONT_WORDS for item in items):
-        return items, ""
-    shown = tuple(
-        item if len(item) <= _FRONT_WORDS else f"{item[:_FRONT_WORDS]} …"
-        for item in items[:ON_FRONT]
-    )
-    return shown, f"{len(items)} in all: see “Open items”."
+    shown = [short(item, _FRONT_WORDS) for item in items]
+    room = [lines <= ON_FRONT for lines in accumulate(map(_lines, shown))]
+    first = tuple(compress(shown, room))
+    return first, "" if first == items else f"{len(items)} in all: see “Open items”."
+
+
+def _lines(item: str) -> int:
+    """How many lines an open item takes on page 1, at most."""
+    wide = sum(char in _WIDE or not char.isascii() or char.isupper() for char in item)
+    return 1 if wide * _WIDE_EM + (len(item) - wide) * _NARROW_EM <= _LINE_EM else 2
 
 
 def open_items(items: tuple[str, ...], most: int) -> Iterable[Section]:

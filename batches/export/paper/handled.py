@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from zoneinfo import ZoneInfo
 
+from batches.excursion import Excursion
 from batches.export.paper.sheet import (
     LISTED,
     Block,
@@ -50,6 +51,21 @@ def counts(record: BatchRecord) -> str:
         elif silent:
             said.append(f"{many} not known")
     return "; ".join(said) or "in no device"
+
+
+def meanwhile(record: BatchRecord, stay: Stay, excursion: Excursion) -> str:
+    """Whether the device stood open in an excursion of ``stay``, as far as it tells."""
+    start, end = excursion.start, excursion.end
+    within = [
+        min(each.end, end) - max(each.start, start)
+        for each in stay.handlings
+        if each.what is What.OPENED and each.start < end and start < each.end
+    ]
+    if within:
+        return f"open for {span(sum(within))} of it"
+    if not tells(_channels(record)[stay.placement.device], What.OPENED):
+        return "not known whether it was open"
+    return "not known to have been open"
 
 
 def _list(what: What, found: list[tuple[Stay, Handling]], zone: ZoneInfo) -> Iterator[Block]:

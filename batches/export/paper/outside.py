@@ -65,7 +65,7 @@ def _known(found: ExcursionReport) -> Answer:
     if not found.known:
         return Answer("Complete?", "No", "nothing that was measured has limits", Tone.UNSURE)
     if unknown:
-        said = f"channels with limits went unmeasured for {span(unknown)} in all"
+        said = f"channels with limits went unmeasured, together for {span(unknown)}"
         return Answer("Complete?", "No", said, Tone.UNSURE)
     said = "every channel with limits was measured throughout"
     return Answer("Complete?", "Yes", said, Tone.GOOD)
@@ -98,9 +98,9 @@ def _summary(found: ExcursionReport, zone: ZoneInfo) -> Facts:
         ("Judged by", cell("the alarm rules of then; protocols of what stood there, as of then")),
         (
             "Out of limits",
-            cell(f"{span(sum(e.length for e in out))} in {counted(len(out), 'excursion')}"),
+            cell(f"{span(front.outside(out))} in {counted(len(out), 'excursion')}"),
         ),
-        ("Not known", cell(f"{span(unknown)} of channels with limits")),
+        ("Not known", cell(f"{span(unknown)}, of all channels with limits together")),
         ("There meanwhile", cell(f"batches and vials: {len(subjects):,}; patients: {known}")),
         ("Alarms", cell(f"{len(found.alarms):,}, of which {never:,} never acknowledged")),
         ("Version", front.version_cell(found.version, zone)),

@@ -1,11 +1,13 @@
 """Where the batch stood, what was measured there, and what was out of limits or not known."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from zoneinfo import ZoneInfo
 
 from batches.export.drawings import Drawings, key_of
 from batches.export.method import method
+from batches.export.paper import handled
 from batches.export.paper.front import TONES
 from batches.export.paper.sheet import (
     LISTED,
@@ -29,6 +31,7 @@ from batches.policy import Judged, Standing
 from batches.record import BatchRecord
 from batches.survey import Summary
 
+_PART = re.compile(r"(?<=[a-z])(?=[0-9])")
 STANDINGS = {Standing.ALLOWED: Tone.GOOD, Standing.UNSURE: Tone.UNSURE}
 
 
@@ -88,7 +91,7 @@ def measured(record: BatchRecord, drawings: Drawings, zone: ZoneInfo) -> Iterato
     if drawings.charts:
         blocks.append(Key())
     for stay in record.stays:
-        blocks += _stay(stay, drawings, zone)
+        blocks += _stay(record, stay, drawings, zone)
     if drawings.omitted:
         blocks.append(
             Text(
@@ -163,14 +166,14 @@ def _journeys(record: BatchRecord, zone: ZoneInfo) -> Iterator[Block]:
     )
 
 
-def _stay(stay: Stay, drawings: Drawings, zone: ZoneInfo) -> Iterable[Block]:
+def _stay(record: BatchRecord, stay: Stay, drawings: Drawings, zone: ZoneInfo) -> Iterable[Block]:
     where = ", ".join(each for each in (stay.placement.device, stay.placement.position) if each)
     begun, ended = moment(zone, stay.span.start), moment(zone, stay.span.end)
     yield Heading(f"Stay {stay.number}: {where} · {begun} to {ended}")
     columns = [
-        *(("Channel", 4.2), ("Limits", 2.6), ("Verdict", 2.2), (">Known, %", 1.9), (">Min", 1.6)),
-        *((">Mean", 1.6), (">Max", 1.6), (">SD", 1.3), (">MKT", 1.8), (">Out", 1.9)),
-        *((">Unknown", 2.0), (">Good of expected", 2.5)),
+        *(("Channel", 4.2), ("Limits", 2.4), ("Verdict", 2.2), (">Known, %", 1.8), (">Min", 1.6)),
+        *((">Mean", 1.6), (">Max", 1.6), (">SD", 1.3), (">MKT", 1.8), (">Out", 2.1)),
+        *((">Unknown", 2.1), (">Good of expected", 2.5)),
     ]
     yield table(columns, (_figures(summary) for summary in stay.channels))
     for summary in stay.channels:
@@ -178,7 +181,7 @@ def _stay(stay: Stay, drawings: Drawings, zone: ZoneInfo) -> Iterable[Block]:
         if svg is not None:
             yield Picture(_named(summary), summary.channel, svg, _told(summary))
     for summary in stay.channels:
-        yield from _excursions(stay, summary, zone)
+        yield from _excursions(record, stay, summary, zone)
     yield from _gaps(stay, zone)
 
 
@@ -199,10 +202,15 @@ def _figures(summary: Summary) -> tuple[Cell | str, ...]:
         number(exposure.maximum),
         number(exposure.deviation),
         number(exposure.kinetic) + ("*" if exposure.kinetic_only_informs else ""),
-        span(exposure.out_ms),
-        span(exposure.unknown_ms),
+        _parted(exposure.out_ms),
+        _parted(exposure.unknown_ms),
         cell(f"{exposure.good} / {exposure.expected}", ", ".join(e for e in (bad, late) if e)),
     )
+
+
+def _parted(ms: int | None) -> str:
+    """A span that may end a line after each of its parts: the columns beside it are full."""
+    return _PART.sub(" ", span(ms))
 
 
 def _named(summary: Summary) -> str:
@@ -219,7 +227,9 @@ def _told(summary: Summary) -> str:
     )
 
 
-def _excursions(stay: Stay, summary: Summary, zone: ZoneInfo) -> Iterable[Block]:
+def _excursions(
+    record: BatchRecord, stay: Stay, summary: Summary, zone: ZoneInfo
+) -> Iterable[Block]:
     judged = summary.exposure.judged
     if not judged:
         return
@@ -234,15 +244,19 @@ def _excursions(stay: Stay, summary: Summary, zone: ZoneInfo) -> Iterable[Block]
     ]
     yield Heading(f"Excursions of {summary.title}, stay {stay.number}")
     note = left_out(len(judged), SHOWN, "excursions", "longest")
-    yield table(columns, (_excursion(each, zone) for each in shown), note)
+    rows = (
+        _excursion(each, handled.meanwhile(record, stay, each.excursion), zone) for each in shown
+    )
+    yield table(columns, rows, note)
 
 
-def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
+def _excursion(judged: Judged, opened: str, zone: ZoneInfo) -> tuple[Cell | str, ...]:
     each = judged.excursion
     piece = ""
     if judged.whole is not None:
         piece = f"one piece of {span(judged.whole.length)} out of limits, which a move or the"
         piece += " other limit cut"
+    beneath = "\n".join(filter(None, (piece, opened)))
     return (
         moment(zone, each.start),
         moment(zone, each.end),
@@ -250,7 +264,7 @@ def _excursion(judged: Judged, zone: ZoneInfo) -> tuple[Cell | str, ...]:
         each.side,
         number(each.worst),
         number(each.area, 1),
-        cell(str(judged.standing), piece, STANDINGS.get(judged.standing, Tone.BAD)),
+        cell(str(judged.standing), beneath, STANDINGS.get(judged.standing, Tone.BAD)),
     )
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -292,6 +293,68 @@ def test_of_many_open_items_page_one_says_where_they_are(record: BatchRecord) ->
     assert shown.items_note == "1000 in all: see “Open items”."
     (section,) = [s for s in shown.sections if s.title == "Open items"]
     assert len(msgspec.to_builtins(section.blocks[0])["rows"]) == LISTED
+
+
+def test_page_one_has_as_many_open_items_as_there_are_lines_for() -> None:
+    short, long = "Stay 1 in inc1, temperature: 1 gap, 10m unknown.", "words of a longer item " * 5
+    assert front.front_items((short,) * 16) == ((short,) * 16, "")
+    assert front.front_items((short,) * 17)[1] == "17 in all: see “Open items”."
+    assert front.front_items((long,) * 8) == ((long,) * 8, "")
+    assert front.front_items((long,) * 9)[0] == (long,) * 8
+    # Nothing is left out between two that are shown.
+    assert front.front_items((*(short,) * 15, long, short))[0] == (short,) * 15
+    (cut,), note = front.front_items(("x" * 161,))
+    assert (cut, note) == (f"{'x' * 160} …", "1 in all: see “Open items”.")
+
+
+def test_time_that_channels_share_is_told_once_on_page_one(record: BatchRecord) -> None:
+    replace = msgspec.structs.replace
+    stay = record.stays[0]
+    (first, *_) = stay.channels
+    # 5 min out of limits; and not known for 10 min in one channel, for the last 5 of these and 5
+    # more in the other.
+    gap, later = Interval(MONDAY, MONDAY + 600_000), Interval(MONDAY + 300_000, MONDAY + 900_000)
+    channels = tuple(
+        replace(
+            first,
+            channel=f"inc1.{n}",
+            exposure=replace(first.exposure, gaps=(each,), unknown_ms=each.length),
+        )
+        for n, each in enumerate((gap, later))
+    )
+    both = replace(record, complete=False, stays=(replace(stay, channels=channels),))
+    said = text_of_facts(both)
+    assert said["Out of limits"] == "5m in 2 excursions"
+    assert said["Not known"] == "15m in 2 gaps of channels with limits"
+    (complete, *_) = sheet(both, Drawings({}, 0)).answers
+    assert complete.small == "channels with limits went unmeasured for 15m in all"
+
+
+def text_of_facts(record: BatchRecord) -> dict[str, str]:
+    facts = msgspec.to_builtins(front.summary(record, ZoneInfo("UTC")))
+    return {name: value["text"] for name, value in facts["rows"]}
+
+
+def test_an_excursion_tells_whether_the_device_stood_open(record: BatchRecord) -> None:
+    replace = msgspec.structs.replace
+    stay = record.stays[0]
+    (excursion,) = stay.channels[0].exposure.excursions
+    assert handled.meanwhile(record, stay, excursion) == "not known to have been open"
+    opened = handling.Handling(
+        what=handling.What.OPENED,
+        channel="inc1.door",
+        start=excursion.start - 60_000,
+        end=excursion.start + 90_000,
+        start_known=True,
+        end_known=True,
+        meanwhile=(),
+    )
+    before = replace(opened, end=excursion.start)
+    assert handled.meanwhile(record, replace(stay, handlings=(opened, before)), excursion) == (
+        "open for 1m30s of it"
+    )
+    mute = replace(record, setting=replace(record.setting, equipment=()))
+    assert handled.meanwhile(mute, stay, excursion) == "not known whether it was open"
 
 
 def test_what_is_said_of_a_later_version_pushes_no_signature_off_page_one(

@@ -1,6 +1,8 @@
 """The program in the folder of a record: with nothing but Python, it finds what was changed."""
 
 import ast
+import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -183,6 +185,117 @@ def test_without_a_manifest_it_says_so(record: Path, capsys: pytest.CaptureFixtu
     code, lines = told(record, capsys)
     assert code == 1
     assert lines[0] == "WRONG  manifest.json: is missing; without it nothing can be checked"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"record": None}, id="no name"),
+        pytest.param({"files": []}, id="no files"),
+        pytest.param({"files": {"record.pdf": None}}, id="nothing of a file"),
+        pytest.param({"files": {"record.pdf": {"size": "1", "sha256": "x", "chunks": []}}},
+                     id="a size that is no number"),
+        pytest.param({"files": {"record.pdf": {"size": 1, "sha256": "x", "chunks": [None]}}},
+                     id="no chunk"),
+        pytest.param({"files": {"readings.csv": {"size": 1, "sha256": "x", "chunks": [
+                         {"first": 1, "rows": 1, "offset": 0, "size": 10**30, "sha256": "x",
+                          "checks": 0, "moments": 0}]}}},
+                     id="a chunk that is no size"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_somebody_else_sealed_is_named_and_trips_nobody(
+    record: Path, capsys: pytest.CaptureFixture[str], change: dict[str, object]
+) -> None:
+    path = record / "manifest.json"
+    listed = {**json.loads(path.read_bytes()), **change, "seal": ""}
+    text = json.dumps(listed, sort_keys=True, ensure_ascii=False, indent=1) + "\n"
+    seal = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(text.replace('"seal": ""\n}\n', f'"seal": "{seal}"\n}}\n'))
+    code, lines = told(record, capsys)
+    assert (code, lines[0]) == (
+        1,
+        "WRONG  manifest.json: is damaged: it is no list of a record's files",
+    )
+    assert not verify(record).sound
+
+
+def test_a_name_that_no_folder_can_hold_is_named(
+    record: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = manifest.read(record)
+    files = {**listed.files, "x" * 5_000: listed.files["record.pdf"]}
+    other = msgspec.structs.replace(listed, files=files)
+    (record / "manifest.json").write_bytes(canonical(other.sealed()))
+    code, lines = told(record, capsys)
+    assert code == 1
+    assert [line for line in lines if line.startswith(f"WRONG  {'x' * 5_000}: cannot be read")]
+    assert not verify(record).sound
+
+
+@pytest.mark.parametrize("size", [1 << 60, 10**30, -1])
+def test_a_chunk_of_any_size_is_read_no_further_than_the_file(
+    record: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    listed = manifest.read(record)
+    table = listed.files["readings.csv"]
+    chunk = msgspec.structs.replace(table.chunks[0], size=size)
+    changed = msgspec.structs.replace(table, sha256="0" * 64, chunks=(chunk,))
+    other = msgspec.structs.replace(listed, files={**listed.files, "readings.csv": changed})
+    (record / "manifest.json").write_bytes(canonical(other.sealed()))
+    assert {fault.where for fault in verify(record).faults} == {"readings.csv"}
+    assert told(record, capsys)[0] == 1
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "signatures.json"])
+def test_what_is_nested_deeper_than_anybody_reads_is_named(
+    record: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (record / name).write_bytes(b"[" * 100_000)
+    code, lines = told(record, capsys)
+    assert code == 1
+    assert [line.split(":")[0] for line in lines if line.startswith("WRONG")] == [f"WRONG  {name}"]
+    assert [fault.where for fault in verify(record).faults] == [name]
+
+
+# RFC 8032, 7.1: tests 1 to 3.
+@pytest.mark.parametrize(
+    ("key", "message", "seal"),
+    [
+        pytest.param(
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+            "",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e3970"
+            "1cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            id="1",
+        ),
+        pytest.param(
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+            "72",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613"
+            "d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            id="2",
+        ),
+        pytest.param(
+            "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+            "af82",
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760"
+            "984dc6594a7c15e9716ed28dc027beceea1ec40a",
+            id="3",
+        ),
+    ],
+)
+def test_seals_are_checked_as_the_rfc_says(key: str, message: str, seal: str) -> None:
+    public, said, sealed = map(bytes.fromhex, (key, message, seal))
+    assert program.is_signed(public, sealed, said)
+    assert not program.is_signed(public, sealed, said + b"1")
+    for place in (0, 31, 32, 63):
+        flipped = bytearray(sealed)
+        flipped[place] ^= 1
+        assert not program.is_signed(public, bytes(flipped), said), place
+    # The scalar is below the order of the group (5.1.7), or one signature could be written twice.
+    scalar = int.from_bytes(sealed[32:], "little") + program.ORDER
+    assert not program.is_signed(public, sealed[:32] + scalar.to_bytes(32, "little"), said)
+    assert not program.is_signed(public[:31], sealed, said)
 
 
 def test_wrong_use_is_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
