@@ -161,7 +161,13 @@ class Orders:
             return
         due = None if at is None else at - moment.offset
         why = "no certificate is known" if due is None else "as its certificate says"
-        moment.say(monitor.alarm, What.DUE, since=due, why=why, detail={"at": "" if at is None else str(at)})
+        moment.say(
+            monitor.alarm,
+            What.DUE,
+            since=due,
+            why=why,
+            detail={"at": "" if at is None else str(at)},
+        )
         self.annunciator.apply(monitor.note_due(due, moment.now), _act(command))
 
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:
