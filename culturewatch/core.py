@@ -60,7 +60,6 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
         storage.journal.JournalError: another core runs on the data, or it cannot be written.
         alerts.schema.StoreError: the alarm store cannot be used.
         alerts.token.KeyFileError: the key that signs links cannot be used.
-        storage.inbox.InboxError: the inbox cannot be used.
     """
     first = Configuration(site, rulebook(site))
     troubles = Troubles()
@@ -74,7 +73,9 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
         )
         store = await alarm_store(stack, first, journal, troubles, stop)
         if store is not None:
-            inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
+            # Without room for what people do, what the devices say is judged all the same.
+            opening = asyncio.to_thread(Inbox, site.data, patient=True)
+            inbox = stack.enter_context(await opening)
             await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
         await journal.put(Stopped(at=now_ms(), reason="asked to stop"))
 
@@ -128,6 +129,7 @@ class Runs:
                         collecting,
                         journal=self._journal,
                         alarms=alarms,
+                        inbox=self._inbox,
                         troubles=self._troubles,
                         started=self._started,
                     )
@@ -231,6 +233,7 @@ class Core:
         *,
         journal: Journal,
         alarms: Alarming,
+        inbox: Inbox,
         troubles: Troubles,
         started: int,
     ) -> None:
@@ -238,6 +241,7 @@ class Core:
         self._site = site
         self._journal = journal
         self._alarms = alarms
+        self._inbox = inbox
         self._troubles = troubles
         self._started = started
         self._filling = False
@@ -367,6 +371,7 @@ class Core:
             quarantined=own_state.quarantined(journal, forwarding),
             lost=self._collecting.refused,
             page_wait_ms=await self._alarms.oldest_page_ms(),
+            acts_wait_s=self._inbox.stuck_s,
             clock_unsure=self._collecting.clock.is_unsure,
             drills_unproven=0 if self._alarms.drills is None else self._alarms.drills.unproven,
             rota_faults=self._alarms.duty.faults,
