@@ -13,7 +13,7 @@ from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
 from alerts.history import Row
 from alerts.notice import Notice
-from alerts.schema import StoreError, open_read_only
+from alerts.schema import open_read_only, unreadable
 from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
@@ -155,14 +155,14 @@ class AlarmReader:
             for _, transition in history.entries(self._db):
                 yield transition
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def rows(self, *, after: int, limit: int) -> list[Row]:
         """The ``limit`` rows of the history that follow row ``after``, with their hashes."""
         try:
             return history.rows(self._db, after=after, limit=limit)
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def parts(self) -> dict[str, bytes]:
         """The engine's state as of the last commit, as ``alerts.engine.engine.Engine`` takes it."""
@@ -258,7 +258,7 @@ class AlarmReader:
         try:
             return ask(self._db)
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def verify_history(self, *, until: Head | None = None) -> Broken | None:
         """The first row of the history that does not follow from the one before, or nothing."""
@@ -268,7 +268,7 @@ class AlarmReader:
         try:
             return self._db.execute(query, arguments).fetchall()
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:

@@ -11,6 +11,7 @@ from culturewatch.cli_ledger import opened, say
 from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
 from culturewatch.site import load
+from storage import whole
 
 label_commands = typer.Typer()
 
@@ -60,5 +61,5 @@ def label(
             pages = label_pages.on_sheets(made, on, paper, skip=skip)
         else:
             pages = label_pages.on_rolls(made, on)
-        out.write_bytes(label_pages.pdf(pages))
+        whole.write(out, label_pages.pdf(pages))
         say(f"{out}: {len(made)} labels on {len(pages.pages)} pages; print them at 100 %")
