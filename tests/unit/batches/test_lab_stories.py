@@ -5,6 +5,7 @@ The records are held against values that were computed by hand in the story's fi
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -126,7 +127,7 @@ class Lab(NamedTuple):
                 setting=self.setting,
                 made=Made(by="quality", at=hour(hours)),
                 former=versions.former,
-                keeping=versions.keeping,
+                keeping=partial(versions.keeping, out),
             )
         assert verify(out).sound
         assert verify(out, data=self.data, ledger=self.served).sound

@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -81,17 +82,18 @@ class Laboratory:
 
     def make(self, out: Path, hours: float) -> Path:
         versions = Versions(self.ledger, B, "quin")
+        out = versions.beside(out)
         with AlarmReader(self.base / "data" / "alarms.db") as alarms:
             return make_record(
                 B,
-                versions.beside(out),
+                out,
                 ledger=self.ledger,
                 readings=day(),
                 alarms=alarms,
                 setting=site(),
                 made=Made(by="quin", at=MONDAY + round(hours * HOUR)),
                 former=versions.former,
-                keeping=versions.keeping,
+                keeping=partial(versions.keeping, out),
             )
 
     def kinds(self) -> list[str]:

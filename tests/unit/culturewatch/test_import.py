@@ -1,6 +1,7 @@
 """Loggers' files as people import them: what is asked, what is checked, and what is kept."""
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -259,7 +260,8 @@ def test_each_reading_counts_for_as_long_as_the_logger_measured_and_no_longer(he
     assert typed(f"batch place {BATCH} inc1 {late}12:00")[0] == 0
     assert typed(f"batch close {BATCH} {late}13:50")[0] == 0
     assert typed(f"record {BATCH} --out record --by anna")[0] == 0
-    stay = json.loads((here / "record" / "record.json").read_bytes())["stays"][0]
+    record = json.loads((here / "record" / "record.json").read_bytes())
+    stay = record["stays"][0]
     (exposure,) = (c["exposure"] for c in stay["channels"] if c["channel"] == "inc1.temperature")
     # Nothing from half an hour on, then where the logger says that it measured nothing.
     gaps = [
@@ -267,6 +269,11 @@ def test_each_reading_counts_for_as_long_as_the_logger_measured_and_no_longer(he
     ]
     assert gaps == [(30, 50), (70, 80), (105, 110)]
     assert exposure["known_ms"] == 75 * MINUTE
+    (logger,) = record["loggers"]
+    assert (logger["channel"], logger["period"]) == ("temperature", 10 * MINUTE)
+    page = (here / "record" / "record.html").read_text(encoding="utf-8")
+    (row,) = re.findall(r"<td>inc1\.temperature</td><td class=\"t\">.*?</tr>", page, re.DOTALL)
+    assert "<td>10m</td>" in row
     assert typed("verify record --data data")[0] == 0
 
 
