@@ -12,7 +12,7 @@ from alerts.delivery import Delivery
 from alerts.engine.view import AlarmView
 from alerts.history import Row
 from alerts.notice import Notice
-from alerts.schema import StoreError, open_read_only
+from alerts.schema import open_read_only, unreadable
 from alerts.store import Answer
 from alerts.summary import Seen
 from alerts.transition import Transition
@@ -144,14 +144,14 @@ class AlarmReader(Closable):
             for _, transition in history.entries(self._db):
                 yield transition
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def rows(self, *, after: int, limit: int) -> list[Row]:
         """The ``limit`` rows of the history that follow row ``after``, with their hashes."""
         try:
             return history.rows(self._db, after=after, limit=limit)
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def parts(self) -> dict[str, bytes]:
         """The engine's state as of the last commit, as ``alerts.engine.engine.Engine`` takes it."""
@@ -247,7 +247,7 @@ class AlarmReader(Closable):
         try:
             return ask(self._db)
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
     def verify_history(self, *, until: Head | None = None) -> Broken | None:
         """The first row of the history that does not follow from the one before, or nothing."""
@@ -257,7 +257,7 @@ class AlarmReader(Closable):
         try:
             return self._db.execute(query, arguments).fetchall()
         except ERRORS as error:
-            raise StoreError(f"{self.path}: the alarm store cannot be read: {error}") from error
+            raise unreadable(self.path, error) from error
 
 
 def _recorded(row: tuple[Any, ...]) -> Recorded:

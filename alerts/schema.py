@@ -1,13 +1,12 @@
 """The tables of ``alarms.db``: the core's own file, which needs no server to be up."""
 
-import errno
 import sqlite3
 from pathlib import Path
 
 from alerts import chained, held, working
 from storage import readonly
 from storage.row_sum import summed
-from storage.transaction import ERRORS
+from storage.transaction import ERRORS, ROOM, wants_room
 
 VERSION = 3
 OLDEST_READABLE = 1
@@ -146,6 +145,13 @@ class NoRoomError(StoreError):
     """The disk did not take what its opening has to write; nothing of that was kept."""
 
 
+def unreadable(path: Path, error: Exception) -> StoreError:
+    """What is said where reading the store at ``path`` came to ``error``."""
+    # Where nobody else has it open, even who reads needs some room beside it.
+    hint = f"; {ROOM}" if wants_room(error) else ""
+    return StoreError(f"{path}: the alarm store cannot be read: {error}{hint}")
+
+
 def open_store(path: Path) -> sqlite3.Connection:
     """The store at ``path``, made when it is not there: WAL, each commit on disk.
 
@@ -163,26 +169,15 @@ def open_store(path: Path) -> sqlite3.Connection:
             db.close()
             raise
     except (*ERRORS, OSError) as error:
-        if _wants_room(error):
+        if wants_room(error):
             raise NoRoomError(
-                f"{path}: the alarm store cannot be opened: {error}; "
-                "make room on the disk, and look whether it is sound"
+                f"{path}: the alarm store cannot be opened: {error}; {ROOM}"
             ) from error
         raise StoreError(
             f"{path}: the alarm store cannot be opened: {error}; "
             "check the disk and the owner of the folder"
         ) from error
     return db
-
-
-def _wants_room(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    # A quota and a limit of a file's size are told as any fault of writing is.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-    )
 
 
 def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:
@@ -204,7 +199,7 @@ def open_read_only(path: Path, *, copy: bool = False) -> sqlite3.Connection:
             db.close()
             raise
     except ERRORS as error:
-        raise StoreError(f"{path}: the alarm store cannot be read: {error}") from error
+        raise unreadable(path, error) from error
     return db
 
 

@@ -12,7 +12,7 @@ from batches.dossier import Dossier
 from batches.kinship import Kin
 from batches.ledger import Ledger
 from batches.placement import Interval, Placement
-from batches.provenance import Carried, Intake, Lived, Provenance, Status
+from batches.provenance import Carried, Lived, Provenance, Status
 from batches.transit import Journey
 from batches.vial import Vial, number_of
 from storage import schema, views
@@ -202,7 +202,11 @@ def _provenance(connection: Connection, vial: Vial) -> Provenance:
         vials=tuple(standing.vial(connection, each) for each in (vial.id, *sorted(above))),
         lived=lived,
         carried=tuple(carried[each] for each in sorted(carried)),
-        intakes=tuple(i for device in devices for i in _intakes(connection, device)),
+        intakes=tuple(
+            one
+            for one in sensor_rows.intakes(connection)
+            if one.device in devices and one.quantity == "temperature"
+        ),
     )
 
 
@@ -216,22 +220,6 @@ def _carried_here(connection: Connection, vials: Collection[str]) -> dict[str, C
         for row in connection.execute(query).mappings():
             found[row["vial"]] = _carried(row)
     return found
-
-
-def _intakes(connection: Connection, device: str) -> Iterator[Intake]:
-    """The temperatures that were taken in of ``device`` from files, in the order of entry."""
-    column = schema.intake.c
-    mine = (column.device == device) & (column.quantity == "temperature")
-    query = select(schema.intake).where(mine).order_by(column.sequence)
-    for row in connection.execute(query).mappings():
-        yield Intake(
-            device=row["device"],
-            channel=row["channel"],
-            quantity=row["quantity"],
-            period=row["period_ms"],
-            start=row["start_at"],
-            end=row["end_at"],
-        )
 
 
 def _lived(connection: Connection, vial: Vial) -> tuple[Lived, ...]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from batches.calibration import Book
 from batches.excursion import Excursion, Held, Limits, Watch, in_milli
 from batches.holding import holds_ms
-from batches.summing import NO_CALIBRATION, NotSummable, Stay, refuse_calibration
+from batches.summing import NO_CALIBRATION, NotSummable, Stay, check_usual
 from devices.scan import Layout
 from storage.archive import sums
 from storage.archive.columns import Columns
@@ -35,12 +35,12 @@ def excursions(
     """The excursions of the channels of ``limits`` over ``stay``, in the order of time.
 
     Raises:
-        NotSummable: the device had another layout, or was in calibration, for a while; go reading
-            by reading.
+        NotSummable: the device had another layout, was in calibration, or was measured by a logger
+            with a period of its own, for a while; go reading by reading.
         storage.waiting.JournalError: the journal cannot be read.
         storage.archive.seal.ArchiveError: a segment cannot be read.
     """
-    refuse_calibration(stay, layout, book)
+    check_usual(stay, layout, book)
     reach = _REACH * stay.period
     found = readings.columns(stay.device, stay.start - reach, stay.end + reach)
     if any(each != layout for each, _ in found):

@@ -12,6 +12,7 @@ from math import ceil, isfinite
 import msgspec
 
 from batches.excursion import in_milli
+from batches.logged import Intake
 from batches.placement import Interval
 from batches.sensor import InCalibration, Installation, Sensor, within
 from devices.units import stored
@@ -133,10 +134,14 @@ class Guard(msgspec.Struct, frozen=True):
 
 
 class Marks(msgspec.Struct, frozen=True):
-    """What must be known of a channel to judge it: when it was in calibration, and the guards."""
+    """What must be known of a channel to judge it: when it was in calibration, and the guards.
+
+    ``logged`` is what of it came from loggers' files, each with a period of its own.
+    """
 
     apart: tuple[Interval, ...] = ()
     guards: tuple[Guard, ...] = ()
+    logged: tuple[Intake, ...] = ()
 
 
 class Deviation(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,12 +161,16 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Book(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything entered about sensors, corrections applied, as of one instant of the ledger."""
+    """Everything entered about sensors, corrections applied, as of one instant of the ledger.
+
+    ``intakes`` are the loggers' files that were taken in.
+    """
 
     sensors: tuple[Sensor, ...] = ()
     installations: tuple[Installation, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     periods: tuple[InCalibration, ...] = ()
+    intakes: tuple[Intake, ...] = ()
 
     def held(self, channel: str, span: Interval) -> tuple[Held, ...]:
         """What measured at ``channel``, over the whole of ``span`` without a gap."""
@@ -185,7 +194,16 @@ class Book(msgspec.Struct, frozen=True, kw_only=True):
             Guard(one.start, one.end, one.uncertainty if one.status is Status.VALID else None)
             for one in self.held(channel, span)
         )
-        return Marks(apart=self.apart(channel, span), guards=tuple(guards))
+        return Marks(
+            apart=self.apart(channel, span),
+            guards=tuple(guards),
+            logged=self.logged(channel, span),
+        )
+
+    def logged(self, channel: str, span: Interval) -> tuple[Intake, ...]:
+        """What came of ``channel`` from loggers' files and may say something about ``span``."""
+        mine = (one for one in self.intakes if f"{one.device}.{one.channel}" == channel)
+        return tuple(one for one in mine if one.meets(span))
 
     def apart(self, channel: str, span: Interval) -> tuple[Interval, ...]:
         """When what measured at ``channel`` was in calibration, in the order of time."""

@@ -5,7 +5,9 @@ in hand, and at which head the ledger stood that says so. A SHA-256 seals it: ag
 itself, against malice when both sites compare it by another way than the file took.
 """
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from batches.ledger import Ledger
 from batches.placement import Refused
 from batches.transit import Journey
 from batches.vial import number_of
-from storage import schema
+from storage import schema, whole
 from storage.acts import head
 from storage.chain import Head
 
@@ -131,8 +133,9 @@ def write(consignment: Consignment, path: Path) -> str:
         OSError: it cannot be written, or something is there already.
     """
     sealed = Sealed(consignment=consignment, sha256=digest(consignment))
-    with path.open("xb") as file:
-        file.write(canonical(sealed))
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    whole.write(path, canonical(sealed))
     return sealed.sha256
 
 

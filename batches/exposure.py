@@ -2,8 +2,9 @@
 
 A good sample holds until the next sample, whatever that one's quality is. When the next one
 comes later than 1.5 periods, or not at all, the sample holds for one period and the rest is a
-gap. Gaps carry no weight, and nothing is said about the values in them: time is spent in
-limits, out of limits, or unknown. Edges are compared in whole milliseconds and milli-units.
+gap; the period of a sample from a logger's file is that logger's. Gaps carry no weight, and
+nothing is said about the values in them: time is spent in limits, out of limits, or unknown.
+Edges are compared in whole milliseconds and milli-units.
 
 What a sensor says while it is in calibration is counted apart and is no value; no sample holds
 into a calibration or beyond it. With a guard band a value in limits that is nearer to one than the
@@ -23,6 +24,7 @@ from batches.excursion import Excursion, Held, Limits, Watch, in_milli
 from batches.guard_band import GuardBand
 from batches.holding import holds_ms
 from batches.kinetic import CRYOGENIC_C, DELTA_H, KineticMean
+from batches.logged import Intake, period_at
 from batches.placement import Interval
 from batches.policy import Judged, Policy, Verdict, judge, verdict
 from batches.weighing import Weighing
@@ -101,7 +103,8 @@ class Course(NamedTuple):
     """Samples can go on from one to the next if they are like this (``Meter.go_on``).
 
     In milli-units ``low`` and ``high`` are the limits; ``joined`` is the longest step, in ms,
-    ``end`` when the interval ends, and ``apart`` are the times in calibration.
+    ``end`` when the interval ends, ``apart`` are the times in calibration, and ``logged`` what
+    came from loggers' files: those samples go one by one.
     """
 
     low: float
@@ -109,6 +112,7 @@ class Course(NamedTuple):
     joined: int
     end: int
     apart: tuple[Interval, ...]
+    logged: tuple[Intake, ...]
 
 
 class Meter:
@@ -134,12 +138,14 @@ class Meter:
         """Measure ``[start, end)``; times and ``period`` (above 0) in milliseconds.
 
         ``above`` are values, and how long the channel was above each is summed up. ``marks`` say
-        when the sensor was in calibration, and how uncertain it was. ``exact`` values are held
-        against the limits as they are: no device made them of its own digits.
+        when the sensor was in calibration, how uncertain it was, and what a logger's file brought.
+        ``exact`` values are held against the limits as they are: no device made them of its own
+        digits.
         """
         if end < start or period <= 0:
             raise ValueError(f"no interval from {start} to {end} with a period of {period} ms")
         self._start, self._end, self._period = start, end, period
+        self._logged, self._every = marks.logged, period
         self._policy = policy or Policy()
         self._watch = Watch(self._policy.limits)
         self._in_milli = self._policy.limits.milli if exact else in_milli
@@ -148,7 +154,6 @@ class Meter:
         self._weighing = Weighing(KineticMean(delta_h) if kinetic else None)
         self._above = [(value, in_milli(value)) for value in above]
         self._above_ms = [0] * len(above)
-        self._joined = holds_ms(period)
         self._coldest = min((edge for _, edge in self._above), default=inf)
         self._at: int | None = None
         self._value: float | None = None
@@ -194,12 +199,16 @@ class Meter:
             milli = 0 if value is None else self._in_milli(value)
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
+            if self._logged:
+                of_file = self._logged if backfilled else ()
+                self._every = period_at(at, of_file, self._period)
 
     @property
     def course(self) -> Course:
         """What samples must be so that they can go on at once."""
         watch = self._watch
-        return Course(watch.low, watch.high, self._joined, self._end, self._apart)
+        joined = holds_ms(self._period)
+        return Course(watch.low, watch.high, joined, self._end, self._apart, self._logged)
 
     @property
     def at(self) -> int | None:
@@ -208,10 +217,14 @@ class Meter:
 
     @property
     def settled(self) -> bool:
-        """Whether the last sample is good and in limits, and all is known up to it."""
+        """Whether the last sample is good and in limits, and all is known up to it.
+
+        One that holds for a period of its own never is.
+        """
         return (
             self._value is not None
             and self._lasts is None
+            and self._every == self._period
             and self._at == self._known_until
             and self._watch.low <= self._milli <= self._watch.high
         )
@@ -321,8 +334,8 @@ class Meter:
             until = at + self._lasts
             joined = following is not None and following <= until
         else:
-            until = at + self._period
-            joined = following is not None and following - at <= self._joined
+            until = at + self._every
+            joined = following is not None and following - at <= holds_ms(self._every)
         return (following, True) if joined and following is not None else (until, False)
 
     def _know(self, start: int, end: int) -> None:

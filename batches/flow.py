@@ -100,4 +100,6 @@ def _calm(course: Course, last: int | None, samples: Samples) -> Flags:
     calm &= (gap > 0) & (gap <= course.joined) & (at < course.end)
     for one in course.apart:
         calm &= (at < one.start) | (before >= one.end)
+    for each in course.logged:
+        calm &= ~(samples.backfilled & (each.start <= at) & (at <= each.end))
     return calm

@@ -10,8 +10,9 @@ from batches.calibration import Book
 from batches.cryo import Warmth, cumulated, together
 from batches.exposure import Exposure
 from batches.findings import Stay
+from batches.logged import Intake
 from batches.placement import Interval, Placement, Refused
-from batches.provenance import Carried, Intake, Lived, Provenance, Status
+from batches.provenance import Carried, Lived, Provenance, Status
 from batches.setting import Setting
 from batches.survey import Channel, Readings, survey
 

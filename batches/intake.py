@@ -9,9 +9,11 @@ import msgspec
 from sqlalchemy import select
 
 from batches.batch import Signed
+from batches.holding import holds_ms
 from batches.ledger import Ledger
 from batches.logger_csv import Form, LoggerFile
 from batches.placement import Refused
+from devices.duration import Duration
 from devices.scan import Source
 from storage import schema
 from storage.acts import append
@@ -20,9 +22,6 @@ from storage.archive.export import Scans
 from storage.chain import Scalar
 from storage.intake import Origin, Row
 from storage.reader import JournalReader
-
-_BETWEEN = 1.5
-"""Periods after which a reading holds no more: what follows is a gap, as in an exposure."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +33,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gap(msgspec.Struct, frozen=True):
-    """Nothing was measured from ``start`` to ``end``; epoch milliseconds, UTC."""
+    """No reading holds from ``start`` to ``end``, as in an exposure; epoch milliseconds, UTC."""
 
     start: int
     end: int
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that may be taken in. ``empty`` of its readings say that nothing was measured."""
+    """A file that may be taken in. ``empty`` of its readings say that nothing was measured.
+
+    Each holds for ``period`` (milliseconds), the logger's own.
+    """
 
     origin: Origin
     period: int
@@ -56,7 +58,8 @@ def check(
 
     Raises:
         batches.logger_csv.LoggerFileError: a row cannot be read.
-        Refused: its times are no dates or in no zone, go back, or lie in the future.
+        Refused: its times are no dates or in no zone, go back, or lie in the future, or for how
+            long a reading holds is not said, or said to be longer than was measured.
         OSError: it cannot be read.
     """
     file = LoggerFile(path, period=period, form=form)
@@ -72,10 +75,11 @@ def check(
             f"{path}:{file.backward}: its time lies before that of the row above: the clock was "
             "set, or the zone is another; import each part as a file of its own"
         )
+    _check_period(file, path, given=period)
     last, empty, gaps = None, 0, []
     for row in file:
-        if last is not None and row.at - last > file.period * _BETWEEN:
-            gaps.append(Gap(last, row.at))
+        if last is not None and row.at - last > holds_ms(file.period):
+            gaps.append(Gap(last + file.period, row.at))
         last, empty = row.at, empty + (row.value is None)
     if last is None or last > now:
         raise Refused(f"{path}: its last reading, {_shown(last or 0)}, lies in the future")
@@ -91,6 +95,20 @@ def check(
         end=last,
     )
     return file, Checked(origin=origin, period=int(file.period), gaps=tuple(gaps), empty=empty)
+
+
+def _check_period(file: LoggerFile, path: Path, *, given: int | None) -> None:
+    if given is None and not file.steady:
+        raise Refused(
+            f"{path}: its times do not say how often the logger measured; look it up, and say it "
+            "with --period, such as 10m: for so long each reading holds"
+        )
+    if given is not None and file.usual is not None and given > holds_ms(file.usual):
+        raise Refused(
+            f"{path}: its readings are {Duration(file.usual)} apart; with --period "
+            f"{Duration(given)} records would call known what nobody measured: leave it away, or "
+            "say how often the logger measured"
+        )
 
 
 def check_alone(origin: Origin, others: list[Origin]) -> None:

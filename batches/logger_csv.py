@@ -70,8 +70,10 @@ class LoggerFile:
 
     ``readings`` are counted without the ``doubled`` ones; ``start`` and ``end`` are
     milliseconds, since 1970 where ``dated``, else since what the file calls 0. ``period`` is the
-    usual time between two readings, or the one given. ``zoned`` says that each time has an
-    offset of its own, ``backward`` which row first goes back in time, if any.
+    usual time between two readings, or the one given; ``usual`` is that usual time (None: there
+    are no two), and ``steady`` says whether most of them are about so far apart. ``zoned`` says
+    that each time has an offset of its own, ``backward`` which row first goes back in time, if
+    any.
     """
 
     def __init__(self, path: Path, *, period: int | None = None, form: Form | None = None) -> None:
@@ -91,6 +93,8 @@ class LoggerFile:
         self.rows = self.doubled = 0
         self._order: Sequence[int] | None = None
         last, steps = self._scan()
+        self.usual = _median(steps) if steps else None
+        self.steady = self.usual is not None and _is_steady(steps, self.usual)
         if period is None and not steps:
             if not last.lasts:
                 raise LoggerFileError(
@@ -99,7 +103,7 @@ class LoggerFile:
                 )
             period = last.lasts
         self.readings = self.rows - self.doubled
-        self.period = _median(steps) if period is None else period
+        self.period = (self.usual or 0) if period is None else period
         self.end = last.at + (self.period if last.lasts is None else last.lasts)
 
     def __iter__(self) -> Iterator[Row]:
@@ -362,6 +366,12 @@ def _median(steps: Counter[int]) -> int:
         if left <= 0:
             return step
     raise ValueError("there is no step")
+
+
+def _is_steady(steps: Counter[int], usual: int) -> bool:
+    """Whether there are several steps, and most of them, within a half of it, as ``usual``."""
+    near = sum(n for step, n in steps.items() if 2 * usual <= 3 * step and 2 * step <= 3 * usual)
+    return steps.total() > 1 and 2 * near > steps.total()
 
 
 def _opened(path: Path) -> TextIO:

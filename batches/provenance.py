@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from batches.cryo import Warmth
+from batches.logged import Intake
 from batches.placement import Placement
 from batches.vial import Vial
 
@@ -42,20 +43,6 @@ class Carried(msgspec.Struct, frozen=True, kw_only=True):
     shipment: str
     until: int
     warmth: tuple[Warmth, ...]
-
-
-class Intake(msgspec.Struct, frozen=True, kw_only=True):
-    """Readings of a channel that came from a logger's file, from ``start`` to ``end``.
-
-    One each ``period``; milliseconds and epoch milliseconds, UTC.
-    """
-
-    device: str
-    channel: str
-    quantity: str
-    period: int
-    start: int
-    end: int
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from batches.holding import Method
 from batches.in_force import InForce, Ran, RulesSince
 from batches.kinship import Kin
 from batches.ledger import Ledger
+from batches.logged import Intake
 from batches.placement import Interval, Placement, bench
 from batches.policy import Verdict
 from batches.provenance import Carried, Status
@@ -34,7 +35,7 @@ from storage.acts import Act
 from storage.chain import Head
 from storage.entry import ClockStep
 
-SCHEMA = "culturewatch.record/5"
+SCHEMA = "culturewatch.record/6"
 _ORDERED = frozenset(
     {
         *(What.EDITED, What.REMOVED, What.SHELVED, What.UNSHELVED, What.SUPPRESSED),
@@ -68,7 +69,8 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     corrections included; ``orders`` what was done to the alarms of its devices (edits, shelving,
     suppression), ``runs`` when the core began and ended, ``clock`` the steps of its clock.
     ``damaged`` are entries of the journal, up to ``journal_last``, that could not be read.
-    ``method`` is how readings were summed up.
+    ``method`` is how readings were summed up, and ``loggers`` are the loggers' files that brought
+    some of them: those hold for the logger's period.
     """
 
     schema: str
@@ -103,6 +105,7 @@ class BatchRecord(msgspec.Struct, frozen=True, kw_only=True):
     journal_last: int
     damaged: dict[str, str]
     method: Method
+    loggers: tuple[Intake, ...]
 
     @property
     def subject(self) -> str:
@@ -232,6 +235,7 @@ def assemble(
         journal_last=last,
         damaged=damaged,
         method=Method(),
+        loggers=tuple(_loggers(entered.book.intakes, stays, life)),
     )
 
 
@@ -252,6 +256,17 @@ def _travels(entered: Dossier, now: int) -> Iterable[Placement]:
         for each in entered.provenance.lived:
             if each.status is not Status.PLACED and each.start < now:
                 yield msgspec.structs.replace(each.placement, start=each.start, end=each.end)
+
+
+def _loggers(
+    intakes: Iterable[Intake], stays: Sequence[Stay], life: Frozen | None
+) -> Iterable[Intake]:
+    """Those of what it went through: where it stood, and what travelled with it."""
+    there = [(each.placement.device, each.span) for each in stays]
+    there += [(each.placement.device, each.span) for each in (life.journeys if life else ())]
+    for intake in intakes:
+        if any(device == intake.device and intake.meets(span) for device, span in there):
+            yield intake
 
 
 def _on_the_way(life: Frozen | None) -> Iterable[str]:

@@ -1,9 +1,13 @@
-"""What stands in the ledger about sensors, corrections applied; read in somebody's transaction."""
+"""What the ledger holds about who measured: sensors, and loggers whose files were taken in.
+
+Corrections are applied; it is read in somebody's transaction.
+"""
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, inspect, select
 
 from batches.calibration import Book, Certificate, Content
+from batches.logged import Intake
 from batches.placement import Refused
 from batches.sensor import InCalibration, Installation, Sensor
 from storage import schema
@@ -18,6 +22,23 @@ def book(connection: Connection) -> Book:
         installations=installations(connection),
         certificates=certificates(connection),
         periods=periods(connection),
+        intakes=intakes(connection),
+    )
+
+
+def intakes(connection: Connection) -> tuple[Intake, ...]:
+    """What was taken in from loggers' files, in the order of entry."""
+    query = select(schema.intake).order_by(schema.intake.c.sequence)
+    return tuple(
+        Intake(
+            device=row["device"],
+            channel=row["channel"],
+            quantity=row["quantity"],
+            period=row["period_ms"],
+            start=row["start_at"],
+            end=row["end_at"],
+        )
+        for row in connection.execute(query).mappings()
     )
 
 

@@ -85,14 +85,15 @@ class Summing:
     def totals(self, stay: Stay, layout: Layout, book: Book = NO_CALIBRATION) -> dict[str, Total]:
         """Every channel of ``layout`` over ``stay``, by key.
 
-        Readings that ``book`` says were taken in calibration are for ``batches.survey``.
+        Readings that ``book`` says were taken in calibration, or came from a logger's file, are
+        for ``batches.survey``.
 
         Raises:
             NotSummable: sum it up with ``batches.survey``.
             storage.waiting.JournalError: the journal cannot be read.
             storage.archive.seal.ArchiveError: a segment cannot be read.
         """
-        refuse_calibration(stay, layout, book)
+        check_usual(stay, layout, book)
         near = self._near(stay, layout)
         pieces = [piece for piece in self._pieces(stay, layout, near) if piece is not None]
         table = _stacked(pieces, len(layout.keys))
@@ -142,15 +143,16 @@ class Summing:
         return _of(layout, found)
 
 
-def refuse_calibration(stay: Stay, layout: Layout, book: Book) -> None:
-    """See that no reading of a stay was taken in calibration.
+def check_usual(stay: Stay, layout: Layout, book: Book) -> None:
+    """See that no reading of a stay was taken in calibration, or holds for another period.
 
     Raises:
-        NotSummable: one was; it must not be judged, and the sums do not know it.
+        NotSummable: one was, or does; the sums do not know it.
     """
     reach = _REACH * stay.period
     around = Interval(stay.start - reach, stay.end + reach)
-    if any(book.apart(channel, around) for channel in layout.channels):
+    apart = any(book.apart(channel, around) for channel in layout.channels)
+    if apart or any(book.logged(channel, around) for channel in layout.channels):
         raise NotSummable
 
 

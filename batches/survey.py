@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from storage.archive.pieces import Piece
 
 _REACH = 2
-"""Periods before and after a stay in which a reading may still say something about it."""
+"""Periods before and after a stay in which a reading may still say something about it: those of
+the device, or of the slowest logger whose file was taken in."""
 
 
 class Readings(Protocol):
@@ -89,7 +90,7 @@ def survey(
     """Sum up ``channels`` of ``device`` over ``span``, handing its readings to ``sink`` as well.
 
     ``policies`` are found by the key of the channel; ``book`` knows which of its readings were
-    taken in calibration, and how uncertain they are.
+    taken in calibration, how uncertain they are, and which a logger's file brought.
 
     Memory does not grow with the number of readings, but for one entry a gap and excursion.
     A scan that may be a repeat is shown to ``sink`` and not judged; test readings are rejected.
@@ -99,7 +100,8 @@ def survey(
     """
     from batches.flow import Feeder  # noqa: PLC0415 # numpy, which the core needs not
 
-    reach = _REACH * period
+    files = (one for each in channels for one in book.logged(f"{device}.{each.key}", span))
+    reach = _REACH * max([period, *(one.period for one in files)])
     # A reading next to the stay holds into it unless it was taken in calibration.
     around = Interval(span.start - reach, span.end + reach)
     meters = {

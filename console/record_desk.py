@@ -28,7 +28,7 @@ from console.entrance import Entrance, Stopped, Visitor
 from console.orders import Became, Ordered
 from console.records import Preview, Records, Version
 from console.view import wall_clock_ms
-from console.worker import AfterwardsError, Tell, WorkError, work
+from console.worker import Tell, WorkError, work
 from storage import unfinished
 from storage.database import DatabaseError
 
@@ -211,7 +211,7 @@ class RecordDesk:
             await self._worked(make, job, subject)
         except WorkError as error:
             said = str(error).replace(f"{folder}: ", "this record ")
-            raise type(error)(said.replace(str(folder), "the record")) from error
+            raise WorkError(said.replace(str(folder), "the record")) from error
 
     async def _worked(self, make: Callable[[Tell], T], job: Job, subject: str) -> T:
         def tell(done: int, of: int) -> None:
@@ -253,9 +253,6 @@ class RecordDesk:
 async def _done(job: Job, act: Callable[[Job], Awaitable[None]]) -> None:
     try:
         await act(job)
-    except AfterwardsError as error:
-        log.error("%s by %s: %s", job.doing.value, job.by, error)  # noqa: TRY400 # the text says all
-        job.ordered = Ordered(became=Became.DONE, why=str(error))
     except (WorkError, Refused) as error:
         job.ordered = Ordered(became=Became.REFUSED, why=str(error))
     except (DatabaseError, TimeoutError) as error:

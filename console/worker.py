@@ -22,10 +22,6 @@ class WorkError(Exception):
     """What was asked for was not done; the text says why and what to do."""
 
 
-class AfterwardsError(WorkError):
-    """What was asked for was done, and something after it was not; the text says what."""
-
-
 class _Advance(NamedTuple):
     done: int
     of: int
@@ -33,7 +29,6 @@ class _Advance(NamedTuple):
 
 class _Failed(NamedTuple):
     why: str
-    afterwards: bool
 
 
 class _Made(NamedTuple):
@@ -48,7 +43,6 @@ def work(
     ``act`` and what it answers are carried there and back by ``pickle``.
 
     Raises:
-        AfterwardsError: it said that it was done, and what was not.
         WorkError: it said so, nothing was heard of it for ``within_s``, ``stop`` was set, or its
             process ended without an answer.
     """
@@ -85,8 +79,8 @@ def _followed(
             case _Advance(done, of):
                 tell(done, of)
                 looks = most
-            case _Failed(why, afterwards):
-                raise AfterwardsError(why) if afterwards else WorkError(why)
+            case _Failed(why):
+                raise WorkError(why)
             case _Made(value):
                 return value
     raise WorkError(f"nothing was heard of this work for {within_s / 60:g} minutes; ask again")
@@ -99,7 +93,7 @@ def _work(theirs: Connection, act: Callable[[Tell], object]) -> None:
         try:
             theirs.send(_Made(act(lambda done, of: theirs.send(_Advance(done, of)))))
         except WorkError as error:
-            theirs.send(_Failed(str(error), isinstance(error, AfterwardsError)))
+            theirs.send(_Failed(str(error)))
 
 
 def _end_with_console() -> None:

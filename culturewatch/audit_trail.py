@@ -12,13 +12,11 @@ import msgspec
 from alerts.reader import AlarmReader, Recorded
 from alerts.transition import Transition, What
 from batches.clerk import check_text
-from batches.export import manifest
 from batches.ledger import Ledger
 from batches.trail import Line, Note, keep
 from culturewatch import paths
 from culturewatch.site import Site
 from storage.chain import GENESIS, Head
-from storage.database import DatabaseError
 
 _ALWAYS = 2**62
 _ROTA = frozenset({What.ROTA, What.DRILL, What.DRILL_ANSWERED})
@@ -28,10 +26,6 @@ _ACTS = _ROTA | {
     *(What.OUT_OF_SERVICE, What.IN_SERVICE),
 }
 """What people do; the rest of the history is what the engine made of it."""
-
-
-class NotNotedError(DatabaseError):
-    """Something was done, and its note is not in the trail; the text says both."""
 
 
 class Trail(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,30 +89,6 @@ def sign_review(site: Site, read: Trail, of: Selection, by: str, meaning: str) -
     with ledger.database.writing() as connection:
         ledger.clerk.gate.check(note.kind, note.subject, note.by)
         keep(connection, note, at=ledger.clerk.now())
-
-
-def exported(site: Site, by: str, batch: str, folder: Path) -> None:
-    """Note that ``by`` made the record in ``folder``.
-
-    Raises:
-        NotNotedError: the ledger cannot be written.
-    """
-    note = Note(
-        kind="export",
-        by=by,
-        subject=f"record of {batch}",
-        area="export",
-        item=folder.name,
-        outcome="made",
-        new=manifest.read(folder).seal,
-    )
-    try:
-        Ledger(site.ledger_url).note(note)
-    except DatabaseError as error:
-        raise NotNotedError(
-            f"{folder} was made, and the ledger has it as a version; that it was exported is not "
-            f"in the audit trail: {error}"
-        ) from error
 
 
 def enter_sending(site: Site, by: str, what: str, to: str) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import msgspec
 
 from batches import patients
 from batches.ledger import Ledger
-from batches.trail import Note
+from batches.trail import Note, shown
 from culturewatch import paths
+from culturewatch.leaving import FAILED, MADE, Leaving, leaving
 from culturewatch.parts import VERSION
 from culturewatch.secret import Secret
 from culturewatch.site import Site
@@ -114,17 +116,33 @@ def _back_up(
         )
 
     note = Note(
-        kind="backup", by=by, subject=out.name, area="export", item="backup", outcome="failed"
+        kind="backup", by=by, subject=out.name, area="export", item="backup", outcome=FAILED
     )
-    try:
-        made = make(_what(site), out, now=now, keep=keep, besides=besides, progress=progress)
-    except BackupError as error:
-        ledger.note(msgspec.structs.replace(note, new=str(error)))
-        raise
-    outcome = "made" if not made.faults else f"made, {len(made.faults)} faults"
-    ledger.note(
-        msgspec.structs.replace(note, subject=made.path.name, outcome=outcome, new=made.sha256)
-    )
+    begun: list[Leaving] = []
+    with ExitStack() as going:
+
+        def announce(made: Made) -> None:
+            this = msgspec.structs.replace(note, subject=made.path.name, new=made.sha256)
+            begun.append(going.enter_context(leaving(ledger, this)))
+
+        try:
+            made = make(
+                _what(site),
+                out,
+                now=now,
+                keep=keep,
+                announce=announce,
+                besides=besides,
+                progress=progress,
+            )
+        except BackupError as error:
+            if not begun:
+                # The fault that ended it is the one to tell.
+                with suppress(DatabaseError):
+                    ledger.note(msgspec.structs.replace(note, reason=shown(str(error))))
+            raise
+        if made.faults:
+            begun[0].conclude(f"{MADE}, {len(made.faults)} faults")
     return made
 
 

@@ -99,9 +99,12 @@ def export(
 
     Times are those of the device, in UTC; a time without an offset is one of the site's zone.
     """
+    from batches.ledger import Ledger  # SQLAlchemy is slow to import
+    from batches.trail import Note
     from culturewatch.advance import shown
-    from culturewatch.noted import Noting, sha256
-    from culturewatch.who import FAULTS
+    from culturewatch.leaving import BEGUN, leaving
+    from culturewatch.noted import sha256
+    from culturewatch.who import FAULTS, acting
     from storage.archive.export import Asked, ExportError
     from storage.archive.export import export as write
     from storage.archive.log import LogReader
@@ -109,16 +112,25 @@ def export(
 
     with told(JournalError, *FAULTS, wrong_use=(ExportError,)):
         loaded, what = load(site), ", ".join(channel)
-        noting = Noting(loaded)
-        noting.allow("export", what, by)
         start, end = span(loaded, from_, to)
-        with LogReader(loaded.data) as log, shown("milliseconds exported") as advance:
+        note = Note(
+            kind="export",
+            by=acting(loaded, by, "export", what),
+            subject=what,
+            area="export",
+            item=out.name,
+            outcome=BEGUN,
+        )
+        with (
+            LogReader(loaded.data) as log,
+            shown("milliseconds exported") as advance,
+            leaving(Ledger(loaded.ledger_url), note) as leave,
+        ):
             layouts = log.journal.numbered_layouts()
             asked = Asked(channel, start, end)
             count = write(asked, out, readings=log, layouts=layouts, progress=advance)
+            leave.conclude(f"{count} readings into {out.name}", sha256(out))
             damaged = log.damaged
-        came = f"{count} readings into {out.name}"
-        noting.keep("export", what, area="export", outcome=came, new=sha256(out))
     say(f"{out}: {count} readings")
     end_with(damaged)
 

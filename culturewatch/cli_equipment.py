@@ -103,7 +103,6 @@ def log(
     Fills of a tank that its level tells of, and that nobody entered, are in it as such.
     """
     from batches.export.publish import RecordError
-    from culturewatch.audit_trail import exported
     from culturewatch.make_report import write_log
     from culturewatch.who import acting
     from storage.waiting import JournalError
@@ -113,7 +112,6 @@ def log(
         maker = acting(loaded, by, "export", device)
         span = _span(loaded, from_, to)
         made, found = write_log(loaded, device, span, out, ledger=ledger, by=maker)
-        exported(loaded, maker, device, made)
         say(f"{made}: the log of {device}, {len(found.entries)} entries")
 
 
@@ -130,7 +128,6 @@ def excursions(
     """Write every excursion of a period: against what, its alarms, and who was there."""
     from alerts.schema import StoreError
     from batches.export.publish import RecordError
-    from culturewatch.audit_trail import exported
     from culturewatch.make_report import write_excursions
     from culturewatch.who import acting
     from storage.journal import JournalError
@@ -141,7 +138,6 @@ def excursions(
         devices = (device,) if device else tuple(each.id for each in loaded.devices)
         span = _span(loaded, from_, to)
         made, found = write_excursions(loaded, devices, span, out, ledger=ledger, by=maker)
-        exported(loaded, maker, device or "excursions", made)
         say(f"{made}: {len(found.excursions)} excursions, {len(found.alarms)} alarms")
 
 

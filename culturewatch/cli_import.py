@@ -1,6 +1,7 @@
 """``culturewatch import``: readings of any logger's CSV, into the journal as backfill."""
 
 import asyncio
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from batches.intake import Checked, Target
     from batches.logger_csv import Form
     from storage.intake import Intake, Origin
+    from storage.journal import Journal
 
 _GAPS_SHOWN = 20
 _LOOK_S = 0.2
@@ -49,7 +51,12 @@ def import_(
         str, typer.Option("--zone", help="of times without an offset: Europe/Zurich, Etc/GMT-1")
     ] = "",
     period: Annotated[
-        str, typer.Option("--period", metavar="SPAN", help="default: the usual one")
+        str,
+        typer.Option(
+            "--period",
+            metavar="SPAN",
+            help="how often the logger measured; default: as its times say",
+        ),
     ] = "",
     travelling: Annotated[
         bool,
@@ -57,7 +64,12 @@ def import_(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="check, and keep nothing")] = False,
     wait: Annotated[
-        str, typer.Option("--wait", metavar="SPAN", help="for a running core to take it in")
+        str,
+        typer.Option(
+            "--wait",
+            metavar="SPAN",
+            help="for a running core to take it in, or a full disk to take anything",
+        ),
     ] = "1m",
     by: By = "",
     reason: Reason = "",
@@ -108,7 +120,10 @@ def import_(
         checks.enter(ledger, found, act=act)
         box.put(found.origin, checks.rows(read))
         if not asyncio.run(_taken_in(loaded, box, found.origin, bound_s)):
-            say("it waits beside the journal; the core goes on taking it in")
+            say(
+                "it waits beside the journal; a core goes on taking it in, or import it again "
+                "when the disk has room"
+            )
             raise SystemExit(FAILED)
         say(f"{found.origin.readings} readings are in the journal, marked as backfill")
 
@@ -132,21 +147,43 @@ def _check_unheard(origin: "Origin", data: Path) -> None:
 
 async def _taken_in(site: Site, box: "Intake", origin: "Origin", bound_s: float) -> bool:
     """Whether the journal has it: moved here, or by the core that holds the journal."""
-    from storage.journal import Journal
+    from storage.journal import Journal, JournalError
     from storage.waiting import JournalHeldError
 
     until = time.monotonic() + bound_s
     while not box.is_done(origin.id):
+        moves = True
         try:
-            async with Journal(site.data, max_bytes=site.max_bytes) as journal:
-                if not box.is_done(origin.id):
-                    await box.move(origin, journal)
-        except JournalHeldError:
+            async with Journal(site.data, max_bytes=site.max_bytes, on_trouble=_warn) as journal:
+                moves = box.is_done(origin.id) or await _moved(box, origin, journal, bound_s)
+        except JournalError as error:
             # A running core has it, and takes in what waits.
+            if moves and not isinstance(error, JournalHeldError):
+                raise
             if time.monotonic() >= until:
                 return False
             await asyncio.sleep(_LOOK_S)
+        if not moves:
+            return False
     return True
+
+
+async def _moved(box: "Intake", origin: "Origin", journal: "Journal", bound_s: float) -> bool:
+    """Whether all of it is in the journal; not where that takes nothing for ``bound_s``."""
+    last, since_s = journal.last, time.monotonic()
+    async with asyncio.TaskGroup() as tasks:
+        moving = tasks.create_task(box.move(origin, journal), name=f"import {origin.file}")
+        while not moving.done():
+            await asyncio.wait({moving}, timeout=_LOOK_S)
+            if journal.last != last:
+                last, since_s = journal.last, time.monotonic()
+            elif time.monotonic() - since_s > bound_s:
+                moving.cancel()
+    return not moving.cancelled()
+
+
+def _warn(line: str) -> None:
+    sys.stderr.write(f"culturewatch: {line}\n")
 
 
 def _asked(
@@ -217,9 +254,8 @@ def _tell(found: "Checked", site: Site) -> None:
         say(f"  gap of {Duration(gap.end - gap.start)} from {moment(gap.start, zone)}")
     if len(found.gaps) > _GAPS_SHOWN:
         say(f"  and {len(found.gaps) - _GAPS_SHOWN} gaps more")
-    read = next((each.period for each in site.devices if each.id == origin.device), None)
-    if read is not None and found.period > holds_ms(read):
-        say(
-            f"  {origin.device} is read each {Duration(read)}, and for so long each of these "
-            "readings holds: records show gaps between them"
-        )
+    longest = Duration(holds_ms(found.period))
+    say(
+        f"  each holds for {Duration(found.period)}, and until the next one where that comes "
+        f"within {longest}; the rest are gaps"
+    )

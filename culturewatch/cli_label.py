@@ -12,6 +12,7 @@ from culturewatch.cli_options import DEFAULT_SITE, SiteOption
 from culturewatch.faults import told
 from culturewatch.output import say
 from culturewatch.site import load
+from storage import whole
 
 label_commands = typer.Typer()
 
@@ -61,5 +62,5 @@ def label(
             pages = label_pages.on_sheets(made, on, paper, skip=skip)
         else:
             pages = label_pages.on_rolls(made, on)
-        out.write_bytes(label_pages.pdf(pages))
+        whole.write(out, label_pages.pdf(pages))
         say(f"{out}: {len(made)} labels on {len(pages.pages)} pages; print them at 100 %")

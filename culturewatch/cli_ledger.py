@@ -171,7 +171,6 @@ def record(
     from alerts.schema import StoreError  # a record needs most of the program
     from batches.export.publish import RecordError
     from culturewatch.advance import shown
-    from culturewatch.audit_trail import exported
     from culturewatch.make_record import write_record
     from culturewatch.who import FAULTS, acting
     from storage.journal import JournalError
@@ -181,7 +180,6 @@ def record(
         maker = acting(loaded, by, "export", batch)
         with shown("scans read") as advance:
             made = write_record(loaded, batch, out, by=maker, progress=advance)
-        exported(loaded, maker, batch, made)
         say(f"{made}: the record of {batch}; open {made / 'record.pdf'}")
 
 

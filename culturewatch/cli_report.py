@@ -14,6 +14,7 @@ from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from culturewatch.site_file import ReportTable
+from storage import whole
 
 if TYPE_CHECKING:
     from alerts.notify.mail import Attached
@@ -51,7 +52,7 @@ def show(
         now = _now()
         made = facts.made(loaded, report, _period(loaded, report, now), now=now)
         if pages is not None:
-            pages.write_bytes(letter.pdf(loaded, made.listing, now=now))
+            whole.write(pages, letter.pdf(loaded, made.listing, now=now))
     if as_json:
         say_json(made.listing)
     else:

@@ -246,6 +246,7 @@ def manifest(
     """Write what goes with a shipment to a site with a ledger of its own; it accepts the file."""
     from batches import consignment  # SQLAlchemy is slow to import
     from batches.trail import Note
+    from culturewatch.leaving import BEGUN, leaving
     from storage.journal import JournalError
 
     with opened(site) as (ledger, sign), told(JournalError):
@@ -253,19 +254,17 @@ def manifest(
         ledger.authorise("export", shipment_id, maker)
         warmth = _warmth(load(site), ledger, shipment_id)
         made = consignment.consign(shipment_id, ledger=ledger, warmth=warmth, by=maker)
-        sha256 = consignment.write(made, out)
-        came = f"{len(made.vials)} vials into {out.name}"
-        ledger.note(
-            Note(
-                kind="export",
-                by=maker,
-                subject=shipment_id,
-                area="export",
-                item="export",
-                outcome=came,
-                new=sha256,
-            )
+        note = Note(
+            kind="export",
+            by=maker,
+            subject=shipment_id,
+            area="export",
+            item=out.name,
+            outcome=BEGUN,
         )
+        with leaving(ledger, note) as leave:
+            sha256 = consignment.write(made, out)
+            leave.conclude(f"{len(made.vials)} vials into {out.name}", sha256)
         say(f"{out}: {len(made.vials)} vials, SHA-256 {sha256}")
         say("tell the other site this SHA-256 by another way than the file takes")
 

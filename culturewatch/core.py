@@ -46,7 +46,6 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
         storage.journal.JournalError: another core runs on the data, or it cannot be written.
         alerts.schema.StoreError: the alarm store cannot be used.
         alerts.token.KeyFileError: the key that signs links cannot be used.
-        storage.inbox.InboxError: the inbox cannot be used.
     """
     first = Configuration(site, rulebook(site))
     troubles = Troubles()
@@ -56,7 +55,9 @@ async def run_core(site: Site, stop: asyncio.Event, reload: Reload | None = None
         )
         store = await alarm_store(stack, first, journal, troubles, stop)
         if store is not None:
-            inbox = stack.enter_context(await asyncio.to_thread(Inbox, site.data))
+            # Without room for what people do, what the devices say is judged all the same.
+            opening = asyncio.to_thread(Inbox, site.data, patient=True)
+            inbox = stack.enter_context(await opening)
             await Runs(journal, store, inbox, troubles, reload or Reload()).run(first, stop)
         await journal.put(Stopped(at=wall_ms(), reason="asked to stop"))
 
@@ -101,6 +102,7 @@ class Runs:
                         collecting,
                         journal=self._journal,
                         alarms=alarms,
+                        inbox=self._inbox,
                         troubles=self._troubles,
                         started=self._started,
                     )
@@ -217,6 +219,7 @@ class Core:
         *,
         journal: Journal,
         alarms: Alarming,
+        inbox: Inbox,
         troubles: Troubles,
         started: int,
     ) -> None:
@@ -257,6 +260,7 @@ class Core:
             sealing=self._sealing,
             reports=self._reports,
             forwarder=self._forwarder,
+            inbox=inbox,
             troubles=troubles,
             started=started,
         )

@@ -13,7 +13,6 @@ from culturewatch.faults import told
 from culturewatch.processes import stopped_by_signals
 from culturewatch.reload import HANGUP, Reload
 from culturewatch.site import load
-from storage.inbox import InboxError
 from storage.journal import JournalError
 
 COLLECT_AFTER = 20_000
@@ -24,7 +23,7 @@ def run_alone(site: Path) -> None:
     """Run the core of the site whose file is ``site``, until a signal ends it."""
     logs.set_up()
     search_less()
-    with told(StoreError, InboxError, JournalError, wrong_use=(KeyFileError,)):
+    with told(StoreError, JournalError, wrong_use=(KeyFileError,)):
         uvloop.run(_main(site))
 
 

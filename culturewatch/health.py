@@ -19,6 +19,7 @@ from culturewatch.reports.watch import ReportWatch
 from culturewatch.sealing import Sealing
 from culturewatch.site import Site
 from culturewatch.troubles import Troubles
+from storage.inbox import Inbox
 from storage.influx import Forwarder
 from storage.journal import Journal
 
@@ -41,6 +42,7 @@ class Health:
         sealing: Sealing,
         reports: ReportWatch,
         forwarder: Forwarder | None,
+        inbox: Inbox,
         troubles: Troubles,
         started: int,
     ) -> None:
@@ -51,6 +53,7 @@ class Health:
         self._sealing = sealing
         self._reports = reports
         self._forwarder = forwarder
+        self._inbox = inbox
         self._troubles = troubles
         self._started = started
         self._filling = False
@@ -87,6 +90,7 @@ class Health:
             quarantined=own_state.quarantined(journal, forwarding),
             lost=self._collecting.refused,
             page_wait_ms=await self._alarms.oldest_page_ms(),
+            acts_wait_s=self._inbox.stuck_s,
             clock_unsure=self._collecting.clock.is_unsure,
             drills_unproven=0 if self._alarms.drills is None else self._alarms.drills.unproven,
             rota_faults=self._alarms.duty.faults,

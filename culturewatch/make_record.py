@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
@@ -18,15 +18,18 @@ from batches.examination import Visit
 from batches.export import manifest
 from batches.export.folder import make_record
 from batches.export.json import canonical
+from batches.export.publish import take_back
 from batches.in_force import InForce, in_force
 from batches.ledger import Ledger
 from batches.record import BatchRecord, Made, assemble
 from batches.trail import Note
 from batches.version import Content, Difference, Former, Version
 from culturewatch import paths
+from culturewatch.leaving import BEGUN, leaving
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
 from storage.archive.log import LogReader
+from storage.database import DatabaseError
 
 
 def write_record(
@@ -47,10 +50,11 @@ def write_record(
     """
     ledger = Ledger(site.ledger_url)
     versions = Versions(ledger, batch, by)
+    out = versions.beside(out)
     with LogReader(site.data) as readings, AlarmReader(paths.alarms(site.data)) as alarms:
         return make_record(
             batch,
-            versions.beside(out),
+            out,
             ledger=ledger,
             readings=readings,
             alarms=alarms,
@@ -58,7 +62,7 @@ def write_record(
             made=Made(by=by, at=time.time_ns() // 1_000_000),
             past=past_of(site, readings, alarms),
             former=versions.former,
-            keeping=versions.keeping,
+            keeping=partial(versions.keeping, out),
             progress=progress,
         )
 
@@ -114,11 +118,16 @@ class Versions:
         )
 
     @contextmanager
-    def keeping(self, record: Versioned, digest: str) -> Iterator[None]:
+    def keeping(self, out: Path, record: Versioned, digest: str) -> Iterator[None]:
         """Enter ``record``, whose manifest has the SHA-256 ``digest``, when the context ends.
+
+        That it goes out stands in the audit trail before, so before the folder ``out`` appears;
+        what came of it is entered together with the version, and of what was not entered nothing
+        stays in ``out``.
 
         Raises:
             batches.placement.Refused: another version was entered meanwhile.
+            DatabaseError: the ledger cannot be written.
         """
         new = Edition(
             row=0,
@@ -128,11 +137,33 @@ class Versions:
             manifest=digest,
             content=msgspec.json.encode(record.content, order="sorted").decode(),
         )
-        with self._ledger.database.writing() as connection:
-            act = Signed(by=self._by, reason=f"version {new.version}")
-            entry = self._ledger.clerk.entry("record", new.subject, act)
-            editions.enter(connection, new, entry)
-            yield
+        note = Note(
+            kind="export",
+            by=self._by,
+            subject=f"record of {self._subject}",
+            area="export",
+            item=out.name,
+            outcome=BEGUN,
+            new=digest,
+        )
+        with leaving(self._ledger, note) as export:
+            try:
+                with self._ledger.database.writing() as connection:
+                    act = Signed(by=self._by, reason=f"version {new.version}")
+                    entry = self._ledger.clerk.entry("record", new.subject, act)
+                    editions.enter(connection, new, entry)
+                    export.enter(connection)
+                    yield
+            except DatabaseError:
+                self._take_back(out, digest)
+                raise
+
+    def _take_back(self, out: Path, digest: str) -> None:
+        # Writing, as that waits until what failed has surely ended. Where nobody can tell
+        # whether it is a version, the folder stays.
+        with suppress(DatabaseError, OSError), self._ledger.database.writing() as connection:
+            if editions.of_manifest(connection, digest) is None:
+                take_back(out, digest)
 
     def beside(self, out: Path) -> Path:
         """``out``, or a folder beside it where that holds an earlier version."""

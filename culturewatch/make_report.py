@@ -46,8 +46,9 @@ def write_log(
         )
     versions = Versions(ledger, found.subject, by)
     found = msgspec.structs.replace(found, version=versions.next(found.content))
-    keeping = partial(versions.keeping, found)
-    return write_report(log_report(found), versions.beside(out), keeping=keeping), found
+    out = versions.beside(out)
+    keeping = partial(versions.keeping, out, found)
+    return write_report(log_report(found), out, keeping=keeping), found
 
 
 def write_excursions(
@@ -74,7 +75,6 @@ def write_excursions(
         )
     versions = Versions(ledger, found.subject, by)
     found = msgspec.structs.replace(found, version=versions.next(found.content))
-    report = excursions_report(found, lines)
-    return write_report(
-        report, versions.beside(out), keeping=partial(versions.keeping, found)
-    ), found
+    out = versions.beside(out)
+    keeping = partial(versions.keeping, out, found)
+    return write_report(excursions_report(found, lines), out, keeping=keeping), found

@@ -35,6 +35,7 @@ _CHANNELS = (
     ("backup_wait", "duration", 1.0, None),
     ("backup_check_wait", "duration", 1.0, None),
     ("backup_failed", "state", 1.0, (0.0, 1.0)),
+    ("acts_wait", "duration", 1.0, None),
 )
 LAYOUT = Layout(
     DEVICE, tuple(key for key, *_ in _CHANNELS), tuple(quantity for _, quantity, *_ in _CHANNELS)
@@ -53,7 +54,8 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     ``renewal_wait_s`` is for how long the console's certificate has been due to be renewed, 0
     before that or where it has none; None when it cannot be read. ``reports_failed`` are reports
     that did not reach somebody in their newest period; None before anybody looked.
-    ``backups`` is how backups go, None where what says so cannot be read.
+    ``backups`` is how backups go, None where what says so cannot be read. ``acts_wait_s`` is for
+    how long what people do has had no effect, 0 while it has.
     """
 
     journal: JournalStats
@@ -70,6 +72,7 @@ class OwnState(msgspec.Struct, frozen=True, kw_only=True):
     renewal_wait_s: float | None = 0.0
     reports_failed: int | None = 0
     backups: Backups | None
+    acts_wait_s: float = 0.0
 
 
 def channel_specs() -> tuple[ChannelSpec, ...]:
@@ -108,6 +111,7 @@ def scan_of(state: OwnState, before: OwnState | None, at: int) -> Scan:
         state.renewal_wait_s,
         state.reports_failed,
         *_of_backups(state.backups, at),
+        state.acts_wait_s,
     )
     qualities = bytes(Quality.GOOD if value is not None else Quality.STALE for value in values)
     return Scan(LAYOUT, at, at, values, qualities)

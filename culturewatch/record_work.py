@@ -12,23 +12,25 @@ from batches.export.paper import front
 from batches.export.pdf import LayoutError
 from batches.export.publish import RecordError
 from batches.ledger import Ledger
+from batches.placement import Interval
 from batches.record import BatchRecord
 from batches.signature import Signature, SignatureError
 from batches.signing import Wish
 from batches.trail import Note
 from console.records import Answered, Preview
-from console.worker import AfterwardsError, Tell, WorkError
-from culturewatch.audit_trail import NotNotedError, exported
+from console.worker import Tell, WorkError
 from culturewatch.closing import unknown
 from culturewatch.make_record import assembled, write_record
+from culturewatch.make_report import write_excursions, write_log
 from culturewatch.secret import SecretError
 from culturewatch.signing import signatory, stamping
 from culturewatch.site import SiteError, load
 from culturewatch.who import FAULTS
+from storage.archive.seal import ArchiveError
 from storage.journal import JournalError
 
 _KNOWN: tuple[type[Exception], ...] = (
-    *(StoreError, RecordError, JournalError, SignatureError, PadesError, LayoutError),
+    *(StoreError, RecordError, JournalError, ArchiveError, SignatureError, PadesError, LayoutError),
     *(SiteError, SecretError, OSError, *FAULTS),
 )
 _TOLD_EVERY = 2_000
@@ -61,14 +63,33 @@ def make(path: Path, subject: str, by: str, out: Path, tell: Tell) -> Path:
     """The folder of the record of ``subject``, made as ``culturewatch record`` makes it.
 
     Raises:
-        AfterwardsError: it was made, and that stands not in the audit trail.
+        WorkError: it cannot be made; nothing of it is kept.
+    """
+    with _told():
+        return write_record(load(path), subject, out, by=by, progress=tell)
+
+
+def log(path: Path, device: str, span: Interval, by: str, out: Path, _: Tell) -> Path:
+    """The folder of the log of ``device``, made as ``culturewatch equipment log`` makes it.
+
+    Raises:
         WorkError: it cannot be made; nothing of it is kept.
     """
     with _told():
         site = load(path)
-        made = write_record(site, subject, out, by=by, progress=tell)
-        exported(site, by, subject, made)
-        return made
+        return write_log(site, device, span, out, ledger=Ledger(site.ledger_url), by=by)[0]
+
+
+def excursions(path: Path, device: str, span: Interval, by: str, out: Path, _: Tell) -> Path:
+    """The folder of the excursions of ``device``, as ``culturewatch report excursions``.
+
+    Raises:
+        WorkError: it cannot be made; nothing of it is kept.
+    """
+    with _told():
+        site, devices = load(path), (device,)
+        ledger = Ledger(site.ledger_url)
+        return write_excursions(site, devices, span, out, ledger=ledger, by=by)[0]
 
 
 def sign(path: Path, folder: Path, wish: Wish, _: Tell) -> Signature:
@@ -133,8 +154,6 @@ def _first_page(record: BatchRecord, zone: ZoneInfo) -> Preview:
 def _told() -> Iterator[None]:
     try:
         yield
-    except NotNotedError as fault:
-        raise AfterwardsError(str(fault)) from fault
     except _KNOWN as fault:
         if isinstance(fault, OSError) and fault.filename is not None and fault.strerror:
             raise WorkError(f"{fault.filename}: {fault.strerror}") from fault

@@ -62,22 +62,24 @@ class Unsettled(NamedTuple):
 class Inbox(Closable):
     """A small durable queue beside the journal, for any number of processes and threads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patient: bool = False) -> None:
         """Open the inbox in ``folder``, or create it.
 
+        A ``patient`` one that cannot be opened, for want of room or whatever it is, fails at each
+        use instead until it can be.
+
         Raises:
-            InboxError: its file cannot be opened.
+            InboxError: its file cannot be opened, and this is no patient one.
         """
         self._path = folder / "inbox.db"
         self._lock = threading.Lock()
+        self._db: sqlite3.Connection | None = None
+        self._stuck_since_s: float | None = None
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-            for line in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL"):
-                self._db.execute(f"PRAGMA {line}")
-            self._db.executescript(_SCHEMA)
-        except (*ERRORS, OSError) as error:
-            raise self._failure(error) from error
+            self._opened()
+        except InboxError:
+            if not patient:
+                raise
 
     @property
     def path(self) -> Path:
@@ -87,7 +89,21 @@ class Inbox(Closable):
     def close(self) -> None:
         """Let go of the file."""
         with self._lock:
-            self._db.close()
+            if self._db is not None:
+                self._db.close()
+
+    @property
+    def stuck_s(self) -> float:
+        """For how long nothing could be moved from it into the journal; 0 while that works."""
+        since_s = self._stuck_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
+
+    def drained(self, *, well: bool) -> None:
+        """Say whether moving what is in it into the journal works."""
+        if well:
+            self._stuck_since_s = None
+        elif self._stuck_since_s is None:
+            self._stuck_since_s = time.monotonic()
 
     def submit(self, command: Act) -> None:
         """Keep what somebody did or said; on disk when this returns. A repeat changes nothing.
@@ -98,11 +114,11 @@ class Inbox(Closable):
         """
         body = _encode(command)
         try:
-            with self._lock, Transaction(self._db):
-                self._db.execute(
+            with self._lock, Transaction(db := self._opened()):
+                db.execute(
                     "INSERT OR IGNORE INTO command (id, body) VALUES (?, ?)", (command.id, body)
                 )
-                kept = self._db.execute(
+                kept = db.execute(
                     "SELECT body FROM command WHERE id = ?", (command.id,)
                 ).fetchone()[0]
         except ERRORS as error:
@@ -129,7 +145,8 @@ class Inbox(Closable):
         """
         try:
             with self._lock:
-                rows = self._db.execute(
+                db = self._opened()
+                rows = db.execute(
                     # As bytes: text that is none would fail all of the rows.
                     "SELECT number, CAST(id AS BLOB), typeof(id), CAST(body AS BLOB) FROM command "
                     "WHERE settled IS NULL ORDER BY number LIMIT ?",
@@ -165,11 +182,20 @@ class Inbox(Closable):
     def _settle(self, statement: str, which: Iterable[str] | Iterable[int]) -> None:
         now = time.time_ns() // 1_000_000
         try:
-            with self._lock, Transaction(self._db):
-                self._db.executemany(statement, [(now, each) for each in which])
-                self._db.execute("DELETE FROM command WHERE settled < ?", (now - _REMEMBERED_MS,))
+            with self._lock, Transaction(db := self._opened()):
+                db.executemany(statement, [(now, each) for each in which])
+                db.execute("DELETE FROM command WHERE settled < ?", (now - _REMEMBERED_MS,))
         except ERRORS as error:
             raise self._failure(error) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._db = _open(self._path)
+            except (*ERRORS, OSError) as error:
+                raise self._failure(error) from error
+        return self._db
 
     def _failure(self, error: Exception) -> InboxError:
         return InboxError(
@@ -199,13 +225,15 @@ async def drain(
             moved = await _move(inbox, journal, tell)
         except (InboxError, JournalFullError) as error:
             if not failing:
-                tell(f"what people do is kept but has no effect for now: {error}")
+                tell(f"what people do has no effect for now: {error}")
+            inbox.drained(well=False)
             failing, pause_s = True, min(pause_s * 2, _LONGEST_PAUSE_S)
             moved = 0
             touched.forget()
         else:
             if failing:
                 tell("what people do has its effect again; nothing was lost")
+            inbox.drained(well=True)
             failing, pause_s = False, POLL_S
         if moved < _AT_ONCE:
             await asyncio.sleep(pause_s)
@@ -242,6 +270,19 @@ async def _put_aside(
 
 def _key(command: Act) -> MessageKey:
     return MessageKey(PEOPLE, command.id, sha256(_encode(command)).digest())
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        for line in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL"):
+            db.execute(f"PRAGMA {line}")
+        db.executescript(_SCHEMA)
+    except BaseException:
+        # Whatever it was goes on as it came: only nobody else could close this one any more.
+        db.close()
+        raise
+    return db
 
 
 def _read(id_: bytes, body: bytes) -> Act | str:

@@ -14,6 +14,7 @@ from storage.journalfile import LAST, NAME, read_layouts
 from storage.links import REMOVED, Link
 from storage.pack import NOTE, DamagedError, is_sound, unpacked
 from storage.short import whole
+from storage.transaction import ROOM, wants_room
 from storage.waiting import INBOX, JournalError, Logged
 
 _AT_ONCE = 2_000
@@ -303,8 +304,9 @@ class JournalReader(Closable):
             return 0
 
     def _failure(self, error: Exception) -> JournalError:
+        room = f"{ROOM}; " if wants_room(error) else ""
         return JournalError(
-            f"{self._path}: cannot be read: {error}; if the core is running it examines and "
+            f"{self._path}: cannot be read: {error}; {room}if the core is running it examines and "
             "mends the file by itself, otherwise start it once"
         )
 

@@ -119,6 +119,7 @@ def _begin(connection: Connection) -> None:
 
 _ADVICE = {
     "locked": "another process has held it for too long; try again, then look for a stuck one",
+    "disk I/O": "free space on that disk, or see whether it is sound; nothing of this act was kept",
     "full": "free space on that disk; nothing of this act was kept",
     "readonly": "it may only be read here; check the owner and mode of file and folder",
     "unable to open": "check that the folder exists and that you may write there",

@@ -1,9 +1,25 @@
 """All of it or nothing, on an SQLite connection; and what such a connection raises."""
 
+import errno
 import sqlite3
 
 ERRORS = (sqlite3.Error, UnicodeDecodeError)
 """What ``sqlite3`` raises; the second where what it has to say quotes damaged text."""
+
+
+ROOM = "make room on the disk, and look whether it is sound"
+"""What to do where ``wants_room``."""
+
+
+def wants_room(error: Exception) -> bool:
+    """Whether ``error`` may come of a disk that takes no more."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    # A quota and a limit of a file's size are told as any fault of writing is.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+    )
 
 
 class Transaction:

@@ -10,3 +10,9 @@ def wall_time(text: str) -> int | None:
         return None
     # Of very many digits Python makes no number at all.
     return LATEST_MS if len(text) > len(str(LATEST_MS)) else min(int(text), LATEST_MS)
+
+
+def signed_time(text: str) -> int | None:
+    """As ``wall_time``; one before 1970 begins with a minus."""
+    ago = wall_time(text.removeprefix("-"))
+    return -ago if ago is not None and text.startswith("-") else ago

@@ -13,7 +13,7 @@ from alerts.engine.definition import changed, described
 from alerts.engine.filter import Event as Seen
 from alerts.engine.filter import Result, Sample, step
 from alerts.engine.filter_state import Filter, Stage
-from alerts.engine.given import wall_time
+from alerts.engine.given import signed_time, wall_time
 from alerts.engine.limits import Side
 from alerts.engine.monitor import Monitor, Touched
 from alerts.engine.shelving import OF_DEVICES
@@ -154,14 +154,20 @@ class Orders:
         The ledger of certificates says so, no person: it would be forgotten with the next one.
         """
         moment = self.annunciator.moment(monitor, _act(command))
-        at = command.arguments.get("at", "")
+        at = signed_time(command.arguments.get("at", ""))
         if monitor.rule.kind != "calibration-due" or command.via != LEDGER:
             why = "when a sensor is due is entered with its certificate (culturewatch calibration)"
             telling.refuse(monitor.alarm, moment, why)
             return
-        due = int(at) - moment.offset if at.removeprefix("-").isdecimal() else None
+        due = None if at is None else at - moment.offset
         why = "no certificate is known" if due is None else "as its certificate says"
-        moment.say(monitor.alarm, What.DUE, since=due, why=why, detail={"at": at})
+        moment.say(
+            monitor.alarm,
+            What.DUE,
+            since=due,
+            why=why,
+            detail={"at": "" if at is None else str(at)},
+        )
         self.annunciator.apply(monitor.note_due(due, moment.now), _act(command))
 
     def redefine(self, monitor: Monitor, before: Rule, after: Rule, act: Act) -> None:

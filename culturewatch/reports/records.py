@@ -2,10 +2,11 @@
 
 Each is made once for a month, as a version in the ledger, and kept in the folder of data: whoever
 is written to later gets the same. One that cannot be made, or is too large for a mail, is told of
-in the mail; the report goes nevertheless.
+in the mail; the report goes nevertheless. Each is made in a process of its own: whatever becomes
+of that one, the other is made, and the report goes.
 """
 
-import logging
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -15,36 +16,30 @@ from typing import NamedTuple
 from msgspec import structs
 
 from alerts.notify.mail import Attached
-from alerts.schema import StoreError
 from batches.editions import of_manifest
 from batches.export import manifest
 from batches.export.manifest import PAPER, ManifestError
 from batches.export.publish import RecordError
 from batches.ledger import Ledger
-from batches.placement import Interval, Refused
-from culturewatch import paths
-from culturewatch.audit_trail import NotNotedError, exported
-from culturewatch.make_report import write_excursions, write_log
+from batches.placement import Interval
+from console.worker import Tell, WorkError, work
+from culturewatch import paths, record_work
 from culturewatch.reports.facts import Told
 from culturewatch.reports.schedule import Period
-from culturewatch.site import Site, SiteError
+from culturewatch.site import Site
 from culturewatch.site_file import ReportTable
-from storage.archive.seal import ArchiveError
 from storage.database import DatabaseError
-from storage.waiting import JournalError
-
-log = logging.getLogger(__name__)
 
 MOST_BYTES = 7_000_000
 """Of a mail, the report's own pages and words too: in it they grow by a third and more, and many
 servers end at 10 MB."""
 _BY = "culturewatch"
 _TRIES = 9
-_FAULTS = (
-    *(ArchiveError, DatabaseError, JournalError, OSError, RecordError, Refused, SiteError),
-    StoreError,
-)
-_Write = Callable[[Path], tuple[Path, object]]
+_LONGEST_S = 600.0
+"""For each of two: the core ends who makes both after half an hour."""
+_FAULTS = (DatabaseError, ManifestError, OSError, RecordError, WorkError)
+_Make = Callable[[Path, str, Interval, str, Path, Tell], Path]
+_Write = Callable[[Path], Path]
 
 
 class Enclosed(NamedTuple):
@@ -65,14 +60,14 @@ def enclosed(
     month = datetime.fromtimestamp(period.start / 1000, site.zone).strftime("%Y-%m")
     device, found = report.device, Enclosed()
     writers: tuple[tuple[str, str, _Write], ...] = (
-        ("equipment log", "log", partial(_log, site, device, span, ledger)),
-        ("excursions", "excursions", partial(_excursions, site, device, span, ledger)),
+        ("equipment log", "log", partial(_apart, record_work.log, site, device, span)),
+        ("excursions", "excursions", partial(_apart, record_work.excursions, site, device, span)),
     )
     for name, short, write in writers:
         out = paths.reports(site.data) / f"{device}-{month}-{short}"
         try:
             found = _with(found, name, _kept(out, ledger, write), room)
-        except (*_FAULTS, ManifestError) as error:
+        except _FAULTS as error:
             why = f"The record of the {name} could not be made, and is not attached: {error}"
             found = found._replace(lacking=(*found.lacking, why))
     return found
@@ -103,36 +98,27 @@ def told_of(told: Told, found: Enclosed) -> Told:
     return told._replace(listing=listing)
 
 
-def _log(site: Site, device: str, span: Interval, ledger: Ledger, out: Path) -> tuple[Path, object]:
-    return _noted(site, device, write_log(site, device, span, out, ledger=ledger, by=_BY))
-
-
-def _excursions(
-    site: Site, device: str, span: Interval, ledger: Ledger, out: Path
-) -> tuple[Path, object]:
-    made = write_excursions(site, (device,), span, out, ledger=ledger, by=_BY)
-    return _noted(site, device, made)
-
-
-def _noted(site: Site, device: str, made: tuple[Path, object]) -> tuple[Path, object]:
-    try:
-        exported(site, _BY, device, made[0])
-    except NotNotedError as error:
-        # It is there, and a version of the ledger: it goes along.
-        log.warning("%s", error)
-    return made
+def _apart(make: _Make, site: Site, device: str, span: Interval, out: Path) -> Path:
+    return work(
+        partial(make, site.path.absolute(), device, span, _BY, out),
+        tell=lambda *_: None,
+        stop=threading.Event(),
+        name=f"{make.__name__} {device}",
+        within_s=_LONGEST_S,
+    )
 
 
 def _kept(out: Path, ledger: Ledger, write: _Write) -> Path:
     """The folder of a record that was made of this month, or is made now.
 
     Raises:
-        RecordError: it cannot be written.
+        WorkError: it cannot be made.
+        RecordError: too many were begun already.
     """
     for number in range(1, _TRIES + 1):
         folder = out if number == 1 else out.with_name(f"{out.name}-{number}")
         if not folder.exists():
-            return write(folder)[0]
+            return write(folder)
         listed = folder / manifest.NAME
         # A process that died between folder and ledger left one that nobody can prove.
         if manifest.is_plain(listed) and _is_known(ledger, manifest.describe(listed).sha256):

@@ -11,6 +11,7 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan
 from devices.units import STORED_UNIT
 from storage.archive.seal import PART
+from storage.whole import unwritten
 
 _AT_ONCE = 20_000
 COLUMNS = (
@@ -98,6 +99,8 @@ def export(
             table.close()
         _force(part)
         part.rename(out)
+    except OSError as error:
+        raise unwritten(out, error) from error
     finally:
         part.unlink(missing_ok=True)
     return count

@@ -79,11 +79,13 @@ def make(
     *,
     now: int,
     keep: int | None = None,
+    announce: Callable[[Made], None] = lambda _: None,
     besides: Callable[[], list[str]] = list,
     progress: Progress = lambda *_: None,
 ) -> Made:
     """Make a backup in ``out``, beside those that are there; ``keep`` so many of the newest.
 
+    ``announce`` is told of it before it gets its name; what that raises leaves no backup.
     ``besides`` keeps up what stands beside the backups, and says what is wrong with that.
 
     Raises:
@@ -98,8 +100,9 @@ def make(
             target = _free(out, now)
             with appearing(target) as folder:
                 maker = _Maker(what, folder, earlier, progress)
-                made = maker.make(now)
-            made = msgspec.structs.replace(made, path=target, faults=(*made.faults, *besides()))
+                made = msgspec.structs.replace(maker.make(now), path=target)
+                announce(made)
+            made = msgspec.structs.replace(made, faults=(*made.faults, *besides()))
             for path, _ in list(backups(out))[keep:] if keep else []:
                 take_away(path)
     except OSError as error:

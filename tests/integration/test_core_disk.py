@@ -15,8 +15,9 @@ from alerts.transition import What
 from culturewatch import paths
 from culturewatch.site import Site
 from simulators.scenario import Door
-from storage.entry import Started, Stopped
+from storage.entry import Command, Started, Stopped
 from storage.floor import Floor
+from storage.inbox import Inbox
 from tests.integration.laboratory import (
     DEVICES,
     alarmed,
@@ -33,6 +34,20 @@ from tests.integration.laboratory import (
 
 OLD_STORE = Path(__file__).parents[1] / "unit" / "alerts" / "written_by_older" / "schema-2.db"
 SMALL = 1_000_000
+ACTS_STUCK = """
+[[rule]]
+id = "acts-stuck"
+channel = "culturewatch.acts_wait"
+kind = "high"
+limit = 1
+severity = "high"
+policy = "standard"
+re_alarm = "1h"
+cause = "The disk has no room."
+consequence = "Nothing that anybody does has an effect."
+action = "Make room."
+respond_within = "30m"
+"""
 
 
 def _let_an_older_one_have_written(path: Path) -> None:
@@ -151,6 +166,32 @@ async def test_a_full_disk_is_told_to_people_and_nothing_is_lost(site: Site) -> 
     assert "cannot be written" in lines[0]
     assert "make room" in lines[0]
     assert "nothing was lost" in lines[1]
+    assert "Traceback" not in running.said
+
+
+@pytest.mark.slow
+async def test_without_an_inbox_readings_are_judged_and_an_alarm_says_that_nothing_can_be_done(
+    site: Site,
+) -> None:
+    (site.base / "rules.d" / "acts.toml").write_text(ACTS_STUCK)
+    # As on a disk that has no room for it at the start.
+    in_the_way = site.data / "inbox.db"
+    in_the_way.mkdir(parents=True)
+    async with watched(site) as (opened, running):
+        opened.act(Door(device="inc1", open=True))
+        await until(lambda: bool(inbox(site, "inc1-door-open")), why=lambda: running.said)
+        await until(lambda: bool(inbox(site, "acts-stuck")), why=lambda: running.said)
+        assert "Nothing that anybody does has an effect." in inbox(site, "acts-stuck")[0].text
+        in_the_way.rmdir()
+        done = Command(id="a1", at=0, by="oncall", verb="ack", target="inc1-door-open", via="cli")
+        with Inbox(site.data) as people:
+            people.submit(done)
+        await until(
+            lambda: bool(alarmed(site, "inc1-door-open", What.ACK)), why=lambda: running.said
+        )
+        running.ask_to_end()
+        assert await running.ended() == 0
+    assert running.said.count("what people do has no effect for now: ") == 1
     assert "Traceback" not in running.said
 
 

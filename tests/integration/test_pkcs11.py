@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -219,9 +220,8 @@ def test_a_person_signs_at_the_command_line_with_the_key_of_the_token(
     made = Made(by="anna", at=NOW)
     found = equipment_log("inc1", span, ledger=ledger, setting=day_of.site(), made=made)
     versions = Versions(ledger, found.subject, "anna")
-    write_report(
-        log_report(found), tmp_path / "log", keeping=lambda digest: versions.keeping(found, digest)
-    )
+    out = tmp_path / "log"
+    write_report(log_report(found), out, keeping=partial(versions.keeping, out, found))
     done = CliRunner().invoke(
         app, ["sign", "log", "--as", "prepared", "--by", "anna"], input="another horse 22\n"
     )

@@ -195,7 +195,7 @@ def _collector() -> tuple[str, str]:
         bars("Readings", Readings(read, alias="$tag_device")),
         bars("Reads without an answer", Readings(silent, alias="$tag_device")),
         own("Journal and disk", "journal_fill", "disk_fill"),
-        own("Waiting", "disk_wait", "forwarding_behind", "page_wait"),
+        own("Waiting", "disk_wait", "forwarding_behind", "page_wait", "acts_wait"),
         own("Entries that go to InfluxDB behind live ones", "forwarding_backlog"),
         own("Put aside and lost", "quarantined", "lost", "conflicts", "archive_damaged"),
         own("People", "drills_unproven", "rota_faults", "reports_failed"),

@@ -19,6 +19,7 @@ from batches.export.paper.sheet import (
 )
 from batches.export.wording import NOTHING, moment, span, unit
 from batches.findings import Stay
+from batches.logged import Intake
 from batches.record import BatchRecord
 
 
@@ -61,9 +62,28 @@ def sensors(record: BatchRecord, zone: ZoneInfo) -> Section:
             devices,
             Heading("Sensors"),
             table(columns, rows[:LISTED], left_out(len(rows), LISTED, "sensors")),
+            *_loggers(record.loggers, zone),
             *calibration(record.calibrations, zone),
         ),
     )
+
+
+def _loggers(intakes: Sequence[Intake], zone: ZoneInfo) -> Iterator[Block]:
+    """Readings that came from files, where there are any."""
+    if not intakes:
+        return
+    rows = (
+        (
+            f"{each.device}.{each.channel}",
+            moment(zone, each.start),
+            moment(zone, each.end),
+            span(each.period),
+        )
+        for each in intakes[:LISTED]
+    )
+    columns = [("Sensor", 5), ("First reading", 4), ("Last reading", 4), (">Each holds for", 3)]
+    yield Heading("Readings from loggers' files")
+    yield table(columns, rows, left_out(len(intakes), LISTED, "files"))
 
 
 def clock(record: BatchRecord, zone: ZoneInfo) -> Section:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,7 @@ class Lab(NamedTuple):
                 setting=self.setting,
                 made=Made(by="quality", at=hour(hours)),
                 former=versions.former,
-                keeping=versions.keeping,
+                keeping=partial(versions.keeping, out),
             )
         assert verify(out).sound
         assert verify(out, data=self.data, ledger=self.served).sound

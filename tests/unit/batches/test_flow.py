@@ -14,11 +14,25 @@ from batches.cryo import THRESHOLDS_C
 from batches.excursion import Limits
 from batches.exposure import Meter
 from batches.flow import Samples, feed
+from batches.logged import Intake
 from batches.placement import Interval
 from batches.policy import Policy
 
 MIN = 60_000
 BAND = Limits(low=36.5, high=38.0)
+
+
+def logged(*, period: int, start: int = 0, end: int = 20 * MIN) -> Intake:
+    return Intake(
+        device="inc1",
+        channel="temperature",
+        quantity="temperature",
+        period=period,
+        start=start,
+        end=end,
+    )
+
+
 Sample = tuple[int, float | None, bool, bool]
 """How long after the one before, what it says, whether it came late, or is of a calibration."""
 SAMPLE = st.tuples(
@@ -36,6 +50,7 @@ MARKS = [
     Marks(),
     Marks(guards=(Guard(0, 4 * MIN, 200), Guard(4 * MIN, 6 * MIN, None))),
     Marks(apart=(Interval(2 * MIN, 3 * MIN), Interval(7 * MIN + 1, 7 * MIN + 2))),
+    Marks(logged=(logged(period=90_001, end=4 * MIN), logged(period=1_000, start=5 * MIN))),
 ]
 
 
@@ -60,6 +75,7 @@ def few_values(monkeypatch: pytest.MonkeyPatch) -> None:
     st.integers(0, 4 * MIN),
 )
 @example([(MIN, 37.0, False, False)] * 12, [5], Policy(limits=BAND), MARKS[2], MIN)
+@example([(MIN, 37.0, True, False)] * 12, [7], Policy(limits=BAND), MARKS[3], 0)
 @example([(MIN, 37.0, True, False)] * 12, [], Policy(limits=BAND, guard_band=True), MARKS[1], 0)
 def test_at_once_comes_to_what_one_by_one_comes_to(
     samples: list[Sample], cuts: list[int], policy: Policy, marks: Marks, start: int

@@ -1,5 +1,6 @@
 """Logs and excursion reports are made like records: pages, versions, signatures, verified."""
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -67,10 +68,11 @@ class Laboratory:
         found = equipment_log("inc1", SPAN, ledger=self.ledger, setting=site(), made=made)
         versions = Versions(self.ledger, found.subject, made.by)
         found = msgspec.structs.replace(found, version=versions.next(found.content))
+        out = versions.beside(out)
         return write_report(
             log_report(found),
-            versions.beside(out),
-            keeping=lambda digest: versions.keeping(found, digest),
+            out,
+            keeping=partial(versions.keeping, out, found),
         )
 
     def excursions(self, out: Path, alarms: AlarmReader) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from console.worker import AfterwardsError, Tell, WorkError, work
+from console.worker import Tell, WorkError, work
 
 pytestmark = pytest.mark.long
 
@@ -26,10 +26,6 @@ def counts(to: int, tell: Tell) -> int:
 
 def refuses(_: Tell) -> None:
     raise WorkError("the disk is full; make room")
-
-
-def forgets(_: Tell) -> None:
-    raise AfterwardsError("made; the trail has no note of it")
 
 
 def dies(_: Tell) -> None:
@@ -72,17 +68,6 @@ def test_it_is_done_elsewhere_and_tells_how_far_it_is() -> None:
 def test_what_goes_wrong_is_one_line(act: partial[None], why: str) -> None:
     with pytest.raises(WorkError, match=why):
         work(act, tell=lambda *_: None, stop=threading.Event(), name="x", within_s=60.0)
-
-
-def test_what_was_done_but_for_something_after_it_is_told_apart() -> None:
-    with pytest.raises(AfterwardsError, match="the trail has no note"):
-        work(
-            forgets,
-            tell=lambda *_: None,
-            stop=threading.Event(),
-            name="forgets",
-            within_s=60,
-        )
 
 
 def test_it_ends_with_whoever_waits_for_it() -> None:

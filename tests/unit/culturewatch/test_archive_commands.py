@@ -142,7 +142,8 @@ def test_who_exported_what_stands_in_the_audit_trail(site: Site) -> None:
     words = ("export", "--channel", "inc1.temperature", "--out", "a.csv", "--by", "anna")
     code, said = typed(*words)
     assert code == 0
-    (line,) = ledger.trail(area="export").lines
+    begun, line = ledger.trail(area="export").lines
+    assert (begun.by, begun.item, begun.outcome) == ("anna", "a.csv", "begun")
     count = said.removeprefix("a.csv: ").strip()
     assert (line.by, line.subject, line.outcome) == (
         *("anna", "inc1.temperature", f"{count} into a.csv"),

@@ -152,11 +152,13 @@ def test_who_made_a_backup_stands_in_the_audit_trail() -> None:
     good("backup site.toml --out ../backups --unattended")
     lines = json.loads(good("audit --area export --json")[0])["lines"]
     assert [(each["by"], each["item"], each["outcome"]) for each in lines] == [
+        ("ada", "backup", "begun"),
         ("ada", "backup", "made"),
+        ("culturewatch", "backup", "begun"),
         ("culturewatch", "backup", "made"),
     ]
-    listed = json.loads((Path("../backups") / lines[0]["subject"] / "backup.json").read_text())
-    assert listed["sha256"] == lines[0]["new"]
+    listed = json.loads((Path("../backups") / lines[1]["subject"] / "backup.json").read_text())
+    assert listed["sha256"] == lines[1]["new"]
 
 
 @pytest.mark.long
@@ -210,9 +212,11 @@ def test_what_is_checked_copied_and_put_back_stands_in_the_audit_trail(here: Pat
         if each.area in {"export", "audit"}
     ]
     new = (here.parent / "new").resolve()
-    second = lines[1][2]
+    second = lines[3][2]
     assert lines == [
+        ("ada", "backup", made.name, "begun"),
         ("ada", "backup", made.name, "made"),
+        ("ada", "backup", second, "begun"),
         ("ada", "backup", second, "made"),
         ("ada", "backup", "backups", "failed"),
         ("ben", "restore", made.name, "checked: all is sound"),

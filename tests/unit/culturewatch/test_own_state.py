@@ -60,6 +60,7 @@ STATE = OwnState(
     renewal_wait_s=120.0,
     reports_failed=1,
     backups=Backups(since=0, good_at=NOON - 7_200_000, trouble="no room"),
+    acts_wait_s=75.0,
 )
 
 
@@ -88,6 +89,7 @@ def test_a_scan_says_how_the_system_is_in_stored_units() -> None:
         "backup_wait": 7_200.0,
         "backup_check_wait": NOON / 1000,
         "backup_failed": 1.0,
+        "acts_wait": 75.0,
     }
 
 

@@ -15,13 +15,21 @@ from batches.ledger import Ledger
 from batches.signature import Step
 from batches.signing import Wish
 from batches.verify import verify
+from console.api.application import AT
+from console.api.tokens import ApiTokens, Scope
+from console.entrance import Entrance
+from console.orders import Became
+from console.record_desk import RecordDesk
 from console.worker import Tell, WorkError, work
 from culturewatch import paths, record_work
+from culturewatch.serve_console import settings
 from culturewatch.site import Site, load
 from devices.scan import Layout, Scan
 from storage.journal import Journal
 from tests.integration.laboratory import ledger_of, serve
 from tests.unit.batches.staff import enlist, people_of
+from tests.unit.console.lab import browser
+from tests.unit.console.test_orders import visitor
 
 pytestmark = pytest.mark.long
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -103,6 +111,40 @@ def test_a_batch_with_gaps_is_closed_with_a_reason_only_and_by_whose_it_is(site:
         close("quinn", "done")
     close("olga", "the logger was not read in")
     assert not Ledger(site.ledger_url).batch(B).is_open
+
+
+async def test_the_console_closes_it_with_a_reason_only_and_the_api_says_why(site: Site) -> None:
+    told, ledger = settings(site), ledger_of(site)
+    assert told.records is not None
+    assert told.api_tokens is not None
+    now = ledger.clerk.now()
+    text = ApiTokens(told.api_tokens).make(
+        "lims", [Scope.BATCHES], expires_at=now + HOUR, now=now, by="ada"
+    )
+    desk = RecordDesk(told.records, Entrance(told))
+    async with browser(told) as program:
+        program.headers["Authorization"] = f"Bearer {text}"
+
+        async def closed() -> tuple[str | None, str | None]:
+            (batch,) = (await program.get(f"{AT}/batches/{B}")).json()["batches"]
+            return batch["closed_by"], batch["closed_why"]
+
+        try:
+            ordered = await desk.end_batch(visitor(ledger, "olga"), B, reason=" ")
+            assert ordered.became is Became.REFUSED
+            assert "is not known throughout" in ordered.why
+            ordered = await desk.end_batch(visitor(ledger, "quinn"), B, reason="done")
+            assert (ordered.became, "no role" in ordered.why) == (Became.REFUSED, True)
+            # A program closes nothing.
+            for verb in ("POST", "PUT", "PATCH", "DELETE"):
+                answer = await program.request(verb, f"{AT}/batches/{B}", json={"reason": "done"})
+                assert answer.status_code == 405
+            assert await closed() == (None, None)
+            ordered = await desk.end_batch(visitor(ledger, "olga"), B, reason="its logger broke")
+            assert ordered.became is Became.DONE
+        finally:
+            await desk.close()
+        assert await closed() == ("olga", "its logger broke")
 
 
 def test_faults_are_one_line_that_says_what_to_do(site: Site) -> None:

@@ -165,5 +165,8 @@ def test_two_sites_pass_a_vial_on_with_what_it_went_through(tmp_path: Path) -> N
     ]
     lines = json.loads(good("audit --area export --json")[0])["lines"]
     assert [(each["by"], each["subject"], each["outcome"]) for each in lines] == [
-        ("anna", "SH-north-0001", "1 vials into sent.json")
+        ("anna", "SH-north-0001", "begun"),
+        ("anna", "SH-north-0001", "1 vials into sent.json"),
+        ("anna", "SH-north-0001", "begun"),
+        ("anna", "SH-north-0001", "failed"),
     ]

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,17 +64,18 @@ def furnish(base: Path, url: str) -> None:
 
 def make(base: Path, ledger: Ledger, out: Path, *, hours: float) -> Path:
     versions = Versions(ledger, B, "quin")
+    out = versions.beside(out)
     with AlarmReader(paths.alarms(base / "data")) as alarms:
         return make_record(
             B,
-            versions.beside(out),
+            out,
             ledger=ledger,
             readings=day_of.day(),
             alarms=alarms,
             setting=day_of.site(),
             made=Made(by="quin", at=day_of.MONDAY + round(hours * day_of.HOUR)),
             former=versions.former,
-            keeping=versions.keeping,
+            keeping=partial(versions.keeping, out),
         )
 
 

@@ -1,9 +1,10 @@
 """What people do reaches the journal once, in order, whatever falls down in between."""
 
 import asyncio
+import resource
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,54 @@ async def emptied_of_all(inbox: Inbox) -> None:
 def acts(folder: Path) -> list[Command]:
     with JournalReader(folder) as reader:
         return [entry for _, entry in reader.entries(0) if isinstance(entry, Command)]
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file grows: as on a disk without room."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_without_room_to_be_opened_it_ends_nobody_who_is_patient(tmp_path: Path) -> None:
+    with full_disk():
+        with pytest.raises(InboxError, match="see that the disk has room"):
+            Inbox(tmp_path)
+        inbox = Inbox(tmp_path, patient=True)
+        for use in (inbox.take, lambda: inbox.submit(command(1)), lambda: inbox.settle(["act1"])):
+            with pytest.raises(InboxError, match="see that the disk has room"):
+                use()
+    with inbox:
+        inbox.submit(command(1))
+        assert inbox.take() == [command(1)]
+
+
+async def test_for_how_long_nothing_moves_is_known_and_ends_when_there_is_room(
+    tmp_path: Path,
+) -> None:
+    in_the_way = tmp_path / "inbox.db"
+    in_the_way.mkdir()
+    said: list[str] = []
+    async with Journal(tmp_path) as journal:
+        with Inbox(tmp_path, patient=True) as inbox:
+            assert inbox.stuck_s == 0.0
+            async with asyncio.timeout(10), draining(inbox, journal, said):
+                while not inbox.stuck_s:  # noqa: ASYNC110 - it has nobody to tell
+                    await asyncio.sleep(0.01)
+                in_the_way.rmdir()
+                with Inbox(tmp_path) as of_the_console:
+                    of_the_console.submit(command(1))
+                while inbox.stuck_s:  # noqa: ASYNC110 - it has nobody to tell
+                    await asyncio.sleep(0.01)
+    assert acts(tmp_path) == [command(1)]
+    assert [line.partition(":")[0] for line in said] == [
+        "what people do has no effect for now",
+        "what people do has its effect again; nothing was lost",
+    ]
 
 
 async def test_acts_reach_the_journal_in_order_and_once(tmp_path: Path) -> None:

@@ -160,6 +160,34 @@ def test_a_date_is_written_down_as_the_ledger_told_it(due: int | None, why: str)
     assert "rule:due" in found.engine.changed()
 
 
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("9" * 100_000, "253402300799999"),
+        ("-" + "9" * 100_000, "-253402300799999"),
+        ("-86400000", "-86400000"),
+        ("--5", ""),
+        ("x" * 100_000, ""),
+    ],
+    ids=["far too long", "far too long ago", "before 1970", "no number", "no number, too long"],
+)
+def test_whatever_the_ledger_says_is_a_date_or_none(text: str, known: str) -> None:
+    found = lab()
+    found.feed(
+        Command(
+            id="d",
+            at=found.wall(1000),
+            by="culturewatch",
+            verb="due",
+            target="due",
+            via="ledger",
+            arguments={"at": text},
+        )
+    )
+    assert found.last(What.DUE).detail == {"at": known}
+    assert found.engine.due_of("due") == (int(known) if known else None)
+
+
 def test_what_a_date_sets_carries_its_command_and_is_due_at_the_next_level() -> None:
     found = lab()
     ledger_says(found, 60_000, day(200))

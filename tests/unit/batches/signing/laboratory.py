@@ -1,6 +1,7 @@
 """A laboratory whose people sign its records."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -70,17 +71,18 @@ class Laboratory:
 
     def make(self, out: Path, hours: float) -> Path:
         versions = Versions(self.ledger, B, "quin")
+        out = versions.beside(out)
         with AlarmReader(self.base / "data" / "alarms.db") as alarms:
             return make_record(
                 B,
-                versions.beside(out),
+                out,
                 ledger=self.ledger,
                 readings=day(),
                 alarms=alarms,
                 setting=site(),
                 made=Made(by="quin", at=MONDAY + round(hours * HOUR)),
                 former=versions.former,
-                keeping=versions.keeping,
+                keeping=partial(versions.keeping, out),
             )
 
     def kinds(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from msgspec import structs
 from typer.testing import CliRunner
 
 from alerts.notify.mail import Attached
@@ -18,7 +18,6 @@ from alerts.schema import open_store
 from batches.batch import Signed
 from batches.export import manifest
 from batches.ledger import Ledger
-from culturewatch.audit_trail import NotNotedError, exported
 from culturewatch.cli import app
 from culturewatch.reports import facts, letter, records
 from culturewatch.reports.post import post
@@ -28,6 +27,7 @@ from culturewatch.site import Site, load
 from culturewatch.site_file import ReportTable
 from devices.scan import Layout, Scan
 from tests.integration.laboratory import serve
+from tests.intruder import Intruder
 from tests.unit.alerts.mail_server import Postbox, serving, until
 from tests.unit.culturewatch.test_backup_commands import RULES, SITE
 from tests.unit.storage.archive.week import store
@@ -220,20 +220,6 @@ async def test_a_month_leaves_out_what_its_own_pages_and_words_leave_no_room_for
     assert sum("too much for a mail" in item for item in bare.listing.open_items) == 2
 
 
-async def test_a_record_that_is_made_and_not_noted_is_said_to_be_made(tmp_path: Path) -> None:
-    # The file of a ledger is what cannot be opened here.
-    site = await asyncio.to_thread(laid_out, tmp_path, served="")
-    records.enclosed(site, *of(site, "inc"))
-    folder = next((site.data / "reports").glob("*-log"))
-    away = tmp_path / "away"
-    away.mkdir()
-    (away / "ledger.db").mkdir()
-    declared = structs.replace(site.file.site, data=str(away))
-    broken = structs.replace(site, file=structs.replace(site.file, site=declared))
-    with pytest.raises(NotNotedError, match=r"-log was made, and the ledger has it as a version"):
-        exported(broken, "tester", "inc1", folder)
-
-
 async def test_a_month_whose_records_cannot_be_written_is_mailed_and_says_so(
     tmp_path: Path, served: str
 ) -> None:
@@ -247,6 +233,31 @@ async def test_a_month_whose_records_cannot_be_written_is_mailed_and_says_so(
     assert "! The record of the equipment log could not be made, and is not attached" in plain
     assert "! The record of the excursions could not be made, and is not attached" in plain
     assert len(attached) == 1
+
+
+async def test_a_record_over_which_the_program_stumbles_silences_neither_the_other_nor_the_report(
+    tmp_path: Path, served: str, intruder: Intruder
+) -> None:
+    postbox = Postbox()
+    async with serving(postbox) as port:
+        site = await asyncio.to_thread(laid_out, tmp_path, port, served=served)
+        report, period = of(site, "inc")
+        await asyncio.to_thread(records.enclosed, site, report, period)
+        for folder in (site.data / "reports").iterdir():
+            await asyncio.to_thread(shutil.rmtree, folder)
+        # No kind of fault that anybody foresaw: what the log said before is no text of ours.
+        await asyncio.to_thread(
+            intruder.tamper,
+            "UPDATE edition SET content = 'x' WHERE subject LIKE :log",
+            {"log": "equipment-log/%"},
+        )
+        assert await post(site, report, period, now=wall_ms)
+    plain, _, attached = parts(postbox.mails[0])
+    why = "The record of the equipment log could not be made, and is not attached: the process"
+    assert f"! {why} of this work ended with 1; the log says why" in plain
+    assert [name.rpartition("-")[2] for name, _ in attached if name is not None][1:] == [
+        "excursions.pdf"
+    ]
 
 
 async def test_what_is_silenced_has_no_pages(tmp_path: Path, served: str) -> None:
