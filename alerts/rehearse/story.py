@@ -1,5 +1,6 @@
 """A rehearsal file as values: what is watched, what happens, and what is to come of it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -214,6 +215,18 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     may_repeat: bool | None = None
     quality: str | None = None
     detail: dict[str, str] | None = None
+
+    @property
+    def when(self) -> tuple[Duration, Duration] | None:
+        """The first and last instant that it is about; None is the whole story."""
+        return self.within if self.at is None else (self.at, self.at)
+
+    def fields(self) -> Iterator[tuple[str, object]]:
+        """The fields that an entry must have, beside its time, with their values."""
+        for name in Expectation.__struct_fields__:
+            value = getattr(self, name)
+            if name not in {"at", "within"} and value is not None:
+                yield name, value
 
 
 class Count(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True):
