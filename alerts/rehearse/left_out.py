@@ -1,9 +1,23 @@
-"""What the rules of a story may leave out and an engine cannot do without."""
+"""What a story may leave out and an engine or an outbox cannot do without."""
+
+from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from alerts.rehearse.story import Story
 from alerts.rule import Rule
+
+NO_FLOOD = 10
+"""Alarms within ten minutes of which a person can still read each; more are a flood (ISA-18.2)."""
+BUNDLE_MS = 30_000
+"""As on a site that says nothing of ``site.bundle``."""
+
+
+def bundle_ms(story: Story, rules: Iterable[Rule]) -> int:
+    """How long pages wait for each other: not at all where its ``rules`` can make no flood."""
+    if story.bundle is not None:
+        return int(story.bundle)
+    return BUNDLE_MS if sum(bool(rule.policy) for rule in rules) > NO_FLOOD else 0
 
 
 def completed(story: Story) -> Story:

@@ -263,13 +263,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A whole file. Only its rules run; times are elapsed time since ``start``.
 
     ``bundle`` is how long further pages to somebody who was just paged wait for each other, to
-    go as one ``summary`` (``site.bundle`` of a site's file); left out, each page goes by itself.
+    go as one ``summary`` (``site.bundle`` of a site's file); left out, each page goes by itself,
+    unless so many rules page that there could be a flood.
     """
 
     title: str
     start: Annotated[datetime, msgspec.Meta(tz=True)]
     end: Duration
-    bundle: Duration = Duration(0)
+    bundle: Duration | None = None
     channel: tuple[StoryChannel, ...]
     rule: tuple[Rule, ...]
     person: tuple[Person, ...] = ()
