@@ -290,6 +290,8 @@ class Stage:
     async def _start(self, tasks: asyncio.TaskGroup) -> None:
         up = asyncio.Event()
         self._running = tasks.create_task(self._core(up), name="core")
+        # One that is killed while it begins is never up.
+        self._running.add_done_callback(lambda _: up.set())
         await up.wait()
 
     async def _stop(self) -> None:
