@@ -17,7 +17,7 @@ from alerts.schema import StoreError
 from alerts.store import AlarmStore, Answer, Batch, Caused, OtherCoreError, save, show_all
 from alerts.transition import Transition, What
 from devices.scan import Scan
-from storage.entry import Command, Entry, Receipt, Tick
+from storage.entry import ClockStep, Command, Entry, Receipt, Started, Tick
 from storage.journal import JournalError, JournalFullError
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ class AlarmService:
         self._kept_s = float("-inf")
         self._saved = cursor
         self._taken = cursor
+        self._dated = cursor
         self._caused: list[Caused] = []
         self._answers: list[Answer] = []
         self._receipts: list[Receipt] = []
@@ -184,7 +185,7 @@ class AlarmService:
             for seq, entry in batch:
                 self._step(seq, entry)
             self._stepped.set()
-            if self._caused or self._answers or self._receipts:
+            if self._has_news():
                 await self._commit()
             if self._taken >= target:
                 self.caught_up.set()
@@ -198,6 +199,14 @@ class AlarmService:
             self._answers.append(_answer(seq, entry, transitions))
         elif isinstance(entry, Receipt):
             self._receipts.append(entry)
+        elif isinstance(entry, ClockStep | Started):
+            # The wall clock may have been set: what is due then is dated anew.
+            self._dated = seq
+
+    def _has_news(self) -> bool:
+        """Whether something waits to be put on disk that somebody looks at there."""
+        told = self._caused or self._answers or self._receipts
+        return bool(told) or self._dated > self._saved
 
     async def _commit_in_time(self) -> None:
         """Keep the cursor near the engine when nothing happens, and retry what failed."""
@@ -208,7 +217,7 @@ class AlarmService:
 
     def _may_rest(self) -> bool:
         """Whether all that a crash could cost is to judge a few quiet entries once more."""
-        if self._caused or self._answers or self._receipts or self._failing:
+        if self._has_news() or self._failing:
             return False
         rested_s = time.monotonic() - self._kept_s
         return rested_s < self._rest_s and self._taken - self._saved < MOST_UNKEPT
@@ -233,6 +242,8 @@ class AlarmService:
     def _batch(self) -> Batch:
         self._parts |= self._engine.changed()
         touched = {caused.transition.rule for caused in self._caused} - {""}
+        if self._dated > self._saved:
+            touched |= {view.rule for view in self.open_alarms()}
         return Batch(
             after=self._saved,
             cursor=self._taken,

@@ -10,7 +10,6 @@ from alerts.rehearse.timeline import Entry, Outcome, clock
 BEFORE = 10
 """Lines of the timeline that are shown before a difference."""
 _IN_HEAD = frozenset({"what", "since"})
-_NOT_FIELDS = frozenset({"at", "within", "exactly", "at_most", "at_least"})
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +62,7 @@ def fits(entry: Entry, wanted: Expectation) -> bool:
         return False
     if wanted.within is not None and not wanted.within[0] <= entry.at <= wanted.within[1]:
         return False
-    return all(_has(entry, name, value) for name, value in _fields(wanted))
+    return all(_has(entry, name, value) for name, value in wanted.fields())
 
 
 def told(wanted: Expectation) -> str:
@@ -71,17 +70,10 @@ def told(wanted: Expectation) -> str:
     when = clock(wanted.at) if wanted.at is not None else ""
     if wanted.within is not None:
         when = f"{clock(wanted.within[0])} to {clock(wanted.within[1])}"
-    fields = [f"{name}={value}" for name, value in _fields(wanted) if name not in _IN_HEAD]
+    fields = [f"{name}={value}" for name, value in wanted.fields() if name not in _IN_HEAD]
     if wanted.since is not None:
         fields.append(f"since={clock(wanted.since)}")
     return " ".join(part for part in (when, wanted.what or "any entry", *fields) if part)
-
-
-def _fields(wanted: Expectation) -> Iterator[tuple[str, object]]:
-    for name in Expectation.__struct_fields__:
-        value = getattr(wanted, name)
-        if name not in _NOT_FIELDS and value is not None:
-            yield name, value
 
 
 def _has(entry: Entry, name: str, value: object) -> bool:

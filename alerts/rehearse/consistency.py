@@ -1,9 +1,12 @@
 """What a story must not contradict: itself, and what this version can tell."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from difflib import get_close_matches
 from math import isfinite
 from typing import NamedTuple
 
+from alerts.rehearse.edit import misfit
 from alerts.rehearse.script import POINTS, silenced, step_of, written
 from alerts.rehearse.story import Event, Provider, Story, StoryChannel
 from alerts.rehearse.timeline import clock
@@ -14,6 +17,15 @@ from devices.units import STORED_UNIT
 
 OLDEST = 2000
 """Samples from before this year are taken for those of a clock that was never set."""
+
+EARLIEST, NEWEST = 1900, 9000
+"""Years between which the clock of a story stays: a shelf that ends beyond could not be told."""
+
+MOST_SAMPLES = 1_000_000
+"""Repeats of a story's channels: three weeks of one that repeats each two seconds."""
+
+NEAR = 0.8
+"""How alike two words are, from 0 to 1, of which one is taken for a misspelling of the other."""
 
 _ORDERS = ("ack", "unack", "reset", "remove", "unshelve")
 _ACTS = ("done", "shelve", "suppress", "out_of_service", "in_service")
@@ -42,9 +54,40 @@ def _frame(story: Story) -> Iterator[Mistake]:
         yield Mistake("end", "a story ends after it began")
     if story.start.year < OLDEST:
         yield Mistake("start", f"begin in the year {OLDEST} or later")
+    yield from _years(story)
+    yield from _repeats(story)
     yield from _twice("channel", [one.id for one in story.channel])
     yield from _twice("person", [one.id for one in story.person])
     yield from _twice("policy", [one.id for one in story.policy])
+
+
+def _years(story: Story) -> Iterator[Mistake]:
+    """Where its wall clock would come to if all steps went one way."""
+    steps = [_step(event.clock_step) for event in story.event if event.clock_step is not None]
+    latest = story.start_ms + story.end + sum(step for step in steps if step > 0)
+    earliest = story.start_ms + sum(step for step in steps if step < 0)
+    if latest >= datetime(NEWEST, 1, 1, tzinfo=UTC).timestamp() * 1000:
+        yield Mistake("start", f"its clock could come to the year {NEWEST}; end before that")
+    if earliest < datetime(EARLIEST, 1, 1, tzinfo=UTC).timestamp() * 1000:
+        yield Mistake("start", f"its clock could be set back to before the year {EARLIEST}")
+
+
+def _step(text: str) -> int:
+    try:
+        return step_of(text)
+    except ValueError:
+        return 0
+
+
+def _repeats(story: Story) -> Iterator[Mistake]:
+    held = [channel for channel in story.channel if channel.hold and channel.period > 0]
+    repeats = sum(story.end // channel.period for channel in held)
+    if repeats > MOST_SAMPLES:
+        yield Mistake(
+            "end",
+            f"its channels would repeat {repeats} samples, and {MOST_SAMPLES} are the most; end "
+            "it earlier, or give them a longer period",
+        )
 
 
 def _twice(table: str, ids: Sequence[str]) -> Iterator[Mistake]:
@@ -59,7 +102,10 @@ def _channel(channel: StoryChannel) -> Iterator[tuple[str, str]]:
         yield "id", f"a channel is called <device>.<key>, such as inc1.temperature; {channel.id!r}"
     unit = STORED_UNIT.get(channel.quantity)
     if unit is None:
-        yield "quantity", f"unknown quantity {channel.quantity!r}; known: {', '.join(STORED_UNIT)}"
+        # A door or a link of a story needs no unit; a slip of the pen is one all the same.
+        if near := get_close_matches(channel.quantity, STORED_UNIT, n=1, cutoff=NEAR):
+            text = f"unknown quantity {channel.quantity!r}; did you mean {near[0]!r}?"
+            yield "quantity", text
     elif channel.unit not in {"", unit}:
         yield "unit", f"write {channel.quantity} in {unit}, samples and limits"
     if channel.period <= 0:
@@ -129,11 +175,15 @@ def _site_orders(story: Story, event: Event) -> Iterator[str]:
 
 def _edit(edit: dict[str, object], rules: Collection[str]) -> Iterator[str]:
     yield from unknown("rule", str(edit.get("rule", "")), rules)
-    if not edit.get("by"):
+    if not edit.get("by") or not isinstance(edit["by"], str):
         yield "an edit needs `by`, the name of a person"
-    for name in edit:
-        if name not in {"rule", "by", "note", *Rule.__struct_fields__}:
+    for name, value in edit.items():
+        if name in {"rule", "by", "note"}:
+            continue
+        if name not in Rule.__struct_fields__:
             yield f"a rule has no field {name!r}; known: {', '.join(Rule.__struct_fields__)}"
+        elif why := misfit(name, value):
+            yield f"{name}: {why}"
 
 
 def _world(story: Story, event: Event) -> Iterator[str]:
@@ -144,14 +194,31 @@ def _world(story: Story, event: Event) -> Iterator[str]:
             step_of(event.clock_step)
         except ValueError as error:
             yield str(error)
-    if event.suspend is not None and event.at + event.suspend > story.end:
-        yield f"it sleeps beyond the end of the story, {clock(story.end)}"
+    if event.suspend is not None:
+        yield from _sleep(story, event.at, event.at + event.suspend)
     if event.kill_at is not None:
         yield from unknown("kill point", event.kill_at, POINTS)
     if event.restore is not None and event.restore > event.at:
         yield f"{clock(event.restore)} is later than the event, at {clock(event.at)}"
-    if event.kill is False or event.restart is False:
-        yield f"write {event.verbs[0]} = true"
+    if event.verbs[0] in {"kill", "restart"}:
+        yield from _bare(event)
+
+
+def _bare(event: Event) -> Iterator[str]:
+    verb = event.verbs[0]
+    asked = getattr(event, verb)
+    if asked is False:
+        yield f"write {verb} = true"
+    elif asked is not True and asked:
+        yield f"it has no fields; write {verb} = true"
+
+
+def _sleep(story: Story, begins: int, ends: int) -> Iterator[str]:
+    if ends > story.end:
+        yield f"it sleeps beyond the end of the story, {clock(story.end)}"
+    for other in story.event:
+        if other.suspend is not None and other.at < begins < other.at + other.suspend:
+            yield f"it sleeps already, since {clock(other.at)}"
 
 
 def _provider(story: Story, provider: Provider) -> Iterator[str]:

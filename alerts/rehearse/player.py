@@ -20,6 +20,7 @@ from alerts.notify.notifier import Notifier
 from alerts.outbox import Bounds, Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
+from alerts.rehearse.left_out import bundle_ms
 from alerts.rehearse.memory_journal import MemoryJournal
 from alerts.rehearse.provider import Channel, Providers
 from alerts.rehearse.recorder import Recorder, WatchedStore
@@ -289,6 +290,8 @@ class Stage:
     async def _start(self, tasks: asyncio.TaskGroup) -> None:
         up = asyncio.Event()
         self._running = tasks.create_task(self._core(up), name="core")
+        # One that is killed while it begins is never up.
+        self._running.add_done_callback(lambda _: up.set())
         await up.wait()
 
     async def _stop(self) -> None:
@@ -313,7 +316,7 @@ class Stage:
                 self._channels(),
                 Composer(directory, self._book.channels),
                 directory,
-                pace=Pace(bundle_ms=int(self._story.bundle), skew_ms=0),
+                pace=Pace(bundle_ms=bundle_ms(self._story, self._book.rules), skew_ms=0),
                 bounds=PATIENT,
                 now=self._clock.wall,
                 on_trouble=lambda _: None,

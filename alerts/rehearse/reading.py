@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from alerts.rehearse import consistency, wanted
+from alerts.rehearse.left_out import completed
 from alerts.rehearse.script import specs
 from alerts.rehearse.story import Story
 from alerts.rulebook import RuleError, build
@@ -17,7 +18,7 @@ def read(path: Path) -> Story:
     Raises:
         DocumentError: all that is wrong, one a line, each with file, line and place.
     """
-    story = document.read(path, Story)
+    story = completed(document.read(path, Story))
     wrong = list(_mistakes(path, path.read_text(encoding="utf-8"), story))
     if wrong:
         raise DocumentError("\n".join(wrong))

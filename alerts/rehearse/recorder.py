@@ -35,7 +35,8 @@ _ENDS[Delivery.EXPIRED] = "expired"
 _STEPS = """
 SELECT l.n, l.row, l.event, l.was, l.became, l.note, o.notice, o.rule, o.occurrence, o.severity,
        o.person, o.channel, o.tries, o.may_repeat, o.why, h.body, o.summary,
-       (SELECT count(*) FROM outbox p WHERE p.summary = o.id AND p.state != 'cancelled')
+       (SELECT count(*) FROM outbox p WHERE p.summary = o.id AND p.state != 'cancelled'),
+       o.history
 FROM delivery_log l JOIN outbox o ON o.id = l.row JOIN history h ON h.n = o.history
 WHERE l.n > ? ORDER BY l.n
 """
@@ -62,6 +63,7 @@ class _Step(NamedTuple):
     body: str
     summary: int | None
     lists: int
+    history: int
 
 
 class _Seen(NamedTuple):
@@ -82,6 +84,7 @@ class Recorder:
         self._claims: dict[int, _Step] = {}
         self._handed: set[int] = set()
         self._pages: dict[int, int] = {}
+        self._since: dict[int, int] = {}
 
     def look(self, db: sqlite3.Connection) -> _Seen:
         """What was added since the last ``note``."""
@@ -98,7 +101,10 @@ class Recorder:
         for number, body in seen.history:
             if number > self._history:
                 self._history = number
-                self._say(msgspec.json.decode(body, type=Transition))
+                told = msgspec.json.decode(body, type=Transition)
+                if told.since is not None:
+                    self._since[number] = self._clock.since_start(told.since)
+                self._say(told)
         for step in seen.steps:
             if step.n > self._log:
                 self._log = step.n
@@ -193,7 +199,6 @@ class Recorder:
                 may_repeat=bool(step.may_repeat),
             )
         told = msgspec.json.decode(step.body, type=Transition)
-        since = None if told.since is None else self._clock.since_start(told.since)
         return Entry(
             at=self._clock.elapsed,
             what=what,
@@ -202,7 +207,8 @@ class Recorder:
             occurrence=step.occurrence or None,
             activation=told.activation,
             severity=told.severity,
-            since=since,
+            # As it was when it was written: the clock may have been set since.
+            since=self._since.get(step.history),
             to=step.person,
             via=step.channel,
             by=told.by,

@@ -1,5 +1,6 @@
 """A rehearsal file as values: what is watched, what happens, and what is to come of it."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -215,6 +216,18 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     quality: str | None = None
     detail: dict[str, str] | None = None
 
+    @property
+    def when(self) -> tuple[Duration, Duration] | None:
+        """The first and last instant that it is about; None is the whole story."""
+        return self.within if self.at is None else (self.at, self.at)
+
+    def fields(self) -> Iterator[tuple[str, object]]:
+        """The fields that an entry must have, beside its time, with their values."""
+        for name in Expectation.__struct_fields__:
+            value = getattr(self, name)
+            if name not in {"at", "within"} and value is not None:
+                yield name, value
+
 
 class Count(Expectation, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many entries have these fields."""
@@ -250,13 +263,14 @@ class Story(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A whole file. Only its rules run; times are elapsed time since ``start``.
 
     ``bundle`` is how long further pages to somebody who was just paged wait for each other, to
-    go as one ``summary`` (``site.bundle`` of a site's file); left out, each page goes by itself.
+    go as one ``summary`` (``site.bundle`` of a site's file); left out, each page goes by itself,
+    unless so many rules page that there could be a flood.
     """
 
     title: str
     start: Annotated[datetime, msgspec.Meta(tz=True)]
     end: Duration
-    bundle: Duration = Duration(0)
+    bundle: Duration | None = None
     channel: tuple[StoryChannel, ...]
     rule: tuple[Rule, ...]
     person: tuple[Person, ...] = ()

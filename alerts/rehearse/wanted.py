@@ -54,6 +54,8 @@ def _expectation(
         yield "severity", text
     if isinstance(wanted, Count) and wanted.sizes == ():
         yield "", "give is, at_most or at_least"
+    if wanted.when is None and not any(wanted.fields()):
+        yield "", "say which entries are meant, by what, rule, to or another field"
 
 
 def _final(final: Final, rules: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -93,6 +93,9 @@ rule = "inc1-temp-high"
 state = "A"
 """
 COPY = '[[channel]]\nid = "inc1.temperature"\nquantity = "temperature"\n[[rule]]'
+AGES_BACK = 'clock_step = "-36600d"\n[[event]]\nat = "0:00:01"\nclock_step = "-36600d"'
+ASLEEP = 'suspend = "2m"\n[[event]]\nat = "0:01:00"\nsuspend = "1m"'
+BY_X = 'rule = "inc1-temp-high", by = "X"'
 REVERSED = 'within = ["0:06:00", "0:05:00"]\nwhat = "set"'
 
 
@@ -223,6 +226,16 @@ def test_a_difference_is_shown_with_what_came_before(tmp_path: Path) -> None:
         ('filter = "F2"', 'quality = "FINE"', "there is no quality 'FINE'; known: NEVER, GOOD"),
         ('filter = "F2"', 'severity = "grave"', "no severity is called 'grave'"),
         ('state = "U"\nfilter = "F2"\noccurrence = 1', "", "final[0]: say what stands at the end"),
+        ('quantity = "temperature"', 'quantity = "temprature"', "did you mean 'temperature'?"),
+        ('end = "0:09:50"', 'end = "9000d"', ":3: end: its channels would repeat 77760000 samples"),
+        ("2026-01-05", "9000-01-01", ":2: start: its clock could come to the year 9000"),
+        ("sample = {", f"{AGES_BACK} #", "its clock could be set back to before the year 1900"),
+        ("sample = {", 'kill = { after = "claim" } #', "it has no fields; write kill = true"),
+        ("sample = {", f"{ASLEEP} #", "event[1].suspend: it sleeps already, since 0:00:00"),
+        ("sample = {", f'edit = {{ {BY_X}, limit = "hot" }} #', "event[0].edit: limit: Expected"),
+        ("sample = {", f'edit = {{ {BY_X}, re_alarm = "soon" }} #', "re_alarm: 'soon' is not a"),
+        ("sample = {", 'edit = { rule = "inc1-temp-high", by = 3 } #', "an edit needs `by`"),
+        ('what = "near_miss"', "", "never[0]: say which entries are meant"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_place(
@@ -249,6 +262,27 @@ def test_the_timeline_as_json_is_one_object_a_line() -> None:
     near_miss = [line for line in out.getvalue().splitlines() if '"near_miss"' in line]
     assert len(near_miss) == 1
     assert '"at":"0:04:59"' in near_miss[0]
+
+
+def test_of_several_files_each_object_of_the_json_names_its_own(tmp_path: Path) -> None:
+    out = StringIO()
+    good, bad = STORIES / "01-near-miss.toml", written(tmp_path, 'titel = "x"')
+    assert rehearse([good, bad], json=True, out=out) == WRONG
+    *timeline, wrong = [msgspec.json.decode(line) for line in out.getvalue().splitlines()]
+    assert {one["file"] for one in timeline} == {str(good)}
+    assert wrong == {
+        "file": str(bad),
+        "what": "wrong",
+        "why": f"{bad}:1: unknown key `titel`; did you mean `title`?",
+    }
+
+
+def test_a_story_may_leave_out_what_the_format_says_is_off(tmp_path: Path) -> None:
+    text = (STORIES / "02-on-delay.toml").read_text(encoding="utf-8")
+    doors = text.replace('quantity = "temperature"\nunit = "degC"', 'quantity = "door"')
+    assert doors != text
+    code, said = rehearsed(written(tmp_path, doors))
+    assert code == HOLDS, said
 
 
 def test_of_two_differences_the_earlier_one_is_shown(tmp_path: Path) -> None:
