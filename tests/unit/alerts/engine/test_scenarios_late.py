@@ -39,6 +39,28 @@ def test_58_at_the_channels_own_rate_it_is_one_report() -> None:
     assert room.last(What.CORRECTION).detail["until"] == "2026-01-05 08:39:50 UTC"
 
 
+def test_58_a_logger_that_keeps_a_value_a_minute_has_one_excursion() -> None:
+    room = lab()
+    room.sample("0:00", 37.0)
+    room.sample("1:00:00", 37.0)
+    for minute in range(1, 60):
+        value = 39.0 if 20 <= minute < 40 else 37.0
+        room.sample("1:01:00", value, taken=minute * 60_000, source=Source.BACKFILL)
+    assert room.said(*PAGES, What.CORRECTION) == ["1:01:00 correction hot"]
+    assert room.last(What.CORRECTION).since == START + ms("20:00")
+    assert room.last(What.CORRECTION).detail["until"] == "2026-01-05 08:39:00 UTC"
+
+
+def test_59_a_logger_that_keeps_a_value_a_minute_pages_with_the_true_start() -> None:
+    room = lab()
+    room.sample("0:00", 37.0)
+    for minute in range(20, 60):
+        room.sample("1:01:00", 39.0, taken=minute * 60_000, source=Source.BACKFILL)
+    room.sample("1:01:10", 39.0)
+    assert room.said(*PAGES) == ["1:01:10 set hot", "1:01:10 queued hot A"]
+    assert room.last(What.SET).since == START + ms("20:00")
+
+
 def test_58_a_live_sample_ends_the_excursion_that_late_ones_told_of() -> None:
     room = lab()
     room.sample("0:00", 37.0)
