@@ -274,7 +274,7 @@ def test_each_reading_counts_for_as_long_as_the_logger_measured_and_no_longer(he
     page = (here / "record" / "record.html").read_text(encoding="utf-8")
     (row,) = re.findall(r"<td>inc1\.temperature</td><td class=\"t\">.*?</tr>", page, re.DOTALL)
     assert "<td>10m</td>" in row
-    assert typed("verify record --data data")[0] == 0
+    assert typed("verify record --data data --site site.toml")[0] == 0
 
 
 def test_units_are_settled_and_columns_may_be_numbered(here: Path) -> None:
