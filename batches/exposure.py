@@ -2,8 +2,9 @@
 
 A good sample holds until the next sample, whatever that one's quality is. When the next one
 comes later than 1.5 periods, or not at all, the sample holds for one period and the rest is a
-gap; the period of a sample from a logger's file is that logger's. Gaps carry no weight, and
-nothing is said about the values in them: time is spent in limits, out of limits, or unknown.
+gap; the period of a sample from a logger's file is that logger's, and that meanwhile the device
+itself did not answer says nothing about it. Gaps carry no weight, and nothing is said about the
+values in them: time is spent in limits, out of limits, or unknown.
 Edges are compared in whole milliseconds and milli-units.
 
 What a sensor says while it is in calibration is counted apart and is no value; no sample holds
@@ -24,7 +25,7 @@ from batches.excursion import Excursion, Held, Limits, Watch, in_milli
 from batches.guard_band import GuardBand
 from batches.holding import holds_ms
 from batches.kinetic import CRYOGENIC_C, DELTA_H, KineticMean
-from batches.logged import Intake, period_at
+from batches.logged import Intake, file_of
 from batches.placement import Interval
 from batches.policy import Judged, Policy, Verdict, judge, verdict
 from batches.weighing import Weighing
@@ -145,7 +146,8 @@ class Meter:
         if end < start or period <= 0:
             raise ValueError(f"no interval from {start} to {end} with a period of {period} ms")
         self._start, self._end, self._period = start, end, period
-        self._logged, self._every = marks.logged, period
+        self._logged, self._of_file = marks.logged, False
+        self._every = period
         self._policy = policy or Policy()
         self._watch = Watch(self._policy.limits)
         self._in_milli = self._policy.limits.milli if exact else in_milli
@@ -156,6 +158,7 @@ class Meter:
         self._above_ms = [0] * len(above)
         self._coldest = min((edge for _, edge in self._above), default=inf)
         self._at: int | None = None
+        self._newest: int | None = None
         self._value: float | None = None
         self._milli = 0
         self._lasts: int | None = None
@@ -185,8 +188,9 @@ class Meter:
         """
         if value is not None and not isfinite(value):
             raise ValueError(f"{value} at {at} is not a measurement")
-        if self._at is not None and at < self._at:
-            raise ValueError(f"a sample at {at} came after one at {self._at}")
+        if self._newest is not None and at < self._newest:
+            raise ValueError(f"a sample at {at} came after one at {self._newest}")
+        self._newest = at
         if self._apart and any(one.start <= at < one.end for one in self._apart):
             value, calibrating = None, True
         doubled = at == self._at and self._value is not None
@@ -195,13 +199,14 @@ class Meter:
             self._calibrating += calibrating
             self._good += value is not None and not doubled
             self._backfilled += backfilled
-        if not doubled:
+        file = file_of(at, self._logged) if backfilled else None
+        # What a logger measured goes on while the device beside it does not answer.
+        beside = value is None and file is None and self._of_file and not calibrating
+        if not doubled and not beside:
             milli = 0 if value is None else self._in_milli(value)
             self._hold_until(at, None if value is None else milli)
             self._at, self._value, self._milli, self._lasts = at, value, milli, lasts
-            if self._logged:
-                of_file = self._logged if backfilled else ()
-                self._every = period_at(at, of_file, self._period)
+            self._of_file, self._every = file is not None, file.period if file else self._period
 
     @property
     def course(self) -> Course:
@@ -213,18 +218,18 @@ class Meter:
     @property
     def at(self) -> int | None:
         """When the last sample was."""
-        return self._at
+        return self._newest
 
     @property
     def settled(self) -> bool:
         """Whether the last sample is good and in limits, and all is known up to it.
 
-        One that holds for a period of its own never is.
+        One from a logger's file never is.
         """
         return (
             self._value is not None
             and self._lasts is None
-            and self._every == self._period
+            and not self._of_file
             and self._at == self._known_until
             and self._watch.low <= self._milli <= self._watch.high
         )
@@ -249,7 +254,7 @@ class Meter:
             ):
                 self._band.take(in_milli(value), start, end)
         self._known += at[-1] - last
-        self._known_until = self._at = at[-1]
+        self._known_until = self._at = self._newest = at[-1]
         self._value, self._milli = values[-1], self._in_milli(values[-1])
         self._received += len(at)
         self._good += len(at)

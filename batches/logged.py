@@ -32,6 +32,6 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
         return self.start - reach < span.end and span.start < self.end + reach
 
 
-def period_at(at: int, intakes: Iterable[Intake], usual: int) -> int:
-    """The period of a reading of ``at`` that came late; ``usual`` where no file has brought it."""
-    return next((one.period for one in intakes if one.start <= at <= one.end), usual)
+def file_of(at: int, intakes: Iterable[Intake]) -> Intake | None:
+    """Which file has brought a reading of ``at`` that came late; None: the device sent it late."""
+    return next((one for one in intakes if one.start <= at <= one.end), None)

@@ -1,4 +1,7 @@
-"""A start on a disk without room for the alarm store: readings are kept, and it is tried again."""
+"""A start on a disk without room for the alarm store, or for the rules that run: readings are kept.
+
+Both are tried again until there is room.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,6 +20,7 @@ from culturewatch.reload import Configuration
 from culturewatch.troubles import Troubles
 from storage.entry import Started, Stopped
 from storage.journal import Journal, JournalFullError
+from storage.transaction import ROOM, wants_room
 
 AGAIN_S = 5.0
 
@@ -35,7 +39,7 @@ async def alarm_store(
 
     Raises:
         alerts.schema.StoreError: it cannot be used for another reason than want of room.
-        OSError: the rules that run cannot be kept, though the store has room.
+        OSError: so it is with the rules that run, which cannot be kept.
     """
     try:
         return await _tried(stack, first)
@@ -48,8 +52,6 @@ async def alarm_store(
         store = await _in_time(stack, first, troubles, stop)
         collecting.cancel()
     if store is not None:
-        # Before what was read is judged, for it is judged by these.
-        await asyncio.to_thread(configuration.keep, first.site.data, first.book)
         with suppress(JournalFullError):
             journal.append(Stopped(at=wall_ms(), reason="the alarm store has room again"))
         troubles.say("the alarm store has room again; what was read meanwhile is judged now")
@@ -69,7 +71,7 @@ async def _in_time(
             return await _tried(stack, first)
         except NoRoomError:
             continue
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             if str(error) != failing:
                 troubles.say(f"alarms are still not judged: {error}")
             failing = str(error)
@@ -77,6 +79,16 @@ async def _in_time(
 
 
 async def _tried(stack: AsyncExitStack, first: Configuration) -> AlarmStore:
+    # Before anything is judged, for it is judged by these.
+    try:
+        await asyncio.to_thread(configuration.keep, first.site.data, first.book)
+    except OSError as error:
+        if not wants_room(error):
+            raise
+        folder = first.site.data / configuration.FOLDER
+        raise NoRoomError(
+            f"{folder}: the rules that run cannot be kept: {error.strerror}; {ROOM}"
+        ) from error
     return await stack.enter_async_context(AlarmStore(paths.alarms(first.site.data)))
 
 

@@ -25,6 +25,12 @@ addresses = {{ mail = "lead@lab.example" }}
 id = "rooms"
 kind = "week"
 to = ["lead"]
+
+[[report]]
+id = "inc"
+kind = "month"
+device = "inc1"
+to = ["lead"]
 """
 
 
@@ -39,15 +45,21 @@ async def test_a_report_that_is_due_goes_once_though_the_core_is_killed(tmp_path
         with site.path.open("a", encoding="utf-8") as file:
             file.write(MAIL.format(port=port))
         site = load(site.path)
-        # It was there long ago, so that the newest one is due.
-        Sent(site.data).enter("rooms", 0, NOBODY, State.BEGUN, at=0)
+        # They were there long ago, so that the newest of each is due.
+        for report in ("rooms", "inc"):
+            Sent(site.data).enter(report, 0, NOBODY, State.BEGUN, at=0)
         for start in range(2):
             with core(site, f"core-{start}") as running:
-                await until(lambda: bool(postbox.mails), within_s=60, why=lambda: running.said)
+                await until(lambda: len(postbox.mails) == 2, within_s=90, why=lambda: running.said)
                 # Long enough for a look of the part that sends reports: it looks first.
                 enough = len(logged(site)) + 3
                 await until(partial(has_logged, site, enough), why=lambda: running.said)
                 running.kill()
-    (mail,) = postbox.mails
-    assert str(mail["Subject"]).startswith("Test bench: Week of all rooms")
-    assert next(mail.iter_attachments()).get_content_type() == "application/pdf"
+    week, month = postbox.mails
+    assert str(week["Subject"]).startswith("Test bench: Week of all rooms")
+    assert next(week.iter_attachments()).get_content_type() == "application/pdf"
+    # Its records were made by processes of the one that the core has it sent by.
+    assert [str(one.get_filename()).rpartition("-")[2] for one in month.iter_attachments()][1:] == [
+        "log.pdf",
+        "excursions.pdf",
+    ]

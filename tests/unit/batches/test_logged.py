@@ -72,6 +72,32 @@ def test_the_devices_own_readings_hold_no_longer_beside_a_file() -> None:
     assert found.gaps == (Interval(START + 4 * MIN, START + 10 * MIN),)
 
 
+def test_that_the_device_did_not_answer_ends_no_reading_of_the_logger() -> None:
+    """As in an outage: each minute says that nobody answered, and the file comes later."""
+    file = of_file(10 * MIN, 5 * MIN, 25 * MIN)
+    meter = Meter(start=START, end=START + 60 * MIN, period=MIN, marks=Marks(logged=(file,)))
+    said = dict.fromkeys(range(60), (None, False)) | {0: (37.0, False), 59: (37.0, False)}
+    samples = [(at * MIN, *one) for at, one in said.items()]
+    samples += [(at * MIN + 1, 37.0, True) for at in (5, 15)] + [(25 * MIN, None, True)]
+    for at, value, backfilled in sorted(samples, key=lambda one: one[0]):
+        meter.feed(START + at, value, backfilled=backfilled)
+    found = meter.result()
+    # The logger itself measured nothing at 25: its reading of 15 held until then, and no longer.
+    assert found.gaps == (
+        Interval(START + MIN, START + 5 * MIN + 1),
+        Interval(START + 25 * MIN, START + 59 * MIN),
+    )
+    assert (found.good, found.rejected) == (4, 59)
+
+
+def test_a_calibration_ends_the_reading_of_a_logger_as_any_other() -> None:
+    file = of_file(10 * MIN, 0, 10 * MIN)
+    meter = Meter(start=START, end=START + 10 * MIN, period=MIN, marks=Marks(logged=(file,)))
+    meter.feed(START, 37.0, backfilled=True)
+    meter.feed(START + 2 * MIN, None, calibrating=True)
+    assert meter.result().known_ms == 2 * MIN
+
+
 def test_a_logger_that_is_quicker_than_the_device_counts_no_more_than_it_measured() -> None:
     file = of_file(10_000, 0, 2 * MIN)
     found = measured([], [0, 1, 2], file, end=3 * MIN)

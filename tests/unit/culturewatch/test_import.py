@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from alerts.schema import open_store
 from culturewatch.cli import app
 from culturewatch.site import load
-from devices.scan import Scan, Source
+from devices.quality import Quality
+from devices.scan import Layout, Scan, Source
 from storage import schema
 from storage.acts import verify_chain
 from storage.archive import doubt
@@ -22,7 +23,7 @@ from storage.database import Database
 from storage.lock import FolderLock
 from storage.reader import JournalReader
 from tests.integration.laboratory import lay_out
-from tests.unit.storage.archive.week import seal
+from tests.unit.storage.archive.week import seal, store
 
 pytestmark = pytest.mark.long
 
@@ -245,7 +246,10 @@ TEN_MINUTES = [
 
 
 def test_each_reading_counts_for_as_long_as_the_logger_measured_and_no_longer(here: Path) -> None:
-    """Beside a device that is read four times a second."""
+    """Beside a device that is read four times a second, and did not answer."""
+    layout, silent = Layout("inc1", ("temperature",), ("temperature",)), bytes([Quality.NO_ANSWER])
+    asked = (NOON + n * MINUTE + 7_000 for n in range(110))
+    store(here / "data", [Scan(layout, at, at, (None,), silent) for at in asked])
     (here / "old.csv").write_text("\n".join(["time;T", *TEN_MINUTES, ""]))
     code, said = typed(BY_ITS_TIMES)
     assert code == 0
@@ -274,7 +278,7 @@ def test_each_reading_counts_for_as_long_as_the_logger_measured_and_no_longer(he
     page = (here / "record" / "record.html").read_text(encoding="utf-8")
     (row,) = re.findall(r"<td>inc1\.temperature</td><td class=\"t\">.*?</tr>", page, re.DOTALL)
     assert "<td>10m</td>" in row
-    assert typed("verify record --data data")[0] == 0
+    assert typed("verify record --data data --site site.toml")[0] == 0
 
 
 def test_units_are_settled_and_columns_may_be_numbered(here: Path) -> None:
