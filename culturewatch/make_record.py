@@ -1,6 +1,5 @@
 """Writes the record of a batch from a site's data, as a version that the ledger keeps."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
@@ -27,6 +26,7 @@ from culturewatch import paths
 from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
 from storage.archive.log import LogReader
+from storage.wall import wall_ms
 
 
 def write_record(
@@ -55,7 +55,7 @@ def write_record(
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            made=Made(by=by, at=wall_ms()),
             past=past_of(site, readings, alarms),
             former=versions.former,
             keeping=versions.keeping,
@@ -169,7 +169,7 @@ def assembled(site: Site, ledger: Ledger, batch: str, *, by: str, visit: Visit) 
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            made=Made(by=by, at=wall_ms()),
             visit=visit,
             past=past_of(site, readings, alarms),
         )

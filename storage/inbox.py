@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +16,7 @@ from storage.journal import Journal, JournalFullError
 from storage.touched import Touched
 from storage.transaction import ERRORS, Transaction
 from storage.waiting import INBOX, PEOPLE, MessageKey
+from storage.wall import wall_ms
 
 POLL_S = 0.2
 _AT_ONCE = 100
@@ -163,7 +163,7 @@ class Inbox(Closable):
         self._settle("UPDATE command SET settled = ? WHERE id = ?", ids)
 
     def _settle(self, statement: str, which: Iterable[str] | Iterable[int]) -> None:
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         try:
             with self._lock, Transaction(self._db):
                 self._db.executemany(statement, [(now, each) for each in which])

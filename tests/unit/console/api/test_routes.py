@@ -22,9 +22,10 @@ from console.api.tokens import ApiTokens, Scope
 from console.app import create
 from console.settings import ConsoleSettings
 from console.sight import Sight
-from console.view import Viewer, wall_clock_ms
+from console.view import Viewer
 from storage.archive.log import LogReader
 from storage.inbox import Inbox
+from storage.wall import wall_ms
 from tests.unit.batches.staff import enlist
 from tests.unit.console.lab import (
     EQUIPMENT,
@@ -54,7 +55,7 @@ def told(data: Path) -> ConsoleSettings:
 
 def token(data: Path, *scopes: Scope, name: str = "t", person: str = "") -> dict[str, str]:
     """The header of a new token."""
-    now = wall_clock_ms()
+    now = wall_ms()
     text = ApiTokens(data / "secrets" / "api-tokens").make(
         name, scopes, expires_at=now + 60 * MINUTE, now=now, by="anna", person=person
     )
@@ -80,7 +81,7 @@ async def test_newest_readings_say_what_is_silent(tmp_path: Path) -> None:
 
 
 async def test_a_curve_has_a_bucket_for_what_was_not_read(tmp_path: Path) -> None:
-    start = wall_clock_ms() - 60 * MINUTE
+    start = wall_ms() - 60 * MINUTE
     async with core(tmp_path) as running:
         await running.hear(
             incubator(36.0, at=start), incubator(38.0, at=start + MINUTE),
