@@ -11,12 +11,12 @@ from typing import NamedTuple
 import msgspec
 
 from alerts.notify.notifier import PermanentError, Receipts, TemporaryError, Word
-from alerts.outbox import wall_ms
 from alerts.policy import Person
 from alerts.schema import StoreError
 from alerts.store import AlarmStore
 from storage.entry import Command, Receipt
 from storage.inbox import Act, InboxError, OtherActError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

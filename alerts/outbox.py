@@ -29,6 +29,7 @@ from alerts.store import Act, AlarmStore
 from alerts.trouble import record
 from alerts.upkeep import hear, next_due, receipt, upkeep
 from storage.entry import Receipt
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -50,11 +51,6 @@ class _UnderWay(NamedTuple):
 
     claim: Claim
     since_s: float
-
-
-def wall_ms() -> int:
-    """Epoch milliseconds, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):

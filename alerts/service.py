@@ -12,13 +12,13 @@ from typing import Protocol
 from alerts.directory import Directory, Way
 from alerts.engine.view import AlarmView
 from alerts.enqueue import enqueue
-from alerts.outbox import wall_ms
 from alerts.schema import StoreError
 from alerts.store import AlarmStore, Answer, Batch, Caused, OtherCoreError, save, show_all
 from alerts.transition import Transition, What
 from devices.scan import Scan
 from storage.entry import ClockStep, Command, Entry, Receipt, Started, Tick
 from storage.journal import JournalError, JournalFullError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

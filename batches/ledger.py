@@ -1,6 +1,5 @@
 """What people enter about batches, for good: opened, placed, moved, closed, corrected."""
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -22,17 +21,13 @@ from storage import schema, views
 from storage.acts import Act, append, head
 from storage.chain import Head, Scalar
 from storage.database import Database, file_of, upgrade
+from storage.wall import wall_ms
 
 
 def keys_beside(url: str) -> Path | None:
     """Where the keys of patients are when nothing else is said; None: the ledger is in no file."""
     path = file_of(url) if url.startswith("sqlite") else None
     return None if path is None else path.parent / "secrets" / "patients"
-
-
-def wall_clock_ms() -> int:
-    """Epoch milliseconds, UTC."""
-    return time.time_ns() // 1_000_000
 
 
 _RETRACTABLE = frozenset(
@@ -54,7 +49,7 @@ class Ledger:
         url: str,
         *,
         devices: Collection[str] | None = None,
-        now: Callable[[], int] = wall_clock_ms,
+        now: Callable[[], int] = wall_ms,
         keys: Path | None = None,
     ) -> None:
         """Open the ledger, creating or upgrading its tables.

@@ -25,6 +25,7 @@ from devices.scan import Scan
 from storage.entry import ClockStep, Entry
 from storage.journal import Journal
 from storage.reader import JournalReader
+from storage.wall import wall_ms
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 DEVICES, PERIOD, BETWEEN_S = 20, Duration(100), 2.0
@@ -90,7 +91,7 @@ async def measure() -> Result:
                     tasks.create_task(collector.run(), name="collector"),
                     tasks.create_task(clock.watch(), name="clock"),
                 ]
-                for step_ms in (time.time_ns() // 1_000_000 - wall.now(), *STEPS_MS):
+                for step_ms in (wall_ms() - wall.now(), *STEPS_MS):
                     await asyncio.sleep(BETWEEN_S)
                     wall.set(step_ms)
                 await asyncio.sleep(BETWEEN_S)

@@ -28,7 +28,7 @@ from alerts.notify.http import open_http
 from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Notifier
 from alerts.notify.webhook import WebhookNotifier
-from alerts.outbox import Outbox, wall_ms
+from alerts.outbox import Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
@@ -37,6 +37,7 @@ from alerts.store import AlarmStore, Batch, Caused, save
 from alerts.transition import Transition, What
 from bench.pages import mail_sink
 from devices.duration import Duration
+from storage.wall import wall_ms
 
 WITHIN_S = 90.0
 SECRET = "of the bench"  # noqa: S105 # of this benchmark

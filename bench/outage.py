@@ -20,6 +20,7 @@ from typing import NamedTuple
 from devices.scan import Layout, Scan
 from storage.influx import CURSOR, Forwarder, InfluxSettings
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.services import InfluxServer, find_influxd
 
 LINES_A_S, DAYS = 100, 7
@@ -59,7 +60,7 @@ class Made:
         self.slowest_s = self.late_s = 0.0
         self.looks = 0
         self._server = server
-        self._since = time.time_ns() // 1_000_000
+        self._since = wall_ms()
         self._made: dict[str, list[int]] = {layout.device: [] for layout in LAYOUTS}
         self._query = (
             f'from(bucket: "{bucket}") |> range(start: time(v: {self._since}000000)) '
@@ -70,7 +71,7 @@ class Made:
         """Put live readings into the journal, evenly; only cancellation ends this."""
         chance = random.Random(6)
         for n in itertools.count():
-            began, at = time.monotonic(), time.time_ns() // 1_000_000
+            began, at = time.monotonic(), wall_ms()
             scan = scan_of(n, at, chance)
             self._made[scan.device].append(at)
             await journal.put(scan)
@@ -95,7 +96,7 @@ class Made:
             for record in client.query_api().query_stream(self._query):
                 there[record.values["device"]] += record.get_value()
         missing = [ats[there[device]] for device, ats in made.items() if len(ats) > there[device]]
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         return (now - min(missing)) / 1_000 if missing else 0.0
 
 

@@ -26,7 +26,7 @@ from alerts.channel import ChannelSpec
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
 from alerts.notify.mail import MailNotifier, MailServer
-from alerts.outbox import Outbox, wall_ms
+from alerts.outbox import Outbox
 from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
 from alerts.reader import AlarmReader
@@ -38,6 +38,7 @@ from devices.duration import Duration
 from devices.scan import Layout, Scan
 from storage.entry import Tick
 from storage.journal import Journal
+from storage.wall import wall_ms
 
 DEVICES, CHANNELS = 100, 10
 KEYS = tuple(f"channel_{n}" for n in range(CHANNELS))

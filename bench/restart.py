@@ -27,13 +27,13 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts import history
-from alerts.outbox import wall_ms
 from alerts.schema import StoreError, open_read_only, open_store
 from alerts.transition import Transition, What
 from culturewatch import paths
 from culturewatch.site import Site, load
 from devices.scan import Scan
 from storage.reader import JournalReader
+from storage.wall import wall_ms
 
 DEVICES = 200
 GOAL_S = 10.0

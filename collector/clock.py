@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from storage.entry import ClockStep
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +33,6 @@ class Clock(Protocol):
         """Whether what is stamped now is to be marked."""
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def _running_s() -> float:
     """Seconds that only go forward and, unlike the plain monotonic clock's, count a suspend.
 
@@ -59,7 +56,7 @@ class AnchoredClock:
         self,
         on_step: Callable[[ClockStep], None],
         *,
-        wall_ms: Callable[[], int] = _wall_ms,
+        wall_ms: Callable[[], int] = wall_ms,
         monotonic_s: Callable[[], float] = RUNNING_S,
     ) -> None:
         self._on_step = on_step

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from collector.mqtt_link import Link, Message
 from collector.mqtt_settings import BrokerSettings
+from storage.wall import wall_ms
 
 MOST_MESSAGES = 5_000
 MOST_BYTES = 16 * 1024 * 1024
@@ -34,7 +35,7 @@ async def retained(
             size += len(message.payload)
         news.set()
 
-    async with Link(settings, take, _now) as link:
+    async with Link(settings, take, wall_ms) as link:
         ends_s = time.monotonic() + most_s
         refused = await link.subscribe(topics)
         while (left_s := ends_s - time.monotonic()) > 0:
@@ -47,7 +48,3 @@ async def retained(
         # It fails where the connection broke: what came may then not be all.
         await link.unsubscribe(topics)
     return found, refused
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

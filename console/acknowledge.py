@@ -19,9 +19,10 @@ from alerts.token import AckAllClaim, AckClaim, Reason, TokenDesk
 from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
 from console.speech import ENGLISH, Speech
-from console.view import ChannelView, DeviceView, SiteView, wall_clock_ms
+from console.view import ChannelView, DeviceView, SiteView
 from storage.entry import Command
 from storage.inbox import Inbox, InboxError, OtherActError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +186,7 @@ class AckDesk:
 
     async def press_each(self, claims: Sequence[AckClaim], *, note: str) -> tuple[Pressed, ...]:
         """Take in one acknowledgement for each claim, and wait a little for all answers."""
-        now, line = wall_clock_ms(), one_line(note)
+        now, line = wall_ms(), one_line(note)
         commands = [claim.command(now, note=line) for claim in claims]
         try:
             async with asyncio.timeout(KEEP_S):

@@ -44,7 +44,8 @@ from console.settings import ConsoleSettings
 from console.sight import BlindError, Sight
 from console.speech import Speech
 from console.trends import Trends
-from console.view import CORE_LOST_MS, Viewer, wall_clock_ms
+from console.view import CORE_LOST_MS, Viewer
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -232,7 +233,7 @@ class _Console:
     async def health(self) -> Response:
         """That the console answers, and what it knows of the core; needs no database."""
         status = await asyncio.to_thread(run_status.read, self._settings.data)
-        now = wall_clock_ms()
+        now = wall_ms()
         age = None if status is None else max(0, now - status.at)
         alive = age is not None and age < CORE_LOST_MS
         return _json({"console": "ok", "core": "ok" if alive else "lost", "core_age_ms": age})

@@ -22,9 +22,9 @@ from alerts.schema import StoreError
 from alerts.token import AckAllClaim, AckClaim, Reason
 from console.acknowledge import KEEP_S, AckDesk, Result
 from console.settings import ConsoleSettings
-from console.view import wall_clock_ms
 from storage.entry import Receipt
 from storage.inbox import Inbox, InboxError, OtherActError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ class Callbacks:
         except StoreError:
             log.exception("a reply of %s cannot be judged", people[0].id)
             return self._decline(reply.sender, "try again, or use the link")
-        claim = self._codes.find(reply.text, pages, now=wall_clock_ms())
+        claim = self._codes.find(reply.text, pages, now=wall_ms())
         if isinstance(claim, Wrong):
             if claim is not Wrong.NO_CODE:
                 self._wrong_codes.count(reply.sender)
@@ -180,7 +180,7 @@ class Callbacks:
         result = "delivered" if heard.delivered else "not-delivered"
         receipt = Receipt(
             id=f"twilio-{heard.provider_id}-{result}",
-            at=wall_clock_ms(),
+            at=wall_ms(),
             provider="twilio",
             message=message,
             provider_id=heard.provider_id,
@@ -226,7 +226,7 @@ class Callbacks:
             return False
 
     def _pages_to(self, people: list[Person]) -> list[SentPage]:
-        since = wall_clock_ms() - 7 * MAX_AGE_MS
+        since = wall_ms() - 7 * MAX_AGE_MS
         with AlarmReader(self._settings.data / "alarms.db") as reader:
             return [p for one in people for p in reader.pages_to(one.id, "sms", since=since)]
 

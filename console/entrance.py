@@ -15,7 +15,7 @@ import msgspec
 
 from batches import authority
 from batches.enlisting import OneTime
-from batches.ledger import Ledger, wall_clock_ms
+from batches.ledger import Ledger
 from batches.password import PasswordError, Passwords
 from batches.people import People
 from batches.person import Person, PersonError
@@ -26,6 +26,7 @@ from console.rate import Rate
 from console.sessions import Session, Sessions
 from console.settings import ConsoleSettings
 from storage.database import DatabaseError, file_of
+from storage.wall import wall_ms
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class Entrance:
         settings: ConsoleSettings,
         *,
         passwords: Passwords | None = None,
-        now: Callable[[], int] = wall_clock_ms,
+        now: Callable[[], int] = wall_ms,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.sessions = Sessions(idle_ms=settings.idle_ms)

@@ -20,8 +20,9 @@ from console.pages import Pages
 from console.run_status import RunStatus
 from console.settings import ConsoleSettings
 from console.sight import Sight
-from console.view import DeviceView, SiteView, wall_clock_ms
+from console.view import DeviceView, SiteView
 from storage.database import DatabaseError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Glance:
         self._pages = pages
         self._sight = sight
         tokens = settings.api_tokens
-        self._entry = None if tokens is None else Entry(ApiTokens(tokens), wall_clock_ms)
+        self._entry = None if tokens is None else Entry(ApiTokens(tokens), wall_ms)
 
     def serve_on(self, app: FastAPI) -> None:
         """Add the routes."""

@@ -16,10 +16,10 @@ from alerts.store import Answer
 from batches.placement import Refused
 from console.acknowledge import one_line
 from console.entrance import Entrance, Visitor
-from console.view import wall_clock_ms
 from storage.database import DatabaseError
 from storage.entry import Command
 from storage.inbox import Inbox, InboxError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class OrderDesk:
         """Do ``verb`` on ``target`` for ``visitor``; waits a little for what the core says."""
         command = Command(
             id=f"console-{uuid.uuid4()}",
-            at=wall_clock_ms(),
+            at=wall_ms(),
             by=visitor.person.id,
             verb=verb,
             target=target,

@@ -27,10 +27,10 @@ from console.acknowledge import one_line
 from console.entrance import Entrance, Stopped, Visitor
 from console.orders import Became, Ordered
 from console.records import Preview, Records, Version
-from console.view import wall_clock_ms
 from console.worker import Tell, WorkError, work
 from storage import unfinished
 from storage.database import DatabaseError
+from storage.wall import wall_ms
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class RecordDesk:
             # A new place each time: what a worker that was killed left is in nobody's way.
             place = self._records.folder / subject
             await asyncio.to_thread(unfinished.sweep, place)
-            out = place / f"{wall_clock_ms()}"
+            out = place / f"{wall_ms()}"
             make = partial(self._records.make, subject, job.by, out)
             await self._named(make, job, subject, out)
 

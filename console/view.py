@@ -24,6 +24,7 @@ from storage.chain import Head
 from storage.database import DatabaseError, file_of
 from storage.journal import JournalError
 from storage.reader import JournalReader
+from storage.wall import wall_ms
 
 PERIODS_UNTIL_STALE = 3
 SLACK_MS = 1_000
@@ -111,11 +112,6 @@ class _Told(NamedTuple):
 _SEVERITIES = ("advisory", "low", "medium", "high", "critical")
 
 
-def wall_clock_ms() -> int:
-    """Epoch milliseconds, UTC."""
-    return time.time_ns() // 1_000_000
-
-
 class Viewer:
     """Looks at a folder of data, read-only. Use as a context manager; not for several threads."""
 
@@ -135,7 +131,7 @@ class Viewer:
         status = run_status.read(self._data)
         newest = self._newest(problems)
         # After the reading: nothing that was just written may seem to come from the future.
-        now = wall_clock_ms()
+        now = wall_ms()
         return SiteView(
             at=now,
             core_alive=_is_alive(status, now),
@@ -173,7 +169,7 @@ class Viewer:
 
     def _inside(self, problems: list[str]) -> Mapping[str, Inside] | None:
         seen = snapshot.read(self._data)
-        age_ms = None if seen is None else wall_clock_ms() - seen.at
+        age_ms = None if seen is None else wall_ms() - seen.at
         if seen is not None and age_ms is not None and 0 <= age_ms < FRESH_MS:
             # What the core has just seen: no page waits for a server.
             return seen.devices

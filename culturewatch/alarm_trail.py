@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from alerts.outbox import wall_ms
 from alerts.reader import AlarmReader
 from alerts.schema import StoreError
 from batches.alarm_trail import (
@@ -21,6 +20,7 @@ from batches.alarm_trail import (
 from batches.ledger import Ledger
 from storage.chain import Head
 from storage.database import DatabaseError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from alerts.engine.site_orders import RELOAD
 from alerts.inquiry import Inquiry
 from alerts.notice import Notice
 from alerts.notify.notifier import Receipts
-from alerts.outbox import Outbox, wall_ms
+from alerts.outbox import Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.replay import Replay, digest_in
@@ -42,6 +42,7 @@ from culturewatch.troubles import Troubles
 from storage.entry import Started
 from storage.inbox import Inbox
 from storage.journal import Journal
+from storage.wall import wall_ms
 
 
 class Alarming:

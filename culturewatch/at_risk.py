@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from alerts.outbox import wall_ms
 from batches import snapshot
 from batches.bank import Bank, Census
 from batches.ledger import Ledger
@@ -16,6 +15,7 @@ from devices.duration import Duration
 from storage.chain import Head
 from storage.database import DatabaseError, file_of
 from storage.touched import Touched
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

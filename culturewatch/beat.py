@@ -15,6 +15,7 @@ from alerts.notify.http import HttpClient, host_of, open_http
 from alerts.notify.notifier import PermanentError, TemporaryError
 from alerts.notify.webhook import SIGNATURE, TIMESTAMP, signature
 from culturewatch.blindness import BLIND_MS
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ class Heart:
         self._every_ms = every_ms
         self._secret = secret.encode()
         self._on_trouble = on_trouble
-        self._run = time.time_ns() // 1_000_000
+        self._run = wall_ms()
         self._sequence = 0
         self._trouble = ""
 
@@ -142,7 +143,7 @@ class Heart:
 
     def _beat(self) -> tuple[bytes, dict[str, str]]:
         self._sequence += 1
-        at = time.time_ns() // 1_000_000
+        at = wall_ms()
         beat = Beat(
             site=self._site,
             at=at,

@@ -13,6 +13,7 @@ from alerts.notice import Notice
 from alerts.notify.notifier import Message, Notifier
 from culturewatch.everybody import Everybody, Owed
 from storage.stats import JournalStats
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Blindness:
             await asyncio.sleep(LOOK_S)
 
     def _owed(self, word: Word, stats: JournalStats, now_s: float) -> Owed:
-        at = time.time_ns() // 1_000_000
+        at = wall_ms()
         return Owed(
             about=word.value,
             message_of=lambda way: self._message(way, word, stats, at),

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from storage.archive.sealer import Heads
@@ -48,7 +48,7 @@ def seal(site: SitePath) -> None:
     # Readings come first.
     os.nice(_NICE)
     with told(ArchiveError, JournalError):
-        loaded, now = load(site), time.time_ns() // 1_000_000
+        loaded, now = load(site), wall_ms()
         data = loaded.data
         damaged = patrol(data, now)
         for line in damaged:
@@ -188,7 +188,7 @@ def span(site: Site, from_: str, to: str, *, open_end: bool = False) -> tuple[in
     """
     start, end = instant(site, "--from", from_), instant(site, "--to", to)
     if end is None:
-        end = _FAR if open_end else time.time_ns() // 1_000_000
+        end = _FAR if open_end else wall_ms()
     start = 0 if start is None else start
     if start >= end:
         raise SiteError(["--from lies after --to; nothing can be between them"])

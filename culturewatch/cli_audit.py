@@ -1,6 +1,5 @@
 """``culturewatch audit``: who did what when, from which value to which, and why."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +10,7 @@ from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from batches.trail import Line
@@ -110,4 +110,4 @@ def _short(value: str | None) -> str:
 
 
 def _now(site: Site) -> str:
-    return moment(time.time_ns() // 1_000_000, site.zone)
+    return moment(wall_ms(), site.zone)

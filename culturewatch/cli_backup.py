@@ -11,6 +11,7 @@ from culturewatch.cli_options import AsJson, By
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from culturewatch.backup import Restored
@@ -58,7 +59,7 @@ def backup(
     with told(BackupError, *FAULTS):
         loaded = load(site)
         who = SOFTWARE if unattended else acting(loaded, by, "backup", str(out))
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         with shown("bytes") as advance:
             made = back_up(loaded, out, by=who, now=now, keep=keep, progress=advance)
         wrong: list[str] = []
@@ -133,7 +134,7 @@ def _check(folder: Path, noting: "Noting", *, as_json: bool) -> None:
     from culturewatch.advance import shown  # --help needs none of it
     from culturewatch.backup import read_back
 
-    now = time.time_ns() // 1_000_000
+    now = wall_ms()
     with shown("bytes") as advance:
         count, wrong = read_back(noting.site, folder, now=now, progress=advance)
     came = f"{len(wrong)} of {count} files are NOT as they were kept" if wrong else "all is sound"

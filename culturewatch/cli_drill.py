@@ -1,6 +1,5 @@
 """``culturewatch drill``: whether an alarm would reach everybody, on every channel."""
 
-import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +9,7 @@ from culturewatch.cli_rota import say_answer, send
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from alerts.drills import Standing
@@ -111,7 +111,7 @@ def _standings(site: Site) -> "tuple[Standing, ...]":
             drills = drilled(db)
         finally:
             db.close()
-    now = time.time_ns() // 1_000_000
+    now = wall_ms()
     return standings(site.file.person, drills, drills_wanted(site), now=now)
 
 

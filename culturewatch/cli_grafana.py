@@ -13,6 +13,7 @@ from culturewatch.output import say
 from culturewatch.secret import Secret
 from culturewatch.site import Site, SiteError, load
 from devices import duration
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from culturewatch.grafana import Grafana
@@ -51,7 +52,6 @@ def annotate(
     site: SiteOption = DEFAULT_SITE,
 ) -> None:
     """Draw excursions that are over, each once; those that go on come when they end."""
-    from alerts.outbox import wall_ms  # --help needs none of it
     from alerts.reader import AlarmReader
     from alerts.schema import StoreError
 

@@ -1,6 +1,5 @@
 """``culturewatch rota …``: who is on call, and what people change of it for a while."""
 
-import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from alerts.store import Answer
@@ -41,7 +41,7 @@ def show(
     with told(StoreError):
         loaded = load(site)
         wanted = [_known(loaded, rota)] if rota else [one.id for one in loaded.file.rota]
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         views = rota_views(loaded, wanted, now=now, until=now + days * _DAY_MS)
     if as_json:
         say_json(views)

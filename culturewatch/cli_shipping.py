@@ -22,10 +22,10 @@ from culturewatch.cli_options import (
     SiteOption,
     VialId,
 )
-from culturewatch.cli_vial import now
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import load
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from batches.cryo import Warmth
@@ -72,7 +72,7 @@ def ship(
         raise typer.BadParameter("say which: VIAL..., --in DEVICE or --batch BATCH, one of them")
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
-        bank, when = Bank(ledger), now() if act.at is None else act.at
+        bank, when = Bank(ledger), wall_ms() if act.at is None else act.at
         chosen = list(vials or ())
         if freezer:
             chosen = [stay.batch for stay in bank.vials_in(freezer, when, when + 1)]

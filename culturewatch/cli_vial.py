@@ -1,6 +1,5 @@
 """``culturewatch vial …``: freeze, store and end vials; whose they are, where, in what danger."""
 
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +27,7 @@ from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from devices.duration import Duration
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from batches.kinship import Kin
@@ -186,7 +186,7 @@ def warmth(vial: VialId, *, as_json: AsJson = False, site: SiteOption = DEFAULT_
                 readings=readings,
                 setting=setting(loaded, rulebook(loaded)),
                 book=Instruments(ledger).book(),
-                now=now(),
+                now=wall_ms(),
             )
     if as_json:
         say_json(found)
@@ -354,7 +354,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
     with told(StoreError), AlarmReader(paths.alarms(site.data)) as alarms:
         channels = {channel for rule, channel in alarms.alarmed() if rule == what}
         devices = {device_of(channel) for channel in channels}
-        mine = [e for e in episodes(alarms, devices, now() + 1) if e.rule == what]
+        mine = [e for e in episodes(alarms, devices, wall_ms() + 1) if e.rule == what]
     if not mine:
         known = ", ".join(sorted(device.id for device in site.devices))
         raise SiteError([f"{what!r} is no device and no rule with an alarm; devices: {known}"])
@@ -363,7 +363,7 @@ def _threat(site: Site, what: str) -> tuple[str, int | None, int | None]:
 
 
 def _between(start: int | None, end: int | None) -> tuple[int, int]:
-    until = now() if end is None else end
+    until = wall_ms() if end is None else end
     since = until if start is None else start
     if until < since:
         raise SiteError(["--to lies before --from"])
@@ -380,8 +380,3 @@ def _known_device(site: Site, device: str) -> None:
 def _print_stays(stays: Sequence["Placement"]) -> None:
     for stay in stays:
         say(f"{stay.batch}  {stay.device} {stay.position}".rstrip())
-
-
-def now() -> int:
-    """Epoch milliseconds, UTC."""
-    return time.time_ns() // 1_000_000

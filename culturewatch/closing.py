@@ -1,7 +1,5 @@
 """What of a batch's environment is not known yet, for whoever is about to close it."""
 
-import time
-
 from alerts.reader import AlarmReader
 from batches.ledger import Ledger
 from batches.record import Made, assemble
@@ -12,6 +10,7 @@ from culturewatch.site import Site
 from devices.duration import Duration
 from storage.archive.log import LogReader
 from storage.journalfile import NAME as JOURNAL
+from storage.wall import wall_ms
 
 
 def unknown(site: Site, ledger: Ledger, batch: str) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def unknown(site: Site, ledger: Ledger, batch: str) -> tuple[str, ...]:
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
-            made=Made(by="", at=time.time_ns() // 1_000_000),
+            made=Made(by="", at=wall_ms()),
             visit=lambda *_: None,
             past=past_of(site, readings, alarms),
         )

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from alerts import configuration
-from alerts.outbox import wall_ms
 from alerts.store import AlarmStore
 from collector.supervise import supervise
 from culturewatch import own_state, paths
@@ -34,6 +33,7 @@ from storage.inbox import Inbox, drain
 from storage.influx import CURSOR, Forwarder
 from storage.intake import Intake
 from storage.journal import Journal, JournalFullError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,13 @@ import msgspec
 from alerts.notify.notifier import Message
 from batches.batch import Signed
 from batches.enlisting import OneTime
-from batches.ledger import Ledger, wall_clock_ms
+from batches.ledger import Ledger
 from batches.password import Passwords
 from batches.people import People
 from batches.person import SOFTWARE, Role
 from culturewatch import paths
 from culturewatch.site import Site
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ _read = msgspec.json.Decoder(Message).decode
 def enter_batches(site: Site) -> None:
     """Open three batches and put each where the story will trouble it."""
     ledger = _ledger(site)
-    act = Signed(by=OPERATOR, at=wall_clock_ms())
+    act = Signed(by=OPERATOR, at=wall_ms())
     for batch, device, product, position in (
         (CULTURE, "inc1", "Fibroblasts, passage 2", "shelf 1"),
         ("B-2026-0002", "inc2", "Fibroblasts, passage 0", "shelf 2"),

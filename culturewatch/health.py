@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 
-from alerts.outbox import wall_ms
 from console import run_status
 from console.certificate import renewal_wait_s
 from console.run_status import ClockStatus, RunStatus
@@ -22,6 +21,7 @@ from culturewatch.troubles import Troubles
 from storage.inbox import Inbox
 from storage.influx import Forwarder
 from storage.journal import Journal
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 

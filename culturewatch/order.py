@@ -11,6 +11,7 @@ from culturewatch import paths
 from culturewatch.site import Site
 from storage.entry import Command
 from storage.inbox import Inbox
+from storage.wall import wall_ms
 
 ANSWER_S = 5.0
 _AGAIN_S = 0.1
@@ -34,7 +35,7 @@ def order_each(
     site: Site, verb: str, targets: Mapping[str, dict[str, str]], *, by: str, wait: bool = True
 ) -> dict[str, Answer | None]:
     """As ``order``, for each of ``targets`` with its arguments: as many acts, kept one by one."""
-    at = time.time_ns() // 1_000_000
+    at = wall_ms()
     commands = {
         target: Command(
             id=f"cli-{uuid.uuid4()}",

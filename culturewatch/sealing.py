@@ -14,6 +14,7 @@ from storage.archive.patrol import set_aside
 from storage.archive.retention import Keep, may_go
 from storage.archive.seal import ArchiveError, Sealed, seals
 from storage.journal import Journal, JournalFullError
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Sealing:
         """Seal what is over, at once and after each midnight (UTC); only cancellation ends this."""
         while True:
             sealed = await self._seal()
-            until_s = time.monotonic() + (seconds_to_midnight(_now_ms()) if sealed else AGAIN_S)
+            until_s = time.monotonic() + (seconds_to_midnight(wall_ms()) if sealed else AGAIN_S)
             while True:
                 await self._free()
                 self.rested.set()
@@ -108,7 +109,7 @@ class Sealing:
             if sealed.seal.last <= self._freed:
                 continue
             keep = Keep(int(self._site.file.archive.journal_keep), self._journal.stats.fill)
-            if not may_go(sealed.seal, consumed=self._consumed(), now=_now_ms(), keep=keep):
+            if not may_go(sealed.seal, consumed=self._consumed(), now=wall_ms(), keep=keep):
                 return
             if not await asyncio.to_thread(check.is_whole, sealed):
                 self._on_trouble(
@@ -133,7 +134,3 @@ class Sealing:
 def seconds_to_midnight(now: int) -> float:
     """From ``now`` (epoch ms) until the day is over (UTC) and its last entries are on disk."""
     return (DAY_MS - now % DAY_MS + GRACE_MS) / 1_000
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

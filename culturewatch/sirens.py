@@ -14,6 +14,7 @@ from alerts.notify.siren import Coil, Siren, sounds
 from alerts.rule import Severity
 from culturewatch.everybody import Everybody, Owed
 from culturewatch.site_file import Annunciator
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class Sirens:
 
     def _owed(self, one: Watched, now_s: float, *, failing: bool) -> Owed:
         head = "does not obey" if failing else "obeys again"
-        at = time.time_ns() // 1_000_000
+        at = wall_ms()
         return Owed(
             about=f"siren {one.name} {head}",
             message_of=partial(self._message, one.name, one.siren.trouble, at),

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import time
 from collections import deque
 from functools import partial
 
 from alerts.schema import StoreError
 from alerts.store import AlarmStore
 from alerts.trouble import record
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Troubles:
     def say(self, line: str) -> None:
         """Somebody must see this, later as well."""
         self.hear(line)
-        self._unkept.append((time.time_ns() // 1_000_000, line))
+        self._unkept.append((wall_ms(), line))
         self._said.set()
 
     def crashed(self, part: str, error: Exception) -> None:

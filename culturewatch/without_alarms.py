@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
 from alerts import configuration
-from alerts.outbox import wall_ms
 from alerts.schema import NoRoomError, StoreError
 from alerts.store import AlarmStore
 from collector.supervise import supervise
@@ -21,6 +20,7 @@ from culturewatch.troubles import Troubles
 from storage.entry import Started, Stopped
 from storage.journal import Journal, JournalFullError
 from storage.transaction import ROOM, wants_room
+from storage.wall import wall_ms
 
 AGAIN_S = 5.0
 

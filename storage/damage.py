@@ -13,6 +13,7 @@ from storage.journalfile import LAST, NAME, PAGE_BYTES, VERSION, JournalFile, re
 from storage.pack import DamagedError
 from storage.salvage import Salvaged, last_in_log, salvage
 from storage.waiting import Broken, JournalError
+from storage.wall import wall_ms
 
 CHECKED_BYTES = 64 * 1024 * 1024
 """A file up to this size is checked as a whole at each start.
@@ -229,7 +230,7 @@ def _skip(file: JournalFile, floor: Floor, *, salvaged: bool, sealed: int) -> st
 def _replace(path: Path, fault: str) -> None:
     part = path.with_name(f"{NAME}.part")
     result = salvage(path, part)
-    aside = f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
+    aside = f"{NAME}.damaged-{wall_ms()}"
     story = path.with_name(_STORY)
     story.write_text(f"{aside}\n{_story(fault, result, aside)}")
     _force(story)
@@ -244,7 +245,7 @@ def _finish(path: Path) -> None:
     ready = path.with_name(_READY)
     if not ready.exists():
         return
-    aside = _planned(path)[0] or f"{NAME}.damaged-{time.time_ns() // 1_000_000}"
+    aside = _planned(path)[0] or f"{NAME}.damaged-{wall_ms()}"
     path.with_name(f"{NAME}-shm").unlink(missing_ok=True)
     for tail in ("-wal", ""):
         old = path.with_name(f"{NAME}{tail}")

@@ -17,6 +17,7 @@ from storage.journal import Journal, JournalFullError
 from storage.touched import Touched
 from storage.transaction import ERRORS, Transaction
 from storage.waiting import INBOX, PEOPLE, MessageKey
+from storage.wall import wall_ms
 
 POLL_S = 0.2
 _AT_ONCE = 100
@@ -180,7 +181,7 @@ class Inbox(Closable):
         self._settle("UPDATE command SET settled = ? WHERE id = ?", ids)
 
     def _settle(self, statement: str, which: Iterable[str] | Iterable[int]) -> None:
-        now = time.time_ns() // 1_000_000
+        now = wall_ms()
         try:
             with self._lock, Transaction(db := self._opened()):
                 db.executemany(statement, [(now, each) for each in which])

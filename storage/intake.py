@@ -8,7 +8,6 @@ the command itself where no core runs. Broken off, it goes on where it was.
 import asyncio
 import contextlib
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from devices.quality import Quality
 from devices.scan import Layout, Scan, Source
 from storage.journal import Journal, JournalFullError
 from storage.waiting import MessageKey
+from storage.wall import wall_ms
 
 _AT_ONCE = 1_000
 _POLL_S, _PAUSE_S = 5.0, 1.0
@@ -143,7 +143,7 @@ class Intake:
     async def _append(
         self, origin: Origin, layout: Layout, number: int, rows: list[Row], journal: Journal
     ) -> None:
-        received = time.time_ns() // 1_000_000
+        received = wall_ms()
         digest = bytes.fromhex(origin.id)
         scans = [
             (

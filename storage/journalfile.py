@@ -17,6 +17,7 @@ from storage.rows import slices
 from storage.short import whole
 from storage.transaction import Transaction
 from storage.waiting import Committed, Fact, Waiting
+from storage.wall import wall_ms
 
 NAME = "journal.db"
 PAGE_BYTES = 4096
@@ -209,7 +210,7 @@ class JournalFile:
             OSError: the file of the floor cannot be written, or this one was taken away.
         """
         self._floor.reserve(self.last + len(batch))
-        group = Group(self.last, self.layouts, self._newest_layout, time.time_ns() // 1_000_000)
+        group = Group(self.last, self.layouts, self._newest_layout, wall_ms())
         with Transaction(self._db):
             group.sort_out(batch, self._already_seen(batch), self._firsts(batch))
             group.write(self._db)
@@ -299,7 +300,7 @@ class JournalFile:
         pruned = self._db.execute(
             "DELETE FROM seen WHERE (topic, mark) IN "
             "(SELECT topic, mark FROM seen WHERE kept < ? ORDER BY kept LIMIT ?)",
-            (time.time_ns() // 1_000_000 - SEEN_MS, _PRUNED_AT_ONCE),
+            (wall_ms() - SEEN_MS, _PRUNED_AT_ONCE),
         ).rowcount
         self._next_prune = now + (1 if pruned == _PRUNED_AT_ONCE else 60)
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import islice
@@ -19,6 +18,7 @@ from storage.pages import logged_rows, rows
 from storage.row_sum import crc, summed
 from storage.short import whole
 from storage.waiting import KEPT_BYTES, oddity
+from storage.wall import wall_ms
 
 _AT_ONCE = 5_000
 _ENTRY, _LAYOUT, _QUARANTINE = 5, 3, 8
@@ -144,7 +144,7 @@ def _put_orphans_aside(db: sqlite3.Connection) -> int:
     """Entries without a layout cannot be read, and a new layout may get the number of theirs."""
     where = "WHERE layout <> ? AND layout NOT IN (SELECT id FROM layout)"
     found = f"SELECT seq, layout, body FROM entry {where}"  # noqa: S608 # fixed words
-    count, now = 0, time.time_ns() // 1_000_000
+    count, now = 0, wall_ms()
     for seq, layout, packed in db.execute(found, (NOTE,)):
         put_aside(db, oddity(f"journal entry {seq}", f"layout {layout} is gone", packed), now)
         count += 1

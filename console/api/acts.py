@@ -10,9 +10,9 @@ from alerts.schema import StoreError
 from alerts.store import Answer
 from batches.ledger import Ledger
 from console.acknowledge import one_line
-from console.view import wall_clock_ms
 from storage.entry import Command
 from storage.inbox import Inbox
+from storage.wall import wall_ms
 
 ANSWER_S = 5.0
 _AGAIN_S = 0.1
@@ -44,7 +44,7 @@ def act(
     check_may(ledger_url, verb, target, by=by)
     command = Command(
         id=f"{VIA}-{uuid.uuid4()}",
-        at=wall_clock_ms(),
+        at=wall_ms(),
         by=by,
         verb=verb,
         target=target,

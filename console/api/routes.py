@@ -25,9 +25,10 @@ from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
 from console.settings import ConsoleSettings
 from console.sight import Sight
-from console.view import SiteView, wall_clock_ms
+from console.view import SiteView
 from storage.archive.days import DAY_MS
 from storage.database import DatabaseError, file_of
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ class Api:
         self._alarms = settings.data / "alarms.db"
         self._devices = frozenset(one.id for one in settings.equipment)
         self._sight = sight
-        self.entry = Entry(tokens, wall_clock_ms)
+        self.entry = Entry(tokens, wall_ms)
         self._streams = asyncio.Semaphore(STREAMS)
         self._reading = asyncio.Semaphore(2)
         self._opening = threading.Lock()
@@ -181,7 +182,7 @@ class Api:
 
     async def inside(self, device: Name) -> Response:
         """What stands in a device now: batches, and vials of the bank."""
-        now = wall_clock_ms()
+        now = wall_ms()
 
         def look() -> described.Placements:
             found = self._ledger().stays_in(device, now, now + 1)

@@ -10,13 +10,14 @@ from console.api.metrics import CONTENT_TYPE, exposition
 from console.api.tokens import ApiTokens
 from console.settings import ConsoleSettings
 from console.sight import Sight
-from console.view import SiteView, wall_clock_ms
+from console.view import SiteView
+from storage.wall import wall_ms
 
 
 def serve_on(app: FastAPI, settings: ConsoleSettings, sight: Sight[SiteView]) -> None:
     """Serve both on ``app``."""
     tokens = ApiTokens(settings.api_tokens or Path())
-    entry = Entry(tokens, wall_clock_ms)
+    entry = Entry(tokens, wall_ms)
 
     async def metrics(request: Request) -> Response:
         """The core and the alarms for Prometheus; from this machine, or with a token."""

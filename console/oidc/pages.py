@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import RedirectResponse
 
-from batches.ledger import wall_clock_ms
 from console.entrance import Entrance, Refusal, Stopped
 from console.oidc.flow import LASTS_MS, Flow, Flows
 from console.oidc.provider import Provider
 from console.oidc.sign_on import CALLBACK, SignOn
 from console.oidc.why import OidcError, Why
 from console.rate import Rate
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class SignOnPages:
         # Apart from those who come back: behind a proxy all have one address.
         if not self._rate.allows(_address(request)):
             return self._hall.not_in(request, Stopped(why=Refusal.OFTEN), wanted)
-        flow = self._flows.begin(wanted, wall_clock_ms())
+        flow = self._flows.begin(wanted, wall_ms())
         try:
             url = await self._provider.way_there(flow)
         except OidcError as error:
@@ -101,7 +101,7 @@ class SignOnPages:
         if not self._entrance.may_try(_address(request)):
             return self._hall.not_in(request, Stopped(why=Refusal.OFTEN), "")
         browser = request.cookies.get(self._cookie, "")
-        flow = self._flows.take(_brought(request, "state"), browser, wall_clock_ms())
+        flow = self._flows.take(_brought(request, "state"), browser, wall_ms())
         wanted = "" if flow is None else flow.next
         try:
             person = await self._person(request, flow)

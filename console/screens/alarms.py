@@ -12,7 +12,8 @@ from console import alarm_book, alarm_list, figures, words
 from console.alarm_book import AlarmBook
 from console.alarm_list import SEVERITIES, SPANS, AlarmLine, Wanted
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
-from console.view import SiteView, wall_clock_ms
+from console.view import SiteView
+from storage.wall import wall_ms
 
 _SLOW_S = 5.0
 _FIGURES_S = 7.0
@@ -35,7 +36,7 @@ def serve(frame: Frame) -> None:
             "alarm_silenced.html.j2",
             lambda book: {
                 "now": alarm_list.silenced(book.alarms),
-                "today": alarm_list.silenced_today(book.history, wall_clock_ms(), frame.zone),
+                "today": alarm_list.silenced_today(book.history, wall_ms(), frame.zone),
             },
         )
 
@@ -68,7 +69,7 @@ async def _rated(frame: Frame, request: Request) -> Response | None:
         body = html("")
 
         async def refresh() -> None:
-            data, now, zone = frame.settings.data, wall_clock_ms(), frame.zone
+            data, now, zone = frame.settings.data, wall_ms(), frame.zone
             found = await in_time(_FIGURES_S, lambda: alarm_book.rated(data, now, zone))
             told = {"start": found.start, "end": found.end, "lines": tuple(figures.lines(found))}
             show(body, frame.render("alarm_figures.html.j2", guest, **told))

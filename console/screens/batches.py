@@ -16,7 +16,7 @@ from console.entrance import Visitor
 from console.orders import Became, Ordered
 from console.record_desk import RecordDesk
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
-from console.view import wall_clock_ms
+from storage.wall import wall_ms
 
 _LEDGER_S = 5.0
 _EVERY_S = 10.0
@@ -65,7 +65,7 @@ async def _map(frame: Frame, guest: Guest, device: str, alone: tuple[str, str] |
     body = html("")
 
     async def refresh() -> None:
-        ledger, now = frame.means.entrance.ledger, wall_clock_ms()
+        ledger, now = frame.means.entrance.ledger, wall_ms()
         racks = places.racks(
             await in_time(_LEDGER_S, lambda: ledger.stays_in(device, now, now + 1))
         )

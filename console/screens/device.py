@@ -11,7 +11,8 @@ from batches.placement import Refused
 from console import device_page, now
 from console.device_page import SPANS, USUAL, DevicePage
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
-from console.view import Equipment, wall_clock_ms
+from console.view import Equipment
+from storage.wall import wall_ms
 
 _CHART_S = 15.0
 _LEDGER_S = 5.0
@@ -59,7 +60,7 @@ class _Device:
         self._fixed, why = None, ""
         try:
             self._fixed = device_page.asked(
-                asked.begins, asked.ends, now=wall_clock_ms(), zone=frame.zone
+                asked.begins, asked.ends, now=wall_ms(), zone=frame.zone
             )
         except Refused as error:
             why = str(error)

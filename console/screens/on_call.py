@@ -13,7 +13,7 @@ from console import on_call_page, words
 from console.on_call_page import DAYS, HOURS, Change, OnCallShown, Roster, RotaShown
 from console.orders import Became, Ordered
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, once, show
-from console.view import wall_clock_ms
+from storage.wall import wall_ms
 
 _FILES_S = 7.0
 _EVERY_S = 15.0
@@ -52,7 +52,7 @@ class _OnCall:
 
     async def refresh(self) -> None:
         """What is so now."""
-        now = wall_clock_ms()
+        now = wall_ms()
         found = await in_time(_FILES_S, lambda: self._roster(now, now + DAYS * _DAY_MS))
         show(self._body, self._frame.render("on_call.html.j2", self._guest, o=found))
         self._build(found)

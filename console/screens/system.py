@@ -6,7 +6,7 @@ from nicegui import ui
 from batches.trail import Line
 from console import system_page
 from console.screens.frame import BUILD_S, Frame, Guest, html, in_time, show
-from console.view import wall_clock_ms
+from storage.wall import wall_ms
 
 _LEDGER_S = 7.0
 _DAY_MS = 86_400_000
@@ -72,7 +72,7 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
         body = html("")
 
         async def refresh() -> None:
-            since = wall_clock_ms() - _DAYS[span.value] * _DAY_MS
+            since = wall_ms() - _DAYS[span.value] * _DAY_MS
             read["lines"] = await in_time(_LEDGER_S, lambda: _lines(frame, since))
             areas = sorted({line.area for line in read["lines"]} | {area.value or ""} - {""})
             area.set_options({"": say("all of it"), **{each: say(each) for each in areas}})

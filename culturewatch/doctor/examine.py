@@ -1,6 +1,5 @@
 """The doctor's round: files, machine, servers; and how it is told."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from culturewatch.doctor.declared import declared, queues
 from culturewatch.doctor.finding import Finding, Report
 from culturewatch.parts import rulebook
 from culturewatch.site import load
+from storage.wall import wall_ms
 
 
 def examine(path: Path, *, outage_s: float, limits: dict[str, int]) -> Report:
@@ -31,9 +31,9 @@ def examine(path: Path, *, outage_s: float, limits: dict[str, int]) -> Report:
         *machine.clock(),
         *machine.speed(median_ms, late_ms),
         *machine.space(folder, site.max_bytes),
-        *certificate(site, time.time_ns() // 1_000_000),
-        *backups(site, time.time_ns() // 1_000_000),
-        *servers.ask_all(site, time.time_ns() // 1_000_000),
+        *certificate(site, wall_ms()),
+        *backups(site, wall_ms()),
+        *servers.ask_all(site, wall_ms()),
     ]
     error_us = machine.clock_error_us()
     measured = {"sync_median_ms": round(median_ms, 2), "sync_late_ms": round(late_ms, 2)}

@@ -27,6 +27,7 @@ from culturewatch.watchdog.settings import Settings
 from culturewatch.watchdog.vigil import Patience, Vigil, Word
 from culturewatch.watchdog.words import About
 from devices.duration import Duration
+from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
 
@@ -247,7 +248,7 @@ def _said(status: HTTPStatus, text: str) -> Answer:
 
 
 def _wall() -> int:
-    return time.time_ns() // 1_000_000
+    return wall_ms()
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from alerts.notify.notifier import Message
 from alerts.reader import AlarmReader, Recorded
 from alerts.schema import StoreError
 from alerts.transition import What
-from batches.ledger import Ledger, wall_clock_ms
+from batches.ledger import Ledger
 from culturewatch import itself, paths
 from culturewatch.ledger_address import with_password
 from culturewatch.simulated import simulated_site
@@ -30,6 +30,7 @@ from devices.scan import Scan
 from simulators.rooms import Rooms
 from storage.journal import JournalError, Logged
 from storage.reader import JournalReader
+from storage.wall import wall_ms
 from tests.services import free_port
 
 PATIENCE_S = 30.0
@@ -174,7 +175,7 @@ async def rooms(site: Site) -> AsyncIterator[Rooms]:
         yield opened
 
 
-def ledger_of(site: Site, *, now: Callable[[], int] = wall_clock_ms) -> Ledger:
+def ledger_of(site: Site, *, now: Callable[[], int] = wall_ms) -> Ledger:
     """The ledger of ``site``, with the keys of its patients, as its commands open it."""
     return Ledger(site.ledger_url, keys=paths.patients(site.data), now=now)
 

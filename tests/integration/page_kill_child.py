@@ -22,7 +22,7 @@ from alerts.notify.http import open_http
 from alerts.notify.mail import MailNotifier, MailServer
 from alerts.notify.notifier import Notifier
 from alerts.notify.webhook import WebhookNotifier
-from alerts.outbox import Bounds, Outbox, wall_ms
+from alerts.outbox import Bounds, Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
@@ -35,6 +35,7 @@ from devices.duration import Duration
 from devices.scan import Layout, Scan
 from storage.entry import Command, Started
 from storage.journal import Journal
+from storage.wall import wall_ms
 
 LAYOUT = Layout("inc1", ("temperature",), ("temperature",))
 RULE = Rule(

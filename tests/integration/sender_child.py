@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 from alerts.notify.mail import MailNotifier, MailServer
-from alerts.outbox import Bounds, Outbox, wall_ms
+from alerts.outbox import Bounds, Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.store import AlarmStore
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import CHANNELS, directory  # a test's own
 
 

@@ -28,8 +28,8 @@ from batches.ledger import Ledger
 from console.api import acts, entry, events
 from console.api.application import AT
 from console.api.tokens import ApiTokens, Scope
-from console.view import wall_clock_ms
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.console.lab import ADDRESS, browser, incubator, ledger_url, put_batch_into
 from tests.unit.console.lab import settings as site_settings
 
@@ -73,7 +73,7 @@ def test_every_route_answers_as_the_description_says(data: Path) -> None:
         site_id="lab",
         findings=lambda: (),
     )
-    now = wall_clock_ms()
+    now = wall_ms()
     text = ApiTokens(data / "secrets" / "api-tokens").make(
         "tests", list(Scope), expires_at=now + HOUR_MS, now=now, by="anna", person="A"
     )

@@ -17,12 +17,12 @@ from console import run_status
 from console.api.application import AT
 from console.api.tokens import ApiTokens, Scope
 from console.run_status import RunStatus
-from console.view import wall_clock_ms
 from culturewatch import paths
 from culturewatch.serve_console import settings
 from culturewatch.site import Site
 from simulators.scenario import Door
 from storage.entry import Started
+from storage.wall import wall_ms
 from tests.integration.laboratory import (
     DEVICES,
     Program,
@@ -137,7 +137,7 @@ async def test_what_is_edited_applies_and_what_stays_misses_no_poll(site: Site) 
 async def test_a_program_has_the_files_read_again_or_is_told_what_is_wrong_in_them(
     site: Site,
 ) -> None:
-    now = wall_clock_ms()
+    now = wall_ms()
     text = ApiTokens(paths.api_tokens(site.data)).make(
         "lims", [Scope.ADMIN], expires_at=now + 60_000, now=now, by="tester", person="anna"
     )

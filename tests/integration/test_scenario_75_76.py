@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.outbox import wall_ms
 from alerts.reader import AlarmReader
 from alerts.transition import What
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import opened, page  # a test's own
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 from tests.unit.alerts.plain_judge import sample  # a test's own

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from alerts.directory import Directory
 from alerts.notify.mail import MailNotifier, MailServer
-from alerts.outbox import Bounds, Outbox, wall_ms
+from alerts.outbox import Bounds, Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.service import AlarmService
 from alerts.store import AlarmStore
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     PEOPLE,

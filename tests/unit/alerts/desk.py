@@ -19,7 +19,7 @@ from alerts.notify.notifier import (
     Sent,
     TemporaryError,
 )
-from alerts.outbox import Bounds, Outbox, wall_ms
+from alerts.outbox import Bounds, Outbox
 from alerts.pace import Pace
 from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
@@ -29,6 +29,7 @@ from alerts.schema import open_read_only
 from alerts.store import AlarmStore, Batch, Caused, save
 from alerts.transition import Transition, What
 from devices.duration import Duration
+from storage.wall import wall_ms
 from tests.unit.alerts.mail_server import until  # a test's own
 
 NOON = 1_767_614_400_000

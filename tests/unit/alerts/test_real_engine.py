@@ -14,7 +14,7 @@ import pytest
 from alerts.directory import Directory
 from alerts.engine.engine import Engine
 from alerts.notify.mail import MailNotifier, MailServer
-from alerts.outbox import Bounds, Outbox, wall_ms
+from alerts.outbox import Bounds, Outbox
 from alerts.page import Composer
 from alerts.policy import Person, Policy, Step
 from alerts.reader import AlarmReader
@@ -25,6 +25,7 @@ from alerts.token import AckClaim, Reason, TokenDesk
 from devices.duration import Duration
 from storage.inbox import Inbox, InboxError, drain
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import CHANNELS, RULE  # a test's own
 from tests.unit.alerts.mail_server import Postbox, serving, until  # a test's own
 from tests.unit.alerts.plain_judge import ack, sample  # a test's own

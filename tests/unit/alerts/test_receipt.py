@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from alerts.outbox import Outbox, wall_ms
+from alerts.outbox import Outbox
 from alerts.page import Composer
 from alerts.service import AlarmService
 from alerts.store import AlarmStore
@@ -16,6 +16,7 @@ from storage.entry import Receipt
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
 from storage.reader import JournalReader
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     QUICK,

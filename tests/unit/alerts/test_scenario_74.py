@@ -6,7 +6,6 @@ from pathlib import Path
 from alerts import configuration
 from alerts.emergency import Emergency
 from alerts.engine.engine import Engine
-from alerts.outbox import wall_ms
 from alerts.page import Composer
 from alerts.reader import AlarmReader
 from alerts.replayed import replay
@@ -15,6 +14,7 @@ from alerts.service import AlarmService
 from alerts.store import AlarmStore
 from storage.entry import Started
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     POLICY,

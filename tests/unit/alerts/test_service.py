@@ -10,13 +10,13 @@ import pytest
 
 from alerts.directory import Way
 from alerts.emergency import Emergency
-from alerts.outbox import wall_ms
 from alerts.page import Composer
 from alerts.reader import AlarmReader
 from alerts.service import COMMIT_S, MOST_UNKEPT, AlarmService
 from alerts.store import AlarmStore, Caused
 from storage.entry import ClockStep, Receipt, Tick
 from storage.journal import Journal, JournalFullError
+from storage.wall import wall_ms
 from tests.unit.alerts.desk import (  # a test's own
     CHANNELS,
     Provider,

@@ -22,13 +22,14 @@ from batches.batch import Signed
 from batches.ledger import Ledger
 from console.app import create
 from console.settings import ConsoleSettings
-from console.view import Equipment, wall_clock_ms
+from console.view import Equipment
 from devices.duration import Duration
 from devices.quality import Quality
 from devices.scan import Layout, Scan, absent
 from storage.entry import Command
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.batches.staff import PASSWORD, enlist
 
 ADDRESS = "http://127.0.0.1:8440"
@@ -102,17 +103,17 @@ def link(data: Path, *, rule: str = RULE.id, person: str = "A", occurrence: int 
 
 
 def incubator(temperature: float, *, door: float = 0.0, at: int | None = None) -> Scan:
-    now = wall_clock_ms() if at is None else at
+    now = wall_ms() if at is None else at
     return Scan(INC1, now, now, (temperature, door), bytes(2))
 
 
 def freezer_is_silent() -> Scan:
-    return absent(LN2A, at=wall_clock_ms(), quality=Quality.NO_ANSWER)
+    return absent(LN2A, at=wall_ms(), quality=Quality.NO_ANSWER)
 
 
 def put_batch_into(data: Path, device: str, batch: str = "B-2026-0001") -> None:
     ledger = ledger_of(data)
-    act = Signed(by="demo", at=wall_clock_ms())
+    act = Signed(by="demo", at=wall_ms())
     ledger.open_batch(batch, product="Fibroblasts", act=act)
     ledger.place(batch, device, act=act)
 

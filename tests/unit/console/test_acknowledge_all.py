@@ -12,9 +12,9 @@ from alerts.rule import Rule
 from alerts.schema import open_store
 from alerts.token import TokenDesk, load_key
 from console import acknowledge
-from console.view import wall_clock_ms
 from devices.scan import Layout, Scan
 from storage.inbox import Inbox
+from storage.wall import wall_ms
 from tests.unit.console import lab  # a test's own
 from tests.unit.console.lab import (  # a test's own
     ADDRESS,
@@ -50,7 +50,7 @@ ARRIVED = 1_767_614_400_000
 
 
 def hot(layout: Layout) -> Scan:
-    now = wall_clock_ms()
+    now = wall_ms()
     return Scan(layout, now, now, (38.5,), bytes(1))
 
 
@@ -145,7 +145,7 @@ async def test_what_a_first_press_left_out_is_taken_in_by_the_second(
     with AlarmReader(tmp_path / "alarms.db") as reader:
         first = claim.each(reader.listed(3, ARRIVED, "A"))[0]  # type: ignore[union-attr] # checked elsewhere
     with Inbox(tmp_path) as inbox:
-        inbox.submit(first.command(wall_clock_ms()))
+        inbox.submit(first.command(wall_ms()))
     async with alarmed.taking():
         answer = await client.post(path, data=form, headers={"Origin": ADDRESS})
     assert "2 acknowledged by Ada" in answer.text

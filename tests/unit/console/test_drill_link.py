@@ -4,8 +4,8 @@ from pathlib import Path
 
 from alerts.drills import drilled
 from alerts.schema import open_read_only
-from console.view import wall_clock_ms
 from storage.entry import Command
+from storage.wall import wall_ms
 from tests.unit.console.lab import (  # a test's own
     browser,
     core,
@@ -23,7 +23,7 @@ async def test_97_a_drill_is_answered_from_its_link_and_the_real_alarm_stays(
 ) -> None:
     drill = Command(
         id="monthly-1",
-        at=wall_clock_ms(),
+        at=wall_ms(),
         by="B",
         verb="drill",
         target="A",

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from collector.rounds import TalkLinkStats
 from console.api.tokens import ApiTokens, Scope
 from console.glance import HIDDEN, for_wall
-from console.view import SiteView, Viewer, wall_clock_ms
+from console.view import SiteView, Viewer
+from storage.wall import wall_ms
 from tests.unit.batches.staff import QUICK
 from tests.unit.console.lab import (
     EQUIPMENT,
@@ -86,7 +87,7 @@ async def test_a_token_for_health_opens_the_status_for_programs_and_no_other_doe
     tokens = ApiTokens(tmp_path / "tokens")
 
     def made(name: str, scope: Scope) -> dict[str, str]:
-        now = wall_clock_ms()
+        now = wall_ms()
         text = tokens.make(name, [scope], expires_at=now + 60_000, now=now, by="admin")
         return {"Authorization": f"Bearer {text}"}
 

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from alerts.engine.view import AlarmView
 from alerts.rule import Limit, Rule
 from console import words
-from console.view import SiteView, Viewer, wall_clock_ms
+from console.view import SiteView, Viewer
+from storage.wall import wall_ms
 from tests.unit.batches.staff import QUICK
 from tests.unit.console.lab import (
     RULE,
@@ -240,7 +241,7 @@ async def test_many_screens_cost_one_look(tmp_path: Path, monkeypatch: pytest.Mo
     look = Viewer.look
 
     def counted(self: Viewer) -> SiteView:
-        looks.append(wall_clock_ms())
+        looks.append(wall_ms())
         return look(self)
 
     monkeypatch.setattr(Viewer, "look", counted)

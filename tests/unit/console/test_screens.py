@@ -19,9 +19,10 @@ from console.alarm_list import Wanted
 from console.glance import for_wall
 from console.speech import Speech
 from console.trends import COUNT, WIDTH_MS, Trend, Trends, path
-from console.view import Equipment, SiteView, Viewer, wall_clock_ms
+from console.view import Equipment, SiteView, Viewer
 from devices.quality import Quality
 from devices.scan import Scan, absent
+from storage.wall import wall_ms
 from tests.unit.console.lab import (
     EQUIPMENT,
     INC1,
@@ -131,7 +132,7 @@ async def test_an_alarm_says_what_must_be_known_and_what_may_be_done(tmp_path: P
 
 
 async def test_a_silent_device_shows_no_old_value_as_if_it_were_one_of_now(tmp_path: Path) -> None:
-    at = wall_clock_ms()
+    at = wall_ms()
     silent = absent(INC1, at=at + 1, quality=Quality.NO_ANSWER)
     view = await seen(tmp_path, incubator(38.5, at=at), silent)
     (line,) = lines(view)

@@ -16,12 +16,13 @@ from alerts.engine.view import AlarmView
 from alerts.reader import AlarmReader
 from console import run_status
 from console.run_status import RunStatus
-from console.view import DeviceView, Viewer, device_views, wall_clock_ms
+from console.view import DeviceView, Viewer, device_views
 from devices.quality import Quality
 from devices.scan import Layout, Reading, Scan, Source, absent
 from storage.journal import Journal
 from storage.reader import JournalReader
 from storage.stats import JournalStats
+from storage.wall import wall_ms
 from tests.unit.console.lab import (
     EQUIPMENT,
     INC1,
@@ -61,7 +62,7 @@ def viewer(data: Path) -> Viewer:
 def status(**more: int) -> RunStatus:
     """What this process might have written a second ago, had it been a core."""
     whole = RunStatus(
-        at=wall_clock_ms() - 1_000,
+        at=wall_ms() - 1_000,
         started=NOW,
         pid=os.getpid(),
         version="0",
@@ -292,7 +293,7 @@ async def test_the_worst_unacknowledged_alarm_stands_at_a_channel(tmp_path: Path
 def test_a_core_is_alive_while_its_process_is_there_and_writes(tmp_path: Path) -> None:
     for told, alive in (
         (status(), True),
-        (status(at=wall_clock_ms() - 11_000), False),
+        (status(at=wall_ms() - 11_000), False),
         (status(pid=2**22 + 1), False),
         (status(pid=0), False),
         (status(pid=-1), False),
@@ -309,7 +310,7 @@ def open_files() -> int:
 async def test_a_look_is_quick_and_leaves_nothing_open(tmp_path: Path) -> None:
     put_batch_into(tmp_path, "inc1")
     async with Journal(tmp_path) as journal:
-        now = wall_clock_ms()
+        now = wall_ms()
         for step in range(5_000):
             journal.append(incubator(37.0, at=now - 5_000 + step))
         await journal.put(incubator(37.0, at=now))

@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from batches.ledger import Ledger
 from console.api.tokens import ApiTokens, Scope
-from console.view import wall_clock_ms
 from culturewatch import paths
 from culturewatch.cli import app
 from culturewatch.site import load
+from storage.wall import wall_ms
 from tests.integration.laboratory import serve
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
@@ -46,7 +46,7 @@ def test_a_token_is_shown_once_listed_revoked_and_in_the_audit_trail(site: Path)
     )
     assert code == 0
     tokens = ApiTokens(paths.api_tokens(loaded.data))
-    found = tokens.find(text.strip(), now=wall_clock_ms())
+    found = tokens.find(text.strip(), now=wall_ms())
     assert found is not None
     assert set(found.scopes) == {Scope.READINGS, Scope.HEALTH}
     code, listed = typed(site, "list", "--json")
@@ -56,7 +56,7 @@ def test_a_token_is_shown_once_listed_revoked_and_in_the_audit_trail(site: Path)
         0,
         "grafana opens nothing any more\n",
     )
-    assert tokens.find(text.strip(), now=wall_clock_ms()) is None
+    assert tokens.find(text.strip(), now=wall_ms()) is None
     assert "revoked" in typed(site, "list")[1]
     lines = Ledger(loaded.ledger_url).trail(area="user").lines
     assert [(one.by, one.subject, one.outcome) for one in lines] == [

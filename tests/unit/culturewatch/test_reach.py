@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from alerts.notify.notifier import Receipts
-from alerts.outbox import wall_ms
 from alerts.reader import AlarmReader
 from alerts.store import AlarmStore
 from console.app import create
@@ -29,6 +28,7 @@ from devices.profile import layout
 from devices.scan import Scan
 from storage.inbox import Inbox, drain
 from storage.journal import Journal
+from storage.wall import wall_ms
 from tests.unit.alerts.http_provider import HttpProvider, answer
 
 pytestmark = pytest.mark.long

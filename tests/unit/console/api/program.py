@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from console.api.tokens import ApiTokens, Scope
 from console.settings import ConsoleSettings
-from console.view import wall_clock_ms
+from storage.wall import wall_ms
 from tests.unit.console.lab import (
     browser,
     settings,
@@ -25,7 +25,7 @@ def told(data: Path) -> ConsoleSettings:
 
 def token(data: Path, *scopes: Scope, name: str = "t", person: str = "") -> dict[str, str]:
     """The header of a new token."""
-    now = wall_clock_ms()
+    now = wall_ms()
     text = ApiTokens(data / "secrets" / "api-tokens").make(
         name, scopes, expires_at=now + 60 * MINUTE, now=now, by="anna", person=person
     )

@@ -13,8 +13,8 @@ from console.api import described
 from console.api.application import AT
 from console.api.examples import EXAMPLES
 from console.api.tokens import Scope
-from console.view import wall_clock_ms
 from storage.inbox import Inbox
+from storage.wall import wall_ms
 from tests.unit.batches.staff import enlist
 from tests.unit.console.api.program import MINUTE, READ, client, token, told
 from tests.unit.console.lab import (
@@ -46,7 +46,7 @@ async def test_newest_readings_say_what_is_silent(tmp_path: Path) -> None:
 
 
 async def test_a_curve_has_a_bucket_for_what_was_not_read(tmp_path: Path) -> None:
-    start = wall_clock_ms() - 60 * MINUTE
+    start = wall_ms() - 60 * MINUTE
     async with core(tmp_path) as running:
         await running.hear(
             incubator(36.0, at=start), incubator(38.0, at=start + MINUTE),

@@ -10,13 +10,14 @@ from fastapi import FastAPI
 from msgspec.structs import replace
 
 from batches.batch import Signed
-from batches.ledger import Ledger, wall_clock_ms
+from batches.ledger import Ledger
 from batches.person import UNKNOWN
 from console.entrance import Entrance
 from console.login_pages import LoginPages
 from console.oidc.flow import Flows
 from console.oidc.provider import Provider
 from console.oidc.why import OidcError
+from storage.wall import wall_ms
 from tests.unit.batches.staff import people_of
 from tests.unit.console.lab import ADDRESS, settings
 from tests.unit.console.oidc_house import CLIENT, House
@@ -56,7 +57,7 @@ async def test_what_a_provider_says_of_itself_is_asked_again_when_old_and_when_i
 ) -> None:
     now_s = time.time()
     provider = Provider(of(house), now_s=lambda: now_s)
-    flow = Flows().begin("/now", wall_clock_ms())
+    flow = Flows().begin("/now", wall_ms())
 
     async def found(path: str) -> bool:
         return (await provider.way_there(flow)).startswith(f"{house.issuer}/{path}?")
@@ -165,10 +166,10 @@ async def test_who_logs_out_here_is_sent_to_log_out_there(
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
         await came(client, house)
         token = client.cookies.get("culturewatch") or ""
-        session = entrance.sessions.find(token, wall_clock_ms())
+        session = entrance.sessions.find(token, wall_ms())
         assert session is not None
         left = await client.post("/logout", data={"nonce": session.form}, headers=OURS)
-        assert entrance.sessions.find(token, wall_clock_ms()) is None
+        assert entrance.sessions.find(token, wall_ms()) is None
     there = f"{house.issuer}/goodbye?client_id={CLIENT}&amp;post_logout_redirect_uri="
     assert f'http-equiv="refresh" content="0; url={there}' in left.text
     assert "culturewatch" not in client.cookies
