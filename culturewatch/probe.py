@@ -60,7 +60,9 @@ def known_guesses(beside: Path | None = None) -> tuple[Guess, ...]:
     found: list[Guess] = []
     for name in catalog.names(beside):
         profile = catalog.find(name, beside)
-        if not profile.is_template:
+        # A site's own is of a device, though its maker may not be filled in yet.
+        is_own = beside is not None and (beside / f"{name}.toml").is_file()
+        if is_own or not profile.is_template:
             found += guesses(name, profile)
     # As documented first: a device that is understood then is asked little more.
     return tuple(sorted(found, key=lambda guess: (guess.shift != 0, guess.is_flipped)))

@@ -18,6 +18,8 @@ from devices.json_codec import parsed
 PREFIX = "homeassistant"
 PARTS = ("+/+/config", "+/+/+/config")
 """Of the topics of announcements, behind the prefix: without and with a node id."""
+MOST_EXPIRES_S = 366 * 86_400
+"""What is said to expire later than that says nothing of how often it is published."""
 _FULL: Mapping[str, str] = MappingProxyType(
     {
         "stat_t": "state_topic",
@@ -150,7 +152,7 @@ def announced(topic: str, payload: bytes) -> Announced | Unread:
         range=found[1:],
         path=path,
         words=_words(told) if component == "binary_sensor" else {},
-        expires_s=expires if type(expires) is int and expires > 0 else 0,
+        expires_s=expires if type(expires) is int and 0 < expires <= MOST_EXPIRES_S else 0,
         maker=_text(about, "manufacturer"),
         model=_text(about, "model"),
     )

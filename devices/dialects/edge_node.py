@@ -28,6 +28,8 @@ MOST_HELD_METRICS = 50_000
 MOST_KNOWN = 32 * 1024 * 1024
 """Bytes that the names of a node's metrics and devices may take, with what is known of each."""
 _EACH = 256
+_NOBODY = "/", ""
+"""Owner of an alias that was given twice: no device is called so."""
 SEQ = 256
 _HALF = SEQ // 2
 _RECENT = 512
@@ -302,7 +304,11 @@ class EdgeNode(Generic[T]):
                 self._known += _EACH + len(device) + len(metric.name)
             self._types[device, metric.name] = metric.datatype
             if metric.alias is not None:
-                self._aliases[metric.alias] = device, metric.name
+                owner = device, metric.name
+                held = self._aliases.get(metric.alias, owner)
+                # Two metrics of a device by one alias: whose value it brings nobody can tell.
+                is_shared = held != owner and held[0] in {device, _NOBODY[0]}
+                self._aliases[metric.alias] = _NOBODY if is_shared else owner
 
     def _unregister(self, device: str) -> None:
         self._aliases = {a: owner for a, owner in self._aliases.items() if owner[0] != device}

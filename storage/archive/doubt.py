@@ -68,7 +68,7 @@ def doubts(data: Path, journal: JournalReader, asked: Asked) -> Iterator[str]:
     """
     unreadable: list[str] = []
     # Before the seals: what a running core frees next is sealed already.
-    freed = _freed(journal)
+    freed = freed_upto(journal)
     seen = _seen(data, asked, unreadable.append)
     named = "".join(f" ({why})" for why in unreadable)
     unknown = [*_gone(folder_of(data), seen, journal, freed, named), *_changed(seen)]
@@ -138,7 +138,7 @@ def _beyond(span: Span, seen: Sequence[_Seen]) -> Span:
     return max([span[0] - 1, *within]) + 1, span[1]
 
 
-def _freed(journal: JournalReader) -> int:
+def freed_upto(journal: JournalReader) -> int:
     """Up to which number the journal has nothing: it was freed of it, or begun anew since."""
     oldest = journal.rows(0, 1)
     return max(journal.removed, oldest[0][0] - 1 if oldest else journal.last)

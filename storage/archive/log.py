@@ -5,13 +5,24 @@ imported only when there is a segment to read.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from devices.scan import Layout, Scan
-from storage.archive.seal import ArchiveError, Part, Run, Sealed, folder_of, read, runs, scanned
+from storage.archive.doubt import freed_upto
+from storage.archive.seal import (
+    ArchiveError,
+    Part,
+    Run,
+    Seal,
+    Sealed,
+    folder_of,
+    read,
+    runs,
+    scanned,
+)
 from storage.chain import GENESIS
 from storage.closable import Closable
 from storage.entry import Note, Tick
@@ -141,6 +152,7 @@ class LogReader(Closable):
             storage.waiting.JournalError: the journal cannot be read.
         """
         standing = self._standing()
+        self._miss(standing, lambda seal: any(run.layout == NOTE for run in seal.runs))
         found = [
             (seq, entry) for segment in standing.usable for seq, entry in self._notes_of(segment)
         ]
@@ -161,6 +173,7 @@ class LogReader(Closable):
         from storage.archive.columns import by_time  # noqa: PLC0415 # numpy
 
         standing = self._standing()
+        self._miss(standing, lambda seal: bool(runs(seal, device, start, end)))
         found: list[tuple[Layout, Columns]] = []
         for segment in standing.usable:
             if segment.start >= end or segment.end < start:
@@ -233,6 +246,21 @@ class LogReader(Closable):
             self._damaged[part.first] = str(error)
             return []
 
+    def _miss(self, standing: _Standing, tells: Callable[[Seal], bool]) -> None:
+        """Name the segments that are not there, had what is asked for, and were the only ones."""
+        if not standing.gone:
+            return
+        freed = freed_upto(self.journal)
+        for segment in standing.gone:
+            if segment.first > freed:
+                # What is set aside is read from the journal while that has it.
+                continue
+            try:
+                if tells(self.seal_of(segment).seal):
+                    self._damaged[segment.first] = f"{segment.entries} is not there"
+            except ArchiveError as error:
+                self._damaged[segment.first] = str(error)
+
     def _runs(self, segment: Segment, device: str, start: int, end: int) -> list[Run]:
         try:
             seal = self.seal_of(segment).seal
@@ -246,6 +274,7 @@ class LogReader(Closable):
         from storage.archive.pieces import Stream  # noqa: PLC0415 # numpy
 
         standing = self._standing()
+        self._miss(standing, lambda seal: bool(runs(seal, device, start, end)))
         runs_ = [
             (segment, run)
             for segment in standing.usable

@@ -2,6 +2,7 @@
 
 import re
 from importlib import resources
+from pathlib import Path
 
 from culturewatch.probe import known_guesses
 from devices import catalog
@@ -31,6 +32,12 @@ def test_a_template_names_no_maker_and_is_never_taken_for_a_device() -> None:
     names = {name for name in catalog.names() if catalog.find(name).is_template}
     assert names == {"generic-json", "generic-modbus", "generic-sparkplug"}
     assert not names & {guess.name for guess in known_guesses()}
+
+
+def test_a_copy_of_a_template_is_a_device_though_its_maker_is_not_filled_in(tmp_path: Path) -> None:
+    shipped = resources.files("devices") / "profiles" / "generic-modbus.toml"
+    (tmp_path / "generic-modbus.toml").write_text(shipped.read_text(encoding="utf-8"))
+    assert "generic-modbus" in {guess.name for guess in known_guesses(tmp_path)}
 
 
 def test_the_guide_names_every_quantity_with_its_units() -> None:

@@ -128,3 +128,13 @@ def test_channels_of_one_name_are_told_apart_and_repeats_are_one() -> None:
     other = read(value_template="{{ value_json['a-t'] }}")
     (found,) = transmitters([one, one, other])
     assert [(c.key, c.path) for c in found.channels] == [("a_t", "a.t"), ("a_t_2", "a-t")]
+
+
+@pytest.mark.parametrize("expires", [0, -1, True, 10**20, "90", None])
+def test_an_expiry_that_is_none_says_nothing_of_the_period(expires: object) -> None:
+    short = {"stat_t": "t", "val_tpl": "{{ value_json.t }}", "dev_cla": "temperature"}
+    found = said(
+        "homeassistant/sensor/x/config", {**short, "unit_of_meas": "K", "exp_aft": expires}
+    )
+    assert isinstance(found, Announced)
+    assert found.expires_s == 0

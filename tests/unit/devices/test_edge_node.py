@@ -408,3 +408,24 @@ def test_what_waits_for_a_missing_message_is_bounded_by_its_metrics_too(
     step = desk.say("DDATA", more, "probe")
     assert step.rebirth
     assert len(step.put_aside) == 2
+
+
+@pytest.mark.parametrize("times", [2, 3])
+def test_of_an_alias_that_a_device_gives_to_several_metrics_nothing_is_told(
+    desk: Desk, times: int
+) -> None:
+    names = ["T", "Set point", "Ambient"][:times]
+    born = [metric(name, alias=3, datatype=DOUBLE, double_value=1.0) for name in names]
+    step = desk.say("DBIRTH", payload(born, at=NOON, seq=2), "other")
+    assert len(values(step)) == times
+    step = desk.say("DDATA", data(3, -20.0, alias=3), "other")
+    assert values(step) == {}
+    assert step.rebirth
+
+
+def test_an_alias_that_another_device_was_given_before_is_no_metric_of_that_one(desk: Desk) -> None:
+    desk.say("DBIRTH", dbirth(2, 1.0, alias=7, name="Ambient"), "other")
+    assert values(desk.say("DDATA", data(3, 2.0), "other")) == {("other", "Ambient"): 2.0}
+    step = desk.say("DDATA", data(4, 21.0), "probe")
+    assert values(step) == {}
+    assert step.rebirth

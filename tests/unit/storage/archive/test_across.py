@@ -1,5 +1,6 @@
 """Reading across the seal: the same log, whatever is sealed and whatever the journal still has."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -96,4 +97,38 @@ def test_what_stands_beside_scans_is_found_on_both_sides(
     assert len(beside) > DAYS
     with LogReader(request.getfixturevalue(kept)) as log:
         assert log.notes() == beside
+        assert log.damaged == {}
+
+
+def test_a_segment_that_is_not_there_is_named_by_whoever_asks_for_what_it_had(
+    sealed: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(sealed, folder)
+    gone = folder / "archive" / "2026-09-23.parquet"
+    gone.unlink()
+    with LogReader(folder) as log:
+        found = list(log.scans("inc1", at_day(-2.0), at_day(9.0)))
+        assert len(found) < len(by_time(LOG, "inc1", at_day(-2.0), at_day(9.0)))
+        assert list(log.damaged.values()) == [f"{gone} is not there"]
+    with LogReader(folder) as log:
+        log.columns("inc1", at_day(-2.0), at_day(9.0))
+        assert list(log.damaged.values()) == [f"{gone} is not there"]
+    with LogReader(folder) as log:
+        # Of another time, or another device, it says nothing.
+        assert list(log.scans("inc1", at_day(2.5), at_day(9.0)))
+        assert list(log.scans("nobody", at_day(-2.0), at_day(9.0))) == []
+        assert log.damaged == {}
+
+
+def test_a_segment_that_is_not_there_is_not_missed_while_the_journal_has_it(
+    whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(whole, folder)
+    seal(folder, 4.5)
+    (folder / "archive" / "2026-09-23.parquet").unlink()
+    with LogReader(folder) as log:
+        found = list(log.scans("inc1", at_day(-2.0), at_day(9.0)))
+        assert found == by_time(LOG, "inc1", at_day(-2.0), at_day(9.0))
         assert log.damaged == {}
