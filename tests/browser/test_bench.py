@@ -102,3 +102,11 @@ async def points(wall: Visit) -> None:
     await expect(cursor).to_have_attribute("aria-valuetext", re.compile(r"^\d{4}-.* °C"))
     await cursor.press("Home")
     await expect(told).to_contain_text("nothing is known")
+    # The chart is drawn anew after a while; who reads it by the keys stays where they are.
+    drawn = await cursor.get_attribute("data-start")
+    await cursor.press("End")
+    await cursor.press("ArrowLeft")
+    said = await told.inner_text()
+    await expect(cursor).not_to_have_attribute("data-start", drawn or "", timeout=40_000)
+    await expect(cursor).to_be_focused()
+    await expect(told).to_contain_text(said[:16])
