@@ -45,6 +45,7 @@ from console.sight import BlindError, Sight
 from console.speech import Speech
 from console.trends import Trends
 from console.view import CORE_LOST_MS, Viewer
+from storage.database import DatabaseError
 from storage.wall import wall_ms
 
 log = logging.getLogger(__name__)
@@ -114,6 +115,7 @@ def _application(console: "_Console", settings: ConsoleSettings) -> FastAPI:
         exception_handlers={
             HTTPException: console.say_fault,
             BlindError: console.say_blind,
+            DatabaseError: console.say_blind,
             TooLargeError: console.say_too_large,
             HTTPStatus.INTERNAL_SERVER_ERROR: console.say_stumbled,
         },

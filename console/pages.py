@@ -20,6 +20,7 @@ ASSETS = {
     "forms.css": "text/css; charset=utf-8",
     "screens.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
+    "alive.js": "text/javascript; charset=utf-8",
     "refresh.js": "text/javascript; charset=utf-8",
     "cursor.js": "text/javascript; charset=utf-8",
 }

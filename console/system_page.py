@@ -1,5 +1,6 @@
 """The screen of the system: how the program is, in words. Pure, over what the core last wrote."""
 
+import re
 from collections.abc import Iterable
 from datetime import tzinfo
 
@@ -14,6 +15,7 @@ from console.view import SiteView
 FULL = 0.7
 BEHIND_MS = 60_000
 SHOWN = 200
+_TIME = re.compile(r'("(?:\w+_)?(?:at|since|until|start|end|due)":)(\d{13})\b')
 MOST_ERROR_US = 500_000
 """By which readings of several machines still stand in their order, as the doctor judges."""
 
@@ -73,6 +75,18 @@ def searched(lines: Iterable[Line], text: str, area: str = "") -> tuple[Line, ..
     mine = (line for line in lines if area in {"", line.area})
     found = [line for line in mine if all(word in _told(line) for word in wanted)]
     return tuple(reversed(found))
+
+
+def spelled(text: str | None, zone: tzinfo) -> str:
+    """What was said before or after an entry, with its times as people read them in ``zone``.
+
+    They are kept as epoch milliseconds; which of its numbers are times, their names say.
+    """
+
+    def moment(found: re.Match[str]) -> str:
+        return f'{found[1]}"{words.moment(int(found[2]), zone)}"'
+
+    return _TIME.sub(moment, text or "")
 
 
 def _told(line: Line) -> str:

@@ -23,6 +23,7 @@ from console.orders import Became, Ordered
 from console.sight import BlindError
 from console.speech import Speech
 from storage.database import DatabaseError
+from storage.wall import wall_ms
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -133,6 +134,7 @@ class Frame:
             here=guest.path,
         )
         html(head, tag="header")
+        self._beats(guest)
         with ui.element("div").classes("screen") as body:
             for event in ("pointerdown", "keydown"):
                 body.on(
@@ -145,6 +147,13 @@ class Frame:
             html(self.render("title.html.j2", guest, title=title))
             ui.on_exception(partial(self._own_up, guest))
             yield
+
+    def _beats(self, guest: Guest) -> None:
+        """Let the browser know each second that it is heard; without that it says so itself."""
+        ui.add_head_html(f'<script src="/static/alive.js?{self.means.version}" defer></script>')
+        html(self.render("lost.html.j2", guest))
+        beat = html("").classes("beat").props('aria-hidden="true"')
+        ui.timer(EVERY_S, lambda: show(beat, words.moment(wall_ms(), self.zone)))
 
     def _own_up(self, guest: Guest, error: Exception) -> None:
         """Say that something failed over which nobody thought of saying more.

@@ -1,5 +1,7 @@
 """The screens of the system: health, and the audit trail with a search."""
 
+from functools import partial
+
 from fastapi import Request, Response
 from nicegui import ui
 
@@ -81,7 +83,11 @@ async def _trail(frame: Frame, request: Request) -> Response | None:
         def draw() -> None:
             lines = system_page.searched(read.get("lines", ()), field.value or "", area.value or "")
             shown = lines[: system_page.SHOWN]
-            told = {"lines": shown, "more": len(lines) - len(shown)}
+            told = {
+                "lines": shown,
+                "more": len(lines) - len(shown),
+                "spelled": partial(system_page.spelled, zone=frame.zone),
+            }
             show(body, frame.render("trail.html.j2", guest, **told))
 
         field.on_value_change(draw)

@@ -11,10 +11,13 @@ function spelled(at, zone) {
   return `${said.year}-${said.month}-${said.day} ${said.hour}:${said.minute}:${said.second} ${offset}`;
 }
 
+let chosen = null;
+
 function point(box, index) {
   const points = box.dataset.points.split("\n");
   const n = Math.max(0, Math.min(points.length - 1, index));
   const at = Number(box.dataset.start) + (n + 0.5) * Number(box.dataset.width);
+  chosen = at;
   const said = `${spelled(at, box.dataset.zone)}: ${points[n] || box.dataset.none}`;
   const cursor = box.querySelector(".cursor");
   cursor.hidden = false;
@@ -46,6 +49,33 @@ function step(event) {
   point(box, to);
 }
 
+// Charts are drawn anew while somebody stands on one by the keyboard: they stay where they are.
+let held = null;
+
+function hold(event) {
+  const box = event.target.closest?.(".box[data-points]");
+  held = box ? box.closest(".chart").getAttribute("aria-label") : null;
+}
+
+function letGo(event) {
+  if (event.target.isConnected && event.relatedTarget) held = null;
+}
+
+function regain() {
+  if (held === null || document.activeElement !== document.body) return;
+  const charts = [...document.querySelectorAll(".chart")];
+  const same = charts.find((each) => each.getAttribute("aria-label") === held);
+  const box = same?.querySelector(".box[data-points]");
+  if (!box) return;
+  box.focus({ preventScroll: true });
+  if (chosen === null) return;
+  point(box, Math.floor((chosen - Number(box.dataset.start)) / Number(box.dataset.width)));
+}
+
+document.addEventListener("focusin", hold);
+document.addEventListener("focusout", letGo);
+document.addEventListener("pointerdown", () => { held = null; }, true);
+new MutationObserver(regain).observe(document.documentElement, { childList: true, subtree: true });
 document.addEventListener("pointermove", under);
 document.addEventListener("pointerdown", under);
 document.addEventListener("keydown", step);

@@ -1,7 +1,9 @@
 """A real site with its rooms and its console, and a real browser in front of it."""
 
+import os
 import re
 import shutil
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http.client import HTTPConnection, HTTPException
@@ -34,8 +36,9 @@ _TOKEN = re.compile(r"with the token  (\S+)")
 class Lab:
     """A running site: ``rooms`` are its hardware, ``address`` is where its console is."""
 
-    def __init__(self, site: Site, opened: Rooms, token: str) -> None:
-        self.site, self.rooms, self.token = site, opened, token
+    def __init__(self, site: Site, opened: Rooms, token: str, pid: int = 0) -> None:
+        """``pid`` is that of the program that watches core and console."""
+        self.site, self.rooms, self.token, self.pid = site, opened, token, pid
         self.address = f"http://127.0.0.1:{site.file.console.port}"
 
     def begin(self) -> None:
@@ -44,6 +47,16 @@ class Lab:
         people = People(ledger, Passwords(paths.passwords(self.site.data)))
         desk = OneTime(paths.bootstrap(self.site.data))
         people.begin(desk, self.token, "ada", name="Ada", password=PASSWORD, by="ada")
+
+    def signal_console(self, what: signal.Signals) -> None:
+        """Send the console's process a signal, as to freeze it."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        (console,) = [
+            int(child)
+            for child in children
+            if b"\0console\0" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+        os.kill(console, what)
 
     def enter(self, person: str, *roles: str) -> None:
         """Enter a person whom the admin has let in, and who has chosen a password."""
@@ -67,7 +80,7 @@ async def running(folder: Path, *, more: str = "") -> AsyncIterator[Lab]:
                 await until(lambda: serves(site), within_s=90.0, why=lambda: run.said)
                 found = _TOKEN.search(run.said)
                 assert found is not None, run.said
-                yield Lab(site, opened, found[1])
+                yield Lab(site, opened, found[1], run.pid)
             finally:
                 run.ask_to_end()
                 await run.ended()

@@ -1,5 +1,7 @@
 """At night, on a phone in dark colours: the room, a chart with a hole, and a PIN of one's own."""
 
+import signal
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -18,8 +20,23 @@ async def test_on_call_in_the_dark(lab: Lab, browser: Browser) -> None:
         await expect(phone.page.get_by_text("figures are known and raise no alarm")).to_be_visible()
         await phone.shoot("now-dark")
         await phone.is_sound()
+        await is_told_that_the_screen_is_old(phone)
         await sees_what_is_not_known(phone)
         await chooses_a_pin(phone)
+
+
+async def is_told_that_the_screen_is_old(phone: Visit) -> None:
+    """A console that hangs must not leave a screen that looks alive."""
+    banner = phone.page.get_by_text("What you see below is OLD")
+    await expect(banner).to_be_hidden()
+    phone.lab.signal_console(signal.SIGSTOP)
+    try:
+        await expect(banner).to_be_visible(timeout=15_000)
+        await expect(phone.page.locator("#heard")).to_contain_text("+0")
+        await phone.shoot("lost-dark")
+    finally:
+        phone.lab.signal_console(signal.SIGCONT)
+    await expect(banner).to_be_hidden(timeout=30_000)
 
 
 async def sees_what_is_not_known(phone: Visit) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import re
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from msgspec.structs import replace
@@ -11,10 +12,13 @@ from msgspec.structs import replace
 from alerts.engine.view import AlarmView
 from alerts.rule import Limit, Rule
 from console import words
+from console.app import create
 from console.view import SiteView, Viewer
+from storage.database import DatabaseError
 from storage.wall import wall_ms
 from tests.unit.batches.staff import QUICK
 from tests.unit.console.lab import (
+    ADDRESS,
     RULE,
     Core,
     browser,
@@ -291,3 +295,19 @@ def test_the_limit_shown_is_that_of_the_severity() -> None:
     assert words.limit(stepped, "degC", "critical") == "≥\N{NO-BREAK SPACE}39.00 °C"
     silence = Rule(id="s", channel="inc1.temperature", kind="silence")
     assert words.limit(silence, "degC") == ""
+
+
+async def test_a_ledger_that_is_away_is_named_on_whatever_page_wants_it(tmp_path: Path) -> None:
+    """As when a session is looked up for a screen while its server is down."""
+    app = create(settings(tmp_path))
+
+    async def wants() -> None:
+        raise DatabaseError("the ledger at db.lab.example does not answer; start it")
+
+    app.add_api_route("/wants", wants)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:
+        page = await client.get("/wants", headers={"Accept-Language": "de"})
+    assert page.status_code == 503
+    assert "Nichts kann gezeigt werden" in page.text
+    assert "db.lab.example does not answer; start it." in page.text

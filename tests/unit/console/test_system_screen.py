@@ -20,7 +20,7 @@ from console.on_call_page import (
 )
 from console.run_status import ClockStatus, RunStatus
 from console.speech import Speech
-from console.system_page import health, searched
+from console.system_page import health, searched, spelled
 from console.view import SiteView
 from storage.influx import ForwarderStatus
 from storage.stats import JournalStats
@@ -252,3 +252,23 @@ def test_a_drill_goes_to_whom_and_by_what_was_chosen_or_to_all() -> None:
     assert drilled(people, "ben", "") == (("ben", "sms"),)
     with pytest.raises(Refused):
         drilled(people, "ben", "mail")
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        (
+            '{"batch":"B-2026-0001","end_at":null,"start_at":1767956400000}',
+            '{"batch":"B-2026-0001","end_at":null,"start_at":"2026-01-09 12:00:00 +01:00"}',
+        ),
+        ('{"since":1767956400000}', '{"since":"2026-01-09 12:00:00 +01:00"}'),
+        ('{"number":1767956400000}', '{"number":1767956400000}'),
+        ('{"at":12}', '{"at":12}'),
+        # What somebody wrote stays what they wrote.
+        ('{"note":"\\"at\\":1767956400000"}', '{"note":"\\"at\\":1767956400000"}'),
+        ("at 1767956400000", "at 1767956400000"),
+        (None, ""),
+    ],
+)
+def test_times_in_the_trail_are_told_in_the_zone_of_the_site(kept: str | None, shown: str) -> None:
+    assert spelled(kept, VIENNA) == shown
