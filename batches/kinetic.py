@@ -44,6 +44,13 @@ class KineticMean:
         self._settle()
         self._run = (celsius, weight)
 
+    def exceeds_the_mean(self, hottest: float) -> bool:
+        """Whether no mean up to ``hottest`` (°C) is above the kinetic one.
+
+        By Jensen's inequality, where exp(-theta/T) is convex: up to T = theta/2, 4,727 °C.
+        """
+        return 2 * (hottest + _ZERO_C) <= self._theta
+
     def celsius(self) -> float:
         """The mean kinetic temperature.
 

@@ -61,14 +61,20 @@ class Weighing:
         self._fold()
         if not self._weight:
             return Weighed()
+        # The mean of a constant is that constant, whatever the division's last bits say.
+        mean = min(max(self._sum / self._weight / GRAIN, self._minimum), self._maximum)
         return Weighed(
             minimum=self._minimum,
-            # The mean of a constant is that constant, whatever the division's last bits say.
-            mean=min(max(self._sum / self._weight / GRAIN, self._minimum), self._maximum),
+            mean=mean,
             maximum=self._maximum,
             deviation=self._deviation(),
-            kinetic=None if self._heat is None else self._heat.celsius(),
+            kinetic=None if self._heat is None else self._kinetic(self._heat, mean),
         )
+
+    def _kinetic(self, heat: KineticMean, mean: float) -> float:
+        """The kinetic mean, which lies between ``mean`` and the warmest to the last bit."""
+        least = mean if heat.exceeds_the_mean(self._maximum) else self._minimum
+        return min(max(heat.celsius(), least), self._maximum)
 
     def _fold(self) -> None:
         """Sum up what was weighed: a probe shows few different values, in a great many readings."""

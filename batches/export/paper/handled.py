@@ -62,10 +62,10 @@ def meanwhile(record: BatchRecord, stay: Stay, excursion: Excursion) -> str:
         if each.what is What.OPENED and each.start < end and start < each.end
     ]
     if within:
-        return f"open for {span(sum(within))} of it"
+        return f"device open for {span(sum(within))} of it"
     if not tells(_channels(record)[stay.placement.device], What.OPENED):
-        return "not known whether it was open"
-    return "not known to have been open"
+        return "not known whether the device was open"
+    return "device not known to have been open"
 
 
 def _list(what: What, found: list[tuple[Stay, Handling]], zone: ZoneInfo) -> Iterator[Block]:

@@ -339,7 +339,7 @@ def test_an_excursion_tells_whether_the_device_stood_open(record: BatchRecord) -
     replace = msgspec.structs.replace
     stay = record.stays[0]
     (excursion,) = stay.channels[0].exposure.excursions
-    assert handled.meanwhile(record, stay, excursion) == "not known to have been open"
+    assert handled.meanwhile(record, stay, excursion) == "device not known to have been open"
     opened = handling.Handling(
         what=handling.What.OPENED,
         channel="inc1.door",
@@ -351,10 +351,10 @@ def test_an_excursion_tells_whether_the_device_stood_open(record: BatchRecord) -
     )
     before = replace(opened, end=excursion.start)
     assert handled.meanwhile(record, replace(stay, handlings=(opened, before)), excursion) == (
-        "open for 1m30s of it"
+        "device open for 1m30s of it"
     )
     mute = replace(record, setting=replace(record.setting, equipment=()))
-    assert handled.meanwhile(mute, stay, excursion) == "not known whether it was open"
+    assert handled.meanwhile(mute, stay, excursion) == "not known whether the device was open"
 
 
 def test_what_is_said_of_a_later_version_pushes_no_signature_off_page_one(

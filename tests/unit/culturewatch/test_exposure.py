@@ -87,9 +87,26 @@ def test_the_kinetic_mean_is_that_of_the_worked_case(
     assert found["mean"] == pytest.approx(mean, abs=1e-6)
 
 
-def test_another_activation_energy_is_taken_mkt11(path: Path) -> None:
+def test_of_a_constant_every_mean_is_that_constant_mkt1(path: Path) -> None:
+    write(path, [25.0] * 10)
+    found = answer(path)[1]
+    assert (found["min"], found["mean"], found["mkt"], found["max"]) == (25.0, 25.0, 25.0, 25.0)
+
+
+def test_so_cold_the_kinetic_mean_only_informs_mkt9(path: Path) -> None:
+    path.write_text("time,value,duration_s\n0,-190,82800\n82800,-130,3600\n")
+    found = answer(path)[1]
+    assert found["mean"] == -187.5
+    assert found["mkt"] == pytest.approx(-136.229059, abs=1e-6)
+    assert found["mkt_only_informs"] is True
+
+
+@pytest.mark.parametrize(
+    ("delta_h", "mkt"), [(42, 25.618762), (60, 25.907469), (100, 26.500549), (125, 26.829923)]
+)
+def test_another_activation_energy_is_taken_mkt11(path: Path, delta_h: int, mkt: float) -> None:
     write(path, [20.0, 30.0])
-    assert answer(path, "--delta-h 42")[1]["mkt"] == pytest.approx(25.618762, abs=1e-6)
+    assert answer(path, f"--delta-h {delta_h}")[1]["mkt"] == pytest.approx(mkt, abs=1e-6)
 
 
 def test_times_are_shown_as_the_file_writes_them(path: Path) -> None:
