@@ -182,7 +182,29 @@ class InfluxServer(Influx, Service):
             connection.close()
 
 
-class MosquittoServer(Service):
+class Broker(Service):
+    """A Mosquitto 2 with the lines of its configuration; ``port`` is one of those it names."""
+
+    host: str
+    port: int
+
+    def __init__(self, mosquitto: Path, folder: Path, lines: list[str]) -> None:
+        # Else root's becomes its own user, who may not write into a test's folder.
+        user = ["user root"] if os.geteuid() == 0 else []
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text("\n".join([*lines, *user, ""]))
+        super().__init__([mosquitto, "-c", configuration], folder)
+
+    def is_serving(self) -> bool:
+        """Whether a connection is accepted."""
+        try:
+            with socket.create_connection((self.host, self.port), timeout=5):
+                return True
+        except OSError:
+            return False
+
+
+class MosquittoServer(Broker):
     """A Mosquitto 2 with a persistent store; None leaves the broker's own limits."""
 
     def __init__(
@@ -207,20 +229,7 @@ class MosquittoServer(Service):
             "autosave_interval 1",
             *(f"{name} {value}" for name, value in limits.items() if value is not None),
         ]
-        if os.geteuid() == 0:
-            # Otherwise it becomes its own user, who may not write into a test's folder.
-            lines.append("user root")
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text("\n".join([*lines, ""]))
-        super().__init__([mosquitto, "-c", configuration], folder)
-
-    def is_serving(self) -> bool:
-        """Whether a connection is accepted."""
-        try:
-            with socket.create_connection((self.host, self.port), timeout=5):
-                return True
-        except OSError:
-            return False
+        super().__init__(mosquitto, folder, lines)
 
 
 class PostgresServer(Service):
