@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Protocol
 
-from tests.services import PostgresServer
+from tests.postgres_server import PostgresServer
 
 
 class Outage(Protocol):

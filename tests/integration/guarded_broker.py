@@ -1,14 +1,12 @@
 """A Mosquitto that does not let everybody in."""
 
-import os
-import socket
 import subprocess
 from pathlib import Path
 
-from tests.services import LOOPBACK, Service, free_port
+from tests.services import LOOPBACK, Broker, free_port
 
 
-class GuardedMosquitto(Service):
+class GuardedMosquitto(Broker):
     """A Mosquitto 2 with three doors to one house.
 
     ``port`` takes anybody, for publishers; ``user_port`` speaks TLS and wants a name and password,
@@ -45,16 +43,4 @@ class GuardedMosquitto(Service):
             "use_identity_as_username true",
             *tls,
         ]
-        if os.geteuid() == 0:
-            lines.append("user root")
-        configuration = folder / "mosquitto.conf"
-        configuration.write_text("\n".join([*lines, ""]))
-        super().__init__([mosquitto, "-c", configuration], folder)
-
-    def is_serving(self) -> bool:
-        """Whether a connection is accepted."""
-        try:
-            with socket.create_connection((self.host, self.port), timeout=5):
-                return True
-        except OSError:
-            return False
+        super().__init__(mosquitto, folder, lines)

@@ -11,7 +11,7 @@ import pytest
 from storage.database import upgrade
 from tests.intruder import Intruder, PostgresIntruder
 from tests.outage import Outage, ServerOutage
-from tests.services import PostgresServer, find_postgresql
+from tests.postgres_server import PostgresServer, find_postgresql
 from tests.unit.batches.conftest import *
 from tests.unit.storage.conftest import *
 

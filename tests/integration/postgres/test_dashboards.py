@@ -31,7 +31,8 @@ from devices.scan import Layout, Scan, absent
 from storage.grants import give
 from storage.influx import CURSOR, Forwarder, InfluxSettings, Pace
 from storage.journal import Journal
-from tests.services import InfluxServer, PostgresServer
+from tests.postgres_server import PostgresServer
+from tests.services import InfluxServer
 
 pytestmark = [pytest.mark.influx, pytest.mark.postgres, pytest.mark.timeout(120)]
 

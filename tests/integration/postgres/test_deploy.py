@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from tests.integration.laboratory import ROOT, lay_out
-from tests.services import LOOPBACK, PostgresServer
+from tests.postgres_server import PostgresServer
+from tests.services import LOOPBACK
 
 pytestmark = pytest.mark.postgres
 DATABASE, OWNER, WRITER, READER = "culturewatch", "culturewatch_owner", "culturewatch", "grafana"

@@ -26,7 +26,7 @@ from tests.integration.laboratory import (
     rooms,
     until,
 )
-from tests.services import PostgresServer
+from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.postgres
 PASSWORD_ENV = "CULTUREWATCH_LEDGER_PASSWORD"  # noqa: S105 # its name

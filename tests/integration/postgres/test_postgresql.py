@@ -18,7 +18,8 @@ from storage.acts import Act, append, head, verify_chain
 from storage.database import Database, DatabaseError, upgrade
 from storage.schema import DETAILS
 from tests.intruder import Intruder
-from tests.services import PostgresServer, free_port
+from tests.postgres_server import PostgresServer
+from tests.services import free_port
 
 pytestmark = pytest.mark.postgres
 ANNA = Signed(by="anna")

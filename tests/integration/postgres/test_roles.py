@@ -14,7 +14,7 @@ from culturewatch.ledger_address import with_password
 from storage.acts import verify_chain
 from storage.database import DatabaseError, upgrade
 from storage.grants import SHOWN, give
-from tests.services import PostgresServer
+from tests.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.postgres
 ANNA = Signed(by="anna")

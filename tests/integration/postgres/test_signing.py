@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import PostgresServer
+from tests.postgres_server import PostgresServer
 from tests.unit.batches.signing.conftest import *
 from tests.unit.batches.signing.laboratory import Laboratory, furnish
 from tests.unit.batches.signing.test_forged import *

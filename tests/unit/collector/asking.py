@@ -2,26 +2,24 @@
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 
-from collector import connection, endpoint_link, half_duplex, modbus, reconnect
+from collector import connection, half_duplex, modbus, reconnect
 from collector.address import Address, TcpAddress, TtyAddress
 from collector.modbus import ModbusClient
-from devices.transport import Serial
 from tests.unit.collector.responder import Responder, until
 from tests.unit.collector.serial_responder import (  # a test's own double
     Behaviour,
     SerialDevice,
 )
-from tests.unit.collector.virtual_line import VirtualLoop
+from tests.unit.collector.virtual_line import BAUD, VirtualLoop
 
 SHORT_S = 0.05
 LONG_S = 5.0
 PAUSE_S = 0.02
-BAUD = Serial(baud=9600)
 
 
 @asynccontextmanager
@@ -48,11 +46,6 @@ def words(payload: bytes) -> list[int]:
     return list(struct.unpack(f">{len(payload) // 2}H", payload))
 
 
-def paced(data: bytes) -> Iterable[tuple[float, bytes]]:
-    """Each character takes its time on the line."""
-    return [(10 / BAUD.baud, data[at : at + 1]) for at in range(len(data))]
-
-
 def in_virtual_time(
     address: Address,
     behave: Behaviour,
@@ -62,9 +55,6 @@ def in_virtual_time(
     """Do ``work`` with a client at ``address``, behind which a device behaves so."""
 
     async def story() -> ModbusClient:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        loop.device = device
         async with connected(address) as client:
             await work(client)
         return client
@@ -76,11 +66,7 @@ def in_virtual_time(
         for module in (half_duplex, connection, modbus):
             patch.setattr(module, "RUNNING_S", lambda: loop.time() + asleep_s())
         patch.setattr(reconnect, "FIRST_PAUSE_S", 0.01)
-        patch.setattr(
-            endpoint_link,
-            "open_tty",
-            lambda protocol, _path, _serial: loop.connect(protocol, paced),
-        )
+        loop.wire(device, patch)
         return runner.run(story()), device
 
 

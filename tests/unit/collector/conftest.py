@@ -3,6 +3,9 @@
 import pytest
 
 from collector import endpoint_link, reconnect
+from tests.unit.collector.virtual_time import clock_of_the_loop, pytest_asyncio_loop_factories
+
+__all__ = ["clock_of_the_loop", "pytest_asyncio_loop_factories", "soon_connected_again"]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.unit.collector.responder import (  # a test's own double
     word,
 )
 
-pytestmark = pytest.mark.usefixtures("soon_connected_again")
+pytestmark = [pytest.mark.usefixtures("soon_connected_again"), pytest.mark.virtual_time]
 
 
 def refusing(refused: set[int], code: int = 2) -> Behaviour:

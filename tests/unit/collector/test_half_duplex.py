@@ -10,7 +10,6 @@ from collector.address import Address, TtyAddress
 from collector.errors import LinkError, NoAnswerError, RefusedError
 from collector.modbus import ModbusClient
 from tests.unit.collector.asking import (
-    BAUD,
     LONG_S,
     PLACES,
     SHORT_S,
@@ -37,7 +36,7 @@ from tests.unit.collector.serial_responder import (  # a test's own double
     crc16,
     rightly,
 )
-from tests.unit.collector.virtual_line import VirtualLoop
+from tests.unit.collector.virtual_line import BAUD, VirtualLoop
 
 pytestmark = pytest.mark.usefixtures("soon_connected_again")
 
@@ -151,6 +150,7 @@ def test_a_line_on_which_something_always_talks_is_given_up_with_a_reason() -> N
     async def read(client: ModbusClient) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
+        assert loop.device is not None
         (line,) = loop.device.lines
 
         async def chatter() -> None:

@@ -9,7 +9,6 @@ from collector.address import Address, TcpAddress, TtyAddress
 from collector.errors import NoAnswerError
 from collector.modbus import ModbusClient
 from tests.unit.collector.asking import (
-    BAUD,
     LONG_S,
     PLACES,
     SHORT_S,
@@ -25,7 +24,7 @@ from tests.unit.collector.serial_responder import (  # a test's own double
     SerialDevice,
     rightly,
 )
-from tests.unit.collector.virtual_line import VirtualLoop
+from tests.unit.collector.virtual_line import BAUD, VirtualLoop
 
 pytestmark = pytest.mark.usefixtures("soon_connected_again")
 

@@ -14,6 +14,8 @@ from collector.modbus import ModbusClient
 from devices.identity import Identity, IdentityError
 from tests.unit.collector.responder import Behaviour, Peer, Query, responding, until
 
+pytestmark = pytest.mark.virtual_time
+
 PAGES = {
     (2, 0): "2B0E 02 83 FF 01 01 00 04 41636D65",
     (2, 1): "2B0E 02 83 00 00 02 01 02 5831 02 02 5632",

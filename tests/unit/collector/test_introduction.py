@@ -24,7 +24,7 @@ from tests.unit.collector.responder import (  # a test's own double
 )
 from tests.unit.collector.steady_clock import SteadyClock
 
-pytestmark = pytest.mark.usefixtures("soon_connected_again")
+pytestmark = [pytest.mark.usefixtures("soon_connected_again"), pytest.mark.virtual_time]
 
 
 def naming(*names: bytes) -> Behaviour:

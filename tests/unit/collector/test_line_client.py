@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
-from collector import connection, endpoint_link, half_duplex
+from collector import connection, half_duplex
 from collector.address import Address, TcpAddress, TtyAddress
 from collector.errors import LinkError, NoAnswerError
 from collector.line import LineClient
 from devices.transport import Line, Serial
-from tests.unit.collector.asking import PAUSE_S, SHORT_S, paced
+from tests.unit.collector.asking import PAUSE_S, SHORT_S
 from tests.unit.collector.responder import until, word
 from tests.unit.collector.serial_responder import device_behind_a_server
 from tests.unit.collector.text_device import TextDevice, TextLine
@@ -113,9 +113,6 @@ def test_no_line_is_taken_for_the_answer_to_another_question(
     spoken = Line(serial=Serial(baud=9600), address="{unit:03d} ", echo=echoes)
 
     async def story() -> int:
-        loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
-        loop.device = device
         client = LineClient(address, spoken)
         async with asyncio.TaskGroup() as tasks:
             link = tasks.create_task(client.run(), name="link")
@@ -129,11 +126,7 @@ def test_no_line_is_taken_for_the_answer_to_another_question(
         assert isinstance(loop, VirtualLoop)
         for module in (half_duplex, connection):
             patch.setattr(module, "RUNNING_S", loop.time)
-        patch.setattr(
-            endpoint_link,
-            "open_tty",
-            lambda protocol, _path, _serial: loop.connect(protocol, paced),
-        )
+        loop.wire(device, patch)
         assert runner.run(story()) > 300
 
 

@@ -19,7 +19,7 @@ from tests.unit.collector.responder import (  # a test's own double
 )
 from tests.unit.collector.steady_clock import SteadyClock
 
-pytestmark = pytest.mark.usefixtures("soon_connected_again")
+pytestmark = [pytest.mark.usefixtures("soon_connected_again"), pytest.mark.virtual_time]
 
 
 async def test_a_device_gives_one_scan_a_period_with_the_registers_it_holds() -> None:

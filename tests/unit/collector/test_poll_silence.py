@@ -17,7 +17,7 @@ from tests.unit.collector.responder import (  # a test's own double
     until,
 )
 
-pytestmark = pytest.mark.usefixtures("soon_connected_again")
+pytestmark = [pytest.mark.usefixtures("soon_connected_again"), pytest.mark.virtual_time]
 
 
 async def test_a_lost_device_is_told_once_and_so_is_its_return(

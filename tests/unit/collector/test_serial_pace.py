@@ -8,7 +8,7 @@ import pytest
 from collector.address import TcpAddress, TtyAddress
 from collector.modbus import ModbusClient
 from devices.transport import Serial
-from tests.unit.collector.asking import BAUD, LONG_S, connected, in_virtual_time, words
+from tests.unit.collector.asking import LONG_S, connected, in_virtual_time, words
 from tests.unit.collector.responder import word
 from tests.unit.collector.serial_responder import (  # a test's own double
     Line,
@@ -17,6 +17,7 @@ from tests.unit.collector.serial_responder import (  # a test's own double
     on_a_line,
     rightly,
 )
+from tests.unit.collector.virtual_line import BAUD
 
 pytestmark = pytest.mark.usefixtures("soon_connected_again")
 

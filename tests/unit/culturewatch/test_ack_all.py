@@ -3,27 +3,17 @@
 import pytest
 from msgspec.structs import replace
 
-from alerts.engine.view import AlarmView
 from culturewatch.ack_all import Scope, meant
+from tests.unit.alerts.lived import view
 
-ALARM = AlarmView(
-    rule="inc1-hot",
-    channel="inc1.temperature",
+ALARM = replace(
+    view("inc1-hot"),
     state="U",
-    filter="F2",
-    quality="GOOD",
-    overlay="none",
     escalation="RUN",
-    step=0,
     severity="high",
-    worst="critical",
     occurrence=3,
-    activation=1,
     since=0,
     acked_by=(),
-    paged=("A",),
-    under="",
-    consequences=(),
     value=39.0,
     value_at=0,
 )

@@ -23,26 +23,12 @@ from storage.archive.days import DAY_MS, GRACE_MS
 from storage.archive.log import LogReader
 from storage.journal import Journal
 from storage.reader import JournalReader
+from tests.unit.culturewatch.bare_site import BARE_SITE
 from tests.unit.storage.archive.week import MINUTE, at_day, entries, seal, store
 
 pytestmark = pytest.mark.long
 
 LOG = entries(3, step=6 * MINUTE)
-SITE = """
-[site]
-id = "lab"
-name = "Laboratory"
-time_zone = "Europe/Vienna"
-
-[[endpoint]]
-id = "one"
-host = "127.0.0.1"
-
-[[device]]
-id = "inc1"
-profile = "sim-incubator"
-endpoint = "one"
-"""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +42,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def site(stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "site.toml").write_text(SITE)
+    (tmp_path / "site.toml").write_text(BARE_SITE)
     shutil.copytree(stored, tmp_path / "data")
     return load(tmp_path / "site.toml")
 

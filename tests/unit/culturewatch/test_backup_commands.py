@@ -24,26 +24,14 @@ from storage.archive.log import LogReader
 from storage.backup import keyring, last
 from storage.database import Database, revision, upgrade
 from tests.unit.batches.staff import PASSWORD, enlist
+from tests.unit.culturewatch.bare_site import BARE_SITE
 from tests.unit.storage.archive.week import MINUTE, MONDAY, at_day, store
 
 pytestmark = pytest.mark.long
 
 PATIENT, OTHER = "PT-7F3K9M2Q", "PT-0A1B2C3D"
 BATCH = "B-2026-0001"
-SITE = """
-[site]
-id = "lab"
-name = "Laboratory"
-time_zone = "Europe/Vienna"
-
-[[endpoint]]
-id = "one"
-host = "127.0.0.1"
-
-[[device]]
-id = "inc1"
-profile = "sim-incubator"
-endpoint = "one"
+MORE = """\
 
 [[person]]
 id = "oncall"
@@ -56,6 +44,7 @@ steps = [{ after = "0s", to = ["oncall"] }]
 [webhook]
 secret = { file = "hook" }
 """
+SITE = BARE_SITE + MORE
 RULES = """
 [[rule]]
 id = "hot"

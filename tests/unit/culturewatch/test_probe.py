@@ -1,4 +1,4 @@
-"""``culturewatch probe`` against devices that hold the words of the cases, on real sockets."""
+"""``culturewatch probe`` against devices that hold the words of the cases."""
 
 import asyncio
 import re
@@ -22,9 +22,10 @@ from devices.transport import Serial
 from tests.unit.collector import serial_responder
 from tests.unit.collector.map_server import CASES, TABLES, cells_of, holding
 from tests.unit.collector.responder import Behaviour, Peer, Query, refusing, responding
-from tests.unit.collector.serial_responder import Line, Question, on_a_line
+from tests.unit.collector.serial_responder import Line, Question, SerialDevice
+from tests.unit.collector.virtual_line import BAUD, VirtualLoop
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.virtual_time]
 
 TWINS = (
     {"senseair-k30", "senseair-s8", "senseair-sunrise"},
@@ -294,15 +295,19 @@ def test_the_lines_for_a_serial_port_are_those_that_the_site_file_reads() -> Non
 
 
 @pytest.mark.parametrize("framing", ["rtu", "ascii"])
-async def test_a_device_on_a_serial_line_is_known_too(framing: Literal["rtu", "ascii"]) -> None:
+async def test_a_device_on_a_serial_line_is_known_too(
+    framing: Literal["rtu", "ascii"], monkeypatch: pytest.MonkeyPatch
+) -> None:
     cells = cells_of(case_of("ee-ee872"))
     few = [guess for guess in guesses() if guess.name.startswith("ee-")]
-    async with on_a_line(serially(cells), framing) as device:
-        tty = TtyAddress(path=device.path, serial=Serial(baud=38400), framing=framing)
-        async with surveying(
-            lambda there: ModbusClient(tty, on_connect=there), per_second=1e6, timeout_s=0.2
-        ) as surveyor:
-            report = await probe(surveyor, device.path, few, units=(237,))
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.wire(SerialDevice(serially(cells), framing), monkeypatch)
+    tty = TtyAddress(path="p", serial=BAUD, framing=framing)
+    async with surveying(
+        lambda there: ModbusClient(tty, on_connect=there), per_second=1e6, timeout_s=0.2
+    ) as surveyor:
+        report = await probe(surveyor, "p", few, units=(237,))
     assert report.suspects[0].best == ("ee-ee872",)
     assert report.suspects[0].is_sure
 

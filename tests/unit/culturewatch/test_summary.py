@@ -18,23 +18,11 @@ from devices.scan import Layout, Scan
 from storage.archive.days import DAY_MS
 from storage.archive.sealer import Heads, Sealer
 from storage.journal import Journal
+from tests.unit.culturewatch.bare_site import BARE_SITE
 
 pytestmark = pytest.mark.long
 
-SITE = """
-[site]
-id = "lab"
-name = "Laboratory"
-time_zone = "Europe/Vienna"
-
-[[endpoint]]
-id = "one"
-host = "127.0.0.1"
-
-[[device]]
-id = "inc1"
-profile = "sim-incubator"
-endpoint = "one"
+MORE = """\
 period = "10m"
 
 [[device]]
@@ -44,6 +32,7 @@ endpoint = "one"
 unit = 2
 period = "10m"
 """
+SITE = BARE_SITE + MORE
 MONDAY = 1_767_571_200_000
 """2026-01-05, 00:00 UTC, 01:00 in Vienna."""
 STEP = 600_000

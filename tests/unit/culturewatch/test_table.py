@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from alerts.engine.view import AlarmView
 from console.view import ChannelView, DeviceView, SiteView
 from console.words import NOTHING, age, measured
 from culturewatch.table import alarm_text, clock, render
 from culturewatch.terminal import terminal
+from tests.unit.alerts.lived import view as alarm_view
 
 VIENNA = ZoneInfo("Europe/Vienna")
 NOON = 1_767_610_800_000
@@ -27,24 +27,16 @@ WARM = ChannelView(
     alarm=None,
 )
 DOOR = replace(WARM, id="inc1.door", key="door", quantity="state", unit="1", value=0.0)
-ALARM = AlarmView(
-    rule="inc1-temperature-high",
-    channel="inc1.temperature",
+ALARM = replace(
+    alarm_view("inc1-temperature-high"),
     state="U",
-    filter="F2",
-    quality="GOOD",
     overlay="",
     escalation="RUN",
-    step=0,
     severity="high",
     worst="high",
-    occurrence=1,
-    activation=1,
     since=NOON,
     acked_by=(),
     paged=("oncall",),
-    under="",
-    consequences=(),
     value=38.0,
     value_at=NOON,
 )

@@ -1,24 +1,26 @@
 """Live readings go out before a backlog; against a stub that holds one of them up."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 
 import pytest
 
 from devices.scan import Layout, Scan
 from storage.behind import KEPT, LONGEST
 from storage.entry import Entry
-from storage.influx import CURSOR, Forwarder, InfluxSettings, Pace
+from storage.influx import CURSOR, Forwarder, InfluxSettings
+from tests.unit.storage.forwarding import BRISK, SOON_S, TOKEN, at_end, until
+from tests.unit.storage.forwarding import forwarding as forwarding_by
 from tests.unit.storage.short_log import ShortLog
 from tests.unit.storage.write_stub import STORED, Answer, Request, WriteStub
 
-SOON_S = 10.0
-BRISK = Pace(linger_s=0.02, full_disk_s=0.02, shortest_pause_s=0.02, longest_pause_s=0.05)
 PROBE = Layout("p", ("t",), ("temperature",))
 BACKLOG = LONGEST + 1_500
-TOKEN = "a-token"  # noqa: S105 - opens nothing
 REFUSED = Answer(400, '{"message": "unable to parse"}')
+
+
+forwarding = partial(forwarding_by, batch_lines=500)
 
 
 def scans(start: int, count: int) -> list[Scan]:
@@ -41,32 +43,6 @@ def holding(
         return STORED
 
     return answer
-
-
-@asynccontextmanager
-async def forwarding(
-    stub: WriteStub, journal: ShortLog, *, in_flight: int = 2, in_order: bool = False
-) -> AsyncIterator[Forwarder]:
-    settings = InfluxSettings(
-        url=stub.url, org="lab", bucket="b", token=TOKEN, batch_lines=500, in_flight=in_flight
-    )
-    forwarder = Forwarder(settings, journal, site="s", pace=BRISK, in_order=in_order)
-    running = asyncio.create_task(forwarder.run(), name="forwarder")
-    try:
-        yield forwarder
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SOON_S):
-        while not holds():  # noqa: ASYNC110 - the state of a stub has no event
-            await asyncio.sleep(0.005)
-
-
-def at_end(journal: ShortLog) -> Callable[[], bool]:
-    return lambda: journal.cursors.get(CURSOR, 0) == journal.last
 
 
 async def test_a_backlog_that_takes_long_holds_no_live_reading_up() -> None:

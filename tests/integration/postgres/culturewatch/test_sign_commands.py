@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services import PostgresServer
+from tests.postgres_server import PostgresServer
 from tests.unit.culturewatch.test_sign_commands import *
 from tests.unit.culturewatch.test_sign_commands import furnish
 
