@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 from culturewatch.site_file import ReportTable
 from storage import whole
+from storage.wall import wall_ms
 
 if TYPE_CHECKING:
     from alerts.notify.mail import Attached
@@ -49,7 +49,7 @@ def show(
     with told(*FAULTS):
         loaded = load(site)
         report = _report(loaded, which, device)
-        now = _now()
+        now = wall_ms()
         made = facts.made(loaded, report, _period(loaded, report, now), now=now)
         if pages is not None:
             whole.write(pages, letter.pdf(loaded, made.listing, now=now))
@@ -80,7 +80,7 @@ def send(
         report = _report(loaded, which, device)
         _check_reached(loaded, to)
         who = acting(loaded, by, "export", f"report {report.id}")
-        now = _now()
+        now = wall_ms()
         period = _period(loaded, report, now)
         own = facts.made(loaded, report, period, now=now)
         made, files = letter.whole(loaded, report, own, period, now=now)
@@ -111,7 +111,7 @@ def post(
     async def main(loaded: Site) -> bool:
         with stopped_by_signals() as stop:
             due = _named(loaded, report)
-            return await send_due(loaded, due, Period(*period), now=_now, stop=stop)
+            return await send_due(loaded, due, Period(*period), now=wall_ms, stop=stop)
 
     with told(SentError):
         well = asyncio.run(main(load(site)))
@@ -142,7 +142,7 @@ async def _hand_over(
     standing = sent.standing(report.id, period.start)
     is_own = any(one.id == report.id and mail.person in one.to for one in site.file.report)
     if is_own and (mail.person not in standing or standing[mail.person].state is not State.SENT):
-        sent.enter(report.id, period.start, mail.person, State.SENT, at=_now(), text="by hand")
+        sent.enter(report.id, period.start, mail.person, State.SENT, at=wall_ms(), text="by hand")
     return True
 
 
@@ -179,7 +179,3 @@ def _period(site: Site, report: ReportTable, now: int) -> "Period":
     from culturewatch.reports.schedule import newest
 
     return newest(report, now, site.zone)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

@@ -1,6 +1,5 @@
 """Writes the record of a batch from a site's data, as a version that the ledger keeps."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -30,6 +29,7 @@ from culturewatch.parts import rulebook, setting
 from culturewatch.site import Site
 from storage.archive.log import LogReader
 from storage.database import DatabaseError
+from storage.wall import wall_ms
 
 
 def write_record(
@@ -59,7 +59,7 @@ def write_record(
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            made=Made(by=by, at=wall_ms()),
             past=past_of(site, readings, alarms),
             former=versions.former,
             keeping=partial(versions.keeping, out),
@@ -200,7 +200,7 @@ def assembled(site: Site, ledger: Ledger, batch: str, *, by: str, visit: Visit) 
             readings=readings,
             alarms=alarms,
             setting=setting(site, rulebook(site)),
-            made=Made(by=by, at=time.time_ns() // 1_000_000),
+            made=Made(by=by, at=wall_ms()),
             visit=visit,
             past=past_of(site, readings, alarms),
         )

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime
 from itertools import count
 from random import SystemRandom
 from typing import Protocol
@@ -20,6 +19,7 @@ from storage.lineup import Lineup
 from storage.points import PointWriter
 from storage.verdict import Fate, Verdict
 from storage.waiting import Logged
+from storage.wall import wall_ms
 from storage.window import Window
 
 log = logging.getLogger("storage.influx")
@@ -183,7 +183,7 @@ class Forwarder:
     @property
     def status(self) -> ForwarderStatus:
         """A snapshot. Before ``run`` has read the cursor nothing counts as behind."""
-        lineup, now = self._lineup, _now_ms()
+        lineup, now = self._lineup, wall_ms()
         return ForwarderStatus(
             behind=lineup.behind.waiting(self._journal.last) if lineup else 0,
             behind_ms=_age_ms(lineup.since if lineup else None, now),
@@ -358,7 +358,3 @@ def _came(entry: Entry) -> int:
 
 def _age_ms(since: int | None, now: int) -> int:
     return 0 if since is None else max(0, now - since)
-
-
-def _now_ms() -> int:
-    return int(datetime.now(UTC).timestamp() * 1000)
