@@ -6,7 +6,7 @@ import typer
 
 from console.words import moment
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption, LAST_ROW
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, load
@@ -71,7 +71,12 @@ def audit(
 
 
 def explain(
-    row: Annotated[int, typer.Argument(metavar="ROW", help="of the ledger, as `audit` shows it")],
+    row: Annotated[
+        int,
+        typer.Argument(
+            metavar="ROW", min=1, max=LAST_ROW, help="of the ledger, as `audit` shows it"
+        ),
+    ],
     *,
     reason: Annotated[str, typer.Option("--reason", help="why it was changed; needed")] = "",
     by: By = "",

@@ -6,7 +6,7 @@ import typer
 
 from culturewatch.cli_entry import opened
 from culturewatch.cli_ledger import batch_commands
-from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId
+from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId, LAST_ROW
 from culturewatch.output import say
 
 patient_commands = typer.Typer(
@@ -18,7 +18,7 @@ Into = Annotated[str, typer.Option("--into", metavar="BATCH", help="the batch to
 @patient_commands.command()
 def enrol(
     token: Annotated[
-        str, typer.Argument(metavar="[TOKEN]", help="such as PT-7F3K9M2Q; default: a new one")
+        str, typer.Argument(metavar="TOKEN", help="such as PT-7F3K9M2Q; default: a new one")
     ] = "",
     *,
     by: By = "",
@@ -81,7 +81,7 @@ def passage(
     batch: BatchId,
     *,
     to: Annotated[
-        int | None, typer.Option("--to", min=0, help="the passage; default: the next one")
+        int | None, typer.Option("--to", min=0, max=99, help="the passage; default: the next one")
     ] = None,
     by: By = "",
     at: At = "",
@@ -171,7 +171,12 @@ def dispose(
 
 @batch_commands.command()
 def relink(
-    row: Annotated[int, typer.Argument(metavar="ROW", help="the entry, as vial genealogy shows")],
+    row: Annotated[
+        int,
+        typer.Argument(
+            metavar="ROW", min=1, max=LAST_ROW, help="the entry, as vial genealogy shows"
+        ),
+    ],
     parent: Annotated[str, typer.Argument(metavar="PARENT", help="what it should have named")],
     *,
     by: By = "",

@@ -4,6 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+from culturewatch import streams
 from culturewatch.secret import SecretError
 from culturewatch.site import SiteError
 
@@ -30,6 +31,9 @@ def told(*kinds: type[Exception], wrong_use: tuple[type[Exception], ...] = ()) -
 
 
 def _end(faults: list[BaseException], wrong: tuple[type[Exception], ...]) -> None:
+    if any(isinstance(fault, BrokenPipeError) and streams.is_of_output(fault) for fault in faults):
+        # Who reads has seen enough: nobody is left to tell.
+        raise SystemExit(FAILED)
     for line in dict.fromkeys(line for fault in faults for line in _text(fault).splitlines()):
         sys.stderr.write(f"culturewatch: {line}\n")
     raise SystemExit(WRONG_USE if any(isinstance(f, wrong) for f in faults) else FAILED)
@@ -38,6 +42,8 @@ def _end(faults: list[BaseException], wrong: tuple[type[Exception], ...]) -> Non
 def _text(fault: BaseException) -> str:
     if isinstance(fault, OSError) and fault.filename is not None and fault.strerror:
         return f"{fault.filename}: {fault.strerror}"
+    if isinstance(fault, OSError) and streams.is_of_output(fault):
+        return f"the standard output: {fault.strerror}; what it shows is not whole"
     return str(fault)
 
 
