@@ -1,5 +1,6 @@
 """``culturewatch audit``: who did what when, from which value to which, and why."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,6 +60,10 @@ def audit(
         if sign:
             of = Selection(since=first, until=last, by=by, area=area)
             sign_review(loaded, found, of, reader, sign)
+        if area and not found.lines:
+            told_areas = ", ".join(sorted({line.area for line in trail(loaded).lines}))
+            note = f"culturewatch: NOTE: of area {area!a} there is nothing; areas: {told_areas}\n"
+            sys.stderr.write(note)
     if as_json:
         say_json(found)
         return

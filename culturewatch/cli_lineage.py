@@ -146,6 +146,8 @@ def thaw(
     """Thaw a vial and open a batch with its cells."""
     from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
+    if not into:
+        raise typer.BadParameter("--into: name the batch that is opened, such as B-2026-0002")
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
         Lineage(ledger).thaw(vial, into=into, product=product, act=act)

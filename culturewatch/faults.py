@@ -35,8 +35,13 @@ def _end(faults: list[BaseException], wrong: tuple[type[Exception], ...]) -> Non
         # Who reads has seen enough: nobody is left to tell.
         raise SystemExit(FAILED)
     for line in dict.fromkeys(line for fault in faults for line in _text(fault).splitlines()):
-        sys.stderr.write(f"culturewatch: {line}\n")
+        sys.stderr.write(f"culturewatch: {_shown(line)}\n")
     raise SystemExit(WRONG_USE if any(isinstance(f, wrong) for f in faults) else FAILED)
+
+
+def _shown(line: str) -> str:
+    """``line`` without what would move a cursor or turn the direction of writing."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in line)
 
 
 def _text(fault: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""What a program is started with: streams that are closed, full or unread, words that are no text."""
+"""What a program begins with: streams that are closed, full or unread, words that are no text."""
 
 import os
 import shutil
