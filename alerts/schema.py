@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from alerts import chained, held, working
-from storage import readonly
+from storage import readonly, upgraded
 from storage.row_sum import summed
 from storage.transaction import ERRORS, ROOM, wants_room
 
@@ -208,12 +208,15 @@ def _prepare(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")
     made = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'").fetchone()
+    before = VERSION
     if made is None:
         make(db)
     else:
-        _check_version(db, path)
+        before = _check_version(db, path)
         _upgrade(db)
     db.execute("COMMIT")
+    if before < VERSION:
+        upgraded.tell(path, before, VERSION)
     chained.watch(db)
 
 
@@ -258,10 +261,11 @@ def _run(db: sqlite3.Connection, statements: str) -> None:
             db.execute(statement)
 
 
-def _check_version(db: sqlite3.Connection, path: Path) -> None:
+def _check_version(db: sqlite3.Connection, path: Path) -> int:
     found = version_of(db)
     if not isinstance(found, int) or not OLDEST_READABLE <= found <= VERSION:
         raise StoreError(
             f"{path}: written with schema {found}, this version knows {VERSION}; "
             "start the culturewatch that wrote it, or a newer one"
         )
+    return found

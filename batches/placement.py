@@ -5,7 +5,10 @@ from typing import Protocol
 
 import msgspec
 
+from devices.duration import Duration
+
 PROMPT_MS = 15 * 60_000
+_DAY_MS = 86_400_000
 """What was done longer ago than this when it is entered is backdated, and needs a reason."""
 AHEAD_MS = 60_000
 """How far another computer's clock may run ahead before its time counts as the future."""
@@ -87,6 +90,12 @@ def bench(began: int, last: int, stays: Iterable[Placement]) -> tuple[Interval, 
     return tuple(gap for gap in out if gap.length > 0)
 
 
+def _about(span_ms: int) -> Duration:
+    """A span as people say it: in minutes, of days in hours."""
+    step = 3_600_000 if span_ms >= _DAY_MS else 60_000
+    return Duration(max(span_ms // step, 1) * step)
+
+
 def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
     """An act done at ``at`` and entered at ``entered`` is neither future nor unexplained past.
 
@@ -97,15 +106,13 @@ def check_times(*, at: int, entered: int, reason: str, what: str) -> None:
     """
     if at > entered + AHEAD_MS:
         raise Refused(
-            f"{what}: its time lies {(at - entered) / 1000:g} s in the future; "
-            "enter what has been done"
+            f"{what}: its time lies {_about(at - entered)} in the future; enter what has been done"
         )
     if at < 0:
         raise Refused(f"{what}: its time lies before 1970; check the year")
     if entered - at > PROMPT_MS and not reason.strip():
         raise Refused(
-            f"{what}: this was {(entered - at) / 60_000:.0f} min ago; "
-            "a backdated entry needs a reason"
+            f"{what}: this was {_about(entered - at)} ago; a backdated entry needs a reason"
         )
 
 

@@ -100,11 +100,11 @@ def asked(begins: str, ends: str, *, now: int, zone: ZoneInfo) -> tuple[int, int
 def _instant(text: str, zone: ZoneInfo) -> int:
     try:
         wall = datetime.fromisoformat(text)
-    except ValueError:
+        if wall.tzinfo is not None:
+            return round(wall.timestamp() * 1000)
+        return instant(wall.date(), wall.time(), zone)
+    except (ValueError, OverflowError):
         raise Refused(f"{text[:40]!r} is no time; write it as 2026-01-31 18:00") from None
-    if wall.tzinfo is not None:
-        return round(wall.timestamp() * 1000)
-    return instant(wall.date(), wall.time(), zone)
 
 
 def page(

@@ -136,14 +136,14 @@ def _why(reason: str) -> str:
 def _span(begins: str, hours: int, zone: ZoneInfo) -> dict[str, str]:
     try:
         wall = datetime.fromisoformat(begins.strip())
-    except ValueError:
+        # As the command line reads it: what comes twice is its first, what is skipped the change.
+        start = (
+            instant(wall.date(), wall.time(), zone)
+            if wall.tzinfo is None
+            else round(wall.timestamp() * 1000)
+        )
+    except (ValueError, OverflowError):
         raise Refused(f"{begins!r} is no time; write it as 2026-01-31 18:00") from None
     if hours not in HOURS:
         raise Refused("choose for how long")
-    # As the command line reads it: what comes twice is its first, what is skipped the change.
-    start = (
-        instant(wall.date(), wall.time(), zone)
-        if wall.tzinfo is None
-        else round(wall.timestamp() * 1000)
-    )
     return {"from": str(start), "until": str(start + hours * _HOUR_MS)}

@@ -37,7 +37,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trail(
-    site: Site, *, since: int | None, until: int | None, by: str = "", area: str = ""
+    site: Site, *, since: int | None = None, until: int | None = None, by: str = "", area: str = ""
 ) -> Trail:
     """The trail of ``site`` in [``since``, ``until``) (epoch ms, UTC), by the time of entry.
 

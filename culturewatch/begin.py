@@ -3,10 +3,26 @@
 import sys
 from pathlib import Path
 
+from culturewatch import streams
+
+WRONG_USE, INTERRUPTED = 2, 130
+
 
 def main() -> None:
     """Run what the command line says."""
+    streams.settle()
     arguments = sys.argv[1:]
+    if why := streams.no_text(arguments):
+        sys.stderr.write(f"culturewatch: {why}\n")
+        raise SystemExit(WRONG_USE)
+    try:
+        _run(arguments)
+    except KeyboardInterrupt:
+        # Before a command had begun to take notice of it.
+        raise SystemExit(INTERRUPTED) from None
+
+
+def _run(arguments: list[str]) -> None:
     if len(arguments) == 2 and arguments[0] == "core" and not arguments[1].startswith("-"):  # noqa: PLR2004 # core FILE
         # What ``run`` starts: typer and the other commands would stay in its memory for years.
         spare_command_lines()

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,7 @@ from culturewatch.cli_import import import_
 from culturewatch.cli_label import label_commands
 from culturewatch.cli_ledger import record, verify
 from culturewatch.cli_lineage import patient_commands
-from culturewatch.cli_options import DEFAULT_SITE, AsJson
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, SitePath
 from culturewatch.cli_probe import probe
 from culturewatch.cli_protocol import protocol_commands
 from culturewatch.cli_reload import reload
@@ -48,50 +47,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Monitoring for cell-culture and cryobank laboratories.",
 )
-app.add_typer(batch_commands, name="batch")
-app.add_typer(alarm_commands, name="alarm")
-app.add_typer(user_commands, name="user")
-app.add_typer(token_commands, name="token")
-app.add_typer(grafana_commands, name="grafana")
-app.add_typer(rota_commands, name="rota")
-app.add_typer(drill_commands, name="drill")
-app.add_typer(patient_commands, name="patient")
-vial_commands.add_typer(shipping_commands)
-vial_commands.add_typer(label_commands)
-app.add_typer(vial_commands, name="vial")
-app.add_typer(protocol_commands, name="protocol")
-app.add_typer(sensor_commands, name="sensor")
-app.add_typer(calibration_commands, name="calibration")
-app.add_typer(equipment_commands, name="equipment")
-report_commands.command()(cli_report.show)
-report_commands.command()(cli_report.send)
-report_commands.command(hidden=True)(cli_report.post)
-app.add_typer(report_commands, name="report")
-app.add_typer(influx_commands, name="influx")
-app.command()(seal)
-app.command()(export)
-app.command()(summary)
-app.add_typer(ledger_commands, name="ledger")
-app.command()(backup)
-app.command()(restore)
-app.command()(exposure)
-app.command("import")(import_)
-app.command()(record)
-app.command()(sign)
-app.add_typer(signing_key_commands, name="signing-key")
-app.command()(verify)
-app.command()(audit)
-app.command()(explain)
-app.command()(login)
-app.command()(doctor)
-app.command()(probe)
-app.command()(reload)
-app.command()(logout)
-
-SitePath = Annotated[
-    Path,
-    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
-]
+BEGIN = "Begin, and look"
+ALARMS = "Alarms, and who is told"
+CULTURES = "Cultures, vials and their records"
+DEVICES = "Devices and sensors"
+PEOPLE = "People and programs"
+KEPT = "What is kept, and its proof"
 
 
 def _span(text: str) -> float:
@@ -101,7 +62,7 @@ def _span(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def demo(
     for_: Annotated[
         str, typer.Option("--for", metavar="SPAN", help="how long, such as 45s or 3m")
@@ -114,8 +75,8 @@ def demo(
     raise SystemExit(run_demo(span_s=_span(for_), out=out))
 
 
-@app.command()
-def run(site: SitePath) -> None:
+@app.command(rich_help_panel=BEGIN)
+def run(site: SitePath = DEFAULT_SITE) -> None:
     """Watch a site: collect, keep, alarm and page, and serve the console."""
     from culturewatch.processes import ChildError  # the core needs none of it
     from culturewatch.run import run_site
@@ -146,7 +107,7 @@ def console(site: SitePath) -> None:
         serve_console(site)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def watchdog(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="its settings, watchdog.toml")],
 ) -> None:
@@ -166,8 +127,8 @@ def watchdog(
         asyncio.run(main())
 
 
-@app.command()
-def check(site: SitePath, *, as_json: AsJson = False) -> None:
+@app.command(rich_help_panel=BEGIN)
+def check(site: SitePath = DEFAULT_SITE, *, as_json: AsJson = False) -> None:
     """Validate a site's files; print the read plan and what nobody watches."""
     from culturewatch.check import print_plan
 
@@ -175,9 +136,9 @@ def check(site: SitePath, *, as_json: AsJson = False) -> None:
         print_plan(site, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def simulate(
-    site: SitePath,
+    site: SitePath = DEFAULT_SITE,
     story: Annotated[
         str, typer.Option("--story", metavar="SPAN", help="play the demonstration's story in SPAN")
     ] = "",
@@ -205,7 +166,7 @@ def simulate(
         asyncio.run(main())
 
 
-@app.command()
+@app.command(rich_help_panel=BEGIN)
 def status(
     site: SitePath = DEFAULT_SITE,
     *,
@@ -221,7 +182,7 @@ def status(
         raise SystemExit(FAILED)
 
 
-@app.command()
+@app.command(rich_help_panel=ALARMS)
 def rehearse(
     stories: Annotated[list[Path], typer.Argument(metavar="FILE...", help="story files")],
     *,
@@ -233,10 +194,63 @@ def rehearse(
     raise SystemExit(play(stories, json=as_json, out=sys.stdout))
 
 
+def _shown(version: bool) -> None:  # noqa: FBT001 # as typer calls it
+    if version:
+        from culturewatch.itself import version as number  # --help needs none of it
+
+        typer.echo(f"culturewatch {number()}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_shown, help="say which, and end")
+    ] = False,
+) -> None:
+    """Monitoring for cell-culture and cryobank laboratories."""
+
+
+report_commands.command()(cli_report.show)
+report_commands.command()(cli_report.send)
+report_commands.command(hidden=True)(cli_report.post)
+vial_commands.add_typer(shipping_commands)
+vial_commands.add_typer(label_commands)
+for command, panel in (
+    *((one, BEGIN) for one in (doctor, probe, reload)),
+    *((one, CULTURES) for one in (record, sign, exposure, summary)),
+    *((one, PEOPLE) for one in (login, logout)),
+    *((one, KEPT) for one in (verify, audit, explain, seal, export, backup, restore)),
+):
+    app.command(rich_help_panel=panel)(command)
+app.command("import", rich_help_panel=KEPT)(import_)
+for name, group, panel in (
+    ("alarm", alarm_commands, ALARMS),
+    ("rota", rota_commands, ALARMS),
+    ("drill", drill_commands, ALARMS),
+    ("patient", patient_commands, CULTURES),
+    ("batch", batch_commands, CULTURES),
+    ("vial", vial_commands, CULTURES),
+    ("protocol", protocol_commands, CULTURES),
+    ("signing-key", signing_key_commands, CULTURES),
+    ("sensor", sensor_commands, DEVICES),
+    ("calibration", calibration_commands, DEVICES),
+    ("equipment", equipment_commands, DEVICES),
+    ("report", report_commands, DEVICES),
+    ("user", user_commands, PEOPLE),
+    ("token", token_commands, PEOPLE),
+    ("ledger", ledger_commands, KEPT),
+    ("influx", influx_commands, KEPT),
+    ("grafana", grafana_commands, KEPT),
+):
+    app.add_typer(group, name=name, rich_help_panel=panel)
+
+
 def main() -> None:
-    """What the installed program calls."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A terminal or log without a sign for "≤" gets "?" in its place, not a traceback.
-            stream.reconfigure(errors="replace")
-    app()
+    """Run what was typed; ``culturewatch.begin`` is what the installed program calls."""
+    with told():
+        try:
+            app()
+        finally:
+            sys.stdout.flush()

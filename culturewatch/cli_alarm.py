@@ -77,7 +77,7 @@ def silenced(*, as_json: AsJson = False, site: SiteOption = DEFAULT_SITE) -> Non
 
 @alarm_commands.command()
 def history(
-    rule: Annotated[str, typer.Argument(metavar="[RULE]", help="one rule; default: all")] = "",
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="one rule; default: all")] = "",
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 50,
     as_json: AsJson = False,
@@ -113,7 +113,7 @@ def history(
 
 @alarm_commands.command()
 def ack(
-    rule: Annotated[str, typer.Argument(metavar="[RULE]", help="the id of a rule")] = "",
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="the id of a rule")] = "",
     *,
     everything: Annotated[
         bool, typer.Option("--all", help="all that wait for somebody now, of the whole site")

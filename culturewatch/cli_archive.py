@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_entry import instant
-from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, By, SiteOption, SitePath
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say
 from culturewatch.site import Site, SiteError, load
@@ -23,17 +23,13 @@ _NICE = 10
 _FAR = 1 << 62
 _SHOWN = 20
 
-SitePath = Annotated[
-    Path,
-    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
-]
 From = Annotated[
     str, typer.Option("--from", metavar="TIME", help="from here on, ISO 8601; default: all")
 ]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="up to here; default: now")]
 
 
-def seal(site: SitePath) -> None:
+def seal(site: SitePath = DEFAULT_SITE) -> None:
     """Seal the days that are over, and look after those that are sealed.
 
     A running core has this done each midnight (UTC). Exit 1 when something is damaged.
@@ -137,7 +133,7 @@ def export(
 
 @influx_commands.command()
 def rebuild(
-    site: SitePath,
+    site: SitePath = DEFAULT_SITE,
     *,
     from_: From = "",
     to: To = "",

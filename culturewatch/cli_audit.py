@@ -1,12 +1,13 @@
 """``culturewatch audit``: who did what when, from which value to which, and why."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from console.words import moment
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption, LAST_ROW
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, load
@@ -59,6 +60,10 @@ def audit(
         if sign:
             of = Selection(since=first, until=last, by=by, area=area)
             sign_review(loaded, found, of, reader, sign)
+        if area and not found.lines:
+            told_areas = ", ".join(sorted({line.area for line in trail(loaded).lines}))
+            note = f"culturewatch: NOTE: of area {area!a} there is nothing; areas: {told_areas}\n"
+            sys.stderr.write(note)
     if as_json:
         say_json(found)
         return
@@ -71,7 +76,12 @@ def audit(
 
 
 def explain(
-    row: Annotated[int, typer.Argument(metavar="ROW", help="of the ledger, as `audit` shows it")],
+    row: Annotated[
+        int,
+        typer.Argument(
+            metavar="ROW", min=1, max=LAST_ROW, help="of the ledger, as `audit` shows it"
+        ),
+    ],
     *,
     reason: Annotated[str, typer.Option("--reason", help="why it was changed; needed")] = "",
     by: By = "",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_options import AsJson, By
+from culturewatch.cli_options import AsJson, By, DEFAULT_SITE, SitePath
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import load
@@ -17,17 +17,13 @@ if TYPE_CHECKING:
     from culturewatch.backup import Restored
     from culturewatch.noted import Noting
 
-SitePath = Annotated[
-    Path,
-    typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file, site.toml"),
-]
 _MB = 1e6
 
 
 def backup(
-    site: SitePath,
-    out: Annotated[Path, typer.Option("--out", help="the folder of backups, on another disk")],
+    site: SitePath = DEFAULT_SITE,
     *,
+    out: Annotated[Path, typer.Option("--out", help="the folder of backups, on another disk")],
     keep: Annotated[
         int | None, typer.Option("--keep", min=1, help="remove all but so many of the newest")
     ] = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption, Corrects
 from culturewatch.cli_sensor import Row, Serial
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
@@ -110,9 +110,7 @@ def certificate(
         Path | None, typer.Option("--file", help="the certificate as it came; a copy is kept")
     ] = None,
     quantity: Quantity = "",
-    corrects: Annotated[
-        int | None, typer.Option("--corrects", metavar="ROW", help="the entry it replaces")
-    ] = None,
+    corrects: Corrects = None,
     by: By = "",
     at: At = "",
     reason: Reason = "",

@@ -12,6 +12,7 @@ from culturewatch.cli_entry import opened
 from culturewatch.cli_ledger import batch_commands
 from culturewatch.cli_options import (
     DEFAULT_SITE,
+    LAST_ROW,
     AsJson,
     At,
     BatchId,
@@ -30,7 +31,10 @@ from culturewatch.site import SiteError, load
 
 __all__ = ["batch_commands"]
 
-Row = Annotated[int, typer.Argument(metavar="ROW", help="the entry, as `batch stays` shows it")]
+Row = Annotated[
+    int,
+    typer.Argument(metavar="ROW", min=1, max=LAST_ROW, help="the entry, as `batch stays` shows it"),
+]
 
 
 @batch_commands.command()

@@ -1,22 +1,18 @@
 """``culturewatch doctor``: what endangers a site, and what to do."""
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from culturewatch.cli_options import AsJson
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, SitePath
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say_json
 from devices import duration
 
 
 def doctor(
-    site: Annotated[
-        Path,
-        typer.Argument(metavar="SITE", envvar="CULTUREWATCH_SITE", help="the site's file"),
-    ],
+    site: SitePath = DEFAULT_SITE,
     outage: Annotated[
         str, typer.Option(metavar="SPAN", help="how long this machine may be away")
     ] = "4h",

@@ -75,7 +75,10 @@ def instant(site: Site, option: str, text: str) -> int | None:
                 f"twice or never; write it with its offset, like {when.isoformat()}"
             )
             raise SiteError([why])
-    return round(when.timestamp() * 1000)
+    at = round(when.timestamp() * 1000)
+    if at < 0:
+        raise SiteError([f"{option} {text}: lies before 1970; check the year"])
+    return at
 
 
 def zone_named(name: str) -> ZoneInfo | None:

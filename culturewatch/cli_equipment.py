@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, At, By, CheckedBy, DeviceId, Reason, SiteOption
+from culturewatch.cli_options import DEFAULT_SITE, At, By, CheckedBy, DeviceId, Reason, SiteOption, Corrects
 from culturewatch.cli_sensor import Row
 from culturewatch.faults import told
 from culturewatch.output import say
@@ -21,9 +21,6 @@ equipment_commands = typer.Typer(
 report_commands = typer.Typer(no_args_is_help=True, help="Write reports of a period.")
 Agent = Annotated[str, typer.Option("--agent", help="with what, or by which company")]
 Until = Annotated[str, typer.Option("--until", metavar="TIME", help="when it was finished")]
-Corrects = Annotated[
-    int | None, typer.Option("--corrects", metavar="ROW", help="the entry it replaces")
-]
 From = Annotated[str, typer.Option("--from", metavar="TIME", help="ISO 8601")]
 To = Annotated[str, typer.Option("--to", metavar="TIME", help="ISO 8601")]
 Out = Annotated[Path, typer.Option("--out", help="the folder to make")]

@@ -19,7 +19,7 @@ label_commands = typer.Typer()
 
 @label_commands.command()
 def label(
-    vials: Annotated[list[str] | None, typer.Argument(metavar="[VIAL...]")] = None,
+    vials: Annotated[list[str] | None, typer.Argument(metavar="VIAL...")] = None,
     *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE.pdf", help="the file to make")],
     batch: Annotated[str, typer.Option("--batch", help="all that are left of a batch")] = "",

@@ -6,7 +6,7 @@ import typer
 
 from culturewatch.cli_entry import opened
 from culturewatch.cli_ledger import batch_commands
-from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId
+from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId, LAST_ROW
 from culturewatch.output import say
 
 patient_commands = typer.Typer(
@@ -18,7 +18,7 @@ Into = Annotated[str, typer.Option("--into", metavar="BATCH", help="the batch to
 @patient_commands.command()
 def enrol(
     token: Annotated[
-        str, typer.Argument(metavar="[TOKEN]", help="such as PT-7F3K9M2Q; default: a new one")
+        str, typer.Argument(metavar="TOKEN", help="such as PT-7F3K9M2Q; default: a new one")
     ] = "",
     *,
     by: By = "",
@@ -81,7 +81,7 @@ def passage(
     batch: BatchId,
     *,
     to: Annotated[
-        int | None, typer.Option("--to", min=0, help="the passage; default: the next one")
+        int | None, typer.Option("--to", min=0, max=99, help="the passage; default: the next one")
     ] = None,
     by: By = "",
     at: At = "",
@@ -146,6 +146,8 @@ def thaw(
     """Thaw a vial and open a batch with its cells."""
     from batches.lineage import Lineage  # SQLAlchemy is slow to import
 
+    if not into:
+        raise typer.BadParameter("--into: name the batch that is opened, such as B-2026-0002")
     with opened(site) as (ledger, sign):
         act = sign(by, at, reason)
         Lineage(ledger).thaw(vial, into=into, product=product, act=act)
@@ -171,7 +173,12 @@ def dispose(
 
 @batch_commands.command()
 def relink(
-    row: Annotated[int, typer.Argument(metavar="ROW", help="the entry, as vial genealogy shows")],
+    row: Annotated[
+        int,
+        typer.Argument(
+            metavar="ROW", min=1, max=LAST_ROW, help="the entry, as vial genealogy shows"
+        ),
+    ],
     parent: Annotated[str, typer.Argument(metavar="PARENT", help="what it should have named")],
     *,
     by: By = "",

@@ -47,6 +47,8 @@ def show(
         say_json(views)
     else:
         print_rota(views)
+        if not views:
+            _say("no [[rota]] stands in the site's files: its policies name people themselves")
     if any(view.problems for view in views):
         raise SystemExit(FAILED)
 
@@ -170,13 +172,13 @@ def _instant(site: Site, zone: str, text: str) -> int:
 
     try:
         when = datetime.fromisoformat(text)
-    except ValueError as error:
+        if when.tzinfo is not None:
+            return round(when.timestamp() * 1000)
+        return instant(when.date(), when.time(), ZoneInfo(zone) if zone else site.zone)
+    except (ValueError, OverflowError) as error:
         raise SiteError(
             [f"{text}: is no time; write 2026-12-24T20:00 or with an offset"]
         ) from error
-    if when.tzinfo is not None:
-        return round(when.timestamp() * 1000)
-    return instant(when.date(), when.time(), ZoneInfo(zone) if zone else site.zone)
 
 
 def _faults() -> tuple[type[Exception], ...]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from culturewatch.cli_entry import opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, End, Reason, SiteOption, Start
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, End, Reason, SiteOption, Start, LAST_ROW
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 
@@ -20,7 +20,10 @@ sensor_commands = typer.Typer(
 )
 Serial = Annotated[str, typer.Argument(metavar="SERIAL", help="the number on the sensor")]
 ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="such as inc1.temperature")]
-Row = Annotated[int, typer.Argument(metavar="ROW", help="the entry, as `sensor list` shows it")]
+Row = Annotated[
+    int,
+    typer.Argument(metavar="ROW", min=1, max=LAST_ROW, help="the entry, as `sensor list` shows it"),
+]
 
 
 @sensor_commands.command()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 shipping_commands = typer.Typer()
 ShipmentId = Annotated[str, typer.Argument(metavar="SHIPMENT", help="as vial ship said")]
 Vials = Annotated[
-    list[str] | None, typer.Argument(metavar="[VIAL...]", help="default: all that is on the way")
+    list[str] | None, typer.Argument(metavar="VIAL...", help="default: all that is on the way")
 ]
 Condition = Annotated[
     str, typer.Option("--condition", help="what the vials were like: frozen, intact, seal no.")
@@ -49,7 +49,7 @@ Logger = Annotated[
 
 @shipping_commands.command()
 def ship(
-    vials: Annotated[list[str] | None, typer.Argument(metavar="[VIAL...]")] = None,
+    vials: Annotated[list[str] | None, typer.Argument(metavar="VIAL...")] = None,
     *,
     to: Annotated[str, typer.Option("--to", metavar="SITE", help="where they go")],
     carrier: Annotated[str, typer.Option("--carrier", help="who carries them")],

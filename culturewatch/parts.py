@@ -1,7 +1,5 @@
 """What a site's file means to each part: channels, polls, subscriptions, rules, equipment."""
 
-from importlib.metadata import version
-
 from alerts import defaults
 from alerts.channel import ChannelSpec
 from alerts.rulebook import Placed, Rulebook, RuleError
@@ -19,7 +17,7 @@ from devices.dialects.address import joined
 from devices.profile import Channel, layout
 from storage.influx import InfluxSettings
 
-VERSION = version("culturewatch")
+VERSION = itself.version()
 SYSTEM = "system"
 """The set of default rules on the program itself."""
 

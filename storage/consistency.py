@@ -133,6 +133,8 @@ def _unsound(path: Path, tables: Sequence[str] = beside.TABLES) -> list[Unsound]
                 return []
             if version != VERSION:
                 why = f"says {version}, the tables are those of {VERSION}"
+                if version > VERSION:
+                    why = f"says {version}, this version knows {VERSION}; have a newer one verify"
                 return [Unsound("(file)", ("user_version",), why)]
             other = [Unsound("(schema)", *each) for each in _deviations(db)]
             return other or [*beside.unsound(db, tables)]

@@ -11,6 +11,8 @@ from typing import Protocol
 from sqlalchemy import URL, Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from storage import upgraded
+
 NAME = "ledger.db"
 """How the ledger's file is called in a site's folder of data."""
 REVISION = "r0009"
@@ -140,11 +142,17 @@ def upgrade(url: str, *, to: str = "head") -> None:
     database = Database(url)
     try:
         with database.reading() as connection:
-            if revision(connection) == REVISION:
+            before = revision(connection)
+            if before == REVISION:
                 return
         database.make_ready()
         with database.writing() as connection:
+            # Somebody else may have done it meanwhile.
+            before = revision(connection)
             _migrate(connection, _name(url), to)
+            now = revision(connection)
+        if before not in {None, now}:
+            upgraded.tell(_name(url), before, now)
     finally:
         database.close()
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from devices.scan import Layout, Scan, Source
-from storage import beside, links, spare
+from storage import beside, links, spare, upgraded
 from storage.floor import Floor
 from storage.group import Firsts, Group, Seen
 from storage.links import BEGINNING, Link, Running
@@ -93,11 +93,12 @@ class JournalFile:
         run("PRAGMA busy_timeout = 5000")
         if not run("PRAGMA user_version").fetchone()[0]:
             self._db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
-        elif run("PRAGMA user_version").fetchone()[0] < VERSION:
+        elif (before := run("PRAGMA user_version").fetchone()[0]) < VERSION:
             # An older version would take what it finds from now on for damage: it must not start.
             # A full disk must not keep this one from starting; the next start tries again.
             with contextlib.suppress(sqlite3.OperationalError):
                 self._upgrade()
+                upgraded.tell(self._folder / NAME, before, VERSION)
         if max_bytes is not None:
             run(f"PRAGMA max_page_count = {max(1, max_bytes // PAGE_BYTES)}")
         self.last: int = run(LAST).fetchone()[0]

@@ -63,7 +63,7 @@ def _within(command: object, words: tuple[str, ...]) -> Iterator[tuple[str, Comm
 def _command(name: str, command: Command) -> str:
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
-    usage = " ".join((PROGRAM, name, *(one.metavar or one.name or "" for one in arguments)))
+    usage = " ".join((PROGRAM, name, *map(_place, arguments)))
     told = " ".join((command.help or "").replace("``", "`").split())
     lines = [f"\n## {name}\n", told, "", f"`{usage}{' [OPTIONS]' if options else ''}`", ""]
     if rows := [*map(_argument, arguments), *map(_option, options)]:
@@ -73,7 +73,12 @@ def _command(name: str, command: Command) -> str:
 
 
 def _argument(one: TyperArgument) -> tuple[str, str, str]:
-    return _code(one.metavar or one.name or ""), _told(one.help, one.envvar), _default(one.default)
+    return _code(_place(one)), _told(one.help, one.envvar), _default(one.default)
+
+
+def _place(one: TyperArgument) -> str:
+    word = one.metavar or one.name or ""
+    return word if one.required else f"[{word}]"
 
 
 def _option(one: TyperOption) -> tuple[str, str, str]:

@@ -76,6 +76,18 @@ def test_a_command_that_does_not_exist_would_be_found() -> None:
     assert _mistake("culturewatch vial ship V-1 --to annex --by-air") == "no option --by-air"
     assert _mistake("culturewatch vial ship V-1 --to annex | tail -n 1 --quietly") == ""
     assert _mistake("culturewatch rota show | override") == ""
+    assert _mistake("culturewatch --version") == ""
+    assert _mistake("culturewatch --wersion") == "no option --wersion"
+
+
+def test_the_way_of_a_reading_is_drawn_alike_where_it_is_drawn() -> None:
+    drawn = [
+        re.findall(
+            r"(?:^    .*[│├└▶].*\n)+", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        for page in (README, "docs/explanation/design.md")
+    ]
+    assert drawn[0][0] == drawn[1][0]
 
 
 def test_a_command_that_nobody_marked_would_be_found(tmp_path: Path) -> None:
@@ -125,7 +137,7 @@ def _mistake(line: str) -> str:
     while isinstance(command, TyperGroup) and words and words[0] != "|":
         if words[0] in command.commands:
             command = command.commands[words.pop(0)]
-        elif command.invoke_without_command and words[0].startswith("-"):
+        elif words[0].startswith("-"):
             break
         else:
             return "" if words[0] in {"culturewatch", "X"} else f"no command {words[0]}"

@@ -161,7 +161,7 @@ CREATE TABLE trouble (n INTEGER PRIMARY KEY, at INTEGER NOT NULL, line TEXT NOT 
 
 
 async def test_a_store_of_the_version_before_is_brought_up_to_date_with_all_in_it(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     # Scenario 78. As the first version made it, as far as the upgrade touches it.
     path = tmp_path / "alarms.db"
@@ -179,6 +179,11 @@ async def test_a_store_of_the_version_before_is_brought_up_to_date_with_all_in_i
                 lambda db: db.execute("SELECT version FROM schema_version").fetchall()
             )
             assert version == [(3,)]
+    # Once: the second time there was nothing to do.
+    assert caplog.messages == [
+        f"{path}: brought from format 1 to 3; nothing of it was lost, and an older version refuses "
+        "it from now on"
+    ]
 
 
 def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:

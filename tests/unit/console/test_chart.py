@@ -256,6 +256,8 @@ def test_a_span_is_of_the_walls_of_the_site(
         ("<script>", "2026-01-09T10:00"),
         ("1900-01-01T00:00", ""),
         ("2026-13-01T00:00", ""),
+        ("0001-01-01T00:00", ""),
+        ("9999-12-31T23:59", ""),
     ],
 )
 def test_what_is_no_span_is_refused_in_words(begins: str, ends: str) -> None:

@@ -55,6 +55,7 @@ from = "06:00"
 to = "06:00"
 person = "ada"
 """
+WHEN = ["--until", "2026-12-24T20:00", "--from"]
 CALENDAR = '\n[[rota.feed]]\nfile = "rota.ics"\n'
 
 
@@ -158,6 +159,10 @@ def test_a_swap_and_a_withdrawal_too(lab: Path) -> None:
         (
             ["rota", "override", "cryo", "ben", "--from", "soon", "--until", "x", "--reason", "x"],
             "soon: is no time; write 2026-12-24T20:00 or with an offset",
+        ),
+        (
+            ["rota", "swap", "cryo", "ada", "ben", *WHEN, "0001-01-01", "--reason", "x"],
+            "0001-01-01: is no time; write 2026-12-24T20:00 or with an offset",
         ),
         (["drill", "--person", "zoe"], "nobody is reached so: person 'zoe', channel ''"),
     ],
