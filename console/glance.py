@@ -110,7 +110,7 @@ def for_wall(view: SiteView) -> SiteView:
     """``view`` without batches, names, pages, and what the machine says of itself."""
     return replace(
         view,
-        devices=tuple(_bare(device) for device in view.devices),
+        devices=tuple(bare(device) for device in view.devices),
         alarms=tuple(_nameless(alarm) for alarm in view.alarms),
         pages=(),
         status=None if view.status is None else _silent(view.status),
@@ -118,12 +118,20 @@ def for_wall(view: SiteView) -> SiteView:
     )
 
 
-def _bare(device: DeviceView) -> DeviceView:
+def bare(device: DeviceView, *, batches: bool = False, names: bool = False) -> DeviceView:
+    """``device`` as somebody sees it who may not know its ``batches``, or people's ``names``.
+
+    That an alarm stands on a channel, and what it asks for, is never left out.
+    """
+    if not batches:
+        device = replace(device, batches=None, vials=None)
+    if names:
+        return device
     channels = tuple(
         channel if channel.alarm is None else replace(channel, alarm=_nameless(channel.alarm))
         for channel in device.channels
     )
-    return replace(device, batches=None, vials=None, channels=channels)
+    return replace(device, channels=channels)
 
 
 def _nameless(alarm: AlarmView) -> AlarmView:

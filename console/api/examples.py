@@ -149,6 +149,7 @@ _DEVICE: dict[str, Any] = {
     "location": "Culture room",
     "silent": False,
     "batches": ["B-2026-0001"],
+    "vials": 0,
     "channels": [_TEMPERATURE, _DOOR],
 }
 _ACKNOWLEDGED: dict[str, Any] = {

@@ -23,6 +23,7 @@ from console.api import described, events, readings
 from console.api.acts import act_in_thread, check_may
 from console.api.entry import Entry
 from console.api.tokens import ApiToken, ApiTokens, Scope
+from console.glance import bare
 from console.settings import ConsoleSettings
 from console.sight import Sight
 from console.view import SiteView
@@ -85,10 +86,12 @@ class Api:
         self._opening = threading.Lock()
         self._opened: Ledger | None = None
 
-    async def devices(self) -> Response:
-        """Every device with its newest readings."""
+    async def devices(self, token: ApiToken) -> Response:
+        """Every device with its newest readings, as far as the token may see what it is told of."""
         view = await self._sight.look()
-        return _json(described.Devices(view.at, view.devices, view.problems))
+        batches, names = Scope.BATCHES in token.scopes, Scope.ALARMS in token.scopes
+        shown = tuple(bare(one, batches=batches, names=names) for one in view.devices)
+        return _json(described.Devices(view.at, shown, view.problems))
 
     async def curve(
         self,

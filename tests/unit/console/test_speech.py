@@ -4,6 +4,7 @@ import pytest
 
 from alerts.delivery import Delivery
 from alerts.token import Reason
+from alerts.transition import What
 from console import app, login_pages, words
 from console.orders import Became
 from console.pins import Verdict
@@ -33,6 +34,7 @@ def test_what_is_said_is_really_found() -> None:
         *(became.value for became in Became),
         *("critical", "high", "medium", "low", "advisory"),
         *(each.value for each in (*Reason, *Delivery)),
+        *(each.value.replace("_", " ") for each in What),
         *(each.value for each in Verdict if each is not Verdict.RIGHT),
         *(app._OLD_PAGE, app._ELSEWHERE, app._TOO_LARGE, app._STUMBLED, login_pages._LOGGED_OFF),
         *("shelved", "shelved for one occurrence", "out of service", "suppressed by design"),

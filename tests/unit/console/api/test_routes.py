@@ -45,6 +45,24 @@ async def test_newest_readings_say_what_is_silent(tmp_path: Path) -> None:
     assert found["ln2a"]["channels"][0]["value"] is None
 
 
+async def test_a_token_for_readings_tells_of_no_batches_and_names_nobody(tmp_path: Path) -> None:
+    put_batch_into(tmp_path, "inc1")
+    async with core(tmp_path) as running:
+        await running.hear(incubator(38.5))
+        said = {}
+        for name, scopes in (("few", (Scope.READINGS,)), ("all", READ)):
+            async with browser(told(tmp_path)) as program:
+                header = token(tmp_path, *scopes, name=name)
+                answer = await program.get(f"{AT}/devices", headers=header)
+            said[name] = answer.json()["devices"][0]
+    assert (said["few"]["batches"], said["few"]["vials"]) == (None, None)
+    assert (said["all"]["batches"], said["all"]["vials"]) == (["B-2026-0001"], 0)
+    few, all_ = (said[name]["channels"][0]["alarm"] for name in ("few", "all"))
+    # That there is one is told to both.
+    assert few["state"] == all_["state"] == "U"
+    assert (few["paged"], all_["paged"]) == ([], ["A"])
+
+
 async def test_a_curve_has_a_bucket_for_what_was_not_read(tmp_path: Path) -> None:
     start = wall_ms() - 60 * MINUTE
     async with core(tmp_path) as running:
