@@ -136,7 +136,7 @@ async def test_each_device_gives_its_values_over_its_own_wire(
                 task.cancel()
     values = heard(tmp_path)
     assert values["co2-a"][0] == values["co2-b"][0] == pytest.approx(0.0769)
-    assert values["tank1"] == (-190.5, 0.0)
+    assert values["tank1"] == (-190.5, 0.0, 0.0)
     assert values["inc1"] == (37.0, 93.5, 5.0)
 
 
@@ -156,5 +156,5 @@ async def test_the_plan_says_where_each_is_and_how_often_it_is_asked(tmp_path: P
         assert tty is not None
         assert planned["co2-a"].where == f"{tty.port} unit 104"
         assert planned["co2-a"].requests == planned["co2-b"].requests
-        assert planned["tank1"].requests == 2
+        assert planned["tank1"].requests == 3
         assert planned["inc1"].requests == 1

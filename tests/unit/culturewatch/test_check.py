@@ -14,10 +14,10 @@ from culturewatch.cli import app
 # and the data answered, and two silences of 3.5.
 INCUBATOR = (8 + 5 + 2 * 7 + 7) + (8 + 5 + 1 + 7)
 """Input registers 0x10 to 0x16 in one read, the bit of the door in another."""
-GMP251 = (8 + 5 + 2 * 6 + 7) + (8 + 5 + 2 * 2 + 7)
-"""Holding registers 0 to 5, which are two floats and the two between them; 0x800 and 0x801."""
-HMP = (8 + 5 + 2 * 4 + 7) + (8 + 5 + 2 * 1 + 7)
-"""Holding registers 0 to 3, and 0x200."""
+GMP251 = (8 + 5 + 2 * 6 + 7) + (8 + 5 + 2 * 5 + 7)
+"""Holding registers 0 to 5, which are two floats and the two between them; 0x800 to 0x804."""
+HMP = (8 + 5 + 2 * 4 + 7) + (8 + 5 + 2 * 5 + 7)
+"""Holding registers 0 to 3, and 0x200 to 0x204."""
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "site.toml"
 
@@ -34,8 +34,8 @@ def planned() -> dict[str, object]:
     ("device", "requests", "registers", "bus_s"),
     [
         pytest.param("inc1", 2, 8, INCUBATOR * 11 / 9600, id="simulated incubator"),
-        pytest.param("co2probe", 2, 8, GMP251 * 11 / 9600, id="GMP251"),
-        pytest.param("rhprobe", 2, 5, HMP * 11 / 9600, id="HMP"),
+        pytest.param("co2probe", 2, 11, GMP251 * 11 / 9600, id="GMP251"),
+        pytest.param("rhprobe", 2, 9, HMP * 11 / 9600, id="HMP"),
         pytest.param("ln2a", 0, 0, 0.0, id="MQTT is not polled"),
     ],
 )
