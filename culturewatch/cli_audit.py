@@ -7,7 +7,7 @@ import typer
 
 from console.words import moment
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SiteOption, LAST_ROW
+from culturewatch.cli_options import DEFAULT_SITE, LAST_ROW, AsJson, By, SiteOption
 from culturewatch.faults import told
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, load

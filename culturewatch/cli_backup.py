@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from culturewatch.cli_options import AsJson, By, DEFAULT_SITE, SitePath
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, By, SitePath
 from culturewatch.faults import FAILED, told
 from culturewatch.output import say, say_json
 from culturewatch.site import load

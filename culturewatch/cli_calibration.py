@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Reason, SiteOption, Corrects
+from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, Corrects, Reason, SiteOption
 from culturewatch.cli_sensor import Row, Serial
 from culturewatch.faults import told
 from culturewatch.output import say, say_json

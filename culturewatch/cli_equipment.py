@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from culturewatch.cli_entry import instant, opened
-from culturewatch.cli_options import DEFAULT_SITE, At, By, CheckedBy, DeviceId, Reason, SiteOption, Corrects
+from culturewatch.cli_options import (
+    DEFAULT_SITE,
+    At,
+    By,
+    CheckedBy,
+    Corrects,
+    DeviceId,
+    Reason,
+    SiteOption,
+)
 from culturewatch.cli_sensor import Row
 from culturewatch.faults import told
 from culturewatch.output import say

@@ -6,7 +6,16 @@ import typer
 
 from culturewatch.cli_entry import opened
 from culturewatch.cli_ledger import batch_commands
-from culturewatch.cli_options import DEFAULT_SITE, At, BatchId, By, Reason, SiteOption, VialId, LAST_ROW
+from culturewatch.cli_options import (
+    DEFAULT_SITE,
+    LAST_ROW,
+    At,
+    BatchId,
+    By,
+    Reason,
+    SiteOption,
+    VialId,
+)
 from culturewatch.output import say
 
 patient_commands = typer.Typer(

@@ -48,7 +48,7 @@ def show(
     else:
         print_rota(views)
         if not views:
-            _say("no [[rota]] stands in the site's files: its policies name people themselves")
+            say("no [[rota]] stands in the site's files: its policies name people themselves")
     if any(view.problems for view in views):
         raise SystemExit(FAILED)
 

@@ -7,7 +7,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from culturewatch.cli_entry import opened
-from culturewatch.cli_options import DEFAULT_SITE, AsJson, At, By, End, Reason, SiteOption, Start, LAST_ROW
+from culturewatch.cli_options import (
+    DEFAULT_SITE,
+    LAST_ROW,
+    AsJson,
+    At,
+    By,
+    End,
+    Reason,
+    SiteOption,
+    Start,
+)
 from culturewatch.output import say, say_json
 from culturewatch.site import Site, SiteError, load
 

@@ -180,10 +180,8 @@ async def test_a_store_of_the_version_before_is_brought_up_to_date_with_all_in_i
             )
             assert version == [(3,)]
     # Once: the second time there was nothing to do.
-    assert caplog.messages == [
-        f"{path}: brought from format 1 to 3; nothing of it was lost, and an older version refuses "
-        "it from now on"
-    ]
+    (said,) = caplog.messages
+    assert said.startswith(f"{path}: brought from format 1 to 3; nothing of it was lost")
 
 
 def test_what_is_no_store_is_refused_in_one_line(tmp_path: Path) -> None:
