@@ -156,8 +156,13 @@ def _find(lines: list[str], key: str, header: str, start: int) -> int | None:
     assignment = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*=""")
     inline = re.compile(rf"""[{{,]\s*["']?{re.escape(key)}["']?\s*=""")
     heads = (f"[{header}]", f"[[{header}]]")
-    for number in range(start, len(lines)):
+    within = range(start, len(lines))
+    # A table's own head goes before the same word in an inline table above it.
+    for number in within:
+        if lines[number].replace(" ", "").startswith(heads):
+            return number
+    for number in within:
         line = lines[number]
-        if line.replace(" ", "").startswith(heads) or assignment.match(line) or inline.search(line):
+        if assignment.match(line) or (inline.search(line) and not line.lstrip().startswith("#")):
             return number
     return None

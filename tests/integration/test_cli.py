@@ -96,7 +96,7 @@ def change_one_byte(path: Path) -> None:
             id="no time",
         ),
         pytest.param(
-            f"batch open {BATCH} --product x --at 0001-01-01T00:00+14:00", 1, "0001", id="long ago"
+            f"batch open {BATCH} --product x --at 0001-01-01T00:00+14:00", 2, "0001", id="long ago"
         ),
         pytest.param(
             f"batch place {BATCH} inc9",

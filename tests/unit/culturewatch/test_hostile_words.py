@@ -87,3 +87,13 @@ def test_what_is_told_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit), told():
         raise SiteError(["--at \x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}über: is no time"])
     assert capsys.readouterr().err == "culturewatch: --at \\x1b[2J\\u202eüber: is no time\n"
+
+
+@pytest.mark.usefixtures("site")
+def test_the_year_1_is_a_mistyped_one() -> None:
+    span = ("--from", "0001-01-01", "--to", "2026-01-01")
+    assert typed("equipment", "log", "inc1", *span, "--out", "log") == (
+        2,
+        "",
+        "culturewatch: --from 0001-01-01: lies before 1970; check the year\n",
+    )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices import document
-from devices.document import DocumentError
+from devices.document import DocumentError, line_of
 from devices.duration import Duration
 
 
@@ -135,3 +135,11 @@ def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> No
 def test_a_file_may_begin_with_the_mark_that_some_editors_write(tmp_path: Path) -> None:
     (tmp_path / "f.toml").write_bytes(b'\xef\xbb\xbfname = "a"\r\n')
     assert document.read(tmp_path / "f.toml", Whole).name == "a"
+
+
+def test_the_line_is_that_of_a_table_and_not_of_its_word_in_a_comment_or_an_inline_table() -> None:
+    text = (
+        '# addresses = { mail = "a" }\n[[person]]\naddresses = { mail = "a" }\n[mail]\nhost = ""\n'
+    )
+    assert line_of(text, "mail.host") == 5
+    assert line_of(text, "person[0].addresses.mail") == 3
