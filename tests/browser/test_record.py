@@ -64,7 +64,7 @@ async def placed_and_closed(page: Page) -> None:
     closing = page.locator(".form", has=page.get_by_label("Reason, where"))
     await closing.get_by_label("Reason, where").fill("moved on before a day was over")
     await closing.get_by_role("button").click()
-    await expect(page.get_by_label("Device")).to_have_count(0, timeout=LONG)
+    await expect(form).to_have_count(0, timeout=LONG)
 
 
 async def previewed_and_prepared(phone: Visit) -> None:
