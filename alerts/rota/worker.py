@@ -85,8 +85,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
 
 def main() -> None:
     """Read what is asked on standard input, and answer on standard output."""
-    # The one place that needs the two libraries: neither stands in the core's memory.
-    from alerts.rota.ical import read_calendar  # noqa: PLC0415
+    from alerts.rota.ical import read_calendar  # noqa: PLC0415 # two libraries that no core holds
 
     cpu_s = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
